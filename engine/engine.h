@@ -1,0 +1,182 @@
+/*
+ * Engine: the whole exchange as a pure state machine.
+ *
+ *   command ---> engine_apply ---> the command with its outcome, then events
+ *
+ * Same commands in, same bytes out, same state hash: whatever the compiler,
+ * the batch size, the layout of threads or the process. Everything that can
+ * change an outcome is in the engine's memory and got there by a command.
+ * There is no clock, no I/O, no allocation and no float here; time comes with
+ * the commands.
+ *
+ * engine_apply takes one command whose request fields are filled in (seq and
+ * result fields are ignored, so a journaled command can be given again),
+ * assigns seq, clamps its time so that it never goes backwards, checks it and
+ * carries it out. Work without a small bound (a sweep, a mass cancel) is done
+ * in slices: ENGINE_MORE asks for engine_resume, and no other command may be
+ * applied before ENGINE_DONE. Each slice writes at most SLICE_CELLS_MAX cells.
+ *
+ * A command of a session (32 to 47, and SessionSequence) is admitted only if
+ * the session is bound; 32 to 47 only if in_no equals the low 16 bits of the
+ * next number of its flow. Anything else is a duplicate, or late: it is dropped
+ * and leaves no trace (ENGINE_DROPPED). Numbers that never came are skipped
+ * by a SessionSequence command, which the gateway sends first; it causes
+ * SessionNotApplied, or is dropped if it skips nothing. Commands of the
+ * exchange itself (session CELL_SESSION) are not numbered.
+ *
+ * Who writes: the engine thread. Cost: 50 to 150 ns a command with L2-warm
+ * data (docs/performance.md).
+ */
+#ifndef OUTCRY_ENGINE_ENGINE_H
+#define OUTCRY_ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/ring.h"
+#include "proto/base.h"
+#include "proto/cell.h"
+#include "proto/hash.h"
+#include "proto/px_qty.h"
+#include "risk/risk.h"
+
+struct engine;
+
+/* Sizes for ever: the Genesis command carries them. */
+struct engine_cfg {
+    uint16_t shard;           /* 0 .. SHARDS_MAX - 1 */
+    uint32_t orders_max;      /* 1 .. ORDERS_MAX live orders */
+    uint32_t instruments_max; /* 1 .. INSTRUMENTS_MAX */
+    uint32_t accounts_max;    /* 1 .. ACCOUNTS_MAX */
+    uint32_t groups_max;      /* 1 .. GROUPS_MAX */
+    uint32_t firms_max;       /* 1 .. FIRMS_MAX */
+    uint32_t sessions_max;    /* 1 .. SESSIONS_MAX */
+    uint32_t positions_max;   /* 1 .. POSITIONS_MAX account and instrument pairs */
+    uint32_t pages_max;       /* 1 .. PAGES_MAX ladder pages of 64 levels */
+};
+
+enum engine_result {
+    ENGINE_DROPPED, /* not admitted: no seq, no cells, no change */
+    ENGINE_DONE,    /* the group is written, its last cell bears CELL_LAST */
+    ENGINE_MORE     /* the group goes on: call engine_resume */
+};
+
+/* engine_footprint returns the bytes for cfg, 0 if cfg is invalid. */
+size_t engine_footprint(const struct engine_cfg *cfg);
+
+/* engine_init makes an engine in mem: zeroed, CACHE_LINE aligned,
+ * engine_footprint bytes, which must outlive it. */
+struct engine *engine_init(void *mem, const struct engine_cfg *cfg);
+
+/* engine_genesis writes the Genesis command for cfg; engine_cfg_of reads one
+ * back, false if it is no valid Genesis. */
+void engine_genesis(const struct engine_cfg *cfg, uint64_t time_ns, union cell *cell);
+NODISCARD bool engine_cfg_of(const union cell *genesis, struct engine_cfg *cfg);
+
+/*
+ * engine_apply applies the command in cells[0 .. cell_count) and writes its
+ * group to out, which has room for SLICE_CELLS_MAX cells. The command's cells
+ * lie one behind the other (CELL_COMMAND_MAX at most) and are not changed.
+ * Commands are well formed: cell_valid on each cell holds, else ASSERT.
+ */
+NODISCARD enum engine_result
+engine_apply(struct engine *engine, const union cell *cells, struct cell_sink *out);
+
+/* engine_resume does the next slice of the command in work. */
+NODISCARD enum engine_result engine_resume(struct engine *engine, struct cell_sink *out);
+
+/* engine_deadline_ns returns the time at which the next timer is due,
+ * UINT64_MAX if none is. The sequencer applies a Clock command first when
+ * a command's time is at or past it. */
+uint64_t engine_deadline_ns(const struct engine *engine);
+
+/* engine_seq returns the seq of the last command, engine_time_ns its time. */
+uint64_t engine_seq(const struct engine *engine);
+uint64_t engine_time_ns(const struct engine *engine);
+
+/* engine_prefetch fetches what the command will touch. A hint: no effect on
+ * any outcome. */
+void engine_prefetch(const struct engine *engine, const union cell *cell);
+
+/* engine_hash hashes all that can change an outcome, free lists included.
+ * O(memory in use). Not while a command is in work. */
+struct hash128 engine_hash(const struct engine *engine);
+
+/* engine_check walks everything and asserts the invariants: books uncrossed,
+ * level sums, bitmaps, id maps, reservations equal to open orders. O(n). */
+void engine_check(const struct engine *engine);
+
+/* Queries, for operators, embedders and tests. */
+struct engine_level {
+    px_t px;
+    uint64_t qty;
+    uint32_t orders_cnt;
+};
+
+/* engine_depth fills levels with the best max_cnt levels of a side, best
+ * first, and returns how many there are. */
+uint32_t engine_depth(const struct engine *engine,
+                      uint32_t instrument,
+                      bool sell,
+                      struct engine_level *levels,
+                      uint32_t max_cnt);
+
+struct engine_order {
+    uint64_t order_id;
+    uint64_t clord;
+    px_t px;
+    qty_t leaves_qty;
+    qty_t cum_qty;
+    uint32_t instrument;
+    uint32_t account;
+    uint16_t session;
+    bool sell;
+};
+
+/* engine_order_get fills order if order_id is live, else returns false. */
+bool engine_order_get(const struct engine *engine, uint64_t order_id, struct engine_order *order);
+
+/* engine_level_orders fills orders with the queue at px in time order. */
+uint32_t engine_level_orders(const struct engine *engine,
+                             uint32_t instrument,
+                             bool sell,
+                             px_t px,
+                             struct engine_order *orders,
+                             uint32_t max_cnt);
+
+uint32_t engine_orders_cnt(const struct engine *engine);
+px_t engine_last_px(const struct engine *engine, uint32_t instrument);
+const struct risk *engine_risk(const struct engine *engine);
+
+/* Configuration as it stands, to find out what a configuration file changes:
+ * fills cells with the command that would set id to what it is now and returns
+ * its number of cells, 0 if the id is not set. kind is one of CELL_KIND_FIRM_SET,
+ * GROUP_SET, ACCOUNT_SET, INSTRUMENT_SET, SESSION_SET, POSITION_LIMIT_SET (id is
+ * account, id2 instrument), PERMISSION_SET (id is group, id2 instrument). */
+unsigned engine_config_get(const struct engine *engine,
+                           unsigned kind,
+                           uint32_t id,
+                           uint32_t id2,
+                           union cell *cells);
+
+/* What the engine knows of a session. */
+enum engine_session_state {
+    ENGINE_SESSION_UNKNOWN,    /* no SessionSet for it */
+    ENGINE_SESSION_IDLE,       /* never negotiated, or ended */
+    ENGINE_SESSION_NEGOTIATED, /* has a UUID, not bound */
+    ENGINE_SESSION_BOUND
+};
+struct engine_session {
+    enum engine_session_state state;
+    uint8_t uuid[16];
+    uint64_t next_in_no; /* expected next in the client's flow */
+    uint32_t firm;
+    char name[16];
+};
+void engine_session_get(const struct engine *engine, uint16_t session, struct engine_session *out);
+
+/* The last Restart: 0 and AckMode Durable before the first. */
+uint32_t engine_epoch(const struct engine *engine);
+
+#endif

@@ -1,0 +1,127 @@
+/*
+ * Ring: cells from one writer to up to RING_READERS_MAX readers.
+ *
+ *      released            published         written
+ *   ------|--------------------|----------------|-------> position (u64)
+ *         slowest reader       writer's cursor  not yet visible
+ *
+ * A position counts cells since the ring was made and never wraps; the cell of
+ * position p is cells[p & mask]. The in-rings (gateway to engine, one reader)
+ * and the out-ring (engine to journal, publisher and other readers) are the
+ * same thing.
+ *
+ * The writer fills cells behind its cursor and publishes many at once; it
+ * caches the slowest reader's cursor and looks again only when the room it
+ * knows of is used up. A reader caches the writer's cursor likewise. So in
+ * steady state a burst costs one cache miss on each side, not one per cell.
+ *
+ * Invariants
+ *  1. released <= published <= written <= released + size.
+ *  2. Each cursor has one writer and a cache line of its own (two, against the
+ *     adjacent-line prefetcher).
+ *  3. A reader reads a cell only below the published cursor, the writer writes
+ *     one only at or above it.
+ *
+ * Memory order, built on Concurrency Kit: publish is a store-release of the
+ * cursor (R1), pairing with the load-acquire in ring_reader_available (A1);
+ * release is a store-release of the reader's cursor (R2), pairing with the
+ * load-acquire in ring_writer_room (A2). ThreadSanitizer, which does not see
+ * through CK's assembly, is told so by annotations.
+ *
+ * Messages may wrap around the end: address each cell by its own position.
+ */
+#ifndef OUTCRY_ENGINE_RING_H
+#define OUTCRY_ENGINE_RING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/base.h"
+#include "proto/cell.h"
+#include "proto/limits.h"
+
+/*
+ * Where the engine writes: cells[pos & mask], then pos + 1. The out-ring's
+ * writer has one; so does a replay, over plain memory.
+ */
+struct cell_sink {
+    union cell *cells;
+    uint64_t mask; /* number of cells - 1, a power of two less one */
+    uint64_t pos;  /* next to write */
+};
+
+/* cell_sink_at returns the cell that is `ahead` cells from the next. */
+static inline union cell *
+cell_sink_at(const struct cell_sink *sink, uint64_t ahead)
+{
+    return &sink->cells[(sink->pos + ahead) & sink->mask];
+}
+
+struct ring;
+
+/* ring_footprint returns the bytes for a ring of cells_cnt cells (a power of
+ * two from 64 to 2^26), 0 if that is invalid or readers_cnt is not 1 to
+ * RING_READERS_MAX. */
+size_t ring_footprint(uint64_t cells_cnt, unsigned readers_cnt);
+
+/* ring_init makes an empty ring in mem, CACHE_LINE aligned. All memory is
+ * touched, so that no page fault comes later. */
+struct ring *ring_init(void *mem, uint64_t cells_cnt, unsigned readers_cnt);
+
+struct ring_writer {
+    struct cell_sink sink; /* what the writer has written */
+    struct ring *ring;
+    uint64_t size;
+    uint64_t published;
+    uint64_t released; /* slowest reader, as last seen */
+};
+
+/* ring_writer_init makes the one writer of the ring. */
+void ring_writer_init(struct ring_writer *writer, struct ring *ring);
+
+/* ring_writer_room returns how many cells can be written now; it looks at the
+ * readers only when less than want are known to be free. */
+static inline uint64_t ring_writer_room(struct ring_writer *writer, uint64_t want);
+
+/* ring_publish shows the readers all that was written. */
+static inline void ring_publish(struct ring_writer *writer);
+
+struct ring_reader {
+    union cell *cells;
+    uint64_t mask;
+    uint64_t pos;       /* next to read */
+    uint64_t published; /* writer's cursor, as last seen */
+    struct ring *ring;
+    unsigned reader;
+};
+
+/* ring_reader_init makes reader number `reader`; each number has one owner. */
+void ring_reader_init(struct ring_reader *reader_ctx, struct ring *ring, unsigned reader);
+
+/* ring_reader_available returns how many cells lie at pos and behind; looks at
+ * the writer's cursor only when less than want are known. */
+static inline uint64_t ring_reader_available(struct ring_reader *reader, uint64_t want);
+
+/* ring_reader_cell returns the cell that is `ahead` of pos; ahead is less than
+ * what ring_reader_available returned. Valid until released. */
+static inline union cell *
+ring_reader_cell(const struct ring_reader *reader, uint64_t ahead)
+{
+    return &reader->cells[(reader->pos + ahead) & reader->mask];
+}
+
+/* ring_reader_advance goes on by cnt cells without giving them back. */
+static inline void
+ring_reader_advance(struct ring_reader *reader, uint64_t cnt)
+{
+    reader->pos += cnt;
+}
+
+/* ring_reader_release gives all cells before pos back to the writer. */
+static inline void ring_reader_release(struct ring_reader *reader);
+
+/* The ring's bytes and the bodies of the inline functions: to be written by
+ * the owner of this file (struct ring: cursors on lines of their own, then the
+ * cells). */
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * Route: which sessions a message goes to, and under which numbers.
+ *
+ * Every session has a server flow of numbered application messages. The
+ * numbers are not in the journal: they follow from the order of the messages
+ * in it. Whoever reads the sequenced messages from the start (publisher,
+ * follower, retransmission, replay) and asks route_message about each gets the
+ * same numbers.
+ *
+ *   message                     recipients, one number each
+ *   OrderNew, OrderCancel,      its session: acceptance or reject
+ *   OrderReplace, MassCancel    (MassCancel accepted: none, MassCanceled reports)
+ *   MessageRefused              its session
+ *   Trade                       taker's session, then maker's session
+ *   OrderCanceled               the order's session
+ *   MassCanceled                its session
+ *   SessionNotApplied           its session
+ *   SessionNegotiate accepted   restarts the numbers of its session at 1
+ *   Restart                     ends all flows after a lossy run
+ *   all others                  none
+ *
+ * CELL_SESSION is no recipient: commands of the exchange itself get no reports.
+ */
+#ifndef OUTCRY_ENGINE_ROUTE_H
+#define OUTCRY_ENGINE_ROUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/base.h"
+#include "proto/cell.h"
+
+struct route;
+
+#define ROUTE_RECIPIENTS_MAX 2u
+
+struct route_recipient {
+    uint16_t session;
+    bool maker;  /* of a Trade: the maker's side */
+    uint64_t no; /* number of the report in the session's server flow */
+};
+
+size_t route_footprint(uint32_t sessions_max);
+struct route *route_init(void *mem, uint32_t sessions_max);
+
+/* route_message takes the next message (its cells one behind the other) and
+ * fills recipients, in the order of their reports; returns how many. Cost: a few
+ * ns. */
+unsigned route_message(struct route *route,
+                       const union cell *cells,
+                       struct route_recipient recipients[ROUTE_RECIPIENTS_MAX]);
+
+/* route_next_no returns the number that the session's next report will have. */
+uint64_t route_next_no(const struct route *route, uint16_t session);
+
+#endif

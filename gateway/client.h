@@ -1,0 +1,87 @@
+/*
+ * Client: the other side of the gateway, one FIXP session over a port.
+ *
+ *   client_connect -> poll until CLIENT_ESTABLISHED -> client_send ... -> client_terminate
+ *
+ * The tools use it, and so can a broker. One thread; never blocks; time is an
+ * argument. Reports arrive in order, without a hole and once each: gaps are
+ * asked for again (RetransmitRequest) and what is ahead is held back. Numbers
+ * that the exchange never got (NotApplied) are told to the caller, who may
+ * send again under a new number.
+ *
+ * Several clients may share one port (a DPDK device): each has its own source
+ * UDP port, and client_datagram is given what port_rx returned for it.
+ */
+#ifndef OUTCRY_GATEWAY_CLIENT_H
+#define OUTCRY_GATEWAY_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/port.h"
+#include "proto/base.h"
+#include "proto/orders.h"
+
+struct client;
+
+enum client_state {
+    CLIENT_IDLE,
+    CLIENT_NEGOTIATING,
+    CLIENT_ESTABLISHING,
+    CLIENT_ESTABLISHED,
+    CLIENT_TERMINATING,
+    CLIENT_CLOSED /* ended; client_error tells why if it was not asked for */
+};
+
+struct client_cfg {
+    struct port *port;
+    struct peer server;
+    uint16_t udp_source; /* source port on a shared device, see port_source */
+    const char *name;    /* session */
+    const char *key;     /* access key */
+    uint32_t keepalive_ms;
+    uint64_t resume_no;             /* own next number when resume is set */
+    uint64_t resume_next_report_no; /* first report not yet seen when resume is set */
+    uint8_t uuid[16];               /* chosen by the caller; on resume the one of before */
+    bool resume;                    /* Establish without Negotiate */
+
+    /* Each report, in order: its number and the SBE message from its header
+     * on. */
+    void (*on_report)(void *ctx, uint64_t no, const uint8_t *buf, size_t len);
+    /* Numbers [from, from + count) of ours were never received. */
+    void (*on_not_applied)(void *ctx, uint64_t from, uint64_t count);
+    void *ctx;
+};
+
+/* client_new allocates; NULL without memory. client_free frees. */
+struct client *client_new(const struct client_cfg *cfg);
+void client_free(struct client *client);
+
+/* client_connect sends Negotiate (or Establish on resume); repeats are sent by
+ * client_poll until it is answered. */
+void client_connect(struct client *client, uint64_t now_ns);
+
+/* client_send queues one encoded application message (SBE header first, at most
+ * 256 bytes) under the next number, which it returns; 0 if not established.
+ * Messages of one flush share datagrams. */
+uint64_t client_send(struct client *client, const void *message, size_t len);
+
+/* client_flush sends what is queued. */
+void client_flush(struct client *client, uint64_t now_ns);
+
+/* client_datagram takes a datagram that arrived for this client. */
+void client_datagram(struct client *client, const struct datagram *datagram, uint64_t now_ns);
+
+/* client_poll does timers: handshake repeats, heartbeats, gap requests. */
+void client_poll(struct client *client, uint64_t now_ns);
+
+void client_terminate(struct client *client, uint64_t now_ns);
+
+enum client_state client_state(const struct client *client);
+const char *client_error(const struct client *client);       /* "" or one line */
+uint64_t client_next_no(const struct client *client);        /* of ours */
+uint64_t client_next_report_no(const struct client *client); /* expected next */
+uint64_t client_retransmits(const struct client *client);    /* asked for */
+
+#endif

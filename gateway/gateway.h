@@ -1,0 +1,108 @@
+/*
+ * Gateway: FIXP sessions over datagrams, one thread's worth of it.
+ *
+ *   port -> datagram -> session by peer -> FIXP -> order_decode -> in-ring
+ *   port <- datagram <- session <- order_encode <- route <- out-ring
+ *                                                    gated by the durable cursor
+ *
+ * Receiving and publishing belong to one stage, and so to one thread: it owns
+ * the transports (peer, keepalive, next numbers, retransmission memory). The
+ * engine owns what must survive: UUID, next number in the client's flow, bound
+ * or not. Negotiate, Establish and Terminate become commands, and their answers
+ * are sent when those commands come back out of the out-ring, so they too are
+ * durable before they are told. Only refusals that need no state (unknown
+ * login, bad credentials, unparsable frames) are answered at once.
+ *
+ * Time: gateway_poll is given now_ns, UTC nanoseconds, read once per poll by
+ * its caller; every command of the poll bears it.
+ *
+ * Publishing: the publisher reads the out-ring up to the gate. ack durable:
+ * the journal's durable cursor. interval, memory: the writer's cursor. Reports
+ * go to each session in the order of its numbers, several to a datagram, each
+ * datagram beginning with Sequence. The last retransmit_max reports of each
+ * session are kept, encoded, for RetransmitRequest; older ones are
+ * RetransmitReject(OutOfRange).
+ *
+ * Hostile bytes: never an assert, never a log line; a counter per reason.
+ *
+ * Credentials of Negotiate and Establish: `NAME:KEY`, the session's name and
+ * access key from the configuration, compared in constant time.
+ */
+#ifndef OUTCRY_GATEWAY_GATEWAY_H
+#define OUTCRY_GATEWAY_GATEWAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+#include "engine/ring.h"
+#include "engine/route.h"
+#include "gateway/port.h"
+#include "proto/base.h"
+#include "proto/cell.h"
+
+struct gateway;
+
+struct gateway_session_cfg {
+    char name[16];
+    char key[33]; /* access key, 1 to 32 characters */
+    bool used;    /* false: no such session */
+};
+
+struct gateway_cfg {
+    uint16_t shard;
+    uint16_t sessions_max;
+    const struct gateway_session_cfg *sessions; /* sessions_max, kept by reference */
+    uint32_t retransmit_max; /* reports kept per session, power of two, 64 .. 2^20 */
+    uint32_t keepalive_ms;   /* ours, KEEPALIVE_MS_MIN .. _MAX */
+    uint32_t ports_max;      /* 1 .. GATEWAY_PORTS_MAX */
+};
+
+#define GATEWAY_PORTS_MAX 4u
+
+/* gateway_footprint returns the bytes for cfg, 0 if it is invalid. */
+size_t gateway_footprint(const struct gateway_cfg *cfg);
+struct gateway *gateway_init(void *mem, const struct gateway_cfg *cfg);
+
+/* gateway_add_port: the port is polled by gateway_poll and stays the caller's. */
+void gateway_add_port(struct gateway *gateway, struct port *port);
+
+/* gateway_attach wires the rings. gate: position of the out-ring up to which
+ * may be told (the durable cursor), or NULL: all that is published. */
+void gateway_attach(struct gateway *gateway,
+                    struct ring_writer *in,
+                    struct ring_reader *out,
+                    const uint64_t *gate);
+
+/* gateway_recover takes one message of the replay at start: counts numbers and
+ * fills the retransmission memory, sends nothing. In journal order. */
+void gateway_recover(struct gateway *gateway, const union cell *cells);
+
+/* gateway_poll does one bounded slice: a burst from each port, timers, a burst
+ * of reports. Returns datagrams received plus messages published. */
+int gateway_poll(struct gateway *gateway, uint64_t now_ns);
+
+/* gateway_stop makes it take no more from the ports and terminate each bound
+ * session once what was accepted is answered: poll until gateway_stopped. */
+void gateway_stop(struct gateway *gateway);
+bool gateway_stopped(const struct gateway *gateway);
+
+struct gateway_stats {
+    uint64_t datagrams;
+    uint64_t messages;   /* application messages turned into commands */
+    uint64_t duplicates; /* numbers seen before, dropped */
+    uint64_t gaps;       /* numbers that never came */
+    uint64_t reports;    /* sent */
+    uint64_t retransmitted;
+    uint64_t bad_frame;   /* no SBE header, lengths that do not fit */
+    uint64_t bad_schema;  /* neither schema */
+    uint64_t bad_session; /* unknown UUID, wrong peer, wrong state */
+    uint64_t bad_credentials;
+    uint64_t refused; /* application messages that became MessageRefused */
+    uint64_t timeouts;
+    uint64_t in_ring_full; /* stopped receiving */
+};
+void gateway_stats_get(const struct gateway *gateway, struct gateway_stats *stats);
+
+#endif

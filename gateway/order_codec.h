@@ -1,0 +1,44 @@
+/*
+ * Order codec: SBE order entry <-> cells. Stateless, exact or refused.
+ *
+ *   NewOrderSingle ...  --order_decode-->  command cells
+ *   message cells       --order_encode-->  ExecutionReport ... for one recipient
+ *
+ * What a message cannot say exactly is refused; nothing is rounded. An optional
+ * field that is null becomes the cell's 0, which for these fields is no legal
+ * value; an optional field whose value is 0 is refused as malformed.
+ */
+#ifndef OUTCRY_GATEWAY_ORDER_CODEC_H
+#define OUTCRY_GATEWAY_ORDER_CODEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/route.h"
+#include "proto/cell.h"
+
+/* Bytes of the longest report, header included. */
+#define REPORT_BYTES_MAX 128u
+
+/* order_decode turns the application message at buf (len bytes from its SBE
+ * header on) into command cells (CELL_COMMAND_MAX) with session, in_no and time
+ * filled in. Always yields a command: what does not decode becomes
+ * MessageRefused with ref_no. Returns the number of cells. */
+unsigned order_decode(const uint8_t *buf,
+                      size_t len,
+                      uint16_t session,
+                      uint64_t no,
+                      uint64_t time_ns,
+                      union cell *cells);
+
+/* order_encode writes the report on the message for one of its recipients as
+ * route_message gave it; returns its bytes (at most REPORT_BYTES_MAX), 0 if the
+ * message has none for it. NotApplied (schema 2748) is one of them. */
+size_t order_encode(const union cell *cells,
+                    unsigned shard,
+                    const struct route_recipient *recipient,
+                    uint8_t *buf,
+                    size_t cap);
+
+#endif

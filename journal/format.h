@@ -1,0 +1,124 @@
+/*
+ * The journal's format, from which a stranger can write a reader.
+ *
+ * A journal is a folder of segments, `00000000.seg`, `00000001.seg`, ... (the
+ * segment's number in eight decimal digits). All segments of a journal have
+ * the same size, a multiple of 4096 bytes, 256 MiB unless configured
+ * otherwise. They are written with zeros before they are used. A segment is an
+ * array of pages; page_no counts pages through all segments, so page p is at
+ * byte (p mod n) * 4096 of segment p / n, where n is the pages of a segment.
+ *
+ * A page is 4096 bytes, all integers little-endian:
+ *
+ *   offset  size  field
+ *        0     4  magic         0x5943544f, the bytes "OTCY"
+ *        4     2  format        JOURNAL_FORMAT
+ *        6     2  shard         0 to 15
+ *        8     8  page_no       from 0
+ *       16     8  first_seq     seq of the first command's message that opens in
+ *                               this page; if none opens here, of the
+ *                               command whose events are in it
+ *       24     4  epoch         of the run that wrote it, from 1
+ *       28     2  durable_lag   page_no - durable_lag is the number of pages
+ *                               from the start of the journal that were known to
+ *                               be durable when this page was written
+ *                               (65535: that many or more)
+ *       30     1  cells         1 to 63, cells in use
+ *       31     1  flags         bit 0: a group (see proto/cell.h) begins with
+ *                               the first cell of this page
+ *       32    16  prev_hash     hash of page page_no - 1, zeros in page 0
+ *       48    16  hash          XXH3-128 (seed 0) of the 4096 bytes with these
+ *                               16 zero, low 64 bits first
+ *       64  63*64 cells, then zeros
+ *
+ * A message never straddles two pages; a group may span many. Reading every
+ * cell of every page in order gives the out-ring of the exchange: the commands
+ * in the order of seq, each followed by what it caused, CELL_LAST on the
+ * last cell of each group. The first command is Genesis.
+ *
+ * A page is written once. A flush pads the page and the next flush begins a
+ * new one, so bytes that were acknowledged are never written again.
+ *
+ * The end is the first page that is not valid (magic, format, shard, page_no,
+ * hash, prev_hash). What lies behind it decides:
+ *
+ *   torn tail   no later page is valid and calls the bad page durable. Nothing
+ *               in it was acknowledged. Recovery drops the unfinished group at
+ *               the end, durably zeroes everything behind, and goes on.
+ *   damage      some later page is valid and says (page_no - durable_lag >
+ *               number of the bad page) that the bad page was durable. The
+ *               journal is refused and the page named.
+ *
+ * When recovery drops an unfinished group whose cells share a page with a
+ * finished one, that page is valid and is kept as it is; the first page of the
+ * next run then repeats nothing: readers drop a group that is not finished
+ * when a page with flag bit 0 and a higher epoch follows.
+ */
+#ifndef OUTCRY_JOURNAL_FORMAT_H
+#define OUTCRY_JOURNAL_FORMAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/base.h"
+#include "proto/cell.h"
+#include "proto/hash.h"
+
+#define JOURNAL_MAGIC             0x5943544fu
+#define JOURNAL_FORMAT            1u
+#define JOURNAL_PAGE_BYTES        4096u
+#define JOURNAL_PAGE_CELLS        63u
+#define JOURNAL_FLAG_GROUP        0x01u
+#define JOURNAL_SEGMENT_BYTES     (256ull << 20)
+#define JOURNAL_SEGMENT_BYTES_MIN (1ull << 20)
+#define JOURNAL_SEGMENTS_MAX      100000000u
+
+struct page_header {
+    uint32_t magic;
+    uint16_t format;
+    uint16_t shard;
+    uint64_t page_no;
+    uint64_t first_seq;
+    uint32_t epoch;
+    uint16_t durable_lag;
+    uint8_t cells;
+    uint8_t flags;
+    struct hash128 prev_hash;
+    struct hash128 hash;
+};
+_Static_assert(sizeof(struct page_header) == 64, "the header is one cell");
+
+struct page {
+    struct page_header header;
+    union cell cells[JOURNAL_PAGE_CELLS];
+};
+_Static_assert(sizeof(struct page) == JOURNAL_PAGE_BYTES, "a page is 64 cells");
+
+/* page_hash returns the hash that belongs into the page's header. */
+struct hash128 page_hash(const struct page *page);
+
+enum page_fault {
+    PAGE_OK,
+    PAGE_ZERO,   /* never written */
+    PAGE_MAGIC,  /* not a page */
+    PAGE_FORMAT, /* written by another version */
+    PAGE_SHARD,  /* of another shard */
+    PAGE_NUMBER, /* of another place */
+    PAGE_HASH,   /* torn or damaged */
+    PAGE_CHAIN,  /* valid, but not the successor of the page before */
+    PAGE_CONTENT /* valid, but its cells are not messages */
+};
+
+/* page_check tells what is wrong with a page that should be page_no of shard,
+ * following a page with hash prev. prev NULL: the chain is not checked. */
+enum page_fault
+page_check(const struct page *page, unsigned shard, uint64_t page_no, const struct hash128 *prev);
+
+/* page_fault_text returns a few words for a person. */
+const char *page_fault_text(enum page_fault fault);
+
+/* page_durable_cnt returns how many pages from the start of the journal this
+ * page calls durable. */
+uint64_t page_durable_cnt(const struct page_header *header);
+
+#endif

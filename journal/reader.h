@@ -1,0 +1,100 @@
+/*
+ * Journal reader: iterates over what was written, whole groups at a time.
+ *
+ * Maps segments read-only, checks each page once (hash, chain, content) and
+ * hands out messages in place: no copy. It knows nothing of engines; see
+ * replay.h for that.
+ *
+ *   journal_reader_open -> journal_reader_next ... -> journal_reader_close
+ *
+ * journal_reader_next returns one message (1 to CELL_MESSAGE_MAX cells); the
+ * last one of a group bears CELL_LAST. A group that is not finished (cut off
+ * by the end, or abandoned by a later run) is never handed out: the reader
+ * looks for its LAST first.
+ */
+#ifndef OUTCRY_JOURNAL_READER_H
+#define OUTCRY_JOURNAL_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "journal/format.h"
+
+struct journal_reader;
+
+/* Why a journal cannot be read, or where it ends. */
+struct journal_fault {
+    enum page_fault fault;
+    bool damage;      /* a later page calls the bad page durable */
+    uint64_t page_no; /* the first bad page */
+    char text[256];   /* one line for a person, with file and offset */
+};
+
+/* journal_reader_open opens the journal in dir. 0, or -errno with a line in
+ * fault->text: -ENOENT no such folder or no segment in it, -EPROTO another format
+ * version or shard, -EBADMSG damage. shard -1: whatever the first page says. */
+NODISCARD int journal_reader_open(struct journal_reader **reader,
+                                  const char *dir,
+                                  int shard,
+                                  struct journal_fault *fault);
+
+/* journal_reader_next sets cells to the next message and returns its number of
+ * cells, 0 at the end, -EBADMSG at damage (journal_reader_fault). cells are
+ * contiguous and valid until close. */
+int journal_reader_next(struct journal_reader *reader, const union cell **cells);
+
+/* journal_reader_page returns the page that holds the last message returned,
+ * and its place. */
+const struct page *journal_reader_page(const struct journal_reader *reader);
+
+/* journal_reader_seek_seq goes to the first message of the command seq, or of
+ * the next one there is: binary search over pages. 0 or -errno. */
+NODISCARD int journal_reader_seek_seq(struct journal_reader *reader, uint64_t seq);
+
+/* journal_reader_seek_time goes to the first command at or after time_ns. */
+NODISCARD int journal_reader_seek_time(struct journal_reader *reader, uint64_t time_ns);
+
+const struct journal_fault *journal_reader_fault(const struct journal_reader *reader);
+uint64_t journal_reader_pages_cnt(const struct journal_reader *reader); /* valid so far */
+uint64_t journal_reader_bytes(const struct journal_reader *reader);
+uint16_t journal_reader_shard(const struct journal_reader *reader);
+void journal_reader_close(struct journal_reader *reader);
+
+/*
+ * journal_verify checks every page and the chain without looking at what it
+ * means. 0 when all is well or the tail is torn, 1 when there is damage.
+ */
+struct journal_verify_result {
+    uint64_t pages_cnt;
+    uint64_t segments_cnt;
+    uint64_t first_seq;
+    uint64_t last_seq;
+    uint64_t commands_cnt;
+    uint64_t cells_cnt;
+    uint32_t epochs_cnt;
+    bool torn_tail;
+    struct journal_fault fault;
+};
+NODISCARD int journal_verify(const char *dir, int shard, struct journal_verify_result *result);
+
+/*
+ * journal_recover finds the end of the journal and makes it writable again:
+ * durably zeroes what lies past it, syncs. An empty folder is an empty journal.
+ * Needs the lock. 0, or -errno with a line in fault->text; -EBADMSG is damage
+ * and -EPROTO a foreign journal, and then nothing has been changed.
+ */
+struct journal_end {
+    uint64_t next_page_no;
+    struct hash128 prev_hash;
+    uint64_t last_seq;      /* of the last whole group, 0 if none */
+    uint32_t epoch;         /* of the last page, 0 if none */
+    uint64_t dropped_cells; /* of an unfinished group at the end */
+    uint64_t zeroed_bytes;
+    uint64_t segment_bytes; /* of the segments that exist, 0 if none */
+};
+NODISCARD int journal_recover(const char *dir,
+                              uint16_t shard,
+                              struct journal_end *end,
+                              struct journal_fault *fault);
+
+#endif

@@ -1,0 +1,106 @@
+/*
+ * Journal writer: out-ring -> pages -> disk, and the durable cursor.
+ *
+ *   out-ring --copy--> page buffers --io_uring write + linked fdatasync--> segment
+ *                                                  |
+ *   durable cursor <-------- completion -----------+
+ *
+ * One batch is in flight; what gathers meanwhile is the next (group commit).
+ * The durable cursor is a position of the out-ring: all cells before it are on
+ * disk. It rests only behind a CELL_LAST. The publisher reads it through
+ * a const pointer; nobody else writes it.
+ *
+ * ack modes: durable syncs every batch; interval syncs at most every
+ * interval_ns; memory syncs only at the end of a segment, at a roll and at close. The durable
+ * cursor always tells the truth; it is the publisher that does not wait for it
+ * in the other two.
+ *
+ * Any error of a write or a sync, and any short write, ends the process with
+ * the reason (journal_fatal); it is never retried.
+ *
+ * Threads: journal_writer_poll and _wait belong to one thread. A helper
+ * thread of the writer's own makes and zeroes the next segment ahead of time.
+ */
+#ifndef OUTCRY_JOURNAL_WRITER_H
+#define OUTCRY_JOURNAL_WRITER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/ring.h"
+#include "journal/format.h"
+
+struct journal_writer;
+
+struct journal_writer_cfg {
+    const char *dir; /* exists, and is locked by journal_lock */
+    uint16_t shard;
+    uint32_t epoch;         /* of this run */
+    uint64_t segment_bytes; /* multiple of 4096, >= JOURNAL_SEGMENT_BYTES_MIN */
+    uint8_t ack_mode;       /* enum cell_ack_mode */
+    uint64_t interval_ns;   /* of ack mode interval */
+    uint32_t batch_pages;   /* 1 .. 128: pages of one write; 0: default (64) */
+    uint64_t next_page_no;  /* where journal_recover says that writing goes on */
+    struct hash128 prev_hash;
+    bool no_direct; /* buffered I/O even where O_DIRECT works (tests) */
+};
+
+/* journal_writer_open opens or creates the segment in which next_page_no lies.
+ * Allocates (calls malloc and mmap: it runs before the engine starts). 0 or
+ * -errno: -ENOSPC when the segment cannot be filled with zeros, with a line in
+ * `why` for the operator. */
+NODISCARD int journal_writer_open(struct journal_writer **writer,
+                                  const struct journal_writer_cfg *cfg,
+                                  struct ring_reader *out,
+                                  char why[256]);
+
+/* journal_writer_notes returns what the operator should know of how it was
+ * opened: "" or lines such as a fall-back to buffered I/O or unregistered
+ * buffers. Valid until close. */
+const char *journal_writer_notes(const struct journal_writer *writer);
+
+/* journal_writer_poll reaps completions, moves the durable cursor, takes cells
+ * from the out-ring and submits the next batch. Never blocks. now_ns: any
+ * monotonic clock, for ack mode interval. Returns cells taken plus
+ * completions seen. */
+int journal_writer_poll(struct journal_writer *writer, uint64_t now_ns);
+
+/* journal_writer_wait blocks until the write in flight is complete or, when
+ * none is, until journal_writer_wake or timeout_ns. For a thread of its own. */
+void journal_writer_wait(struct journal_writer *writer, uint64_t timeout_ns);
+
+/* journal_writer_wake wakes a waiting writer; called by the engine's thread
+ * after a publish. Costs one load when the writer is awake. */
+void journal_writer_wake(struct journal_writer *writer);
+
+/* journal_writer_in_flight tells whether a write is in flight. */
+bool journal_writer_in_flight(const struct journal_writer *writer);
+
+/* journal_writer_durable returns the durable cursor: a position of the
+ * out-ring, to be loaded with acquire order. */
+const uint64_t *journal_writer_durable(const struct journal_writer *writer);
+
+struct journal_writer_stats {
+    uint64_t cells;   /* taken from the out-ring */
+    uint64_t pages;   /* written */
+    uint64_t batches; /* writes */
+    uint64_t syncs;
+    uint64_t bytes; /* written, padding included */
+};
+void journal_writer_stats_get(const struct journal_writer *writer,
+                              struct journal_writer_stats *stats);
+
+/* journal_writer_close writes and syncs all that is published, then frees. */
+void journal_writer_close(struct journal_writer *writer);
+
+/* journal_lock takes the lock file of the folder; it is held until the
+ * descriptor is closed. Returns the descriptor, or -EWOULDBLOCK when another
+ * process has it, or another -errno. */
+NODISCARD int journal_lock(const char *dir);
+
+/* journal_fatal writes one line to stderr and ends the process with exit code
+ * 3. */
+_Noreturn COLD void journal_fatal(const char *what, int error);
+
+#endif

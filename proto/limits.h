@@ -1,0 +1,54 @@
+/*
+ * Limits: every bound of the exchange that is not in the configuration, and
+ * the relations between them, each with a sentence of proof.
+ */
+#ifndef OUTCRY_PROTO_LIMITS_H
+#define OUTCRY_PROTO_LIMITS_H
+
+/* Behaviour of the rules. A journal written under other rules is refused. */
+#define RULES_VERSION 1u
+
+/* Shards 0 to 15: four bits of every order id. */
+#define SHARDS_MAX 16u
+
+/* Live orders of a shard: 24 bits of the order id hold the slot. */
+#define ORDERS_MAX (1u << 24)
+
+#define INSTRUMENTS_MAX (1u << 20)
+#define ACCOUNTS_MAX    (1u << 20)
+#define GROUPS_MAX      (1u << 16)
+#define FIRMS_MAX       (1u << 16)
+#define SESSIONS_MAX    (1u << 14)
+#define POSITIONS_MAX   (1u << 24)
+#define PAGES_MAX       (1u << 24)
+
+/* Ticks of an instrument: valid tick indexes are 1 to TICKS_MAX - 1. */
+#define TICKS_MAX (1u << 30)
+
+/* Position limits and open quantities: far below overflow of an int64. */
+#define POSITION_LIMIT_MAX (1ull << 62)
+
+/* Trades of one slice of a sweep, cancels of one slice of a mass cancel. */
+#define SLICE_TRADES_MAX  64u
+#define SLICE_CANCELS_MAX 128u
+#define SLICE_SCAN_MAX    4096u
+
+/* Cells that one slice can write: a command of four cells, its trades of two
+ * cells each, or its cancels of one, and at the end one event. */
+#define SLICE_CELLS_MAX (4u + 2u * SLICE_TRADES_MAX + 4u)
+_Static_assert(4u + SLICE_CANCELS_MAX + 4u <= SLICE_CELLS_MAX, "cancels fit where trades fit");
+
+/* Commands taken from one in-ring before the next is looked at. */
+#define BURST_COMMANDS_MAX 16u
+
+/* Largest UDP payload that we send or take. 1500 less IPv4 and UDP headers. */
+#define DATAGRAM_BYTES_MAX 1472u
+
+/* Readers of one ring. */
+#define RING_READERS_MAX 4u
+
+/* Keepalive that a client may ask for, milliseconds. */
+#define KEEPALIVE_MS_MIN 100u
+#define KEEPALIVE_MS_MAX 60000u
+
+#endif

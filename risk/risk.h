@@ -1,0 +1,170 @@
+/*
+ * Risk: synchronous pre-trade checks in front of every book.
+ *
+ *   firm <- group <- account --+
+ *                              +-- position (account x instrument)
+ *               instrument  ---+
+ *
+ * The engine calls risk_check_* once per order, before anything changes. All
+ * checks come first, then all reservations: a refusal changes nothing. What
+ * was reserved is released exactly: risk_on_fill moves it into the position,
+ * risk_release gives it back.
+ *
+ * Exposure is worst case: for a buy, position + open buys + this order must
+ * not exceed the long limit; for a sell, -position + open sells + this order
+ * must not exceed the short limit. Own orders that could trade with each other
+ * are not netted.
+ *
+ * Invariants (risk_check_invariants)
+ *  1. open_buy_qty and open_sell_qty of a position are the sums of the leaves
+ *     of its live orders.
+ *  2. position_qty is bought minus sold.
+ *  3. No position slot is in use twice for the same pair.
+ *
+ * Ids are dense: an account's id is its index. Everything is written by the
+ * engine thread alone. No clocks, no I/O, no allocation after risk_init; a
+ * check is O(1) with one cache line each for instrument, account, position.
+ *
+ * Checks, in order, with their reasons: instrument known (UnknownInstrument),
+ * its state (InstrumentHalted, InstrumentClosed), account known
+ * (UnknownAccount) and of the session's firm (AccountNotOfFirm), its state
+ * (AccountSuspended, AccountBlocked, AccountCloseOnly), permission
+ * (RestrictedInstrument), price on tick and positive (InvalidPrice,
+ * InvalidTick), quantity (InvalidQuantity, InvalidLot, MinOrderQty,
+ * MaxOrderQty), collar (NoReferencePrice, PriceCollarHigh, PriceCollarLow),
+ * static band (PriceBand), value (MaxOrderValue), position
+ * (PositionPoolFull, LongPositionLimit, ShortPositionLimit). A quantity limit
+ * at several levels: the tightest holds. A limit equal to the largest number
+ * of its type is no limit.
+ */
+#ifndef OUTCRY_RISK_RISK_H
+#define OUTCRY_RISK_RISK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/base.h"
+#include "proto/cell.h"
+#include "proto/hash.h"
+#include "proto/orders.h"
+#include "proto/px_qty.h"
+
+struct risk;
+
+struct risk_cfg {
+    uint32_t instruments_max; /* 1 .. INSTRUMENTS_MAX */
+    uint32_t accounts_max;    /* 1 .. ACCOUNTS_MAX */
+    uint32_t groups_max;      /* 1 .. GROUPS_MAX */
+    uint32_t firms_max;       /* 1 .. FIRMS_MAX */
+    uint32_t positions_max;   /* 1 .. POSITIONS_MAX */
+};
+
+/* An order as the checks see it. */
+struct risk_order {
+    uint32_t instrument;
+    uint32_t account;
+    uint32_t firm;    /* of the session that sent it */
+    px_t px;          /* limit; of a market order: ignored */
+    px_t last_px;     /* last trade of the instrument, 0: none yet */
+    qty_t qty;        /* total of the order */
+    qty_t leaves_qty; /* what it can still trade: qty minus fills */
+    bool sell;
+    bool market; /* valued at, and limited to, the collar */
+};
+
+/* The numbers behind a refusal; level RISK_LEVEL_NONE when there are none. */
+struct risk_detail {
+    uint8_t level; /* enum oe_risk_level */
+    uint32_t subject;
+    int64_t limit;
+    int64_t used;
+    int64_t value;
+};
+
+/* What an accepted order goes on with. */
+struct risk_ticket {
+    uint32_t position; /* slot to pass to risk_on_fill and risk_release */
+    uint32_t tick;     /* index of its limit on the instrument's ticks */
+    px_t px;           /* its limit: its own or, of a market order, the collar */
+};
+
+/* risk_footprint returns the bytes that risk_init needs, 0 if cfg is invalid. */
+size_t risk_footprint(const struct risk_cfg *cfg);
+
+/* risk_init lays a risk out in mem (zeroed, CACHE_LINE aligned, risk_footprint
+ * bytes), which must outlive it. */
+struct risk *risk_init(void *mem, const struct risk_cfg *cfg);
+
+/* Configuration commands. The cells are the message's; each returns 0 or
+ * a reject reason and then has changed nothing. */
+NODISCARD enum oe_reject_reason risk_firm_set(struct risk *risk, const struct cell_firm_set *cell);
+NODISCARD enum oe_reject_reason risk_group_set(struct risk *risk,
+                                               const struct cell_group_set *cell);
+NODISCARD enum oe_reject_reason risk_account_set(struct risk *risk,
+                                                 const struct cell_account_set *cell,
+                                                 const struct cell_account_limits *limits);
+NODISCARD enum oe_reject_reason risk_instrument_set(struct risk *risk,
+                                                    const struct cell_instrument_set *cell,
+                                                    const struct cell_instrument_limits *limits);
+NODISCARD enum oe_reject_reason risk_position_limit_set(struct risk *risk,
+                                                        const struct cell_position_limit_set *cell);
+NODISCARD enum oe_reject_reason risk_permission_set(struct risk *risk,
+                                                    const struct cell_permission_set *cell);
+
+/* risk_check_new runs every check on a new order and, when all pass, reserves
+ * leaves_qty on its position and fills ticket. On a refusal detail is filled
+ * and nothing else has changed. */
+NODISCARD enum oe_reject_reason risk_check_new(struct risk *risk,
+                                               const struct risk_order *order,
+                                               struct risk_ticket *ticket,
+                                               struct risk_detail *detail);
+
+/* risk_check_replace checks order (the state after the replace; leaves_qty is
+ * the new leaves) against a live order of the same account, instrument and
+ * side that has old_leaves_qty reserved on position, and moves the reservation
+ * by the difference. A replace that lowers neither risk limit is always let
+ * pass by the position check; account state and permission still hold. */
+NODISCARD enum oe_reject_reason risk_check_replace(struct risk *risk,
+                                                   const struct risk_order *order,
+                                                   uint32_t position,
+                                                   qty_t old_leaves_qty,
+                                                   struct risk_ticket *ticket,
+                                                   struct risk_detail *detail);
+
+/* risk_on_fill moves qty from the reservation into the position. */
+void risk_on_fill(struct risk *risk, uint32_t position, bool sell, qty_t qty);
+
+/* risk_release gives back the reservation of qty. */
+void risk_release(struct risk *risk, uint32_t position, bool sell, qty_t qty);
+
+/* What an operator or a query sees. False if the pair has no position. */
+struct risk_position {
+    int64_t position_qty;
+    uint64_t open_buy_qty;
+    uint64_t open_sell_qty;
+    uint64_t long_max;
+    uint64_t short_max;
+};
+bool risk_position_get(const struct risk *risk,
+                       uint32_t account,
+                       uint32_t instrument,
+                       struct risk_position *out);
+
+/* Of a known instrument or account; 0 or false if unknown. */
+px_t risk_tick_px(const struct risk *risk, uint32_t instrument);
+bool risk_account_firm(const struct risk *risk, uint32_t account, uint32_t *group, uint32_t *firm);
+bool risk_instrument_known(const struct risk *risk, uint32_t instrument);
+
+/* risk_hash adds all that can change an outcome to the hash. O(footprint in use). */
+void risk_hash(const struct risk *risk, struct hash_state *hash);
+
+/* risk_position_check asserts that the position has exactly these reservations;
+ * the engine calls it with sums over its live orders. O(1). */
+void risk_position_check(const struct risk *risk,
+                         uint32_t position,
+                         uint64_t open_buy_qty,
+                         uint64_t open_sell_qty);
+uint32_t risk_positions_cnt(const struct risk *risk);
+
+#endif
