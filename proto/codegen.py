@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""codegen: make a C header from an SBE 1.0 message schema.
+
+    codegen.py SCHEMA.xml --prefix P --out FILE.h [--cells]
+               [--import OTHER.xml:OTHERPREFIX:include/path.h]
+
+One header per schema. The default are wire messages (little endian with the
+SBE header, or big endian without one); --cells makes the 64-byte cells of
+ring and journal. --import lets the schema use the types of another one, whose
+header is then included. A schema that is wrong is refused as
+file:line: message with exit status 1.
+"""
+
+import sys
+
+sys.dont_write_bytecode = True
+
+import argparse
+import os
+
+from codegen_c import Printer
+from codegen_schema import Reader, SchemaError
+
+
+def main():
+    parser = argparse.ArgumentParser(description='Make a C header from an SBE schema.')
+    parser.add_argument('schema')
+    parser.add_argument('--prefix', required=True)
+    parser.add_argument('--out', required=True)
+    parser.add_argument('--cells', action='store_true', help='64-byte cells, not wire messages')
+    parser.add_argument('--import', dest='imports', action='append', default=[],
+                        metavar='OTHER.xml:PREFIX:include/path.h')
+    args = parser.parse_args()
+
+    imports, includes = [], []
+    try:
+        for text in args.imports:
+            path, prefix, include = text.split(':')
+            imports.append(Reader(path, prefix).read())
+            includes.append(include)
+        schema = Reader(args.schema, args.prefix, args.cells, imports).read()
+        text = Printer(schema, args.prefix, args.cells, includes).header(
+            os.path.basename(args.out))
+    except (SchemaError, OSError) as err:
+        print(err, file=sys.stderr)
+        return 1
+    with open(args.out, 'w', encoding='ascii') as file:
+        file.write(text)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
