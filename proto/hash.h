@@ -1,0 +1,100 @@
+#ifndef OUTCRY_PROTO_HASH_H
+#define OUTCRY_PROTO_HASH_H
+
+/*
+ * The one hash of outcry: XXH3, 128 bits for pages, segments and state, 64 bits
+ * for tables. No other file knows where it comes from.
+ *
+ *     struct hash128 h = hash128_of(page, 4096);          one piece
+ *
+ *     struct hash_state state;                            many pieces
+ *     hash_init(&state);
+ *     hash_update(&state, cell, 64);
+ *     h = hash_digest(&state);                            may go on after it
+ *
+ * Invariants:
+ *   1. How a text is cut into updates does not change its hash: hash_digest
+ *      after any cut equals hash128_of the whole.
+ *   2. The result depends on bytes alone, not on compiler, instruction set or
+ *      alignment, so it may be stored. Both halves are stored little-endian,
+ *      lo first. (This is not XXH128_canonicalFromHash, which is big-endian.)
+ *   3. It detects damage and defects, not an adversary: there is no key.
+ *
+ * Cost here: 0.1 to 0.2 ns per byte from 4 KiB on, 3 to 5 ns for a cell. The
+ * library is compiled into each user (XXH_INLINE_ALL), nothing is linked. A
+ * hash_state is 576 bytes, lives where its owner puts it and needs no fini.
+ */
+
+#define XXH_INLINE_ALL
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xxhash.h>
+
+#include "proto/base.h"
+
+struct hash128 {
+    uint64_t lo;
+    uint64_t hi;
+};
+
+_Static_assert(sizeof(struct hash128) == 16, "as stored in a page header");
+
+struct hash_state {
+    XXH3_state_t xxh; /* private */
+};
+
+/* hash64_of is for tables in memory; data may be NULL if bytes is 0. */
+static inline uint64_t
+hash64_of(const void *data, size_t bytes)
+{
+    return XXH3_64bits(data, bytes);
+}
+
+/* hash128_of hashes one piece of memory; data may be NULL if bytes is 0. */
+static inline struct hash128
+hash128_of(const void *data, size_t bytes)
+{
+    XXH128_hash_t hash = XXH3_128bits(data, bytes);
+
+    return (struct hash128){.lo = hash.low64, .hi = hash.high64};
+}
+
+/* hash_init starts a new text; a used state may be started again. */
+static inline void
+hash_init(struct hash_state *state)
+{
+    XXH_errorcode rc = XXH3_128bits_reset(&state->xxh);
+
+    ASSERT(rc == XXH_OK);
+}
+
+/* hash_update appends bytes to the text; data may be NULL if bytes is 0. */
+static inline void
+hash_update(struct hash_state *state, const void *data, size_t bytes)
+{
+    /* The library refuses NULL even then. */
+    if (bytes == 0)
+        return;
+
+    XXH_errorcode rc = XXH3_128bits_update(&state->xxh, data, bytes);
+
+    ASSERT(rc == XXH_OK);
+}
+
+/* hash_digest is the hash of the text so far; the text may go on. */
+static inline struct hash128
+hash_digest(const struct hash_state *state)
+{
+    XXH128_hash_t hash = XXH3_128bits_digest(&state->xxh);
+
+    return (struct hash128){.lo = hash.low64, .hi = hash.high64};
+}
+
+static inline bool
+hash128_equal(struct hash128 a, struct hash128 b)
+{
+    return a.lo == b.lo && a.hi == b.hi;
+}
+
+#endif

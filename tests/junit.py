@@ -1,0 +1,89 @@
+"""Counts test cases in the logs that `meson test` leaves in a build directory.
+
+Meson counts programs. testlog.junit.xml has the cases of the programs that
+speak TAP, but a program that crashes, times out or stops before its plan is
+through shows only in testlog.json, and one that was never started in neither.
+So the list of expected programs is asked from the build directory, and each of
+them has at least one result here:
+
+    in the logs, with cases      its cases; one failure more if the program
+                                 failed and none of its cases says so
+    in the logs, without cases   one result, the program's own
+    not in the logs              one failure
+"""
+
+import json
+import subprocess
+import xml.etree.ElementTree as ET
+from collections import namedtuple
+from pathlib import Path
+
+Count = namedtuple("Count", "passed failed skipped complaints")
+GOOD_RESULTS = {"OK", "EXPECTEDFAIL", "SKIP"}
+
+
+def expected_programs(build, suites):
+    """The names of the tests of these suites, or None if it is not configured."""
+    if not (build / "build.ninja").is_file():
+        return None
+    text = subprocess.run(["meson", "introspect", "--tests", str(build)],
+                          check=True, capture_output=True, text=True).stdout
+    tests = json.loads(text)
+    return [t["name"] for t in tests
+            if any(s.rpartition(":")[2] in suites for s in t["suite"])]
+
+
+def program_results(build):
+    """Name -> result as Meson saw the program; empty if there is no log."""
+    log = build / "meson-logs" / "testlog.json"
+    if not log.is_file():
+        return {}
+    with log.open(encoding="utf-8") as lines:
+        programs = [json.loads(line) for line in lines if line.strip()]
+    return {p["name"]: p["result"] for p in programs}
+
+
+def cases_by_program(build):
+    """Name -> [passed, failed, skipped], for the programs that report cases."""
+    log = build / "meson-logs" / "testlog.junit.xml"
+    cases = {}
+    if not log.is_file():
+        return cases
+    for suite in ET.parse(log).getroot().iter("testsuite"):
+        # "project.program" holds the cases of one program, "project" the programs without.
+        _, dot, program = suite.get("name", "").partition(".")
+        if not dot:
+            continue
+        row = cases.setdefault(program, [0, 0, 0])
+        for case in suite.iter("testcase"):
+            if case.find("failure") is not None or case.find("error") is not None:
+                row[1] += 1
+            elif case.find("skipped") is not None:
+                row[2] += 1
+            else:
+                row[0] += 1
+    return cases
+
+
+def count_build(build, suites):
+    """Sums one build directory; complaints name what failed, one line each."""
+    build = Path(build)
+    expected = expected_programs(build, suites)
+    if expected is None:
+        return Count(0, 1, 0, [f"{build}: not configured"])
+
+    results = program_results(build)
+    cases = cases_by_program(build)
+    passed, failed, skipped, complaints = 0, 0, 0, []
+    for program in expected:
+        result = results.get(program, "missing from the log")
+        good = result in GOOD_RESULTS
+        row = cases.get(program) or [0, 0, 0]
+        if not good and row[1] == 0:
+            row[1] = 1
+        elif good and sum(row) == 0:
+            row[2 if result == "SKIP" else 0] = 1
+        if row[1] > 0:
+            complaints.append(f"{build}: {program}: {row[1]} failed ({result})")
+        passed, failed, skipped = passed + row[0], failed + row[1], skipped + row[2]
+    return Count(passed, failed, skipped, complaints)
