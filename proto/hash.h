@@ -51,6 +51,13 @@ hash64_of(const void *data, size_t bytes)
     return XXH3_64bits(data, bytes);
 }
 
+/* hash64_of_seeded is hash64_of begun with a seed: to chain hashes. */
+static inline uint64_t
+hash64_of_seeded(const void *data, size_t bytes, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(data, bytes, seed);
+}
+
 /* hash128_of hashes one piece of memory; data may be NULL if bytes is 0. */
 static inline struct hash128
 hash128_of(const void *data, size_t bytes)
