@@ -166,7 +166,7 @@ restart_command(struct rig *rig, uint8_t ack_mode)
     const union cell cell = {.restart = {
                                  .kind = CELL_KIND_RESTART,
                                  .shape = 1,
-                                 .epoch = ++rig->epoch,
+                                 .epoch = engine_epoch(rig->engine) + 1,
                                  .time = rig->net.now_ns,
                                  .rules_version = RULES_VERSION,
                                  .ack_mode = ack_mode,

@@ -33,7 +33,7 @@
 #define RIG_CLIENTS_MAX  6u
 #define RIG_LOG_MAX      (1u << 18)
 #define RIG_REPORTS_MAX  (1u << 15)
-#define RIG_RETRANSMIT   1024u
+#define RIG_RETRANSMIT   4096u
 #define RIG_KEEPALIVE_MS 500u
 #define RIG_START_NS     1700000000000000000ull
 #define RIG_MS           1000000ull
@@ -85,7 +85,6 @@ struct rig {
     bool hold_engine;     /* the engine is stuck */
     uint32_t in_cells;    /* size of the in-ring */
     uint64_t dropped_cnt; /* commands that the engine did not admit */
-    uint32_t epoch;
     struct rig_client clients[RIG_CLIENTS_MAX];
 };
 
