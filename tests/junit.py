@@ -8,7 +8,8 @@ them has at least one result here:
 
     in the logs, with cases      its cases; one failure more if the program
                                  failed and none of its cases says so
-    in the logs, without cases   one result, the program's own
+    in the logs, without cases   one result, the program's own; a failure if it
+                                 should have told its cases
     not in the logs              one failure
 """
 
@@ -23,14 +24,19 @@ GOOD_RESULTS = {"OK", "EXPECTEDFAIL", "SKIP"}
 
 
 def expected_programs(build, suites):
-    """The names of the tests of these suites, or None if it is not configured."""
+    """Name -> protocol of the tests of these suites; None if not configured."""
     if not (build / "build.ninja").is_file():
         return None
     text = subprocess.run(["meson", "introspect", "--tests", str(build)],
                           check=True, capture_output=True, text=True).stdout
     tests = json.loads(text)
-    return [t["name"] for t in tests
-            if any(s.rpartition(":")[2] in suites for s in t["suite"])]
+    return {t["name"]: t["protocol"] for t in tests
+            if any(s.rpartition(":")[2] in suites for s in t["suite"])}
+
+
+def program_name(name):
+    """Meson writes "project:suite / program", or "program" if there is one suite."""
+    return name.rpartition(" / ")[2]
 
 
 def program_results(build):
@@ -40,7 +46,7 @@ def program_results(build):
         return {}
     with log.open(encoding="utf-8") as lines:
         programs = [json.loads(line) for line in lines if line.strip()]
-    return {p["name"]: p["result"] for p in programs}
+    return {program_name(p["name"]): p["result"] for p in programs}
 
 
 def cases_by_program(build):
@@ -54,7 +60,7 @@ def cases_by_program(build):
         _, dot, program = suite.get("name", "").partition(".")
         if not dot:
             continue
-        row = cases.setdefault(program, [0, 0, 0])
+        row = cases.setdefault(program_name(program), [0, 0, 0])
         for case in suite.iter("testcase"):
             if case.find("failure") is not None or case.find("error") is not None:
                 row[1] += 1
@@ -75,10 +81,12 @@ def count_build(build, suites):
     results = program_results(build)
     cases = cases_by_program(build)
     passed, failed, skipped, complaints = 0, 0, 0, []
-    for program in expected:
+    for program, protocol in expected.items():
         result = results.get(program, "missing from the log")
-        good = result in GOOD_RESULTS
         row = cases.get(program) or [0, 0, 0]
+        if result == "OK" and protocol == "tap" and sum(row) == 0:
+            result = "no cases"
+        good = result in GOOD_RESULTS
         if not good and row[1] == 0:
             row[1] = 1
         elif good and sum(row) == 0:
