@@ -82,7 +82,7 @@ def count_build(build, suites):
     cases = cases_by_program(build)
     passed, failed, skipped, complaints = 0, 0, 0, []
     for program, protocol in expected.items():
-        result = results.get(program, "missing from the log")
+        result = results.get(program, "not built or not run")
         row = cases.get(program) or [0, 0, 0]
         if result == "OK" and protocol == "tap" and sum(row) == 0:
             result = "no cases"
