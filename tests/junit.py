@@ -14,6 +14,7 @@ them has at least one result here:
 """
 
 import json
+import re
 import subprocess
 import xml.etree.ElementTree as ET
 from collections import namedtuple
@@ -21,6 +22,8 @@ from pathlib import Path
 
 Count = namedtuple("Count", "passed failed skipped complaints")
 GOOD_RESULTS = {"OK", "EXPECTEDFAIL", "SKIP"}
+# Enough to see what broke; all of it is in meson-logs/testlog.txt.
+TEXT_LINES_MAX = 100
 
 
 def expected_programs(build, suites):
@@ -39,23 +42,36 @@ def program_name(name):
     return name.rpartition(" / ")[2]
 
 
-def program_results(build):
-    """Name -> result as Meson saw the program; empty if there is no log."""
-    log = build / "meson-logs" / "testlog.json"
+def read_log(build):
+    """What Meson wrote about each program; empty if there is no log."""
+    log = Path(build) / "meson-logs" / "testlog.json"
     if not log.is_file():
-        return {}
+        return []
     with log.open(encoding="utf-8") as lines:
-        programs = [json.loads(line) for line in lines if line.strip()]
-    return {program_name(p["name"]): p["result"] for p in programs}
+        return [json.loads(line) for line in lines if line.strip()]
+
+
+def failure_texts(build):
+    """(name, text) of the TAP programs that failed: Meson does not show their output."""
+    for program in read_log(build):
+        lines = program.get("stdout", "").splitlines()
+        if program["result"] not in GOOD_RESULTS and lines and lines[0].startswith("TAP "):
+            rest = [ln for ln in lines[1:] if not re.match(r"ok |# ?Criterion|#$|\d+\.\.\d+$", ln)]
+            yield program_name(program["name"]), "\n".join(rest[:TEXT_LINES_MAX])
 
 
 def cases_by_program(build):
     """Name -> [passed, failed, skipped], for the programs that report cases."""
-    log = build / "meson-logs" / "testlog.junit.xml"
+    log = Path(build) / "meson-logs" / "testlog.junit.xml"
     cases = {}
     if not log.is_file():
         return cases
-    for suite in ET.parse(log).getroot().iter("testsuite"):
+    try:
+        root = ET.parse(log).getroot()
+    except ET.ParseError:
+        # Cut short, or a test printed what XML cannot hold: nothing to rely on.
+        return cases
+    for suite in root.iter("testsuite"):
         # "project.program" holds the cases of one program, "project" the programs without.
         _, dot, program = suite.get("name", "").partition(".")
         if not dot:
@@ -77,8 +93,12 @@ def count_build(build, suites):
     expected = expected_programs(build, suites)
     if expected is None:
         return Count(0, 1, 0, [f"{build}: not configured"])
+    return count_logs(build, expected)
 
-    results = program_results(build)
+
+def count_logs(build, expected):
+    """Sums the logs of a build directory for these programs, name -> protocol."""
+    results = {program_name(p["name"]): p["result"] for p in read_log(build)}
     cases = cases_by_program(build)
     passed, failed, skipped, complaints = 0, 0, 0, []
     for program, protocol in expected.items():

@@ -120,6 +120,8 @@ def run_job(job):
         args += ["--suite", suite]
     sanitized = any("b_sanitize" in option for option in job.options)
     run((without_aslr() if sanitized else []) + args)
+    for program, text in junit.failure_texts(ROOT / job.name):
+        say(f"--- {job.name}: {program}\n{text}")
 
 
 def count(jobs, seconds):

@@ -307,9 +307,10 @@ def check_tree(tree):
         except Skip as reason:
             print(f"ok - {title} # SKIP {reason}")
             continue
-        print(f"{'not ok' if found else 'ok'} - {title}")
+        print(f"{'not ok' if found else 'ok'} - {title}", flush=True)
+        # Meson swallows the diagnostics of TAP but shows what a failed program says here.
         for path, line, message in found:
-            print(f"# {path}:{line}: {message}")
+            print(f"{path}:{line}: {message}", file=sys.stderr, flush=True)
         failed = failed or bool(found)
     print_longest(tree)
     return 1 if failed else 0
