@@ -119,7 +119,9 @@ def run_job(job):
     for suite in job.suites:
         args += ["--suite", suite]
     sanitized = any("b_sanitize" in option for option in job.options)
-    run((without_aslr() if sanitized else []) + args)
+    if sanitized:
+        args = [*without_aslr(), *args, "--timeout-multiplier", "4"]
+    run(args)
     for program, text in junit.failure_texts(ROOT / job.name):
         say(f"--- {job.name}: {program}\n{text}")
 
