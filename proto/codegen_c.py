@@ -72,10 +72,13 @@ def prototype(result, name, params):
     lines = [f'static inline {result}']
     if len(one) <= WIDTH:
         return lines + [one, '{']
-    pad = ' ' * (len(name) + 1)
-    lines.append(f'{name}({params[0]},')
-    lines += [f'{pad}{p},' for p in params[1:-1]]
-    return lines + [f'{pad}{params[-1]})', '{']
+    head, pad = f'{name}(', ' ' * (len(name) + 1)
+    if any(len(pad) + len(p) + 1 > WIDTH for p in params):
+        lines.append(head)
+        head = pad = '    '
+    for i, param in enumerate(params):
+        lines.append((pad if i else head) + param + (',' if param is not params[-1] else ')'))
+    return lines + ['{']
 
 
 def switch(value, cases, default):
@@ -109,6 +112,11 @@ def character(value):
 def swapped(leaf):
     """swapped tells whether a big-endian member needs a getter."""
     return leaf.kind != 'composite' and leaf.length == 1 and leaf.primitive.size > 1
+
+
+def is_uint48(leaf):
+    """is_uint48 tells whether six bytes are one number, as the Nasdaq protocols send time."""
+    return leaf.kind == 'type' and leaf.semantic == 'uint48' and leaf.size == 6
 
 
 class Printer:
@@ -241,12 +249,13 @@ class Printer:
         names = [self.u(typ.name, v.name) for v in typ.values]
         mask = sum(1 << v.value for v in typ.values)
         if mask >> 31:
-            rows = [(n, f'(UINT64_C(1) << {v.value})') for n, v in zip(names, typ.values)]
-            self.put(*macros(rows + [(self.u(typ.name, 'ALL'), f'UINT64_C(0x{mask:x})')]))
+            one = f'UINT{8 * typ.primitive.size}_C'  # too wide for an enum
+            rows = [(n, f'({one}(1) << {v.value})') for n, v in zip(names, typ.values)]
+            self.put(*macros(rows + [(self.u(typ.name, 'ALL'), f'{one}(0x{mask:x})')]))
             return
         rows = [(f'{n} = 1u << {v.value},', v.desc) for n, v in zip(names, typ.values)]
         self.put(f'enum {self.c(typ.name)} {{',
-                 *columns(rows + [(f"{self.u(typ.name, 'ALL')} = 0x{mask:x},", 'every choice')]),
+                 *columns(rows + [(f"{self.u(typ.name, 'ALL')} = 0x{mask:x},", '')]),
                  '};')
 
     # -- structs ----------------------------------------------------------
@@ -291,7 +300,7 @@ class Printer:
             self.put(*comment(desc))
         self.put(f'struct {tag} {{', *columns(rows),
                  '} __attribute__((packed, aligned(1)));' if packed else '};', '')
-        self.put(f'static_assert(sizeof(struct {tag}) == {size}, "size");')
+        self.put(*fill('static_assert(', [f'sizeof(struct {tag}) == {size}', '"size"'], ');', 0))
         for name, offset in pins:
             self.put(*fill('static_assert(', [f'offsetof(struct {tag}, {name}) == {offset}',
                                               '"offset"'], ');', 0))
@@ -347,13 +356,16 @@ class Printer:
             if f.reserved or (leaf.kind == 'type' and leaf.length != 1):
                 continue
             if leaf.kind == 'composite':
-                out += self.checks(None, leaf.wire_members(), value + '.')
+                inner = self.checks(None, leaf.wire_members(), value + '.')
+                has = f"{self.c(*names, 'has', f.name)}(buf) && " if f.since > 0 else ''
+                out += [has + (self.bracket(test) if has else test) for test in inner]
                 continue
             if self.schema.big and swapped(leaf):
                 value = f"{self.c(*names, f.name)}({expr.removesuffix('->')})"
             null = integer(f.null, leaf.primitive)
             if f.presence == 'optional' and names:
                 null = self.u(*names, f.name) + '_NULL'
+            known = len(out)
             if leaf.kind == 'enum':
                 test = f'!{leaf.prefix}_{snake(leaf.name)}_valid({value})'
                 if f.presence == 'optional':
@@ -367,16 +379,25 @@ class Printer:
                                f'({value} & ~{mask}) != 0')
             elif f.presence == 'required' and not self.cells and not self.schema.big:
                 out.append(f'{value} == {null}')
+            if f.since > 0:
+                out[known:] = [f"{self.c(*names, 'has', f.name)}(buf) && {self.bracket(test)}"
+                               for test in out[known:]]
         return out
+
+    @staticmethod
+    def bracket(test):
+        return f'({test})' if ' && ' in test else test
 
     def refuse(self, conditions, result='NULL'):
         lines = []
         for text in conditions:
-            head, _, rest = text.partition(' && ')
-            if len(text) + 9 <= WIDTH:
+            cut = ' && ' if ' && ' in text else ' & '
+            head, _, rest = text.partition(cut)
+            if len(text) + 9 <= WIDTH or not rest:
                 lines.append(f'    if ({text})')
             else:
-                lines += [f'    if ({head} &&', f'        {rest})']
+                pad = '        ' if cut == ' && ' else '         '
+                lines += [f'    if ({head}{cut.rstrip()}', f'{pad}{rest})']
             lines.append(f'        return {result};')
         return lines
 
@@ -425,7 +446,7 @@ class Printer:
         datas = [d for m in self.schema.messages for d in m.datas]
         for bits in (8, 16):
             if any(self.data_bits(d) == bits for d in datas):
-                self.data_end(bits)
+                self.data_function(bits)
         if any(m.groups for m in self.schema.messages):
             self.group_functions()
 
@@ -433,7 +454,10 @@ class Printer:
     def data_bits(data):
         return 8 * data.type.members[0].type.primitive.size
 
-    def data_end(self, bits):
+    def data_end(self, data, length, off):
+        return f"{self.c(f'data{self.data_bits(data)}_end')}(buf, {length}, {off})"
+
+    def data_function(self, bits):
         name = self.c(f'data{bits}_end')
         self.function(f'{name} gives the offset behind the variable data at off, 0 if it does '
                       'not fit in len. An off of 0 stays 0, so that calls can be chained.',
@@ -448,6 +472,8 @@ class Printer:
         label = self.u(m.name)
         fields = m.wire_fields()
         rows = [(f'{label}_ID', f'{m.id}u'), (f'{label}_BLOCK', f'{m.length}u')]
+        if m.least != m.length:
+            rows.append((f'{label}_BLOCK_V0', f'{m.least}u'))
         self.define(rows + self.constants([m.name], m.fields))
         gaps = []
         if fields:
@@ -456,36 +482,48 @@ class Printer:
             text = m.desc.rstrip('.') + '. ' if m.desc else ''
             self.put(*comment(text + 'It has no fields: the struct stays incomplete.'),
                      f'struct {tag};', '')
-        for group in m.groups:
-            self.group(m, group)
-        self.view(m, tag, label)
+        entry_checks = [test for group in m.groups for test in self.group(m, group)]
+        for field in fields:
+            if field.since > 0:
+                self.has(m, field)
+        self.view(m, tag, label, entry_checks)
         self.accessors(m)
         self.encode(m, tag, label, gaps)
 
-    def view(self, m, tag, label):
+    def has(self, m, field):
+        head, name = self.c('header'), self.c(m.name, 'has', field.name)
+        end = field.offset + field.size
+        self.function(f'{name} tells, after a successful view, whether the sender knows the '
+                      f'field, which came with version {field.since}; without that it must not be '
+                      'read.', 'bool', name, ['const uint8_t *buf'],
+                      [f'    const struct {head} *hdr = (const struct {head} *)buf;', '',
+                       f'    return hdr->version >= {field.since} && hdr->block_length >= {end};'])
+
+    def view(self, m, tag, label, entry_checks):
         head = self.c('header')
         conditions = self.checks([m.name], m.wire_fields(), 'msg->')
+        least = f'{label}_BLOCK' if m.least == m.length else f'{label}_BLOCK_V0'
         lines = []
         if conditions:
             lines.append(f'    const struct {tag} *msg;')
         if m.groups or m.datas:
             lines.append('    size_t end;')
         lines += [''] if lines else []
-        lines += fill(f'if (!{head}_matches(', ['buf', 'len', f'{label}_ID', f'{label}_BLOCK'],
-                      '))')
+        lines += fill(f'if (!{head}_matches(', ['buf', 'len', f'{label}_ID', least], '))')
         lines.append('        return NULL;')
         if m.groups or m.datas:
             lines.append(f'    end = sizeof(struct {head}) + ((const struct {head} *)buf)'
                          '->block_length;')
             for group in m.groups:
-                lines.append(f"    end = {self.c(m.name, group.name, 'end')}(buf, len, end);")
+                lines.append(f"    end = {self.group_end(m, group, 'len', 'end')};")
             for data in m.datas:
-                lines.append(f"    end = {self.c(f'data{self.data_bits(data)}_end')}"
-                             '(buf, len, end);')
-            lines += ['    if (end == 0)', '        return NULL;']
+                lines.append(f"    end = {self.data_end(data, 'len', 'end')};")
+            lines += self.refuse(['end == 0'] + entry_checks)
         block = f'(const struct {tag} *)(buf + sizeof(struct {head}))'
         if conditions:
-            lines += [f'    msg = {block};', *self.refuse(conditions), '    return msg;']
+            line = f'    msg = {block};'
+            lines += [line] if len(line) <= WIDTH else ['    msg =', f'        {block};']
+            lines += [*self.refuse(conditions), '    return msg;']
         else:
             lines.append(f'    return {block};')
         self.function('', f'const struct {tag} *', f'{tag}_view',
@@ -494,8 +532,7 @@ class Printer:
     def accessors(self, m):
         """accessors prints the functions that find variable data after a successful view."""
         head = self.c('header')
-        before = [f"    off = {self.c(m.name, g.name, 'end')}(buf, SIZE_MAX, off);"
-                  for g in m.groups]
+        before = [f"    off = {self.group_end(m, g, 'SIZE_MAX', 'off')};" for g in m.groups]
         for data in m.datas:
             bits = self.data_bits(data)
             name = self.c(m.name, data.name)
@@ -507,7 +544,7 @@ class Printer:
                     '    return buf + off + sizeof(cnt);']
             self.function(f'{text} {data.desc}'.strip(), 'const uint8_t *', name,
                           ['const uint8_t *buf', 'uint16_t *len'], body)
-            before.append(f"    off = {self.c(f'data{bits}_end')}(buf, SIZE_MAX, off);")
+            before.append(f"    off = {self.data_end(data, 'SIZE_MAX', 'off')};")
 
     def encode(self, m, tag, label, gaps):
         head = self.c('header')
@@ -524,7 +561,7 @@ class Printer:
             lines.append('    size_t off = total;')
         lines.append('')
         for group in m.groups:
-            lines.append(f'    total += {self.dimensions()} + (size_t){snake(group.name)}_cnt * '
+            lines.append(f"    total += sizeof(struct {self.c('group_size')}) + (size_t){snake(group.name)}_cnt * "
                          f'sizeof(*{group.cname});')
         for data in m.datas:
             lines.append(f'    total += sizeof(uint{self.data_bits(data)}_t) + '
@@ -533,14 +570,16 @@ class Printer:
         limits += [f'{snake(d.name)}_len >= UINT{self.data_bits(d)}_MAX' for d in m.datas]
         for limit in limits:
             lines += [f'    if ({limit})', '        return 0;']
-        lines.append(f'    {head}_put(buf, {label}_ID, {label}_BLOCK);')
+        lines += fill(f'{head}_put(', ['buf', f'{label}_ID', f'{label}_BLOCK'], ');')
         if m.length:
-            lines.append(f'    memcpy(buf + sizeof(struct {head}), msg, {label}_BLOCK);')
+            lines += fill('memcpy(', [f'buf + sizeof(struct {head})', 'msg', f'{label}_BLOCK'],
+                          ');')
         for offset, count in gaps:
             lines.append(f'    memset(buf + sizeof(struct {head}) + {offset}, 0, {count});')
-        for i, group in enumerate(m.groups):
+        for group in m.groups:
             entry = self.c(m.name, group.name)
-            lines.append(f'    off = {entry}_put(buf, off, {group.cname}, {snake(group.name)}_cnt);')
+            lines += fill(f'off = {entry}_put(',
+                          ['buf', 'off', group.cname, f'{snake(group.name)}_cnt'], ');')
         for i, data in enumerate(m.datas):
             last = i == len(m.datas) - 1
             lines += self.put_data(data, last)
@@ -560,12 +599,11 @@ class Printer:
         head, name = self.c('header'), self.c('message_length')
         shapes = {}
         for m in self.schema.messages:
-            shape = tuple(self.c(m.name, g.name, 'end') for g in m.groups) + \
-                tuple(self.c(f'data{self.data_bits(d)}_end') for d in m.datas)
+            shape = tuple(self.group_end(m, g, 'len', 'end') for g in m.groups) + \
+                tuple(self.data_end(d, 'len', 'end') for d in m.datas)
             shapes.setdefault(shape, []).append(self.u(m.name) + '_ID')
         cases = []
-        for shape, labels in shapes.items():
-            calls = [f'{call}(buf, len, end)' for call in shape]
+        for calls, labels in shapes.items():
             cases.append((labels, [f'end = {c};' for c in calls[:-1]] +
                           [f"return {calls[-1] if calls else 'end'};"]))
         body = [f'    const struct {head} *hdr = (const struct {head} *)buf;', '    size_t end;', '',
@@ -581,50 +619,46 @@ class Printer:
 
     # -- groups -----------------------------------------------------------
 
-    def dimensions(self):
-        return f"sizeof(struct {self.c('group_size')})"
-
     def group_functions(self):
-        tag = self.c('group_size')
+        tag, name = self.c('group_size'), self.c('group_end')
         self.blank()
         self.put('/* What stands before the entries of a repeating group. */', f'struct {tag} {{',
                  *columns([('uint16_t block_length;', '0: bytes of one entry, the stride'),
                            ('uint16_t num_in_group;', '2')]),
                  '} __attribute__((packed, aligned(1)));', '',
                  f'static_assert(sizeof(struct {tag}) == 4, "size");')
+        self.function(f'{name} gives the offset behind the group at off, 0 if it does not fit in '
+                      'len or its entries are smaller than entry_bytes. An off of 0 stays 0.',
+                      'size_t', name,
+                      ['const uint8_t *buf', 'size_t len', 'size_t off', 'size_t entry_bytes'],
+                      [f'    const struct {tag} *size;', '    size_t total;', '',
+                       '    if (off == 0 || len - off < sizeof(*size))', '        return 0;',
+                       f'    size = (const struct {tag} *)(buf + off);',
+                       '    off += sizeof(*size);',
+                       '    if (size->num_in_group == UINT16_MAX || size->block_length < entry_bytes)',
+                       '        return 0;',
+                       '    total = (size_t)size->num_in_group * size->block_length;',
+                       '    return total <= len - off ? off + total : 0;'])
+
+    def group_end(self, m, g, length, off):
+        return f"{self.c('group_end')}(buf, {length}, {off}, sizeof(struct {self.c(m.name, g.name)}))"
 
     def group(self, m, g):
-        tag, dims = self.c(m.name, g.name), self.c('group_size')
+        tag = self.c(m.name, g.name)
         self.define(self.constants([m.name, g.name], g.fields))
         gaps = self.struct(tag, g.wire_fields(), g.length, g.desc)
-        conditions = self.checks([m.name, g.name], g.wire_fields(), 'entry->')
-        body = [f'    const struct {dims} *size;', '',
-                '    if (off == 0 || len - off < sizeof(*size))', '        return 0;',
-                f'    size = (const struct {dims} *)(buf + off);', '    off += sizeof(*size);',
-                '    if (size->num_in_group == UINT16_MAX || size->block_length < '
-                f'sizeof(struct {tag}))', '        return 0;',
-                '    if ((size_t)size->num_in_group * size->block_length > len - off)',
-                '        return 0;']
-        if conditions:
-            loop = [f'    for (unsigned i = 0; i < size->num_in_group; i++) {{',
-                    f'        const struct {tag} *entry =',
-                    f'            (const struct {tag} *)(buf + off + (size_t)i * '
-                    'size->block_length);', '']
-            body += loop + ['    ' + line for line in self.refuse(conditions, '0')] + ['    }']
-        body.append('    return off + (size_t)size->num_in_group * size->block_length;')
-        self.function(f'{tag}_end gives the offset behind the group at off, 0 if it does not fit '
-                      'in len or an entry holds a value that is not allowed.', 'size_t',
-                      f'{tag}_end', ['const uint8_t *buf', 'size_t len', 'size_t off'], body)
-        self.group_view(m, g, tag, dims)
-        self.group_put(g, tag, dims, gaps)
+        self.group_view(m, g, tag)
+        tests = self.group_valid(m, g, tag)
+        self.group_put(tag, gaps)
+        return tests
 
-    def group_view(self, m, g, tag, dims):
-        head = self.c('header')
+    def group_view(self, m, g, tag):
+        head, dims = self.c('header'), self.c('group_size')
         before = m.groups[:m.groups.index(g)]
         body = [f'    const struct {dims} *size;',
                 f'    size_t off = sizeof(struct {head}) + ((const struct {head} *)buf)'
                 '->block_length;', '']
-        body += [f"    off = {self.c(m.name, b.name, 'end')}(buf, SIZE_MAX, off);" for b in before]
+        body += [f"    off = {self.group_end(m, b, 'SIZE_MAX', 'off')};" for b in before]
         body += [f'    size = (const struct {dims} *)(buf + off);',
                  '    *count = size->num_in_group;', '    *stride = size->block_length;',
                  '    return buf + off + sizeof(*size);']
@@ -633,10 +667,27 @@ class Printer:
                       'at i * stride.', 'const uint8_t *', f'{tag}_view',
                       ['const uint8_t *buf', 'uint16_t *count', 'uint16_t *stride'], body)
 
-    def group_put(self, g, tag, dims, gaps):
+    def group_valid(self, m, g, tag):
+        """group_valid prints the check of the entries; the view of the message calls it."""
+        conditions = self.checks([m.name, g.name], g.wire_fields(), 'entry->')
+        if not conditions:
+            return []
+        name = f'{tag}_valid'
+        body = [f'    const struct {tag} *entry;', '    uint16_t count, stride;',
+                f'    const uint8_t *first = {tag}_view(buf, &count, &stride);', '',
+                '    for (size_t i = 0; i < count; i++) {',
+                f'        entry = (const struct {tag} *)(first + i * stride);']
+        body += ['    ' + line for line in self.refuse(conditions, 'false')]
+        self.function(f'{name} tells whether all entries hold values that are allowed. The group '
+                      'must fit.', 'bool', name, ['const uint8_t *buf'],
+                      body + ['    }', '    return true;'])
+        return [f'!{name}(buf)']
+
+    def group_put(self, tag, gaps):
+        dims = self.c('group_size')
         body = [f'    struct {dims} *size = (struct {dims} *)(buf + off);', '',
                 '    size->block_length = sizeof(*entries);', '    size->num_in_group = cnt;',
-                '    off += sizeof(*size);', '    for (unsigned i = 0; i < cnt; i++) {',
+                '    off += sizeof(*size);', '    for (size_t i = 0; i < cnt; i++) {',
                 '        memcpy(buf + off, &entries[i], sizeof(*entries));']
         body += [f'        memset(buf + off + {o}, 0, {n});' for o, n in gaps]
         body += ['        off += sizeof(*entries);', '    }', '    return off;']
@@ -658,6 +709,8 @@ class Printer:
         for field in fields:
             if swapped(field.leaf):
                 self.swap_functions(m, tag, field)
+            elif is_uint48(field.leaf):
+                self.uint48_functions(m, tag, field)
         conditions = ['len < sizeof(*msg)']
         conditions += [f'msg->{f.cname} != {label}_TYPE' for f in types]
         conditions += self.checks([m.name], fields, 'msg->')
@@ -683,6 +736,17 @@ class Printer:
         self.function('', 'void', self.c(m.name, 'set', field.name),
                       [f'struct {tag} *msg', f'{ctype} v'],
                       [f'    msg->{field.cname}_be = __builtin_bswap{bits}({out}v);'])
+
+    def uint48_functions(self, m, tag, field):
+        self.function('', 'uint64_t', self.c(m.name, field.name), [f'const struct {tag} *msg'],
+                      ['    uint8_t raw[8] = {0};', '    uint64_t v;', '',
+                       f'    memcpy(raw + 2, msg->{field.cname}, 6);',
+                       '    memcpy(&v, raw, sizeof(v));', '    return __builtin_bswap64(v);'])
+        self.function('', 'void', self.c(m.name, 'set', field.name),
+                      [f'struct {tag} *msg', 'uint64_t v'],
+                      ['    uint8_t raw[8];', '', '    v = __builtin_bswap64(v);',
+                       '    memcpy(raw, &v, sizeof(v));',
+                       f'    memcpy(msg->{field.cname}, raw + 2, 6);'])
 
     # -- cells ------------------------------------------------------------
 

@@ -21,6 +21,9 @@ KEYWORDS = frozenset('''alignas alignof and asm auto bool break case catch char 
     this throw true try typedef typeid typename union unsigned using virtual void volatile while
     xor'''.split())
 
+# Parameters and variables of *_encode(), which data and groups must not hide.
+PARAMETERS = frozenset(('buf', 'cap', 'msg', 'off', 'total'))
+
 SEMANTIC = {'semanticType', 'description', 'sinceVersion', 'deprecated'}
 PRESENCE = {'presence', 'valueRef'}
 BLOCK = {'name', 'id', 'blockLength'} | SEMANTIC
@@ -137,6 +140,7 @@ class Field:
         self.name, self.id, self.type, self.line, self.desc = name, ident, typ, line, desc
         self.cname = member_name(name)
         self.presence = 'required'
+        self.since = 0          # schema version that appended it
         self.offset = 0
         self.constant = None
         self.exponent = None
@@ -162,7 +166,8 @@ class Block:
         self.name, self.id, self.line, self.desc = name, ident, line, desc
         self.cname = member_name(name)
         self.fields, self.groups, self.datas = [], [], []
-        self.length = 0
+        self.length = 0         # of the whole block
+        self.least = 0          # of the block of version 0
 
     def wire_fields(self):
         return [f for f in self.fields if f.presence != 'constant']
@@ -319,7 +324,24 @@ class Reader:
                 self.read_message(node)
         if not schema.messages:
             self.fail(root, 'the schema has no message')
+        self.check_tags()
         return schema
+
+    def check_tags(self):
+        """check_tags refuses two things of one name in C."""
+        taken = {name: 'a generated type' for name in
+                 (('kind', 'field', 'field_type') if self.cells else ('header', 'group_size'))}
+        things = [t for t in self.schema.types.values() if t.kind in ('enum', 'set')]
+        for message in self.schema.messages:
+            things.append(message)
+            for group in message.groups:
+                group.tag = f'{snake(message.name)}_{snake(group.name)}'
+                things.append(group)
+        for thing in things:
+            tag = getattr(thing, 'tag', snake(thing.name))
+            if tag in taken:
+                self.fail(thing, f"'{thing.name}' has the C name of {taken[tag]}")
+            taken[tag] = f"'{thing.name}' on line {thing.line}"
 
     def declare(self, node):
         name = self.name(node)
@@ -398,7 +420,7 @@ class Reader:
 
     def read_constant(self, node, typ):
         if 'valueRef' in node.attrs:
-            typ.constant = self.value_ref(node)
+            typ.constant = self.value_ref(node, typ)
         elif not node.text.strip():
             self.fail(node, f"constant '{typ.name}' has no value")
         elif typ.primitive.name == 'char' and typ.length != 1:
@@ -408,13 +430,18 @@ class Reader:
         else:
             typ.constant = self.literal(node, typ.primitive, node.text, 'constant')
 
-    def value_ref(self, node):
-        name, dot, value = node.attrs['valueRef'].partition('.')
+    def value_ref(self, node, want):
+        """value_ref reads enum-name.value-name as a constant of type want."""
+        text = node.attrs['valueRef']
+        name, _, value = text.partition('.')
         typ = self.lookup(node, name)
-        for item in typ.values if typ.kind == 'enum' and dot else ():
-            if item.name == value:
-                return item.value
-        self.fail(node, f"valueRef '{node.attrs['valueRef']}' is no value of an enum")
+        found = [v.value for v in typ.values if typ.kind == 'enum' and v.name == value]
+        if not found:
+            self.fail(node, f"valueRef '{text}' is no value of an enum")
+        if want.kind not in ('type', 'enum') or (want.kind == 'enum' and want is not typ) or \
+                found[0] > want.primitive.highest:
+            self.fail(node, f"valueRef '{text}' is no value of '{want.name}'")
+        return found[0]
 
     def read_values(self, node, typ, read_value):
         names, numbers = {}, {}
@@ -514,10 +541,12 @@ class Reader:
         if given == 'constant' and field.presence != 'constant':
             if 'valueRef' not in node.attrs:
                 self.fail(node, f"constant '{field.name}' has no value")
-            field.constant = self.value_ref(node)
+            field.constant = self.value_ref(node, typ)
             field.presence = 'constant'
         elif given == 'required' and field.presence == 'optional':
             self.fail(node, f"'{field.name}' is required but its type '{typ.name}' is optional")
+        elif given not in (None, field.presence) and field.presence == 'constant':
+            self.fail(node, f"'{field.name}' is {given} but its type '{typ.name}' is constant")
         elif given == 'optional':
             if field.leaf.kind == 'set':
                 self.fail(node, f"set '{field.name}' cannot be optional: a set has no null value")
@@ -535,8 +564,9 @@ class Reader:
         field = Field(name, int(node.attrs['id']), self.lookup(node, node.attrs['type']),
                       node.line, self.desc(node))
         self.finish_field(node, field)
-        if self.since(node) > 0:
-            self.fail(node, 'fields appended by a later version are not supported')
+        field.since = self.since(node)
+        if field.since > 0 and self.schema.headless:
+            self.fail(node, 'without an SBE header a block cannot grow')
         leaf = field.leaf
         empty = leaf.kind == 'composite' and any(m.size == 0 for m in leaf.wire_members())
         if field.presence != 'constant' and (empty or field.size == 0):
@@ -582,7 +612,15 @@ class Reader:
                 self.fail(child, f"'{field.name}' is declared twice")
             names.add(field.cname)
         block.length = end if given is None else given
+        later = [f.offset for f in block.wire_fields() if f.since > 0]
+        block.least = min(later, default=block.length)
         return block
+
+    def check_order_of_versions(self, node, block, field):
+        """check_order_of_versions sees to it that new fields stand at the end."""
+        if block.fields and block.fields[-1].since > field.since:
+            self.fail(node, f"'{field.name}' of version {field.since} stands behind "
+                            f"'{block.fields[-1].name}' of version {block.fields[-1].since}")
 
     def place_in_block(self, node, block, field, end, given):
         if self.schema.big and field.name == 'messageType' and field.presence == 'constant':
@@ -599,6 +637,7 @@ class Reader:
             self.fail(node, f"offset {offset} of '{field.name}' is beyond blockLength {given}")
         if self.cells:
             self.check_cell_field(node, field, end)
+        self.check_order_of_versions(node, block, field)
         new_end = self.place(node, field, end)
         if given is not None and new_end > given:
             self.fail(node, f"'{field.name}' ends at {new_end}, beyond blockLength {given}")
@@ -612,6 +651,9 @@ class Reader:
             if child.tag != 'field':
                 self.fail(child, f'a {child.tag} inside a group is not supported')
         group = self.read_block(node, ids)
+        group.cname += '_' if group.cname in PARAMETERS else ''
+        if self.since(node) > 0 or group.least != group.length:
+            self.fail(node, 'groups cannot be appended or grow in a later version')
         if group.length == 0:
             self.fail(node, f"group '{group.name}' has no fields")
         name = node.attrs.get('dimensionType', 'groupSizeEncoding')
@@ -636,7 +678,10 @@ class Reader:
             self.fail(node, f"length of '{typ.name}' must be a required uint8 or uint16")
         if data.kind != 'type' or data.primitive.name not in ('uint8', 'char') or data.length != 0:
             self.fail(node, f"varData of '{typ.name}' must be uint8 or char with length=\"0\"")
+        if self.since(node) > 0:
+            self.fail(node, 'data cannot be appended in a later version')
         field = Field(name, int(node.attrs['id']), typ, node.line, self.desc(node))
+        field.cname += '_' if field.cname in PARAMETERS else ''
         return field
 
     def read_message(self, node):
