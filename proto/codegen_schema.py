@@ -290,7 +290,7 @@ class Reader:
         elif re.fullmatch(r'-?(0x[0-9a-fA-F]+|\d+)', text):
             value = int(text, 0) if 'x' in text else int(text)
         else:
-            self.fail(node, f"{what} '{text}' is not a {primitive.name}")
+            self.fail(node, f"{what} '{text}' is no {primitive.name}")
         if not primitive.lowest <= value <= primitive.highest:
             self.fail(node, f'{what} {text} does not fit {primitive.name}')
         return value

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """test_codegen: the generator gives the golden headers and refuses bad schemas.
 
-A good schema in golden/ must give the header of the same name, byte for byte,
-and clang-format must leave that header alone. A golden/bad-*.xml carries a
+A good schema in golden/ must give the header of the same name, byte for byte;
+clang-format must leave that header alone and each compiler that is installed
+must take it without a warning, as C11 and as C++17. A golden/bad-*.xml carries a
 comment 'bad: text' on the line that is wrong; the generator must stop with
 that line and text and leave no header. Results are printed as TAP.
 
@@ -23,6 +24,8 @@ GOLDEN = os.path.join(HERE, 'golden')
 CODEGEN = os.path.join(ROOT, 'proto', 'codegen.py')
 CELLS = ['--cells', '--import', os.path.join(GOLDEN, 'wire.xml') + ':wire:wire.h']
 GOOD = [('wire', 'wire', []), ('cells', 'cell', CELLS), ('big', 'big', [])]
+
+COMPILERS = [('gcc', 'c11'), ('clang', 'c11'), ('g++', 'c++17'), ('clang++', 'c++17')]
 
 
 def generate(schema, prefix, out, extra):
@@ -51,6 +54,17 @@ def check_format(path):
                           check=True, timeout=30).stdout
     return list(difflib.unified_diff(want.splitlines(), read(path).splitlines(),
                                      'clang-format', path, lineterm=''))
+
+
+def check_compiles(compiler, standard):
+    """check_compiles includes all golden headers at once, with the warnings of the tree."""
+    language = 'c++' if '++' in compiler else 'c'
+    warnings = '-Wall -Wextra -Wpedantic -Werror -Wconversion -Wshadow -Wundef -Wcast-qual -Wvla'
+    text = ''.join(f'#include "{name}.h"\n' for name, _, _ in GOOD)
+    run = subprocess.run([compiler, '-x', language, f'-std={standard}', *warnings.split(),
+                          '-I', GOLDEN, '-fsyntax-only', '-'],
+                         input=text, capture_output=True, text=True, timeout=60)
+    return run.stderr.splitlines() if run.returncode != 0 else []
 
 
 def expected(path):
@@ -98,6 +112,10 @@ def main():
         for name, _, _ in GOOD if shutil.which('clang-format') else ():
             path = os.path.join(GOLDEN, name + '.h')
             results.append((f'{name}.h is formatted', check_format(path)))
+        for compiler, standard in COMPILERS:
+            if shutil.which(compiler):
+                results.append((f'{compiler} takes the headers as {standard}',
+                                check_compiles(compiler, standard)))
         for name in bad:
             results.append((f'{name} is refused', check_bad(os.path.join(GOLDEN, name), out_dir)))
         results.append(('a schema that is absent is refused', check_missing_file(out_dir)))
