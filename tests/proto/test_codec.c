@@ -400,6 +400,7 @@ encode_template(uint8_t *buf, size_t cap)
     msg.reason = WIRE_TEMPLATE_REASON_NULL;
     msg.rights = WIRE_RIGHTS_HALT;
     msg.maturity.side = WIRE_SIDE_SELL;
+    msg.maturity.settlement = WIRE_SETTLEMENT_CASH;
     msg.letter = 'x';
     msg.appended_with_version_one = WIRE_SIDE_BUY;
     return wire_template_encode(buf, cap, &msg);
@@ -432,8 +433,9 @@ Test(wire, sets_enums_and_composites_of_a_template_are_checked)
         size_t at;
         uint8_t byte;
         bool valid;
-    } cases[] = {{16 + 5, 2, false}, {16 + 0, 1, true}, {14, 44, false}, {28, '3', false},
-                 {28, '1', true},    {26, 255, false},  {27, 255, true}, {45, 0, false}};
+    } cases[] = {{16 + 5, 2, false}, {16 + 0, 1, true}, {14, 44, false},
+                 {28, '3', false},   {28, '1', true},   {26, 255, false},
+                 {27, 255, true},    {46, 0, false},    {29, 3, false}};
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         encode_template(buf, sizeof(buf));

@@ -51,6 +51,30 @@ wire_side_name(unsigned v)
     }
 }
 
+enum wire_settlement {
+    WIRE_SETTLEMENT_CASH = 1,
+    WIRE_SETTLEMENT_PHYSICAL = 2,
+};
+
+static inline bool
+wire_settlement_valid(uint8_t v)
+{
+    return v >= WIRE_SETTLEMENT_CASH && v <= WIRE_SETTLEMENT_PHYSICAL;
+}
+
+static inline const char *
+wire_settlement_name(unsigned v)
+{
+    switch (v) {
+    case WIRE_SETTLEMENT_CASH:
+        return "Cash";
+    case WIRE_SETTLEMENT_PHYSICAL:
+        return "Physical";
+    default:
+        return "?";
+    }
+}
+
 enum wire_ord_type {
     WIRE_ORD_TYPE_MARKET = '1',
     WIRE_ORD_TYPE_LIMIT = '2',
@@ -263,17 +287,19 @@ wire_group_end(const uint8_t *buf, size_t len, size_t off, size_t entry_bytes)
 
 /* A month, or a day or week of it */
 struct wire_month_year {
-    uint16_t year; /* 0 */
-    uint8_t month; /* 2 */
-    uint8_t day;   /* 3, optional */
-    uint8_t side;  /* 4 */
+    uint16_t year;      /* 0 */
+    uint8_t month;      /* 2 */
+    uint8_t day;        /* 3, optional */
+    uint8_t side;       /* 4 */
+    uint8_t settlement; /* 5 */
 } __attribute__((packed, aligned(1)));
 
-static_assert(sizeof(struct wire_month_year) == 5, "size");
+static_assert(sizeof(struct wire_month_year) == 6, "size");
 static_assert(offsetof(struct wire_month_year, year) == 0, "offset");
 static_assert(offsetof(struct wire_month_year, month) == 2, "offset");
 static_assert(offsetof(struct wire_month_year, day) == 3, "offset");
 static_assert(offsetof(struct wire_month_year, side) == 4, "offset");
+static_assert(offsetof(struct wire_month_year, settlement) == 5, "offset");
 
 #define WIRE_NEW_ORDER_SINGLE_ID               10u
 #define WIRE_NEW_ORDER_SINGLE_BLOCK            64u
@@ -478,9 +504,9 @@ struct wire_template {
     uint16_t reason;                   /* 14, optional */
     uint64_t rights;                   /* 16 */
     struct wire_month_year maturity;   /* 24 */
-    uint64_t digest[2];                /* 29 */
-    uint8_t letter;                    /* 45 */
-    uint8_t reserved_2[6];             /* 46 */
+    uint64_t digest[2];                /* 30 */
+    uint8_t letter;                    /* 46 */
+    uint8_t reserved_2[5];             /* 47 */
     uint8_t appended_with_version_one; /* 52 */
     uint8_t reserved_3[3];             /* 53 */
     uint32_t last_qty_of_version_one;  /* 56, optional */
@@ -492,8 +518,8 @@ static_assert(offsetof(struct wire_template, short_) == 8, "offset");
 static_assert(offsetof(struct wire_template, reason) == 14, "offset");
 static_assert(offsetof(struct wire_template, rights) == 16, "offset");
 static_assert(offsetof(struct wire_template, maturity) == 24, "offset");
-static_assert(offsetof(struct wire_template, digest) == 29, "offset");
-static_assert(offsetof(struct wire_template, letter) == 45, "offset");
+static_assert(offsetof(struct wire_template, digest) == 30, "offset");
+static_assert(offsetof(struct wire_template, letter) == 46, "offset");
 static_assert(offsetof(struct wire_template, appended_with_version_one) == 52, "offset");
 static_assert(offsetof(struct wire_template, last_qty_of_version_one) == 56, "offset");
 
@@ -541,6 +567,8 @@ wire_template_view(const uint8_t *buf, size_t len)
         return NULL;
     if (!wire_side_valid(msg->maturity.side))
         return NULL;
+    if (!wire_settlement_valid(msg->maturity.settlement))
+        return NULL;
     if (msg->letter == '\0')
         return NULL;
     if (wire_template_has_appended_with_version_one(buf) &&
@@ -560,7 +588,7 @@ wire_template_encode(uint8_t *buf, size_t cap, const struct wire_template *msg)
     memcpy(buf + sizeof(struct wire_header), msg, WIRE_TEMPLATE_BLOCK);
     memset(buf + sizeof(struct wire_header) + 4, 0, 4);
     memset(buf + sizeof(struct wire_header) + 12, 0, 2);
-    memset(buf + sizeof(struct wire_header) + 46, 0, 6);
+    memset(buf + sizeof(struct wire_header) + 47, 0, 5);
     memset(buf + sizeof(struct wire_header) + 53, 0, 3);
     return total;
 }
