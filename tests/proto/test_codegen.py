@@ -22,7 +22,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 GOLDEN = os.path.join(HERE, 'golden')
 CODEGEN = os.path.join(ROOT, 'proto', 'codegen.py')
-CELLS = ['--cells', '--import', os.path.join(GOLDEN, 'wire.xml') + ':wire:wire.h']
+CELLS = ['--cells', '--import', os.path.join(GOLDEN, 'wire.xml') + ':wire:tests/proto/golden/wire.h']
 GOOD = [('wire', 'wire', []), ('cells', 'cell', CELLS), ('big', 'big', [])]
 
 COMPILERS = [('gcc', 'c11'), ('clang', 'c11'), ('g++', 'c++17'), ('clang++', 'c++17')]

@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "wire.h"
+#include "tests/proto/golden/wire.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 # error "these codecs are for little-endian machines"
