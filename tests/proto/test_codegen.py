@@ -62,7 +62,7 @@ def check_compiles(compiler, standard):
     warnings = '-Wall -Wextra -Wpedantic -Werror -Wconversion -Wshadow -Wundef -Wcast-qual -Wvla'
     text = ''.join(f'#include "{name}.h"\n' for name, _, _ in GOOD)
     run = subprocess.run([compiler, '-x', language, f'-std={standard}', *warnings.split(),
-                          '-I', GOLDEN, '-fsyntax-only', '-'],
+                          '-I', GOLDEN, '-I', ROOT, '-fsyntax-only', '-'],
                          input=text, capture_output=True, text=True, timeout=60)
     return run.stderr.splitlines() if run.returncode != 0 else []
 
