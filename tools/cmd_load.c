@@ -25,6 +25,7 @@ struct options {
     const char *config;
     const char *port;
     const char *lobster;
+    const char *progress;
     uint32_t orders;
     double rate;
     unsigned sessions;
@@ -42,7 +43,7 @@ help(void)
 {
     puts("Usage: outcry load CONFIG [--orders N] [--rate R] [--sessions S] [--seed X]\n"
          "                   [--lobster FILE] [--port NAME] [--udp-port N] [--window W]\n"
-         "                   [--first F] [--core C] [--spin] [--json]\n"
+         "                   [--first F] [--core C] [--spin] [--progress WORD] [--json]\n"
          "\n"
          "Sends order flow to a serving exchange over the real wire and measures the\n"
          "answers. Message n is due at start + n / rate; its latency counts from then.\n"
@@ -58,6 +59,7 @@ help(void)
          "  --window W      unanswered messages at a time (4096)\n"
          "  --core C        pin to this core\n"
          "  --spin          never give the core away, not even when idle\n"
+         "  --progress WORD show progress on stderr under this word, also with --json\n"
          "  --json          one flat object on stdout\n"
          "\n"
          "Prints messages sent, acknowledged, rejected, filled (trades) and lost, which\n"
@@ -117,13 +119,21 @@ static int
 options_parse(int argc, char **argv, struct options *options)
 {
     static const struct option longs[] = {
-        {"orders", required_argument, NULL, 'n'},   {"rate", required_argument, NULL, 'r'},
-        {"sessions", required_argument, NULL, 's'}, {"first", required_argument, NULL, 'f'},
-        {"seed", required_argument, NULL, 'x'},     {"lobster", required_argument, NULL, 'l'},
-        {"port", required_argument, NULL, 'p'},     {"udp-port", required_argument, NULL, 'u'},
-        {"window", required_argument, NULL, 'w'},   {"core", required_argument, NULL, 'c'},
-        {"spin", no_argument, NULL, 'S'},           {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
+        {"orders", required_argument, NULL, 'n'},
+        {"rate", required_argument, NULL, 'r'},
+        {"sessions", required_argument, NULL, 's'},
+        {"first", required_argument, NULL, 'f'},
+        {"seed", required_argument, NULL, 'x'},
+        {"lobster", required_argument, NULL, 'l'},
+        {"port", required_argument, NULL, 'p'},
+        {"udp-port", required_argument, NULL, 'u'},
+        {"window", required_argument, NULL, 'w'},
+        {"core", required_argument, NULL, 'c'},
+        {"spin", no_argument, NULL, 'S'},
+        {"json", no_argument, NULL, 'j'},
+        {"progress", required_argument, NULL, 'P'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     int option, index = 0;
 
@@ -136,6 +146,8 @@ options_parse(int argc, char **argv, struct options *options)
             options->lobster = optarg;
         else if (option == 'p')
             options->port = optarg;
+        else if (option == 'P')
+            options->progress = optarg;
         else if (option == 'S')
             options->spin = true;
         else if (option == 'j')
@@ -378,7 +390,9 @@ cmd_load(int argc, char **argv)
         .rate = options.rate,
         .window = options.window,
         .yield = !options.spin,
-        .label = isatty(STDERR_FILENO) || !options.json ? "load" : NULL,
+        .label = options.progress != NULL ? options.progress
+                 : options.json           ? NULL
+                                          : "load",
     };
     if (link_cfg.port == NULL || config->ports_cnt == 0)
         code = complain("no such port in the configuration");
