@@ -71,7 +71,7 @@ exit_code(int status)
 bool
 child_wait_line(struct child *child, const char *word, int timeout_ms, char *text, size_t bytes)
 {
-    const uint64_t until_ns = clock_utc_ns() + (uint64_t)timeout_ms * 1000000ull;
+    const uint64_t until_ns = clock_utc_ns() + (uint64_t)timeout_ms * 1000000u;
     size_t len = 0;
 
     ASSERT(child->err >= 0 && bytes > 1);
@@ -128,7 +128,7 @@ drain(int fd, int timeout_ms)
 int
 child_stop(struct child *child, int timeout_ms)
 {
-    const uint64_t until_ns = clock_utc_ns() + (uint64_t)timeout_ms * 1000000ull;
+    const uint64_t until_ns = clock_utc_ns() + (uint64_t)timeout_ms * 1000000u;
     int status = 0;
 
     if (child->pid <= 0)
