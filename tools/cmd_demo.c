@@ -1,6 +1,5 @@
 /* outcry demo: the whole exchange on one machine, as its users would run it. */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "tools/child.h"
+#include "tools/cli.h"
 #include "tools/commands.h"
 #include "tools/json.h"
 #include "tools/text.h"
@@ -38,28 +38,24 @@ struct phase {
     char text[4096];
 };
 
-static void
-help(void)
-{
-    puts("Usage: outcry demo [--seconds N] [--lobster FILE] [--json]\n"
-         "\n"
-         "Runs the exchange on one core and three brokers on the other, over DPDK memif\n"
-         "without huge pages or privileges, in a fresh temporary folder: a phase with\n"
-         "ack: durable, a shorter one with ack: memory. Then it replays the journal and\n"
-         "compares every byte, and exports the audit trail.\n"
-         "\n"
-         "  --seconds N     of load, both phases together, 3 to 600 (15)\n"
-         "  --lobster FILE  the durable phase sends this tape\n"
-         "  --json          one flat object on stdout\n"
-         "\n"
-         "Exit codes: 0 ok, 1 something was lost or not identical, 2 usage, 3 machine.");
-}
+static const char help[] =
+    "usage: outcry demo [--seconds N] [--lobster FILE] [--json]\n"
+    "\n"
+    "Runs the exchange on one core and three brokers on the other, over DPDK memif\n"
+    "without huge pages or privileges, in a fresh temporary folder: a phase with\n"
+    "ack: durable, a shorter one with ack: memory. Then it replays the journal and\n"
+    "compares every byte, and exports the audit trail.\n"
+    "\n"
+    "  --seconds N     of load, both phases together, 3 to 600 (15)\n"
+    "  --lobster FILE  the durable phase sends this tape\n"
+    "  --json          one flat object on stdout\n"
+    "\n"
+    "Exit codes: 0 ok, 1 something was lost or not identical, 2 usage, 3 machine.\n";
 
 static int
 complain(const char *what, const char *why)
 {
-    fprintf(stderr, "outcry demo: %s%s%s\n", what, *why == '\0' ? "" : ": ", why);
-    return EXIT_SETUP;
+    return cli_fail(EXIT_SETUP, "demo", "%s%s%s", what, *why == '\0' ? "" : ": ", why);
 }
 
 /* value_of finds a key in a flat object that one of our commands printed. */
@@ -406,33 +402,21 @@ options_parse(int argc, char **argv, struct options *options)
         {"seconds", required_argument, NULL, 's'},
         {"lobster", required_argument, NULL, 'l'},
         {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
+    struct cli cli = {.help = help};
     int option;
 
-    while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-        if (option == 's' && text_u64_parse(optarg, &options->seconds) && options->seconds >= 3 &&
-            options->seconds <= 600)
-            continue;
+    while ((option = cli_next(&cli, argc, argv, longs)) > 0) {
         if (option == 'l')
             options->lobster = optarg;
         else if (option == 'j')
             options->json = true;
-        else if (option == 'h') {
-            help();
-            return EXIT_FINE;
-        } else {
-            if (option == 's')
-                fprintf(stderr, "outcry demo: --seconds %s: expected 3 to 600\n", optarg);
-            return EXIT_USAGE;
-        }
+        else if (!text_u64_parse(optarg, &options->seconds) || options->seconds < 3 ||
+                 options->seconds > 600)
+            return cli_wrong("demo", "--seconds %s: expected 3 to 600", optarg);
     }
-    if (optind != argc) {
-        fprintf(stderr, "outcry demo: unexpected %s, see --help\n", argv[optind]);
-        return EXIT_USAGE;
-    }
-    return -1;
+    return option < 0 ? cli.exit : -1;
 }
 
 int

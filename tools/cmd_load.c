@@ -1,11 +1,11 @@
 /* outcry load: open-loop load, or a tape, over the real wire. */
-#include <getopt.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/cli.h"
 #include "tools/commands.h"
 #include "tools/config.h"
 #include "tools/flow.h"
@@ -38,33 +38,30 @@ struct options {
     bool spin;
 };
 
-static void
-help(void)
-{
-    puts("Usage: outcry load CONFIG [--orders N] [--rate R] [--sessions S] [--seed X]\n"
-         "                   [--lobster FILE] [--port NAME] [--udp-port N] [--window W]\n"
-         "                   [--first F] [--core C] [--spin] [--progress WORD] [--json]\n"
-         "\n"
-         "Sends order flow to a serving exchange over the real wire and measures the\n"
-         "answers. Message n is due at start + n / rate; its latency counts from then.\n"
-         "\n"
-         "  --orders N      messages to send (100000)\n"
-         "  --rate R        messages a second (50000); 0: as fast as answers come\n"
-         "  --sessions S    sessions of the configuration to use (all of them)\n"
-         "  --first F       the first of them, from 0 (0)\n"
-         "  --seed X        of the random flow (1)\n"
-         "  --lobster FILE  send a LOBSTER tape through one session instead\n"
-         "  --port NAME     port of the configuration (the first)\n"
-         "  --udp-port N    where the configuration leaves it open\n"
-         "  --window W      unanswered messages at a time (4096)\n"
-         "  --core C        pin to this core\n"
-         "  --spin          never give the core away, not even when idle\n"
-         "  --progress WORD show progress on stderr under this word, also with --json\n"
-         "  --json          one flat object on stdout\n"
-         "\n"
-         "Prints messages sent, acknowledged, rejected, filled (trades) and lost, which\n"
-         "must be 0. Exit codes: 0 ok, 1 something was lost, 2 usage, 3 no exchange.");
-}
+static const char help[] =
+    "usage: outcry load CONFIG [--orders N] [--rate R] [--sessions S] [--seed X]\n"
+    "                   [--lobster FILE] [--port NAME] [--udp-port N] [--window W]\n"
+    "                   [--first F] [--core C] [--spin] [--progress WORD] [--json]\n"
+    "\n"
+    "Sends order flow to a serving exchange over the real wire and measures the\n"
+    "answers. Message n is due at start + n / rate; its latency counts from then.\n"
+    "\n"
+    "  --orders N      messages to send (100000)\n"
+    "  --rate R        messages a second (50000); 0: as fast as answers come\n"
+    "  --sessions S    sessions of the configuration to use (all of them)\n"
+    "  --first F       the first of them, from 0 (0)\n"
+    "  --seed X        of the random flow (1)\n"
+    "  --lobster FILE  send a LOBSTER tape through one session instead\n"
+    "  --port NAME     port of the configuration (the first)\n"
+    "  --udp-port N    where the configuration leaves it open\n"
+    "  --window W      unanswered messages at a time (4096)\n"
+    "  --core C        pin to this core\n"
+    "  --spin          never give the core away, not even when idle\n"
+    "  --progress WORD show progress on stderr under this word, also with --json\n"
+    "  --json          one flat object on stdout\n"
+    "\n"
+    "Prints messages sent, acknowledged, rejected, filled (trades) and lost, which\n"
+    "must be 0. Exit codes: 0 ok, 1 something was lost, 2 usage, 3 no exchange.\n";
 
 static bool
 number(const char *text, uint64_t min, uint64_t max, uint64_t *value)
@@ -119,29 +116,18 @@ static int
 options_parse(int argc, char **argv, struct options *options)
 {
     static const struct option longs[] = {
-        {"orders", required_argument, NULL, 'n'},
-        {"rate", required_argument, NULL, 'r'},
-        {"sessions", required_argument, NULL, 's'},
-        {"first", required_argument, NULL, 'f'},
-        {"seed", required_argument, NULL, 'x'},
-        {"lobster", required_argument, NULL, 'l'},
-        {"port", required_argument, NULL, 'p'},
-        {"udp-port", required_argument, NULL, 'u'},
-        {"window", required_argument, NULL, 'w'},
-        {"core", required_argument, NULL, 'c'},
-        {"spin", no_argument, NULL, 'S'},
-        {"json", no_argument, NULL, 'j'},
-        {"progress", required_argument, NULL, 'P'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"orders", required_argument, NULL, 'n'},   {"rate", required_argument, NULL, 'r'},
+        {"sessions", required_argument, NULL, 's'}, {"first", required_argument, NULL, 'f'},
+        {"seed", required_argument, NULL, 'x'},     {"lobster", required_argument, NULL, 'l'},
+        {"port", required_argument, NULL, 'p'},     {"udp-port", required_argument, NULL, 'u'},
+        {"window", required_argument, NULL, 'w'},   {"core", required_argument, NULL, 'c'},
+        {"spin", no_argument, NULL, 'S'},           {"json", no_argument, NULL, 'j'},
+        {"progress", required_argument, NULL, 'P'}, {NULL, 0, NULL, 0},
     };
-    int option, index = 0;
+    struct cli cli = {.help = help, .arguments = 1};
+    int option;
 
-    while ((option = getopt_long(argc, argv, "", longs, &index)) != -1) {
-        if (option == 'h') {
-            help();
-            return EXIT_FINE;
-        }
+    while ((option = cli_next(&cli, argc, argv, longs)) > 0) {
         if (option == 'l')
             options->lobster = optarg;
         else if (option == 'p')
@@ -152,18 +138,11 @@ options_parse(int argc, char **argv, struct options *options)
             options->spin = true;
         else if (option == 'j')
             options->json = true;
-        else if (option == '?')
-            return EXIT_USAGE;
-        else if (!option_take(options, option, optarg)) {
-            fprintf(stderr, "outcry load: --%s %s: expected a number in range, see --help\n",
-                    longs[index].name, optarg);
-            return EXIT_USAGE;
-        }
+        else if (!option_take(options, option, optarg))
+            return cli_wrong("load", "%s: expected a number in range", argv[optind - 1]);
     }
-    if (optind + 1 != argc) {
-        fprintf(stderr, "outcry load: expected one CONFIG, see --help\n");
-        return EXIT_USAGE;
-    }
+    if (option < 0)
+        return cli.exit;
     options->config = argv[optind];
     return -1;
 }
@@ -238,8 +217,7 @@ print_json(const struct load_result *result, const struct tape_result *tape)
 static int
 complain(const char *why)
 {
-    fprintf(stderr, "outcry load: %s\n", why);
-    return EXIT_SETUP;
+    return cli_fail(EXIT_SETUP, "load", "%s", why);
 }
 
 /* run connects, sends all that the source makes, and prints. */
