@@ -101,6 +101,16 @@ command_session(uint16_t session, uint32_t firm)
     return command;
 }
 
+/* uuid_of makes a UUID of version 4 that no other session has. */
+static void
+uuid_of(uint8_t field[16], uint16_t session, uint8_t uuid)
+{
+    memset(field, uuid, 16);
+    memcpy(field, &session, sizeof session);
+    field[6] = 0x40;
+    field[8] = 0x80;
+}
+
 struct command
 command_negotiate(uint16_t session, uint8_t uuid)
 {
@@ -111,7 +121,7 @@ command_negotiate(uint16_t session, uint8_t uuid)
     req->request_time = uuid;
     req->client_flow = 1; /* FIXP: idempotent */
     req->server_flow = 0; /* FIXP: recoverable */
-    memset(req->uuid, uuid, sizeof req->uuid);
+    uuid_of(req->uuid, session, uuid);
     return command;
 }
 
@@ -124,7 +134,7 @@ command_establish(uint16_t session, uint8_t uuid)
     req->session = session;
     req->request_time = uuid;
     req->keepalive_ms = 1000;
-    memset(req->uuid, uuid, sizeof req->uuid);
+    uuid_of(req->uuid, session, uuid);
     return command;
 }
 
@@ -135,7 +145,7 @@ command_unbind(uint16_t session, uint8_t uuid)
     struct cell_session_unbind *req = &command.cells[0].session_unbind;
 
     req->session = session;
-    memset(req->uuid, uuid, sizeof req->uuid);
+    uuid_of(req->uuid, session, uuid);
     return command;
 }
 

@@ -301,13 +301,15 @@ make_mass_cancel(struct generator *g, struct step *step)
     struct random *random = &g->random;
     const struct command_order any = some_order(g);
     const uint8_t scope = (uint8_t)random_below(random, 4);
-    const uint32_t targets[] = {0, ACCOUNTS + 1, GROUPS + 1, FIRMS + 1};
-    const bool by_exchange = scope != OE_MASS_CANCEL_SCOPE_SESSION && random_permille(random, 200);
+    const uint32_t targets[] = {SESSIONS, ACCOUNTS, GROUPS, FIRMS};
+    const bool by_exchange = random_permille(random, 200);
+    /* A session may ask for what is not there; it names itself by not naming any. */
+    const uint32_t beyond = by_exchange ? 0 : 1;
+    const uint32_t target = random_below(random, targets[scope] + beyond);
 
     step->command = command_mass_cancel(
         by_exchange ? CELL_SESSION : any.session, scope,
-        scope == OE_MASS_CANCEL_SCOPE_SESSION ? 0 : random_below(random, targets[scope]),
-        any.clord);
+        scope == OE_MASS_CANCEL_SCOPE_SESSION && !by_exchange ? 0 : target, any.clord);
 
     struct cell_mass_cancel *req = &step->command.cells[0].mass_cancel;
 

@@ -468,7 +468,7 @@ refuse_replace(const struct model *model,
 }
 
 /* fill_replace writes the results of a replace into its message; order is as it
- * was before, NULL if there was none. */
+ * was before, NULL if the replace is refused: then it has no results. */
 static void
 fill_replace(union cell *own, const struct model_order *order)
 {
@@ -504,14 +504,18 @@ order_replace(struct model *model,
               uint32_t engine_cnt)
 {
     const struct cell_order_replace *req = &cells[0].order_replace;
+    const struct cell_replace_detail *wish = &cells[1].replace_detail;
+    const bool is_rare = wish->display_qty != 0 || wish->min_qty != 0 || wish->stop_px != 0 ||
+                         wish->expire_time != 0;
     struct model_order *order =
-        named(model, &cells[0].order_cancel, req->order_id, cells[1].replace_detail.orig_clord);
-    const uint16_t reason =
-        order == NULL ? OE_REJECT_REASON_UNKNOWN_ORDER : refuse_replace(model, req, order);
+        is_rare ? NULL : named(model, &cells[0].order_cancel, req->order_id, wish->orig_clord);
+    const uint16_t reason = is_rare         ? OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED
+                            : order == NULL ? OE_REJECT_REASON_UNKNOWN_ORDER
+                                            : refuse_replace(model, req, order);
     union cell *own = emit_command(model, cells, reason, engine_group, engine_cnt);
     struct cell_replace_detail *detail = &own[1].replace_detail;
 
-    fill_replace(own, order);
+    fill_replace(own, reason == 0 ? order : NULL);
     if (reason != 0)
         return;
     order->clord = req->clord;
@@ -561,6 +565,13 @@ may_mass_cancel(const struct model *model, const struct cell_mass_cancel *req)
     }
 }
 
+/* session_of_scope: a session names itself, the exchange names any. */
+static uint32_t
+session_of_scope(const struct cell_mass_cancel *req)
+{
+    return req->session == CELL_SESSION ? req->target : req->session;
+}
+
 static bool
 in_scope(const struct model *model,
          const struct cell_mass_cancel *req,
@@ -574,7 +585,7 @@ in_scope(const struct model *model,
         return false;
     switch (req->scope) {
     case OE_MASS_CANCEL_SCOPE_SESSION:
-        return order->session == req->session;
+        return order->session == session_of_scope(req);
     case OE_MASS_CANCEL_SCOPE_ACCOUNT:
         return order->account == req->target;
     case OE_MASS_CANCEL_SCOPE_GROUP:
@@ -630,7 +641,9 @@ mass_cancel(struct model *model,
                                  .seq = model->seq,
                                  .time = model->time_ns,
                                  .clord = req->clord,
-                                 .target = req->target,
+                                 .target = req->scope == OE_MASS_CANCEL_SCOPE_SESSION
+                                               ? session_of_scope(req)
+                                               : req->target,
                                  .scope = req->scope,
                                  .side = req->side,
                                  .reason = req->reason,
