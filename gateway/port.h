@@ -86,8 +86,9 @@ port_rx(struct port *port, struct datagram *datagrams, int max)
 }
 
 /* port_tx_claim returns DATAGRAM_BYTES_MAX bytes for one datagram to peer, or
- * NULL when the port has no room (counted as dropped by the caller's push of
- * nothing). A claim is followed by one push before the next claim. */
+ * NULL when the port has no room or knows no way to the peer; the port counts
+ * that as dropped. A claim is followed by one push before the next claim; after
+ * NULL there is nothing to push. */
 static inline uint8_t *
 port_tx_claim(struct port *port, const struct peer *peer)
 {
@@ -128,8 +129,8 @@ port_close(struct port *port)
     port->ops->close(port);
 }
 
-/* A server binds address:udp_port; a client names the server as remote, binds
- * any port (0) or the one given, and receives only from the remote. */
+/* A server binds ip:udp_port; a client binds any port (0) or the one given and
+ * tells what is not from its server by datagram.peer. */
 struct port_udp_cfg {
     uint32_t ip;           /* local, host order; 0: any */
     uint16_t udp_port;     /* local; 0: any (client) */
