@@ -6,7 +6,17 @@
  *
  * What a message cannot say exactly is refused; nothing is rounded. An optional
  * field that is null becomes the cell's 0, which for these fields is no legal
- * value; an optional field whose value is 0 is refused as malformed.
+ * value; an optional field whose value is 0 is refused as malformed, and so is
+ * a ClOrdID of 0 that would name an order. The filters of a mass cancel are the
+ * exception: account 0 and instrument 0 exist, and their null is CELL_ANY.
+ *
+ *   MalformedMessage     a template of ours that a client may send, but that
+ *                        does not decode: block too short, value not allowed,
+ *                        a cancel that names no order, ...
+ *   UnsupportedMessage   any other template of the schema, reports included
+ *
+ * order_decode.c has one direction, order_encode.c the other. Cost: about 20 ns
+ * a message either way.
  */
 #ifndef OUTCRY_GATEWAY_ORDER_CODEC_H
 #define OUTCRY_GATEWAY_ORDER_CODEC_H

@@ -1,0 +1,152 @@
+#include "engine/route.h"
+
+#include <string.h>
+
+#include "proto/limits.h"
+#include "proto/orders.h"
+
+/* What the journal says of one server flow. */
+struct route_flow {
+    uint64_t next_no;
+    uint8_t uuid[16]; /* of the flow; zeros: none was negotiated */
+    uint64_t pad;     /* 32 bytes: two flows to a line */
+};
+_Static_assert(sizeof(struct route_flow) == 32, "no flow straddles two lines");
+
+struct route {
+    uint32_t sessions_max;
+    uint8_t ack_mode; /* enum cell_ack_mode of the run that is being read */
+    uint8_t pad[CACHE_LINE - 5];
+    struct route_flow flows[];
+};
+
+size_t
+route_footprint(uint32_t sessions_max)
+{
+    if (sessions_max < 1 || sessions_max > SESSIONS_MAX)
+        return 0;
+
+    const size_t bytes = sizeof(struct route) + sessions_max * sizeof(struct route_flow);
+
+    return (bytes + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
+}
+
+/* route_flow_begin makes the next number of a flow 1. */
+static void
+route_flow_begin(struct route_flow *flow, const uint8_t uuid[16])
+{
+    flow->next_no = 1;
+    memcpy(flow->uuid, uuid, sizeof flow->uuid);
+}
+
+static void
+route_flows_end(struct route *route)
+{
+    static const uint8_t none[16];
+
+    for (uint32_t i = 0; i < route->sessions_max; i++)
+        route_flow_begin(&route->flows[i], none);
+}
+
+struct route *
+route_init(void *mem, uint32_t sessions_max)
+{
+    const size_t bytes = route_footprint(sessions_max);
+    struct route *route = mem;
+
+    ASSERT(bytes != 0);
+    ASSERT((uintptr_t)mem % CACHE_LINE == 0);
+    memset(mem, 0, bytes);
+    route->sessions_max = sessions_max;
+    route->ack_mode = CELL_ACK_MODE_DURABLE;
+    route_flows_end(route);
+    return route;
+}
+
+/* route_add appends a recipient, unless the exchange itself would be it. */
+static unsigned
+route_add(struct route *route,
+          uint16_t session,
+          bool maker,
+          unsigned cnt,
+          struct route_recipient recipients[ROUTE_RECIPIENTS_MAX])
+{
+    if (session == CELL_SESSION)
+        return cnt;
+    ASSERT(session < route->sessions_max);
+    ASSERT(cnt < ROUTE_RECIPIENTS_MAX);
+    recipients[cnt] = (struct route_recipient){
+        .session = session,
+        .maker = maker,
+        .no = route->flows[session].next_no++,
+    };
+    return cnt + 1;
+}
+
+/* route_negotiate starts a flow, unless the client only repeated its request:
+ * the numbers that were given under a UUID stay given. */
+static void
+route_negotiate(struct route *route, const struct cell_session_negotiate *cell)
+{
+    if (cell->outcome != OE_REJECT_REASON_NONE || cell->session == CELL_SESSION)
+        return;
+    ASSERT(cell->session < route->sessions_max);
+
+    struct route_flow *flow = &route->flows[cell->session];
+
+    if (memcmp(flow->uuid, cell->uuid, sizeof flow->uuid) != 0)
+        route_flow_begin(flow, cell->uuid);
+}
+
+/* route_restart ends all flows if the run before may have told what it then
+ * lost: under the old UUID a number would name a second report. */
+static void
+route_restart(struct route *route, const struct cell_restart *cell)
+{
+    if (route->ack_mode != CELL_ACK_MODE_DURABLE)
+        route_flows_end(route);
+    route->ack_mode = cell->ack_mode;
+}
+
+unsigned
+route_message(struct route *route,
+              const union cell *cells,
+              struct route_recipient recipients[ROUTE_RECIPIENTS_MAX])
+{
+    ASSERT(cell_count(cells) > 0);
+    switch (cell_kind(cells)) {
+    case CELL_KIND_ORDER_NEW:
+    case CELL_KIND_ORDER_CANCEL:
+    case CELL_KIND_ORDER_REPLACE:
+    case CELL_KIND_MESSAGE_REFUSED:
+    case CELL_KIND_ORDER_CANCELED:
+    case CELL_KIND_MASS_CANCELED:
+    case CELL_KIND_SESSION_NOT_APPLIED:
+        return route_add(route, cell_session(cells), false, 0, recipients);
+    case CELL_KIND_MASS_CANCEL:
+        if (cell_outcome(cells) == OE_REJECT_REASON_NONE)
+            return 0;
+        return route_add(route, cell_session(cells), false, 0, recipients);
+    case CELL_KIND_TRADE: {
+        ASSERT(cell_count(cells) >= 2);
+        const unsigned cnt = route_add(route, cell_session(cells), false, 0, recipients);
+
+        return route_add(route, cells[1].trade_maker.session, true, cnt, recipients);
+    }
+    case CELL_KIND_SESSION_NEGOTIATE:
+        route_negotiate(route, &cells->session_negotiate);
+        return 0;
+    case CELL_KIND_RESTART:
+        route_restart(route, &cells->restart);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+uint64_t
+route_next_no(const struct route *route, uint16_t session)
+{
+    ASSERT(session < route->sessions_max);
+    return route->flows[session].next_no;
+}

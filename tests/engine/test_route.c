@@ -1,0 +1,252 @@
+/*
+ * Goal: everybody who reads the journal gives each report the same session and
+ * the same number. Method: each kind of message, who must get it and who must
+ * not, and the three things that begin the numbers anew, each with its twin
+ * that must not.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "engine/route.h"
+#include "proto/limits.h"
+#include "proto/orders.h"
+
+#define SESSIONS 8u
+
+static struct route *
+route_new(void)
+{
+    const size_t bytes = route_footprint(SESSIONS);
+
+    return route_init(aligned_alloc(CACHE_LINE, bytes), SESSIONS);
+}
+
+static union cell
+message(unsigned kind, uint16_t session, uint16_t outcome)
+{
+    union cell cell = {.words = {0}};
+
+    cell.order_new.kind = (uint8_t)kind;
+    cell.order_new.shape = 1;
+    cell.order_new.outcome = outcome;
+    cell.order_new.session = session;
+    return cell;
+}
+
+static union cell
+negotiate(uint16_t session, uint8_t uuid, uint16_t outcome)
+{
+    union cell cell = message(CELL_KIND_SESSION_NEGOTIATE, session, outcome);
+
+    memset(cell.session_negotiate.uuid, uuid, 16);
+    return cell;
+}
+
+static union cell
+restart(uint8_t ack_mode)
+{
+    union cell cell = message(CELL_KIND_RESTART, CELL_SESSION, 0);
+
+    cell.restart.ack_mode = ack_mode;
+    return cell;
+}
+
+/* pass gives the message to the route and returns the number of recipients. */
+static unsigned
+pass(struct route *route, union cell cell)
+{
+    struct route_recipient recipients[ROUTE_RECIPIENTS_MAX];
+
+    return route_message(route, &cell, recipients);
+}
+
+/* use_up makes the session's next number no. */
+static void
+use_up(struct route *route, uint16_t session, uint64_t no)
+{
+    while (route_next_no(route, session) < no)
+        cr_assert_eq(pass(route, message(CELL_KIND_ORDER_CANCELED, session, 0)), 1);
+}
+
+Test(route, footprint_refuses_sizes_out_of_range)
+{
+    cr_assert_eq(route_footprint(0), 0);
+    cr_assert_neq(route_footprint(1), 0);
+    cr_assert_neq(route_footprint(SESSIONS_MAX), 0);
+    cr_assert_eq(route_footprint(SESSIONS_MAX + 1), 0);
+}
+
+Test(route, reports_of_one_recipient_are_numbered_from_1_per_session)
+{
+    static const uint8_t kinds[] = {
+        CELL_KIND_ORDER_NEW,           CELL_KIND_ORDER_CANCEL,   CELL_KIND_ORDER_REPLACE,
+        CELL_KIND_MESSAGE_REFUSED,     CELL_KIND_ORDER_CANCELED, CELL_KIND_MASS_CANCELED,
+        CELL_KIND_SESSION_NOT_APPLIED,
+    };
+    struct route *route = route_new();
+
+    for (unsigned i = 0; i < ARRAY_LEN(kinds); i++) {
+        for (uint16_t session = 2; session < 4; session++) {
+            /* Accepted or refused: a report either way. */
+            const uint16_t outcome = i % 2 == 0 ? 0 : OE_REJECT_REASON_UNKNOWN_ORDER;
+            union cell cell = message(kinds[i], session, outcome);
+            struct route_recipient recipients[ROUTE_RECIPIENTS_MAX];
+
+            cr_assert_eq(route_message(route, &cell, recipients), 1, "kind %u", kinds[i]);
+            cr_assert_eq(recipients[0].session, session);
+            cr_assert_eq(recipients[0].no, i + 1);
+            cr_assert(!recipients[0].maker);
+        }
+    }
+    cr_assert_eq(route_next_no(route, 2), ARRAY_LEN(kinds) + 1);
+    cr_assert_eq(route_next_no(route, 0), 1);
+    free(route);
+}
+
+Test(route, other_messages_have_no_recipient)
+{
+    static const uint8_t kinds[] = {
+        CELL_KIND_GENESIS,          CELL_KIND_CLOCK,          CELL_KIND_FIRM_SET,
+        CELL_KIND_SESSION_SET,      CELL_KIND_SESSION_UNBIND, CELL_KIND_SESSION_ESTABLISH,
+        CELL_KIND_SESSION_SEQUENCE,
+    };
+    struct route *route = route_new();
+
+    for (unsigned i = 0; i < ARRAY_LEN(kinds); i++)
+        cr_assert_eq(pass(route, message(kinds[i], 1, 0)), 0, "kind %u", kinds[i]);
+    cr_assert_eq(route_next_no(route, 1), 1);
+    free(route);
+}
+
+Test(route, mass_cancel_is_reported_when_refused_or_complete)
+{
+    struct route *route = route_new();
+
+    cr_assert_eq(pass(route, message(CELL_KIND_MASS_CANCEL, 1, 0)), 0);
+    cr_assert_eq(pass(route, message(CELL_KIND_MASS_CANCELED, 1, 0)), 1);
+    cr_assert_eq(pass(route, message(CELL_KIND_MASS_CANCEL, 1, OE_REJECT_REASON_SCOPE_NOT_ALLOWED)),
+                 1);
+    free(route);
+}
+
+Test(route, the_exchange_itself_gets_no_reports)
+{
+    struct route *route = route_new();
+
+    cr_assert_eq(pass(route, message(CELL_KIND_ORDER_CANCELED, CELL_SESSION, 0)), 0);
+    cr_assert_eq(pass(route, message(CELL_KIND_MASS_CANCELED, CELL_SESSION, 0)), 0);
+    free(route);
+}
+
+static unsigned
+trade(struct route *route, uint16_t taker, uint16_t maker, struct route_recipient *recipients)
+{
+    union cell cells[2] = {message(CELL_KIND_TRADE, taker, 0), {.words = {0}}};
+
+    cells[0].trade.shape = 2;
+    cells[1].trade_maker.kind = CELL_KIND_TRADE_MAKER;
+    cells[1].trade_maker.session = maker;
+    return route_message(route, cells, recipients);
+}
+
+Test(route, trade_goes_to_the_taker_and_then_to_the_maker)
+{
+    struct route *route = route_new();
+    struct route_recipient recipients[ROUTE_RECIPIENTS_MAX];
+
+    use_up(route, 5, 10);
+    cr_assert_eq(trade(route, 3, 5, recipients), 2);
+    cr_assert_eq(recipients[0].session, 3);
+    cr_assert_eq(recipients[0].no, 1);
+    cr_assert(!recipients[0].maker);
+    cr_assert_eq(recipients[1].session, 5);
+    cr_assert_eq(recipients[1].no, 10);
+    cr_assert(recipients[1].maker);
+    free(route);
+}
+
+Test(route, both_sides_of_a_trade_in_one_session_have_a_number_each)
+{
+    struct route *route = route_new();
+    struct route_recipient recipients[ROUTE_RECIPIENTS_MAX];
+
+    cr_assert_eq(trade(route, 3, 3, recipients), 2);
+    cr_assert_eq(recipients[0].no, 1);
+    cr_assert_eq(recipients[1].no, 2);
+    cr_assert(recipients[1].maker);
+    free(route);
+}
+
+Test(route, a_new_uuid_begins_the_numbers_of_its_session_alone)
+{
+    struct route *route = route_new();
+
+    use_up(route, 1, 7);
+    use_up(route, 2, 9);
+    cr_assert_eq(pass(route, negotiate(1, 0xaa, 0)), 0);
+    cr_assert_eq(route_next_no(route, 1), 1);
+    cr_assert_eq(route_next_no(route, 2), 9);
+    free(route);
+}
+
+Test(route, a_repeated_or_refused_negotiate_leaves_the_numbers_alone)
+{
+    struct route *route = route_new();
+
+    pass(route, negotiate(1, 0xaa, 0));
+    use_up(route, 1, 7);
+    pass(route, negotiate(1, 0xaa, 0));
+    cr_assert_eq(route_next_no(route, 1), 7);
+    pass(route, negotiate(1, 0xbb, OE_REJECT_REASON_SESSION_DUPLICATE_ID));
+    cr_assert_eq(route_next_no(route, 1), 7);
+    pass(route, negotiate(1, 0xaa, 0));
+    cr_assert_eq(route_next_no(route, 1), 7);
+    pass(route, negotiate(1, 0xbb, 0));
+    cr_assert_eq(route_next_no(route, 1), 1);
+    free(route);
+}
+
+Test(route, restart_after_a_durable_run_goes_on)
+{
+    struct route *route = route_new();
+
+    pass(route, restart(CELL_ACK_MODE_DURABLE));
+    pass(route, negotiate(1, 0xaa, 0));
+    use_up(route, 1, 7);
+    /* It is the run that ended which counts, not the one that begins. */
+    pass(route, restart(CELL_ACK_MODE_MEMORY));
+    cr_assert_eq(route_next_no(route, 1), 7);
+    pass(route, negotiate(1, 0xaa, 0));
+    cr_assert_eq(route_next_no(route, 1), 7);
+    free(route);
+}
+
+Test(route, restart_after_a_lossy_run_ends_all_flows)
+{
+    static const uint8_t modes[] = {CELL_ACK_MODE_INTERVAL, CELL_ACK_MODE_MEMORY};
+
+    for (unsigned i = 0; i < ARRAY_LEN(modes); i++) {
+        struct route *route = route_new();
+
+        pass(route, restart(modes[i]));
+        pass(route, negotiate(1, 0xaa, 0));
+        use_up(route, 1, 7);
+        use_up(route, 2, 3);
+        pass(route, restart(CELL_ACK_MODE_DURABLE));
+        cr_assert_eq(route_next_no(route, 1), 1);
+        cr_assert_eq(route_next_no(route, 2), 1);
+        /* Nothing is left of the UUID either: it is as new. */
+        use_up(route, 1, 4);
+        pass(route, negotiate(1, 0xaa, 0));
+        cr_assert_eq(route_next_no(route, 1), 1);
+        free(route);
+    }
+}
+
+Test(route, session_out_of_range_is_corruption, .signal = SIGABRT)
+{
+    pass(route_new(), message(CELL_KIND_ORDER_NEW, SESSIONS, 0));
+}
