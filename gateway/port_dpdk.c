@@ -1,0 +1,513 @@
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <rte_log.h>
+#include <rte_malloc.h>
+#include <rte_mbuf.h>
+#include <rte_pause.h>
+
+#include "gateway/eal_args.h"
+#include "gateway/neighbours.h"
+#include "gateway/packet.h"
+#include "gateway/port.h"
+
+#define WHY_BYTES   256
+#define QUEUE       0u
+#define DESCRIPTORS 1024u
+#define MBUF_CACHE  256u
+#define MTU_BYTES   1500u
+#define MEMIF       "net_memif"
+#define MEMIF_LOG   "pmd.net.memif"
+
+/* How often a full device is offered the rest of a burst before it is dropped:
+ * about a microsecond, for a reader that is only a little behind. */
+#define TX_TRIES 8u
+
+/* Between two ARP requests, and two attempts to reach a memif server again. */
+#define ASK_INTERVAL_MS     10u
+#define RESTART_INTERVAL_MS 200u
+
+struct dpdk_port {
+    struct port port;
+    struct packet_self self;
+    uint16_t ethdev;
+    uint16_t udp_port; /* source of what is claimed */
+    bool entered;      /* the owning thread is known to EAL */
+    bool is_memif;     /* a device whose start may have to wait for its peer */
+    uint32_t gateway_ip;
+    unsigned held_cnt; /* mbufs that the datagrams of the last rx point into */
+    unsigned tx_cnt;
+    struct rte_mbuf *claimed;
+    struct peer claimed_peer;
+    struct rte_mempool *pool;
+    uint64_t asked_tsc;
+    uint64_t started_tsc;
+    struct rte_mbuf *held[PORT_BURST_MAX];
+    struct rte_mbuf *tx[PORT_BURST_MAX];
+    uint16_t tx_payload[PORT_BURST_MAX]; /* payload bytes, 0: not a datagram */
+    struct neighbours neighbours;
+};
+
+/* One EAL and one set of devices per process; opened from one thread. */
+static struct {
+    bool started;
+    int error;
+    struct eal_args args;
+    struct dpdk_port *waiting[RTE_MAX_ETHPORTS]; /* set up, not started yet */
+} eal;
+
+static inline struct dpdk_port *
+dpdk_of_port(struct port *port)
+{
+    return (struct dpdk_port *)(void *)port;
+}
+
+/* interval_is_over says whether ms have passed since *tsc, and notes now. */
+static bool
+interval_is_over(uint64_t *tsc, unsigned ms)
+{
+    const uint64_t now = rte_rdtsc();
+
+    if (*tsc != 0 && now - *tsc < rte_get_tsc_hz() / 1000 * ms)
+        return false;
+    *tsc = now;
+    return true;
+}
+
+/* enter_thread gives the owning thread an EAL id, by which mempools find its
+ * cache; without one every allocation goes to the shared ring. A failure costs
+ * speed alone. */
+static COLD void
+enter_thread(struct dpdk_port *dpdk)
+{
+    dpdk->entered = true;
+    if (rte_lcore_id() == LCORE_ID_ANY)
+        (void)rte_thread_register();
+}
+
+/* dpdk_tx_flush offers the queue to the device a few times and drops the rest. */
+static HOT void
+dpdk_tx_flush(struct port *port)
+{
+    struct dpdk_port *dpdk = dpdk_of_port(port);
+    unsigned next = 0;
+
+    for (unsigned tries = 0; next < dpdk->tx_cnt && tries < TX_TRIES; tries++) {
+        const unsigned left = dpdk->tx_cnt - next;
+        unsigned sent = rte_eth_tx_burst(dpdk->ethdev, QUEUE, &dpdk->tx[next], (uint16_t)left);
+
+        /* memif answers -1 if it sent but could not tell a sleeping peer so. */
+        sent = RTE_MIN(sent, left);
+        for (unsigned end = next + sent; next < end; next++) {
+            port->stats.tx_datagrams += dpdk->tx_payload[next] != 0;
+            port->stats.tx_bytes += dpdk->tx_payload[next];
+        }
+        if (UNLIKELY(sent < left))
+            rte_pause();
+    }
+    if (UNLIKELY(next < dpdk->tx_cnt)) {
+        port->stats.tx_dropped += dpdk->tx_cnt - next;
+        rte_pktmbuf_free_bulk(&dpdk->tx[next], dpdk->tx_cnt - next);
+    }
+    dpdk->tx_cnt = 0;
+}
+
+/* queue_frame queues a frame of frame_len bytes. */
+static inline void
+queue_frame(struct dpdk_port *dpdk, struct rte_mbuf *mbuf, size_t frame_len, size_t payload_len)
+{
+    mbuf->data_len = (uint16_t)frame_len;
+    mbuf->pkt_len = (uint32_t)frame_len;
+    dpdk->tx[dpdk->tx_cnt] = mbuf;
+    dpdk->tx_payload[dpdk->tx_cnt] = (uint16_t)payload_len;
+    if (++dpdk->tx_cnt == PORT_BURST_MAX)
+        dpdk_tx_flush(&dpdk->port);
+}
+
+/* answer_frame turns an ARP request or a ping into its answer in place. */
+static COLD void
+answer_frame(struct dpdk_port *dpdk,
+             struct rte_mbuf *mbuf,
+             enum packet_verdict verdict,
+             const struct peer *asker)
+{
+    uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+
+    if (verdict == PACKET_ARP_REQUEST) {
+        dpdk->port.stats.arp_replies++;
+        queue_frame(dpdk, mbuf, packet_arp_reply(frame, &dpdk->self, asker), 0);
+        return;
+    }
+    dpdk->port.stats.icmp_replies++;
+    queue_frame(dpdk, mbuf, packet_ping_reply(frame, mbuf->data_len, &dpdk->self), 0);
+}
+
+/* take_mbuf disposes of one received mbuf: held for the caller if it carries a
+ * datagram (true), answered, or freed and counted. */
+static HOT bool
+take_mbuf(struct dpdk_port *dpdk, struct rte_mbuf *mbuf, struct datagram *datagram)
+{
+    enum packet_verdict verdict = PACKET_INVALID;
+
+    /* An mbuf holds any frame of our MTU; one that needed several is larger. */
+    if (LIKELY(mbuf->nb_segs == 1))
+        verdict = packet_parse(rte_pktmbuf_mtod(mbuf, const uint8_t *), mbuf->data_len, &dpdk->self,
+                               datagram);
+    if (LIKELY(verdict == PACKET_UDP)) {
+        neighbours_learn(&dpdk->neighbours, datagram->peer.ip, datagram->peer.mac);
+        dpdk->port.stats.rx_datagrams++;
+        dpdk->port.stats.rx_bytes += datagram->len;
+        dpdk->held[dpdk->held_cnt++] = mbuf;
+        return true;
+    }
+    switch (verdict) {
+    case PACKET_ARP_REQUEST:
+    case PACKET_ARP_REPLY:
+    case PACKET_PING:
+        /* A probe for a free address has no sender yet. */
+        if (datagram->peer.ip != 0)
+            neighbours_learn(&dpdk->neighbours, datagram->peer.ip, datagram->peer.mac);
+        if (verdict != PACKET_ARP_REPLY) {
+            answer_frame(dpdk, mbuf, verdict, &datagram->peer);
+            return false;
+        }
+        break;
+    case PACKET_INVALID:
+        dpdk->port.stats.rx_invalid++;
+        break;
+    case PACKET_FOREIGN:
+    case PACKET_UDP:
+    default:
+        dpdk->port.stats.rx_foreign++;
+        break;
+    }
+    rte_pktmbuf_free(mbuf);
+    return false;
+}
+
+static HOT int
+dpdk_rx(struct port *port, struct datagram *datagrams, int max)
+{
+    struct dpdk_port *dpdk = dpdk_of_port(port);
+    struct rte_mbuf *mbufs[PORT_BURST_MAX];
+    const unsigned want = max < (int)PORT_BURST_MAX ? (unsigned)max : PORT_BURST_MAX;
+    const uint64_t answers = port->stats.arp_replies + port->stats.icmp_replies;
+    int cnt = 0;
+
+    ASSERT(max > 0);
+    if (UNLIKELY(!dpdk->entered))
+        enter_thread(dpdk);
+    if (dpdk->held_cnt != 0) {
+        rte_pktmbuf_free_bulk(dpdk->held, dpdk->held_cnt);
+        dpdk->held_cnt = 0;
+    }
+    const unsigned got = rte_eth_rx_burst(dpdk->ethdev, QUEUE, mbufs, (uint16_t)want);
+
+    for (unsigned i = 0; i < got; i++)
+        cnt += take_mbuf(dpdk, mbufs[i], &datagrams[cnt]);
+    if (UNLIKELY(port->stats.arp_replies + port->stats.icmp_replies != answers))
+        dpdk_tx_flush(port);
+    return cnt;
+}
+
+/* ask_for sends an ARP request, not more often than the network has use for. */
+static COLD void
+ask_for(struct dpdk_port *dpdk, uint32_t ip)
+{
+    struct rte_mbuf *mbuf;
+
+    if (!interval_is_over(&dpdk->asked_tsc, ASK_INTERVAL_MS))
+        return;
+    mbuf = rte_pktmbuf_alloc(dpdk->pool);
+    if (mbuf == NULL)
+        return;
+    queue_frame(dpdk, mbuf, packet_arp_request(rte_pktmbuf_mtod(mbuf, uint8_t *), &dpdk->self, ip),
+                0);
+    dpdk_tx_flush(&dpdk->port);
+}
+
+/* dpdk_tx_claim prefers the MAC that the peer's address was last seen behind to
+ * the one in the peer, which may be from before it changed machines. */
+static HOT uint8_t *
+dpdk_tx_claim(struct port *port, const struct peer *peer)
+{
+    static const uint8_t zero[PACKET_MAC_BYTES];
+    struct dpdk_port *dpdk = dpdk_of_port(port);
+    const uint8_t *mac = neighbours_find(&dpdk->neighbours, peer->ip);
+
+    ASSERT(dpdk->claimed == NULL);
+    dpdk->claimed_peer = *peer;
+    if (LIKELY(mac != NULL)) {
+        memcpy(dpdk->claimed_peer.mac, mac, PACKET_MAC_BYTES);
+    } else if (memcmp(peer->mac, zero, PACKET_MAC_BYTES) == 0) {
+        port->stats.tx_dropped++;
+        ask_for(dpdk, peer->ip);
+        return NULL;
+    }
+    dpdk->claimed = rte_pktmbuf_alloc(dpdk->pool);
+    if (UNLIKELY(dpdk->claimed == NULL)) {
+        port->stats.tx_dropped++;
+        return NULL;
+    }
+    return rte_pktmbuf_mtod(dpdk->claimed, uint8_t *) + PACKET_HEADERS_BYTES;
+}
+
+static HOT void
+dpdk_tx_push(struct port *port, size_t len)
+{
+    struct dpdk_port *dpdk = dpdk_of_port(port);
+    struct rte_mbuf *mbuf = dpdk->claimed;
+
+    ASSERT(mbuf != NULL);
+    ASSERT(len <= DATAGRAM_BYTES_MAX);
+    dpdk->claimed = NULL;
+    if (UNLIKELY(len == 0)) {
+        rte_pktmbuf_free(mbuf);
+        return;
+    }
+    queue_frame(dpdk, mbuf,
+                packet_udp_build(rte_pktmbuf_mtod(mbuf, uint8_t *), &dpdk->self, dpdk->udp_port,
+                                 &dpdk->claimed_peer, len),
+                len);
+}
+
+static void
+dpdk_source(struct port *port, uint16_t udp_port)
+{
+    dpdk_of_port(port)->udp_port = udp_port;
+}
+
+/* device_start starts the device; a memif client fails as long as its server is
+ * not there, which is no reason for a line in the log each time. */
+static COLD int
+device_start(struct dpdk_port *dpdk)
+{
+    int type = -1;
+    int level = 0;
+    int error;
+
+    dpdk->started_tsc = rte_rdtsc();
+    if (dpdk->is_memif && (type = rte_log_register(MEMIF_LOG)) >= 0) {
+        level = rte_log_get_level((uint32_t)type);
+        (void)rte_log_set_level((uint32_t)type, RTE_LOG_CRIT);
+    }
+    error = rte_eth_dev_start(dpdk->ethdev);
+    if (type >= 0)
+        (void)rte_log_set_level((uint32_t)type, (uint32_t)level);
+    if (error == 0)
+        return 0;
+    return dpdk->is_memif ? -EAGAIN : error;
+}
+
+/* dpdk_ready also works on it: a memif link that went down is started anew,
+ * and the gateway is asked for until it answers. What else arrives meanwhile
+ * belongs to no session and is dropped. */
+static COLD bool
+dpdk_ready(struct port *port)
+{
+    struct dpdk_port *dpdk = dpdk_of_port(port);
+    struct rte_mbuf *mbufs[PORT_BURST_MAX];
+    struct rte_eth_link link = {.link_status = RTE_ETH_LINK_DOWN};
+    struct datagram datagram;
+    unsigned got;
+
+    if (rte_eth_link_get_nowait(dpdk->ethdev, &link) != 0)
+        return false;
+    if (link.link_status == RTE_ETH_LINK_DOWN) {
+        /* Behind the next link may be another machine with the same address. */
+        neighbours_forget(&dpdk->neighbours, dpdk->gateway_ip);
+        if (dpdk->is_memif && dpdk->gateway_ip != 0 &&
+            interval_is_over(&dpdk->started_tsc, RESTART_INTERVAL_MS)) {
+            (void)rte_eth_dev_stop(dpdk->ethdev);
+            (void)device_start(dpdk);
+        }
+        return false;
+    }
+    if (dpdk->gateway_ip == 0 || neighbours_find(&dpdk->neighbours, dpdk->gateway_ip) != NULL)
+        return true;
+    ask_for(dpdk, dpdk->gateway_ip);
+    got = rte_eth_rx_burst(dpdk->ethdev, QUEUE, mbufs, PORT_BURST_MAX);
+    for (unsigned i = 0; i < got; i++) {
+        if (take_mbuf(dpdk, mbufs[i], &datagram))
+            rte_pktmbuf_free(dpdk->held[--dpdk->held_cnt]);
+    }
+    dpdk_tx_flush(port);
+    return neighbours_find(&dpdk->neighbours, dpdk->gateway_ip) != NULL;
+}
+
+static COLD void
+dpdk_close(struct port *port)
+{
+    struct dpdk_port *dpdk = dpdk_of_port(port);
+
+    dpdk_tx_flush(port);
+    rte_pktmbuf_free_bulk(dpdk->held, dpdk->held_cnt);
+    if (dpdk->claimed != NULL)
+        rte_pktmbuf_free(dpdk->claimed);
+    (void)rte_eth_dev_stop(dpdk->ethdev);
+    (void)rte_eth_dev_close(dpdk->ethdev);
+    rte_mempool_free(dpdk->pool);
+    rte_free(dpdk);
+}
+
+static const struct port_ops dpdk_ops = {
+    .rx = dpdk_rx,
+    .tx_claim = dpdk_tx_claim,
+    .tx_push = dpdk_tx_push,
+    .tx_flush = dpdk_tx_flush,
+    .source = dpdk_source,
+    .ready = dpdk_ready,
+    .close = dpdk_close,
+};
+
+/* eal_start starts EAL at the first call and repeats its answer later. Standard
+ * output belongs to the program: EAL would log there. */
+static COLD int
+eal_start(const char *const *eal_argv, char *why)
+{
+    char path[EAL_ARGS_PATH_MAX];
+    cpu_set_t cpus;
+    int error;
+
+    if (eal.started) {
+        if (eal.error != 0)
+            snprintf(why, WHY_BYTES, "EAL did not start, and does not start twice");
+        return eal.error;
+    }
+    error = eal_args_build(&eal.args, eal_argv);
+    if (error != 0) {
+        snprintf(why, WHY_BYTES, "too many EAL arguments");
+        return error;
+    }
+    if (eal_args_server_socket(&eal.args, path) && (error = eal_args_clear_socket(path)) != 0) {
+        snprintf(why, WHY_BYTES, "memif socket %s: %s", path, strerror(-error));
+        return error;
+    }
+    eal.started = true;
+    rte_openlog_stream(stderr);
+    error = pthread_getaffinity_np(pthread_self(), sizeof cpus, &cpus);
+    if (rte_eal_init(eal.args.argc, eal.args.argv) < 0) {
+        eal.error = rte_errno != 0 ? -rte_errno : -EIO;
+        snprintf(why, WHY_BYTES, "EAL does not start: %s", rte_strerror(-eal.error));
+    }
+    if (error == 0)
+        (void)pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus);
+    return eal.error;
+}
+
+/* device_set_up configures one queue each way. Checksums are ours, so there is
+ * no offload to ask for but one of memory: all mbufs that we send are from one
+ * pool and have one owner. Not every device knows an MTU or promiscuous mode. */
+static COLD int
+device_set_up(struct dpdk_port *dpdk, const struct rte_eth_dev_info *info)
+{
+    const struct rte_eth_conf conf = {
+        .txmode.offloads = RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE & info->tx_offload_capa,
+    };
+    struct rte_eth_txconf tx_conf = info->default_txconf;
+    uint16_t rx_cnt = DESCRIPTORS;
+    uint16_t tx_cnt = DESCRIPTORS;
+    struct rte_ether_addr mac;
+    char name[RTE_MEMPOOL_NAMESIZE];
+    const int socket = rte_eth_dev_socket_id(dpdk->ethdev);
+    int error = rte_eth_dev_configure(dpdk->ethdev, 1, 1, &conf);
+
+    if (error == 0)
+        error = rte_eth_dev_adjust_nb_rx_tx_desc(dpdk->ethdev, &rx_cnt, &tx_cnt);
+    if (error != 0)
+        return error;
+    snprintf(name, sizeof name, "outcry_%u", dpdk->ethdev);
+    dpdk->pool =
+        rte_pktmbuf_pool_create(name, rte_align32pow2(rx_cnt + tx_cnt + 4 * MBUF_CACHE) - 1,
+                                MBUF_CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, socket);
+    if (dpdk->pool == NULL)
+        return -rte_errno;
+    tx_conf.offloads = conf.txmode.offloads;
+    error = rte_eth_rx_queue_setup(dpdk->ethdev, QUEUE, rx_cnt, (unsigned)socket, NULL, dpdk->pool);
+    if (error == 0)
+        error = rte_eth_tx_queue_setup(dpdk->ethdev, QUEUE, tx_cnt, (unsigned)socket, &tx_conf);
+    if (error == 0)
+        error = rte_eth_macaddr_get(dpdk->ethdev, &mac);
+    if (error != 0)
+        return error;
+    memcpy(dpdk->self.mac, mac.addr_bytes, PACKET_MAC_BYTES);
+    (void)rte_eth_dev_set_mtu(dpdk->ethdev, MTU_BYTES);
+    (void)rte_eth_promiscuous_enable(dpdk->ethdev);
+    return 0;
+}
+
+/* port_make allocates the port of a device and sets the device up. */
+static COLD int
+port_make(struct dpdk_port **made, const struct port_dpdk_cfg *cfg, char *why)
+{
+    struct rte_eth_dev_info info;
+    struct dpdk_port *dpdk;
+    int error = -ENODEV;
+
+    if (rte_eth_dev_is_valid_port(cfg->ethdev))
+        error = rte_eth_dev_info_get(cfg->ethdev, &info);
+    if (error != 0) {
+        snprintf(why, WHY_BYTES, "no device %u by these EAL arguments", cfg->ethdev);
+        return error;
+    }
+    dpdk = rte_zmalloc("outcry_port", sizeof *dpdk, CACHE_LINE);
+    if (dpdk == NULL) {
+        snprintf(why, WHY_BYTES, "no memory for device %u", cfg->ethdev);
+        return -ENOMEM;
+    }
+    dpdk->ethdev = cfg->ethdev;
+    dpdk->is_memif = strcmp(info.driver_name, MEMIF) == 0;
+    error = device_set_up(dpdk, &info);
+    if (error != 0) {
+        snprintf(why, WHY_BYTES, "device %u (%s): %s", cfg->ethdev, info.driver_name,
+                 rte_strerror(-error));
+        rte_mempool_free(dpdk->pool);
+        rte_free(dpdk);
+        return error;
+    }
+    *made = dpdk;
+    return 0;
+}
+
+COLD int
+port_dpdk_open(struct port **port, const struct port_dpdk_cfg *cfg, char why[WHY_BYTES])
+{
+    const bool server = cfg->udp_port != 0;
+    struct dpdk_port *dpdk;
+    int error;
+
+    why[0] = '\0';
+    if (cfg->ip == 0 || (!server && cfg->udp_port_cnt == 0) || cfg->ethdev >= RTE_MAX_ETHPORTS) {
+        snprintf(why, WHY_BYTES, "a DPDK port needs an address, a UDP port and a device");
+        return -EINVAL;
+    }
+    error = eal_start(cfg->eal_argv, why);
+    if (error == 0 && eal.waiting[cfg->ethdev] == NULL)
+        error = port_make(&eal.waiting[cfg->ethdev], cfg, why);
+    if (error != 0)
+        return error;
+    dpdk = eal.waiting[cfg->ethdev];
+    error = device_start(dpdk);
+    if (error != 0) {
+        snprintf(why, WHY_BYTES, "device %u does not start: %s", cfg->ethdev,
+                 error == -EAGAIN ? "its memif server is not there" : rte_strerror(-error));
+        return error;
+    }
+    eal.waiting[cfg->ethdev] = NULL;
+    dpdk->port.ops = &dpdk_ops;
+    dpdk->self.ip = cfg->ip;
+    dpdk->self.udp_port_first = server ? cfg->udp_port : cfg->udp_port_first;
+    dpdk->self.udp_port_cnt = server ? 1 : cfg->udp_port_cnt;
+    dpdk->udp_port = dpdk->self.udp_port_first;
+    dpdk->gateway_ip = cfg->gateway_ip;
+    *port = &dpdk->port;
+    return 0;
+}
