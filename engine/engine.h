@@ -24,6 +24,25 @@
  * SessionNotApplied, or is dropped if it skips nothing. Commands of the
  * exchange itself (session CELL_SESSION) are not numbered.
  *
+ * Refusals. The first reason that applies is the outcome, in this order, and
+ * then nothing but the numbers of engine and session has changed:
+ *
+ *   OrderNew      OrderTypeNotAllowed (not limit or market), TimeInForce-
+ *                 NotAllowed (not Day, GTC, IOC, FOK), AttributeNotAllowed;
+ *                 DuplicateClOrdID; OrderPoolFull or OrderIdsExhausted; the
+ *                 checks of risk.h in their order; WouldTrade; LevelPoolFull,
+ *                 of every order that may rest, before it trades
+ *   OrderCancel   UnknownOrder: not live, of another session or instrument
+ *   OrderReplace  AttributeNotAllowed; UnknownOrder; DuplicateClOrdID, unless
+ *                 the order's own; InvalidQuantity (0). Then, unless the new
+ *                 total is no more than what is filled, which cancels: the
+ *                 checks of risk.h; and of an order that loses its place,
+ *                 WouldTrade, OrderIdsExhausted, LevelPoolFull
+ *   MassCancel    ScopeNotAllowed: account, group or firm of others or unknown
+ *
+ * Events of a command have in_no 0. A mass cancel and a disconnect cancel in
+ * ascending slot order, disconnected sessions by deadline and then by id.
+ *
  * Who writes: the engine thread. Cost: 50 to 150 ns a command with L2-warm
  * data (docs/performance.md).
  */

@@ -43,7 +43,8 @@ struct client_cfg {
     uint32_t keepalive_ms;
     uint64_t resume_no;             /* own next number when resume is set */
     uint64_t resume_next_report_no; /* first report not yet seen when resume is set */
-    uint8_t uuid[16];               /* chosen by the caller; on resume the one of before */
+    uint8_t uuid[16];               /* random, new for each session ever; on resume the one of
+                                     * before. The bits of version 4 are set by client_new */
     bool resume;                    /* Establish without Negotiate */
 
     /* Each report, in order: its number and the SBE message from its header
@@ -63,8 +64,9 @@ void client_free(struct client *client);
 void client_connect(struct client *client, uint64_t now_ns);
 
 /* client_send queues one encoded application message (SBE header first, at most
- * 256 bytes) under the next number, which it returns; 0 if not established.
- * Messages of one flush share datagrams. */
+ * 256 bytes) under the next number, which it returns; 0 if not established, or
+ * if the datagram is full and the port has no room for it: then nothing was
+ * queued. Messages of one flush share datagrams. */
 uint64_t client_send(struct client *client, const void *message, size_t len);
 
 /* client_flush sends what is queued. */
@@ -76,6 +78,8 @@ void client_datagram(struct client *client, const struct datagram *datagram, uin
 /* client_poll does timers: handshake repeats, heartbeats, gap requests. */
 void client_poll(struct client *client, uint64_t now_ns);
 
+/* client_terminate sends what is queued and says Terminate; CLIENT_CLOSED when
+ * it is answered, or was not within a while. */
 void client_terminate(struct client *client, uint64_t now_ns);
 
 enum client_state client_state(const struct client *client);

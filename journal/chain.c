@@ -125,8 +125,9 @@ content_check(struct chain *chain, struct chain_step *step)
            cells_zero(page, header->cells);
 }
 
-/* tail_look looks at all pages from page_no on: is one not zero, and does a whole
- * one behind page_no call it durable? Returns that one, NULL if none does. */
+/* tail_look looks at all pages from page_no on: is one not zero, and does one
+ * behind page_no show that page_no is no torn end? A whole page that calls it
+ * durable does, and one that belongs elsewhere. Returns that one, or NULL. */
 static const struct page *
 tail_look(struct chain *chain, uint64_t page_no)
 {
@@ -138,11 +139,10 @@ tail_look(struct chain *chain, uint64_t page_no)
         if (page == NULL || page_is_zero(page))
             continue;
         chain->tail_dirty = true;
-        if (page->header.page_no != later_no || page_durable_cnt(&page->header) <= page_no)
+        if (page->header.page_no == later_no && page_durable_cnt(&page->header) <= page_no)
             continue;
-        const int shard = chain->shard < 0 ? page->header.shard : chain->shard;
-
-        if (page_check(page, (unsigned)shard, later_no, NULL) == PAGE_OK)
+        if (page->header.format == JOURNAL_FORMAT &&
+            (chain->shard < 0 || page->header.shard == chain->shard) && page_is_whole(page))
             return page;
     }
     return NULL;
@@ -223,8 +223,10 @@ judge_end(struct chain *chain, const struct page *page, enum page_fault fault)
         return -EAGAIN;
     chain->fault = (struct journal_fault){.fault = fault, .page_no = page_no};
     if (later != NULL) {
-        snprintf(what, sizeof what, "%s, but page %" PRIu64 " calls it durable (damage)",
-                 page_fault_text(fault), later->header.page_no);
+        snprintf(what, sizeof what, "%s, but page %" PRIu64 " lies behind and %s (damage)",
+                 page_fault_text(fault), later->header.page_no,
+                 page_durable_cnt(&later->header) > page_no ? "calls it durable"
+                                                            : "belongs elsewhere");
         return say_damage(chain, page_no, what);
     }
     if (page_no == 0 && page != NULL && is_foreign(page, fault))

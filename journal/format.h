@@ -60,17 +60,18 @@
  *   damage      the page is whole (its own hash is right) but does not belong
  *               here: another number, shard, or predecessor, or cells that
  *               break the rules above. A write cut short cannot do that. Or
- *               some later page is whole, in its place, and says (page_no -
- *               durable_lag > number of the bad page) that the bad page
- *               was durable. Or a segment is missing or short while
- *               a later one exists. The journal is refused and the place named.
+ *               some later page is whole and belongs elsewhere, or says
+ *               (page_no - durable_lag > number of the bad page) that the bad
+ *               page was durable. Or a segment is missing, or short, or larger
+ *               than the others, while a later one is in use. The journal is
+ *               refused and the place named.
  *   torn tail   all else. Nothing at or behind the bad page was acknowledged in
  *               ack mode durable. Recovery durably zeroes everything from
  *               there on, and the next run goes on there.
  *
  * What this cannot see: acknowledged pages that are lost at the very end, with
- * no later page to vouch for them, look like a torn tail. (A last segment that
- * is shorter than the others is read as if zeros followed.) Only somebody
+ * no later page to vouch for them, look like a torn tail. (What is cut off from
+ * the last segment in use reads as zeros.) Only somebody
  * who was told of them can tell: a client, or a replica.
  */
 #ifndef OUTCRY_JOURNAL_FORMAT_H

@@ -33,7 +33,8 @@ void
 journal_fatal(const char *what, int error)
 {
     char line[512];
-    const int len = snprintf(line, sizeof line, "outcry: journal: %s: %s\n", what, strerror(error));
+    const int len = snprintf(line, sizeof line, "outcry: journal: %s%s%s\n", what,
+                             error == 0 ? "" : ": ", error == 0 ? "" : strerror(error));
     const size_t bytes = len < 0 ? 0 : (size_t)len < sizeof line ? (size_t)len : sizeof line - 1;
 
     /* Other threads may hold any lock: one write, and no exit handlers. */

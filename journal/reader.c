@@ -82,8 +82,11 @@ reader_extend(struct journal_reader *reader)
         if (rc <= 0)
             return rc;
         reader->pages_cnt = step.page_no + 1;
-        if (reader->page == NULL || step.abandoned != 0)
+        if (reader->page == NULL || step.abandoned != 0) {
             reader_enter(reader, step.page_no);
+            reader->limit_page_no = step.page_no;
+            reader->limit_cell = 0;
+        }
         if (step.whole != 0) {
             reader->limit_page_no = step.page_no;
             reader->limit_cell = step.whole;

@@ -25,13 +25,12 @@ recover_error(const struct segments *segments,
 /* zero_page writes zeros where the page is not zero; 1 if it did, 0 or -errno.
  * Nothing is written behind the end of a short file. */
 static int
-zero_page(const struct segments *segments, int fd, uint64_t off, const struct page *page)
+zero_page(const struct segment_map *map, int fd, uint64_t off)
 {
     static const struct page zeros;
-    const uint64_t file_bytes = segments->maps[segments->cnt - 1].bytes;
-    const uint64_t left = file_bytes - off < sizeof zeros ? file_bytes - off : sizeof zeros;
+    const uint64_t left = map->bytes - off < sizeof zeros ? map->bytes - off : sizeof zeros;
 
-    if (page_is_zero(page))
+    if (page_is_zero(&map->pages[off / JOURNAL_PAGE_BYTES]))
         return 0;
 
     const ssize_t rc = pwrite(fd, &zeros, left, (off_t)off);
@@ -55,7 +54,7 @@ segment_settle(struct segments *segments,
 {
     const uint64_t per_segment = (segments->bytes + JOURNAL_PAGE_BYTES - 1) / JOURNAL_PAGE_BYTES;
     const uint64_t first = segment_no * per_segment;
-    const uint64_t bytes = segments->maps[segment_no].bytes;
+    const struct segment_map *map = &segments->maps[segment_no];
     char name[SEGMENT_NAME_BYTES];
     int rc = 0;
 
@@ -65,12 +64,10 @@ segment_settle(struct segments *segments,
 
     if (fd < 0)
         return recover_error(segments, first, "open", fault);
-    for (uint64_t off = 0; off < bytes && rc >= 0; off += JOURNAL_PAGE_BYTES) {
-        const struct page *page = &segments->maps[segment_no].pages[off / JOURNAL_PAGE_BYTES];
-
+    for (uint64_t off = 0; off < map->bytes && rc >= 0; off += JOURNAL_PAGE_BYTES) {
         if (first + off / JOURNAL_PAGE_BYTES < page_no)
             continue;
-        rc = zero_page(segments, fd, off, page);
+        rc = zero_page(map, fd, off);
         if (rc < 0)
             recover_error(segments, first + off / JOURNAL_PAGE_BYTES, "write", fault);
         else if (rc > 0)

@@ -92,22 +92,6 @@ segment_unmap(const struct segment_map *map)
         munmap((void *)(uintptr_t)map->pages, map->bytes);
 }
 
-/* segment_size_fault tells what is wrong with a next segment of that size, NULL
- * if nothing is. */
-static const char *
-segment_size_fault(const struct segments *segments, uint64_t bytes)
-{
-    if (segments->cnt == 0)
-        return NULL;
-    if (segments->bytes == 0 || segments->bytes % JOURNAL_PAGE_BYTES != 0)
-        return "the first segment is cut short, but this one exists (damage)";
-    if (segments->maps[segments->cnt - 1].bytes != segments->bytes)
-        return "the segment before it is cut short (damage)";
-    if (bytes > segments->bytes)
-        return "larger than the segments before it (damage)";
-    return NULL;
-}
-
 /* segments_add maps the next segment. 0, -ENOENT when there is none, or another
  * -errno with a text. */
 static int
@@ -130,15 +114,9 @@ segments_add(struct segments *segments, struct journal_fault *fault)
     if (rc != 0)
         return say(fault, rc, segments->dir, name, strerror(-rc));
 
-    const char *wrong = segment_size_fault(segments, map.bytes);
-
-    if (wrong != NULL) {
-        segment_unmap(&map);
-        return say(fault, -EBADMSG, segments->dir, name, wrong);
-    }
-    if (segments->cnt == 0)
-        segments->bytes = map.bytes;
     segments->maps[segments->cnt++] = map;
+    if (map.bytes > segments->bytes)
+        segments->bytes = map.bytes;
     return 0;
 }
 
@@ -167,14 +145,73 @@ highest_number(int dir_fd, int64_t *highest)
 }
 
 static COLD int
-say_missing(struct journal_fault *fault, const char *dir, int64_t segment_no, int64_t highest)
+say_of(struct segments *segments,
+       struct journal_fault *fault,
+       uint64_t segment_no,
+       const char *what)
 {
     char name[SEGMENT_NAME_BYTES];
-    char what[64];
 
-    segment_name(name, (uint64_t)segment_no);
-    snprintf(what, sizeof what, "missing, but %08" PRId64 ".seg exists (damage)", highest);
-    return say(fault, -EBADMSG, dir, name, what);
+    segment_name(name, segment_no);
+    return say(fault, -EBADMSG, segments->dir, name, what);
+}
+
+/* map_is_zero tells whether a segment was never written to. */
+static bool
+map_is_zero(const struct segment_map *map)
+{
+    for (uint64_t i = 0; i < pages_of(map->bytes); i++) {
+        if (!page_is_zero(&map->pages[i]))
+            return false;
+    }
+    return true;
+}
+
+/* check_sizes sees to invariant 1. One segment may be cut short if nothing was
+ * written behind it. */
+static int
+check_sizes(struct segments *segments, struct journal_fault *fault)
+{
+    uint32_t full_cnt = 0;
+
+    for (uint32_t i = 0; i < segments->cnt; i++)
+        full_cnt += segments->maps[i].bytes == segments->bytes;
+    if (segments->cnt > 1 && segments->bytes % JOURNAL_PAGE_BYTES != 0)
+        return say_of(segments, fault, 0, "no segment has a whole number of pages (damage)");
+    for (uint32_t i = 0; i < segments->cnt && full_cnt == 1 && segments->cnt > 2; i++) {
+        if (segments->maps[i].bytes == segments->bytes)
+            return say_of(segments, fault, i, "larger than the other segments (damage)");
+    }
+
+    uint32_t cut = 0;
+
+    while (cut < segments->cnt && segments->maps[cut].bytes == segments->bytes)
+        cut++;
+    for (uint32_t i = cut + 1; i < segments->cnt; i++) {
+        if (segments->maps[i].bytes != segments->bytes || !map_is_zero(&segments->maps[i]))
+            return say_of(segments, fault, cut,
+                          "cut short, but a later segment is in use (damage)");
+    }
+    return 0;
+}
+
+/* segments_add_all maps segments 0 to highest. */
+static int
+segments_add_all(struct segments *segments, int64_t highest, struct journal_fault *fault)
+{
+    for (int64_t i = 0; i <= highest; i++) {
+        const int rc = segments_add(segments, fault);
+
+        if (rc == -ENOENT) {
+            char what[64];
+
+            snprintf(what, sizeof what, "missing, but %08" PRId64 ".seg exists (damage)", highest);
+            return say_of(segments, fault, (uint64_t)i, what);
+        }
+        if (rc != 0)
+            return rc;
+    }
+    return check_sizes(segments, fault);
 }
 
 int
@@ -192,13 +229,9 @@ segments_open(struct segments *segments, const char *dir, struct journal_fault *
 
     if (rc != 0)
         say(fault, rc, dir, "", strerror(-rc));
-    for (int64_t i = 0; i <= highest && rc == 0; i++) {
-        rc = segments_add(segments, fault);
-        if (rc == -ENOENT)
-            rc = say_missing(fault, dir, i, highest);
-    }
-    if (rc == -EBADMSG)
-        fault->damage = true;
+    else
+        rc = segments_add_all(segments, highest, fault);
+    fault->damage = rc == -EBADMSG;
     if (rc != 0)
         segments_close(segments);
     return rc;
@@ -213,21 +246,37 @@ segments_pages_cnt(const struct segments *segments)
            pages_of(segments->maps[segments->cnt - 1].bytes);
 }
 
+/* segments_look maps the next segment of a live journal, if there is one. */
+static bool
+segments_look(struct segments *segments)
+{
+    struct journal_fault fault;
+    const uint64_t bytes = segments->bytes;
+
+    if (segments->cnt == 0 || segments->maps[segments->cnt - 1].bytes != bytes ||
+        segments_add(segments, &fault) != 0)
+        return false;
+    if (segments->maps[segments->cnt - 1].bytes == bytes)
+        return true;
+    segment_unmap(&segments->maps[--segments->cnt]);
+    segments->bytes = bytes;
+    return false;
+}
+
 const struct page *
 segments_page(struct segments *segments, uint64_t page_no)
 {
-    struct journal_fault fault;
-
-    if (UNLIKELY(page_no >= segments_pages_cnt(segments))) {
-        /* A live journal may have rolled meanwhile. */
-        if (segments->cnt == 0 || segments->maps[segments->cnt - 1].bytes != segments->bytes ||
-            segments_add(segments, &fault) != 0 || page_no >= segments_pages_cnt(segments))
-            return NULL;
-    }
-
+    static const struct page zeros;
     const uint64_t per_segment = pages_of(segments->bytes);
 
-    return &segments->maps[page_no / per_segment].pages[page_no % per_segment];
+    if (UNLIKELY(page_no >= segments_pages_cnt(segments)) && !segments_look(segments))
+        return NULL;
+
+    const struct segment_map *map = &segments->maps[page_no / per_segment];
+    const uint64_t at = page_no % per_segment;
+
+    ASSERT(map < segments->maps + segments->cnt);
+    return LIKELY(at < pages_of(map->bytes)) ? &map->pages[at] : &zeros;
 }
 
 void

@@ -5,7 +5,9 @@
  *
  * Invariants
  *  1. Mapped segments are 0 to cnt - 1 without a hole. All have `bytes` bytes,
- *     only the last may have fewer; what it lacks is not there to be read.
+ *     but one may have fewer if all behind it are zero; what it lacks reads as
+ *     zeros. (Segments appear under their name in full size, so somebody cut
+ *     it; what that means the pages themselves must tell.)
  *  2. A mapping stays until segments_close: a page is valid until then.
  *
  * Other files in the folder (the lock, a segment that is being prepared) are

@@ -136,7 +136,7 @@ roll(struct journal_writer *writer, uint64_t segment_no)
         return false;
     }
     if (fd < 0)
-        journal_fatal(why, -fd);
+        journal_fatal(why, 0);
 
     const int rc = disk_use(writer->disk, fd);
 

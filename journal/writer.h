@@ -114,7 +114,7 @@ void journal_writer_close(struct journal_writer *writer);
 NODISCARD int journal_lock(const char *dir);
 
 /* journal_fatal writes one line to stderr and ends the process with exit code
- * 3. */
+ * 3. error 0: `what` says it all. */
 _Noreturn COLD void journal_fatal(const char *what, int error);
 
 #endif

@@ -36,6 +36,17 @@
  * (PositionPoolFull, LongPositionLimit, ShortPositionLimit). A quantity limit
  * at several levels: the tightest holds. A limit equal to the largest number
  * of its type is no limit.
+ *
+ * A collar is checked at both ends whatever the side. A market order's limit
+ * is the last tick inside its collar; from there on it is checked like a limit
+ * order with this limit. A replace is checked like a new order with its new
+ * total, except that the position is only checked if the leaves grow.
+ *
+ * Configuration commands are refused with ConfigurationRange for an id or
+ * value out of range, an empty name or symbol, and else with
+ * ConfigurationConflict for a reference to nothing, a change of what never
+ * changes (an account's group, a group's firm, an instrument's symbol, tick
+ * and lot) or a symbol in use.
  */
 #ifndef OUTCRY_RISK_RISK_H
 #define OUTCRY_RISK_RISK_H
@@ -59,6 +70,9 @@ struct risk_cfg {
     uint32_t firms_max;       /* 1 .. FIRMS_MAX */
     uint32_t positions_max;   /* 1 .. POSITIONS_MAX */
 };
+
+/* Firm of an order that no session sent: fits every account. */
+#define RISK_FIRM_ANY UINT32_MAX
 
 /* An order as the checks see it. */
 struct risk_order {
@@ -138,6 +152,13 @@ void risk_on_fill(struct risk *risk, uint32_t position, bool sell, qty_t qty);
 /* risk_release gives back the reservation of qty. */
 void risk_release(struct risk *risk, uint32_t position, bool sell, qty_t qty);
 
+/* risk_reserve takes back what risk_release gave: for a replace that was
+ * checked and then refused for another reason. */
+void risk_reserve(struct risk *risk, uint32_t position, bool sell, qty_t qty);
+
+/* risk_prefetch fetches what the check of such an order will touch. */
+void risk_prefetch(const struct risk *risk, uint32_t account, uint32_t instrument);
+
 /* What an operator or a query sees. False if the pair has no position. */
 struct risk_position {
     int64_t position_qty;
@@ -154,7 +175,17 @@ bool risk_position_get(const struct risk *risk,
 /* Of a known instrument or account; 0 or false if unknown. */
 px_t risk_tick_px(const struct risk *risk, uint32_t instrument);
 bool risk_account_firm(const struct risk *risk, uint32_t account, uint32_t *group, uint32_t *firm);
+bool risk_group_firm(const struct risk *risk, uint32_t group, uint32_t *firm);
+bool risk_firm_known(const struct risk *risk, uint32_t firm);
 bool risk_instrument_known(const struct risk *risk, uint32_t instrument);
+
+/* risk_config_get fills cells with the configuration command that would set id
+ * (and id2, see engine_config_get) to what it is; returns their number or 0. */
+unsigned risk_config_get(const struct risk *risk,
+                         unsigned kind,
+                         uint32_t id,
+                         uint32_t id2,
+                         union cell cells[2]);
 
 /* risk_hash adds all that can change an outcome to the hash. O(footprint in use). */
 void risk_hash(const struct risk *risk, struct hash_state *hash);
@@ -166,5 +197,11 @@ void risk_position_check(const struct risk *risk,
                          uint64_t open_buy_qty,
                          uint64_t open_sell_qty);
 uint32_t risk_positions_cnt(const struct risk *risk);
+
+/* risk_position_slot returns the slot of the idx-th position, in the order in
+ * which they came into use; idx < risk_positions_cnt. Slots are less than
+ * risk_slots_cnt. */
+uint32_t risk_position_slot(const struct risk *risk, uint32_t idx);
+uint32_t risk_slots_cnt(const struct risk *risk);
 
 #endif

@@ -1,0 +1,207 @@
+#include <string.h>
+
+#include "engine/state.h"
+
+/* What a walk over the books has seen, to be compared with the counts. */
+struct seen {
+    uint32_t orders_cnt;
+    uint32_t pages_cnt;
+};
+
+static void
+check_level(const struct engine *engine, uint32_t instrument, bool sell, uint32_t at)
+{
+    const struct level *level = ladder_level(&engine->pages, at);
+    const uint32_t tick = ladder_key(ladder_key_of(&engine->pages, at), sell);
+    uint32_t prev = ORDER_NONE;
+    uint32_t slot = level->head;
+    uint64_t qty = 0;
+
+    ASSERT(level->orders_cnt > 0);
+    for (uint32_t i = 0; i < level->orders_cnt; i++) {
+        ASSERT(slot < engine->orders.used_cnt);
+
+        const struct order *order = &engine->orders.orders[slot];
+
+        ASSERT(order_is_live(order));
+        ASSERT(order->leaves_qty > 0);
+        ASSERT(order->level == at);
+        ASSERT(order->tick == tick);
+        ASSERT(order->instrument == instrument);
+        ASSERT(order_is_sell(order) == sell);
+        if (i > 0)
+            ASSERT(order->prev == prev);
+        qty += order->leaves_qty;
+        prev = slot;
+        slot = order->next;
+    }
+    ASSERT(level->tail == prev);
+    ASSERT(level->qty == qty);
+}
+
+static void
+check_page(const struct engine *engine, const struct ladder *side, uint32_t page)
+{
+    const struct ladder_page *at = &engine->pages.pages[page];
+
+    ASSERT(page >= 1);
+    ASSERT(page <= engine->pages.used_cnt);
+    ASSERT(at->bitmap != 0);
+    if (page == side->root) {
+        ASSERT(at->parent == LADDER_NONE);
+        ASSERT(at->height == side->height);
+        ASSERT(at->prefix == side->prefix);
+        ASSERT(at->height == 0 || (at->bitmap & (at->bitmap - 1)) != 0);
+        return;
+    }
+
+    const struct ladder_page *parent = &engine->pages.pages[at->parent];
+
+    ASSERT(parent->height == at->height + 1);
+    ASSERT(parent->prefix == at->prefix >> 6);
+    ASSERT(parent->at.children[at->prefix & 63] == page);
+    ASSERT((parent->bitmap >> (at->prefix & 63) & 1) != 0);
+}
+
+/* check_side walks the levels from best to worst, and each level's pages when
+ * it enters them. */
+static void
+check_side(const struct engine *engine, uint32_t instrument, bool sell, struct seen *seen)
+{
+    const struct ladder *side = &engine->books[instrument].sides[sell ? 1 : 0];
+    uint32_t levels_cnt = 0;
+    uint32_t last_page = LADDER_NONE;
+    uint32_t last_key = 0;
+
+    if (side->root == LADDER_NONE) {
+        ASSERT(side->levels_cnt == 0);
+        ASSERT(side->best_key == LADDER_KEY_NONE);
+        return;
+    }
+    ASSERT(ladder_key_of(&engine->pages, side->best_level) == side->best_key);
+    for (uint32_t level = side->best_level; level != LADDER_NONE;
+         level = ladder_next(&engine->pages, level)) {
+        const uint32_t key = ladder_key_of(&engine->pages, level);
+
+        ASSERT(levels_cnt == 0 || key > last_key);
+        ASSERT(ladder_find(&engine->pages, side, key) == level);
+        check_level(engine, instrument, sell, level);
+        seen->orders_cnt += ladder_level(&engine->pages, level)->orders_cnt;
+        levels_cnt++;
+        for (uint32_t page = level >> 6; last_page != level >> 6 && page != LADDER_NONE;
+             page = engine->pages.pages[page].parent) {
+            check_page(engine, side, page);
+            /* Pages on the way up are counted at their first child. */
+            const uint32_t height = engine->pages.pages[page].height;
+            const bool first =
+                levels_cnt == 1 || last_key >> 6 * (height + 1) != key >> 6 * (height + 1);
+            seen->pages_cnt += first;
+        }
+        last_page = level >> 6;
+        last_key = key;
+    }
+    ASSERT(levels_cnt == side->levels_cnt);
+}
+
+static void
+check_books(const struct engine *engine)
+{
+    struct seen seen = {.orders_cnt = 0};
+
+    for (uint32_t i = 0; i < engine->books_cnt; i++) {
+        const struct book *book = &engine->books[i];
+
+        ASSERT((book->tick_px != 0) == risk_instrument_known(engine->risk, i));
+        if (book->tick_px == 0)
+            continue;
+        check_side(engine, i, false, &seen);
+        check_side(engine, i, true, &seen);
+        if (book->sides[0].root != LADDER_NONE && book->sides[1].root != LADDER_NONE)
+            ASSERT(ladder_key(book->sides[0].best_key, false) < book->sides[1].best_key);
+    }
+    ASSERT(seen.orders_cnt == engine->orders.taken_cnt);
+    ASSERT(seen.pages_cnt == engine->pages.used_cnt - engine->pages.free_cnt);
+}
+
+/* check_orders compares the orders with id map, sessions and reservations. */
+static void
+check_orders(const struct engine *engine)
+{
+    const struct order_pool *pool = &engine->orders;
+    const struct sessions *sessions = &engine->sessions;
+    uint32_t live_cnt = 0;
+    uint64_t session_orders_cnt = 0;
+
+    for (uint32_t slot = 0; slot < pool->used_cnt; slot++) {
+        const struct order *order = &pool->orders[slot];
+
+        if (!order_is_live(order))
+            continue;
+        live_cnt++;
+        ASSERT(session_of(sessions, order->session) != NULL);
+        ASSERT(idmap_find(&engine->ids, pool->orders, order->session, order->clord) == slot);
+        ASSERT((order->order_id & ORDER_SLOT_MASK) == slot);
+
+        struct position_sum *sum = &engine->sums[order->position];
+
+        if (order_is_sell(order))
+            sum->open_sell_qty += order->leaves_qty;
+        else
+            sum->open_buy_qty += order->leaves_qty;
+    }
+    ASSERT(live_cnt == pool->taken_cnt);
+    ASSERT(live_cnt == engine->ids.entries_cnt);
+    for (uint32_t i = 0; i < sessions->used_cnt; i++) {
+        ASSERT(sessions->at[i].day_orders_cnt <= sessions->at[i].orders_cnt);
+        session_orders_cnt += sessions->at[i].orders_cnt;
+    }
+    ASSERT(session_orders_cnt == live_cnt);
+}
+
+static void
+check_positions(const struct engine *engine)
+{
+    for (uint32_t i = 0; i < risk_positions_cnt(engine->risk); i++) {
+        const uint32_t slot = risk_position_slot(engine->risk, i);
+        struct position_sum *sum = &engine->sums[slot];
+
+        risk_position_check(engine->risk, slot, sum->open_buy_qty, sum->open_sell_qty);
+        *sum = (struct position_sum){.open_buy_qty = 0};
+    }
+}
+
+static void
+check_free_lists(const struct engine *engine)
+{
+    const struct order_pool *orders = &engine->orders;
+    const struct ladder_pool *pages = &engine->pages;
+    uint32_t cnt = 0;
+
+    for (uint32_t slot = orders->free_head; slot != ORDER_NONE; slot = orders->orders[slot].next) {
+        ASSERT(slot < orders->used_cnt);
+        ASSERT(!order_is_live(&orders->orders[slot]));
+        ASSERT(cnt < orders->used_cnt);
+        cnt++;
+    }
+    ASSERT(cnt + orders->taken_cnt + orders->retired_cnt == orders->used_cnt);
+    cnt = 0;
+    for (uint32_t page = pages->free_head; page != LADDER_NONE;
+         page = pages->pages[page].next_free) {
+        ASSERT(pages->pages[page].bitmap == 0);
+        ASSERT(cnt < pages->used_cnt);
+        cnt++;
+    }
+    ASSERT(cnt == pages->free_cnt);
+}
+
+void
+engine_check(const struct engine *engine)
+{
+    ASSERT(engine->work.kind == WORK_NONE);
+    check_free_lists(engine);
+    check_books(engine);
+    check_orders(engine);
+    check_positions(engine);
+    idmap_check(&engine->ids);
+    timers_check(&engine->sessions.timers);
+}

@@ -1,0 +1,155 @@
+#include <string.h>
+
+#include "engine/state.h"
+
+void
+engine_genesis(const struct engine_cfg *cfg, uint64_t time_ns, union cell *cell)
+{
+    cell->genesis = (struct cell_genesis){
+        .kind = CELL_KIND_GENESIS,
+        .shape = 1,
+        .orders_max = cfg->orders_max,
+        .time = time_ns,
+        .instruments_max = cfg->instruments_max,
+        .accounts_max = cfg->accounts_max,
+        .groups_max = cfg->groups_max,
+        .firms_max = cfg->firms_max,
+        .sessions_max = cfg->sessions_max,
+        .positions_max = cfg->positions_max,
+        .pages_max = cfg->pages_max,
+        .rules_version = RULES_VERSION,
+        .session = CELL_SESSION,
+        .shard = cfg->shard,
+    };
+}
+
+bool
+engine_cfg_of(const union cell *genesis, struct engine_cfg *cfg)
+{
+    const struct cell_genesis *cell = cell_genesis_view(genesis);
+
+    if (cell == NULL || cell->rules_version != RULES_VERSION)
+        return false;
+
+    const struct engine_cfg found = {
+        .shard = cell->shard,
+        .orders_max = cell->orders_max,
+        .instruments_max = cell->instruments_max,
+        .accounts_max = cell->accounts_max,
+        .groups_max = cell->groups_max,
+        .firms_max = cell->firms_max,
+        .sessions_max = cell->sessions_max,
+        .positions_max = cell->positions_max,
+        .pages_max = cell->pages_max,
+    };
+
+    if (engine_footprint(&found) == 0)
+        return false;
+    *cfg = found;
+    return true;
+}
+
+/* genesis_check accepts only the first command of a life, and only if it tells
+ * of the memory that this engine has. */
+static enum oe_reject_reason
+genesis_check(const struct engine *engine, const union cell *cell, bool first)
+{
+    struct engine_cfg cfg;
+
+    if (!first || !engine_cfg_of(cell, &cfg))
+        return OE_REJECT_REASON_CONFIGURATION_CONFLICT;
+    if (cfg.shard != engine->cfg.shard || cfg.orders_max != engine->cfg.orders_max ||
+        cfg.instruments_max != engine->cfg.instruments_max ||
+        cfg.accounts_max != engine->cfg.accounts_max || cfg.groups_max != engine->cfg.groups_max ||
+        cfg.firms_max != engine->cfg.firms_max || cfg.sessions_max != engine->cfg.sessions_max ||
+        cfg.positions_max != engine->cfg.positions_max || cfg.pages_max != engine->cfg.pages_max)
+        return OE_REJECT_REASON_CONFIGURATION_CONFLICT;
+    return OE_REJECT_REASON_NONE;
+}
+
+static enum oe_reject_reason
+restart(struct engine *engine, const struct cell_restart *cell)
+{
+    if (engine->epoch == UINT32_MAX || cell->epoch != engine->epoch + 1)
+        return OE_REJECT_REASON_CONFIGURATION_CONFLICT;
+    sessions_restart(&engine->sessions, engine->ack_mode != CELL_ACK_MODE_DURABLE, engine->time_ns);
+    engine->epoch = cell->epoch;
+    engine->ack_mode = cell->ack_mode;
+    return OE_REJECT_REASON_NONE;
+}
+
+/* instrument_set gives a new instrument its book. */
+static enum oe_reject_reason
+instrument_set(struct engine *engine, const union cell *cells)
+{
+    const struct cell_instrument_set *set = &cells[0].instrument_set;
+    const enum oe_reject_reason reason =
+        risk_instrument_set(engine->risk, set, &cells[1].instrument_limits);
+
+    if (reason != OE_REJECT_REASON_NONE)
+        return reason;
+
+    struct book *book = &engine->books[set->instrument];
+
+    if (book->tick_px == 0) {
+        book->tick_px = set->tick_px;
+        ladder_init(&book->sides[0]);
+        ladder_init(&book->sides[1]);
+    }
+    if (engine->books_cnt <= set->instrument)
+        engine->books_cnt = set->instrument + 1;
+    return OE_REJECT_REASON_NONE;
+}
+
+enum engine_result
+config_apply(struct engine *engine, const union cell *cells, bool first, struct cell_sink *out)
+{
+    enum oe_reject_reason reason = OE_REJECT_REASON_NONE;
+    unsigned cells_cnt = 1;
+
+    switch (cell_kind(&cells[0])) {
+    case CELL_KIND_GENESIS:
+        reason = genesis_check(engine, &cells[0], first);
+        break;
+    case CELL_KIND_RESTART:
+        reason = restart(engine, &cells[0].restart);
+        break;
+    case CELL_KIND_FIRM_SET:
+        reason = risk_firm_set(engine->risk, &cells[0].firm_set);
+        break;
+    case CELL_KIND_GROUP_SET:
+        reason = risk_group_set(engine->risk, &cells[0].group_set);
+        break;
+    case CELL_KIND_ACCOUNT_SET:
+        ASSERT(cell_kind(&cells[1]) == CELL_KIND_ACCOUNT_LIMITS);
+        ASSERT(cell_valid(&cells[1]));
+        cells_cnt = 2;
+        reason = risk_account_set(engine->risk, &cells[0].account_set, &cells[1].account_limits);
+        break;
+    case CELL_KIND_INSTRUMENT_SET:
+        ASSERT(cell_kind(&cells[1]) == CELL_KIND_INSTRUMENT_LIMITS);
+        ASSERT(cell_valid(&cells[1]));
+        cells_cnt = 2;
+        reason = instrument_set(engine, cells);
+        break;
+    case CELL_KIND_POSITION_LIMIT_SET:
+        reason = risk_position_limit_set(engine->risk, &cells[0].position_limit_set);
+        break;
+    case CELL_KIND_PERMISSION_SET:
+        reason = risk_permission_set(engine->risk, &cells[0].permission_set);
+        break;
+    case CELL_KIND_SESSION_SET:
+        reason = sessions_set(&engine->sessions, engine->risk, &cells[0].session_set);
+        break;
+    default:
+        UNREACHABLE("not a command of the configuration");
+    }
+    (void)engine_emit_command(engine, cells, out, cells_cnt, 0, reason);
+    if (cells_cnt == 2) {
+        union cell *cell = engine_emit(out);
+
+        *cell = cells[1];
+        cell->bytes[1] = 0;
+    }
+    return engine_finish(engine, out);
+}

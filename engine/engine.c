@@ -1,0 +1,296 @@
+#include "engine/engine.h"
+
+#include "engine/state.h"
+
+struct layout {
+    size_t risk;
+    size_t books;
+    size_t orders;
+    size_t pages;
+    size_t ids;
+    size_t sessions;
+    size_t names;
+    size_t heap;
+    size_t sums;
+    size_t bytes;
+};
+
+static size_t
+take(size_t *bytes, size_t wanted_bytes)
+{
+    const size_t at = *bytes;
+
+    *bytes = (at + wanted_bytes + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
+    return at;
+}
+
+static struct risk_cfg
+risk_cfg_of(const struct engine_cfg *cfg)
+{
+    return (struct risk_cfg){
+        .instruments_max = cfg->instruments_max,
+        .accounts_max = cfg->accounts_max,
+        .groups_max = cfg->groups_max,
+        .firms_max = cfg->firms_max,
+        .positions_max = cfg->positions_max,
+    };
+}
+
+/* slots_of returns how many slots positions of that many pairs have. */
+static size_t
+slots_of(uint32_t positions_max)
+{
+    size_t cnt = 2;
+
+    while (cnt < 2 * (size_t)positions_max)
+        cnt *= 2;
+    return cnt;
+}
+
+static bool
+layout_of(const struct engine_cfg *cfg, struct layout *at)
+{
+    const struct risk_cfg risk_cfg = risk_cfg_of(cfg);
+    const size_t risk_bytes = risk_footprint(&risk_cfg);
+
+    if (risk_bytes == 0 || cfg->shard >= SHARDS_MAX || cfg->orders_max < 1 ||
+        cfg->orders_max > ORDERS_MAX || cfg->sessions_max < 1 || cfg->sessions_max > SESSIONS_MAX ||
+        cfg->pages_max < 1 || cfg->pages_max > PAGES_MAX)
+        return false;
+    *at = (struct layout){.bytes = 0};
+    (void)take(&at->bytes, sizeof(struct engine));
+    at->risk = take(&at->bytes, risk_bytes);
+    at->books = take(&at->bytes, cfg->instruments_max * sizeof(struct book));
+    at->orders = take(&at->bytes, cfg->orders_max * sizeof(struct order));
+    at->pages = take(&at->bytes, ladder_pool_footprint(cfg->pages_max));
+    at->ids = take(&at->bytes, idmap_footprint(cfg->orders_max));
+    at->sessions = take(&at->bytes, (cfg->sessions_max + 1) * sizeof(struct session));
+    at->names = take(&at->bytes, (cfg->sessions_max + 1) * 16);
+    at->heap = take(&at->bytes, cfg->sessions_max * sizeof(uint32_t));
+    at->sums = take(&at->bytes, slots_of(cfg->positions_max) * sizeof(struct position_sum));
+    return true;
+}
+
+size_t
+engine_footprint(const struct engine_cfg *cfg)
+{
+    struct layout at;
+
+    return layout_of(cfg, &at) ? at.bytes : 0;
+}
+
+struct engine *
+engine_init(void *mem, const struct engine_cfg *cfg)
+{
+    const struct risk_cfg risk_cfg = risk_cfg_of(cfg);
+    uint8_t *base = mem;
+    struct engine *engine = mem;
+    struct layout at;
+    const bool valid = layout_of(cfg, &at);
+
+    ASSERT((uintptr_t)mem % CACHE_LINE == 0);
+    ASSERT(valid);
+    engine->cfg = *cfg;
+    engine->risk = risk_init(base + at.risk, &risk_cfg);
+    ASSERT(risk_slots_cnt(engine->risk) == slots_of(cfg->positions_max));
+    engine->books = (struct book *)(void *)(base + at.books);
+    engine->sums = (struct position_sum *)(void *)(base + at.sums);
+    order_pool_init(&engine->orders, (struct order *)(void *)(base + at.orders), cfg->orders_max);
+    ladder_pool_init(&engine->pages, base + at.pages, cfg->pages_max);
+    idmap_init(&engine->ids, base + at.ids, cfg->orders_max);
+    engine->sessions = (struct sessions){
+        .at = (struct session *)(void *)(base + at.sessions),
+        .names = (char(*)[16])(void *)(base + at.names),
+        .sessions_max = cfg->sessions_max,
+        .used_cnt = 1,
+    };
+    engine->sessions.timers = (struct timers){
+        .heap = (uint32_t *)(void *)(base + at.heap),
+        .sessions = engine->sessions.at,
+    };
+    engine->sessions.at[0].state = ENGINE_SESSION_BOUND;
+    engine->sessions.at[0].firm = RISK_FIRM_ANY;
+    return engine;
+}
+
+/* begin numbers an admitted command. */
+static inline void
+begin(struct engine *engine, const union cell *cell)
+{
+    engine->seq++;
+    if (LIKELY(cell_time(cell) > engine->time_ns))
+        engine->time_ns = cell_time(cell);
+}
+
+/* admit lets a numbered command of a bound session in, if its number is the
+ * next; NULL drops it. */
+static inline struct session *
+admit(struct engine *engine, const union cell *cell)
+{
+    struct session *session = session_of(&engine->sessions, cell_session(cell));
+
+    if (UNLIKELY(session == NULL || session->state != ENGINE_SESSION_BOUND))
+        return NULL;
+    if (cell_session(cell) != CELL_SESSION) {
+        if (UNLIKELY(cell->order_new.in_no != (uint16_t)session->next_in_no))
+            return NULL;
+        session->next_in_no++;
+    }
+    begin(engine, cell);
+    return session;
+}
+
+static enum engine_result
+apply_negotiate(struct engine *engine, const union cell *cell, struct cell_sink *out)
+{
+    begin(engine, cell);
+
+    const enum oe_reject_reason reason =
+        sessions_negotiate(&engine->sessions, &cell->session_negotiate, engine->time_ns);
+
+    (void)engine_emit_command(engine, cell, out, 1, 0, reason);
+    return engine_finish(engine, out);
+}
+
+static enum engine_result
+apply_establish(struct engine *engine, const union cell *cell, struct cell_sink *out)
+{
+    uint64_t next_in_no = 0;
+
+    begin(engine, cell);
+
+    const enum oe_reject_reason reason =
+        sessions_establish(&engine->sessions, &cell->session_establish, &next_in_no);
+
+    engine_emit_command(engine, cell, out, 1, 0, reason)->session_establish.next_in_no = next_in_no;
+    return engine_finish(engine, out);
+}
+
+static enum engine_result
+apply_unbind(struct engine *engine, const union cell *cell, struct cell_sink *out)
+{
+    if (!sessions_unbind_admitted(&engine->sessions, &cell->session_unbind))
+        return ENGINE_DROPPED;
+    begin(engine, cell);
+    sessions_unbind(&engine->sessions, cell_session(cell), engine->time_ns);
+    (void)engine_emit_command(engine, cell, out, 1, 0, OE_REJECT_REASON_NONE);
+    return engine_finish(engine, out);
+}
+
+static enum engine_result
+apply_sequence(struct engine *engine, const union cell *cell, struct cell_sink *out)
+{
+    const struct cell_session_sequence *in = &cell->session_sequence;
+    struct session *session = session_of(&engine->sessions, in->session);
+
+    if (in->session == CELL_SESSION || session == NULL || session->state != ENGINE_SESSION_BOUND ||
+        in->next_no <= session->next_in_no)
+        return ENGINE_DROPPED;
+    begin(engine, cell);
+    (void)engine_emit_command(engine, cell, out, 1, 0, OE_REJECT_REASON_NONE);
+    engine_emit(out)->session_not_applied = (struct cell_session_not_applied){
+        .kind = CELL_KIND_SESSION_NOT_APPLIED,
+        .shape = 1,
+        .seq = engine->seq,
+        .time = engine->time_ns,
+        .from_no = session->next_in_no,
+        .count = in->next_no - session->next_in_no,
+        .session = in->session,
+    };
+    session->next_in_no = in->next_no;
+    return engine_finish(engine, out);
+}
+
+/* apply_order dispatches the kinds that a session numbers. */
+static inline enum engine_result
+apply_order(struct engine *engine, const union cell *cells, struct cell_sink *out)
+{
+    struct session *session = admit(engine, cells);
+
+    if (UNLIKELY(session == NULL))
+        return ENGINE_DROPPED;
+    switch (cell_kind(cells)) {
+    case CELL_KIND_ORDER_NEW:
+        return match_new(engine, cells, session, out);
+    case CELL_KIND_ORDER_CANCEL:
+        return amend_cancel(engine, cells, out);
+    case CELL_KIND_ORDER_REPLACE:
+        return amend_replace(engine, cells, session, out);
+    case CELL_KIND_MASS_CANCEL:
+        return mass_cancel(engine, cells, session, out);
+    case CELL_KIND_MESSAGE_REFUSED:
+        (void)engine_emit_command(engine, cells, out, 1, 0, OE_REJECT_REASON_NONE);
+        return engine_finish(engine, out);
+    default:
+        UNREACHABLE("not a command of a session");
+    }
+}
+
+HOT enum engine_result
+engine_apply(struct engine *engine, const union cell *cells, struct cell_sink *out)
+{
+    const unsigned kind = cell_kind(cells);
+
+    ASSERT(engine->work.kind == WORK_NONE);
+    ASSERT(cell_valid(cells));
+    if (LIKELY(kind >= CELL_KIND_ORDER_NEW && kind <= CELL_KIND_MESSAGE_REFUSED))
+        return apply_order(engine, cells, out);
+    switch (kind) {
+    case CELL_KIND_SESSION_NEGOTIATE:
+        return apply_negotiate(engine, cells, out);
+    case CELL_KIND_SESSION_ESTABLISH:
+        return apply_establish(engine, cells, out);
+    case CELL_KIND_SESSION_UNBIND:
+        return apply_unbind(engine, cells, out);
+    case CELL_KIND_SESSION_SEQUENCE:
+        return apply_sequence(engine, cells, out);
+    case CELL_KIND_CLOCK:
+        begin(engine, cells);
+        return mass_clock(engine, cells, out);
+    default:
+        ASSERT(cell_is_command(cells));
+        begin(engine, cells);
+        return config_apply(engine, cells, engine->seq == 1, out);
+    }
+}
+
+enum engine_result
+engine_resume(struct engine *engine, struct cell_sink *out)
+{
+    switch (engine->work.kind) {
+    case WORK_SWEEP:
+        return match_sweep(engine, out);
+    case WORK_MASS_CANCEL:
+        return mass_cancel_slice(engine, out);
+    case WORK_DISCONNECT:
+        return mass_disconnect_slice(engine, out);
+    case WORK_NONE:
+    default:
+        UNREACHABLE("no command is in work");
+    }
+}
+
+void
+engine_prefetch(const struct engine *engine, const union cell *cell)
+{
+    const struct cell_order_new *in = &cell->order_new;
+
+    switch (cell_kind(cell)) {
+    case CELL_KIND_ORDER_NEW:
+        idmap_prefetch(&engine->ids, in->session, in->clord);
+        if (in->instrument < engine->books_cnt) {
+            PREFETCH_W(&engine->books[in->instrument]);
+            risk_prefetch(engine->risk, in->account, in->instrument);
+        }
+        break;
+    case CELL_KIND_ORDER_CANCEL:
+    case CELL_KIND_ORDER_REPLACE:
+        if ((cell_shape(cell) & CELL_BY_ID) != 0)
+            PREFETCH_W(&engine->orders.orders[in->order_id & ORDER_SLOT_MASK]);
+        else if (cell_kind(cell) == CELL_KIND_ORDER_CANCEL)
+            idmap_prefetch(&engine->ids, in->session, cell->order_cancel.orig_clord);
+        break;
+    default:
+        break;
+    }
+}

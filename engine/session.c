@@ -1,0 +1,240 @@
+#include "engine/session.h"
+
+#include <string.h>
+
+#define NS_PER_MS           UINT64_C(1000000)
+#define CLIENT_FLOW_ALLOWED 1u /* FIXP Idempotent */
+#define SERVER_FLOW_ALLOWED 0u /* FIXP Recoverable */
+
+static bool
+timer_before(const struct timers *timers, uint32_t a, uint32_t b)
+{
+    const uint64_t a_ns = timers->sessions[a].deadline_ns;
+    const uint64_t b_ns = timers->sessions[b].deadline_ns;
+
+    return a_ns < b_ns || (a_ns == b_ns && a < b);
+}
+
+static void
+timer_place(struct timers *timers, uint32_t at, uint32_t idx)
+{
+    timers->heap[at] = idx;
+    timers->sessions[idx].timer1 = at + 1;
+}
+
+/* timer_sift moves idx from place `at` to where it belongs, up or down. */
+static void
+timer_sift(struct timers *timers, uint32_t at, uint32_t idx)
+{
+    while (at > 0 && timer_before(timers, idx, timers->heap[(at - 1) / 2])) {
+        timer_place(timers, at, timers->heap[(at - 1) / 2]);
+        at = (at - 1) / 2;
+    }
+    for (;;) {
+        uint32_t child = 2 * at + 1;
+
+        if (child >= timers->cnt)
+            break;
+        if (child + 1 < timers->cnt &&
+            timer_before(timers, timers->heap[child + 1], timers->heap[child]))
+            child++;
+        if (!timer_before(timers, timers->heap[child], idx))
+            break;
+        timer_place(timers, at, timers->heap[child]);
+        at = child;
+    }
+    timer_place(timers, at, idx);
+}
+
+void
+timers_disarm(struct timers *timers, uint32_t idx)
+{
+    struct session *session = &timers->sessions[idx];
+
+    if (session->timer1 == 0)
+        return;
+
+    const uint32_t at = session->timer1 - 1;
+    const uint32_t last = timers->heap[--timers->cnt];
+
+    timers->heap[timers->cnt] = 0;
+    session->timer1 = 0;
+    session->deadline_ns = 0;
+    if (last != idx)
+        timer_sift(timers, at, last);
+}
+
+void
+timers_arm(struct timers *timers, uint32_t idx, uint64_t deadline_ns)
+{
+    timers_disarm(timers, idx);
+    timers->sessions[idx].deadline_ns = deadline_ns;
+    timers->cnt++;
+    timer_sift(timers, timers->cnt - 1, idx);
+}
+
+void
+timers_check(const struct timers *timers)
+{
+    for (uint32_t i = 0; i < timers->cnt; i++) {
+        ASSERT(timers->sessions[timers->heap[i]].timer1 == i + 1);
+        if (i > 0)
+            ASSERT(!timer_before(timers, timers->heap[i], timers->heap[(i - 1) / 2]));
+    }
+}
+
+/* unbind takes a session out of BOUND and starts its grace time. */
+static void
+unbind(struct sessions *sessions, uint32_t idx, uint64_t now_ns)
+{
+    struct session *session = &sessions->at[idx];
+    uint64_t deadline_ns;
+
+    ASSERT(session->state == ENGINE_SESSION_BOUND);
+    session->state = ENGINE_SESSION_NEGOTIATED;
+    if (session->cancel_on_disconnect_ms == 0)
+        return;
+    if (__builtin_add_overflow(now_ns, session->cancel_on_disconnect_ms * NS_PER_MS, &deadline_ns))
+        deadline_ns = UINT64_MAX - 1;
+    timers_arm(&sessions->timers, idx, deadline_ns);
+}
+
+enum oe_reject_reason
+sessions_set(struct sessions *sessions,
+             const struct risk *risk,
+             const struct cell_session_set *cell)
+{
+    if (cell->session >= sessions->sessions_max || cell->name[0] == '\0' || cell->blocked > 1)
+        return OE_REJECT_REASON_CONFIGURATION_RANGE;
+
+    const uint32_t idx = cell->session + 1u;
+    struct session *session = &sessions->at[idx];
+
+    if (!risk_firm_known(risk, cell->firm))
+        return OE_REJECT_REASON_CONFIGURATION_CONFLICT;
+    if (session->state != ENGINE_SESSION_UNKNOWN && session->firm != cell->firm)
+        return OE_REJECT_REASON_CONFIGURATION_CONFLICT;
+    if (session->state == ENGINE_SESSION_UNKNOWN)
+        session->state = ENGINE_SESSION_IDLE;
+    session->firm = cell->firm;
+    session->blocked = cell->blocked;
+    session->cancel_on_disconnect_ms = cell->cancel_on_disconnect_ms;
+    memcpy(sessions->names[idx], cell->name, sizeof sessions->names[idx]);
+    if (sessions->used_cnt <= idx)
+        sessions->used_cnt = idx + 1;
+    return OE_REJECT_REASON_NONE;
+}
+
+static bool
+has_uuid(const struct session *session, const uint8_t uuid[16])
+{
+    return session->state >= ENGINE_SESSION_NEGOTIATED && memcmp(session->uuid, uuid, 16) == 0;
+}
+
+/* uuid_is_v4 says whether version and variant are those of a random UUID. */
+static bool
+uuid_is_v4(const uint8_t uuid[16])
+{
+    return uuid[6] >> 4 == 4 && uuid[8] >> 6 == 2;
+}
+
+static bool
+uuid_in_use(const struct sessions *sessions, const uint8_t uuid[16])
+{
+    for (uint32_t i = 1; i < sessions->used_cnt; i++)
+        if (has_uuid(&sessions->at[i], uuid))
+            return true;
+    return false;
+}
+
+enum oe_reject_reason
+sessions_negotiate(struct sessions *sessions,
+                   const struct cell_session_negotiate *cell,
+                   uint64_t now_ns)
+{
+    if (cell->session >= sessions->sessions_max)
+        return OE_REJECT_REASON_UNKNOWN_SESSION;
+
+    const uint32_t idx = cell->session + 1u;
+    struct session *session = &sessions->at[idx];
+
+    if (session->state == ENGINE_SESSION_UNKNOWN)
+        return OE_REJECT_REASON_UNKNOWN_SESSION;
+    if (session->blocked != 0)
+        return OE_REJECT_REASON_SESSION_BLOCKED;
+    if (cell->client_flow != CLIENT_FLOW_ALLOWED || cell->server_flow != SERVER_FLOW_ALLOWED)
+        return OE_REJECT_REASON_SESSION_FLOW_TYPE;
+    /* The answer to the first was lost: the same question gets the same one. */
+    if (session->state == ENGINE_SESSION_NEGOTIATED && has_uuid(session, cell->uuid) &&
+        session->request_time == cell->request_time)
+        return OE_REJECT_REASON_NONE;
+    if (uuid_in_use(sessions, cell->uuid))
+        return OE_REJECT_REASON_SESSION_DUPLICATE_ID;
+    if (!uuid_is_v4(cell->uuid))
+        return OE_REJECT_REASON_SESSION_UNSPECIFIED;
+    if (session->state == ENGINE_SESSION_BOUND)
+        unbind(sessions, idx, now_ns);
+    session->state = ENGINE_SESSION_NEGOTIATED;
+    memcpy(session->uuid, cell->uuid, sizeof session->uuid);
+    session->request_time = cell->request_time;
+    session->next_in_no = 1;
+    return OE_REJECT_REASON_NONE;
+}
+
+enum oe_reject_reason
+sessions_establish(struct sessions *sessions,
+                   const struct cell_session_establish *cell,
+                   uint64_t *next_in_no)
+{
+    if (cell->session >= sessions->sessions_max)
+        return OE_REJECT_REASON_SESSION_UNNEGOTIATED;
+
+    const uint32_t idx = cell->session + 1u;
+    struct session *session = &sessions->at[idx];
+
+    if (!has_uuid(session, cell->uuid))
+        return OE_REJECT_REASON_SESSION_UNNEGOTIATED;
+    if (session->state == ENGINE_SESSION_BOUND && cell->takeover == 0)
+        return OE_REJECT_REASON_SESSION_ALREADY_ESTABLISHED;
+    if (cell->keepalive_ms < KEEPALIVE_MS_MIN || cell->keepalive_ms > KEEPALIVE_MS_MAX)
+        return OE_REJECT_REASON_SESSION_KEEPALIVE;
+    session->state = ENGINE_SESSION_BOUND;
+    timers_disarm(&sessions->timers, idx);
+    *next_in_no = session->next_in_no;
+    return OE_REJECT_REASON_NONE;
+}
+
+bool
+sessions_unbind_admitted(const struct sessions *sessions, const struct cell_session_unbind *cell)
+{
+    if (cell->session >= sessions->sessions_max)
+        return false;
+
+    const struct session *session = &sessions->at[cell->session + 1u];
+
+    return session->state == ENGINE_SESSION_BOUND && has_uuid(session, cell->uuid);
+}
+
+void
+sessions_unbind(struct sessions *sessions, uint16_t session, uint64_t now_ns)
+{
+    ASSERT(session < sessions->sessions_max);
+    unbind(sessions, session + 1u, now_ns);
+}
+
+void
+sessions_restart(struct sessions *sessions, bool lossy, uint64_t now_ns)
+{
+    for (uint32_t i = 1; i < sessions->used_cnt; i++) {
+        struct session *session = &sessions->at[i];
+
+        if (session->state == ENGINE_SESSION_BOUND)
+            unbind(sessions, i, now_ns);
+        if (!lossy || session->state != ENGINE_SESSION_NEGOTIATED)
+            continue;
+        session->state = ENGINE_SESSION_IDLE;
+        memset(session->uuid, 0, sizeof session->uuid);
+        session->request_time = 0;
+        session->next_in_no = 0;
+    }
+}

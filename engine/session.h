@@ -1,0 +1,120 @@
+/*
+ * Sessions: what the engine knows of them, and cancel on disconnect.
+ *
+ *            SessionSet         Negotiate           Establish
+ *   UNKNOWN ------------> IDLE ------------> NEGOTIATED -------> BOUND
+ *                          ^                     ^                 |
+ *                          |    lossy restart    |  Unbind,        |
+ *                          +---------------------+  Negotiate, <---+
+ *                                                   Restart
+ *
+ * A session that leaves BOUND and has a grace time is put on the timers; a new
+ * Establish takes it off. When a Clock command finds its time past, its Day
+ * orders are canceled.
+ *
+ * sessions[0] stands for the exchange itself (CELL_SESSION): always bound, not
+ * numbered, of every firm. sessions[id + 1] is session id.
+ *
+ * Timers are a binary heap of session indexes by deadline, then by id; each
+ * session knows its place, so arming and disarming are O(log n).
+ *
+ * Written by the engine thread.
+ */
+#ifndef OUTCRY_ENGINE_SESSION_H
+#define OUTCRY_ENGINE_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+#include "proto/limits.h"
+
+struct session {
+    uint64_t next_in_no;
+    uint32_t firm;
+    uint32_t orders_cnt;     /* live */
+    uint32_t day_orders_cnt; /* live, Day */
+    uint8_t state;           /* enum engine_session_state */
+    uint8_t blocked;
+    uint8_t zero[2];
+    uint32_t cancel_on_disconnect_ms;
+    uint32_t timer1; /* place in the heap + 1; 0: not armed */
+    uint64_t deadline_ns;
+    uint64_t request_time; /* of the Negotiate that gave the UUID */
+    uint8_t uuid[16];
+};
+
+_Static_assert(sizeof(struct session) == CACHE_LINE, "one line");
+
+struct timers {
+    uint32_t *heap; /* indexes into sessions */
+    struct session *sessions;
+    uint32_t cnt;
+};
+
+struct sessions {
+    struct session *at; /* sessions_max + 1 */
+    char (*names)[16];
+    uint32_t sessions_max;
+    uint32_t used_cnt; /* one past the largest index that was ever set */
+    struct timers timers;
+};
+
+/* session_idx returns the index of a session, sessions_max + 1 if there is no
+ * such session. */
+static inline uint32_t
+session_idx(const struct sessions *sessions, uint16_t session)
+{
+    const uint32_t idx = (uint16_t)(session + 1);
+
+    return idx <= sessions->sessions_max ? idx : sessions->sessions_max + 1;
+}
+
+/* session_of returns a session by its id, NULL if it is out of range. */
+static inline struct session *
+session_of(const struct sessions *sessions, uint16_t session)
+{
+    const uint32_t idx = (uint16_t)(session + 1);
+
+    return LIKELY(idx <= sessions->sessions_max) ? &sessions->at[idx] : NULL;
+}
+
+/* timers_arm puts a session on the heap; timers_disarm takes it off if it is on
+ * it. */
+void timers_arm(struct timers *timers, uint32_t idx, uint64_t deadline_ns);
+void timers_disarm(struct timers *timers, uint32_t idx);
+
+/* timers_deadline_ns returns the least deadline, UINT64_MAX if none is armed. */
+static inline uint64_t
+timers_deadline_ns(const struct timers *timers)
+{
+    return timers->cnt == 0 ? UINT64_MAX : timers->sessions[timers->heap[0]].deadline_ns;
+}
+
+void timers_check(const struct timers *timers);
+
+/*
+ * The commands. Each returns the outcome; those that change a session write
+ * the results into cell, the command's copy on its way out. now_ns is the time
+ * of the command.
+ */
+enum oe_reject_reason sessions_set(struct sessions *sessions,
+                                   const struct risk *risk,
+                                   const struct cell_session_set *cell);
+enum oe_reject_reason sessions_negotiate(struct sessions *sessions,
+                                         const struct cell_session_negotiate *cell,
+                                         uint64_t now_ns);
+enum oe_reject_reason sessions_establish(struct sessions *sessions,
+                                         const struct cell_session_establish *cell,
+                                         uint64_t *next_in_no);
+
+/* sessions_unbind_admitted says whether the unbind is of a bound session and
+ * its UUID; sessions_unbind does it. */
+bool sessions_unbind_admitted(const struct sessions *sessions,
+                              const struct cell_session_unbind *cell);
+void sessions_unbind(struct sessions *sessions, uint16_t session, uint64_t now_ns);
+
+/* sessions_restart unbinds all; if the run before was lossy, it ends them. */
+void sessions_restart(struct sessions *sessions, bool lossy, uint64_t now_ns);
+
+#endif

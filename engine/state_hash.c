@@ -1,0 +1,66 @@
+#include "engine/state.h"
+
+/* What the engine has outside of arrays, without pointers. */
+struct scalars {
+    uint64_t seq;
+    uint64_t time_ns;
+    uint32_t epoch;
+    uint32_t ack_mode;
+    uint32_t books_cnt;
+    uint32_t sessions_cnt;
+    uint32_t timers_cnt;
+    uint32_t orders_used_cnt;
+    uint32_t orders_free_head;
+    uint32_t orders_taken_cnt;
+    uint32_t orders_retired_cnt;
+    uint32_t pages_used_cnt;
+    uint32_t pages_free_head;
+    uint32_t pages_free_cnt;
+    uint32_t ids_cnt;
+    uint32_t zero;
+};
+
+_Static_assert(sizeof(struct scalars) == 72, "no padding");
+
+/* The id map is covered by the orders: it holds exactly the live ones, and
+ * where an entry lies decides nothing. */
+struct hash128
+engine_hash(const struct engine *engine)
+{
+    const struct sessions *sessions = &engine->sessions;
+    const struct scalars scalars = {
+        .seq = engine->seq,
+        .time_ns = engine->time_ns,
+        .epoch = engine->epoch,
+        .ack_mode = engine->ack_mode,
+        .books_cnt = engine->books_cnt,
+        .sessions_cnt = sessions->used_cnt,
+        .timers_cnt = sessions->timers.cnt,
+        .orders_used_cnt = engine->orders.used_cnt,
+        .orders_free_head = engine->orders.free_head,
+        .orders_taken_cnt = engine->orders.taken_cnt,
+        .orders_retired_cnt = engine->orders.retired_cnt,
+        .pages_used_cnt = engine->pages.used_cnt,
+        .pages_free_head = engine->pages.free_head,
+        .pages_free_cnt = engine->pages.free_cnt,
+        .ids_cnt = engine->ids.entries_cnt,
+    };
+    union cell genesis;
+    struct hash_state hash;
+
+    ASSERT(engine->work.kind == WORK_NONE);
+    engine_genesis(&engine->cfg, 0, &genesis);
+    hash_init(&hash);
+    hash_update(&hash, &genesis, sizeof genesis);
+    hash_update(&hash, &scalars, sizeof scalars);
+    hash_update(&hash, engine->books, engine->books_cnt * sizeof *engine->books);
+    hash_update(&hash, engine->orders.orders,
+                engine->orders.used_cnt * sizeof *engine->orders.orders);
+    hash_update(&hash, engine->pages.pages,
+                (engine->pages.used_cnt + (size_t)1) * sizeof *engine->pages.pages);
+    hash_update(&hash, sessions->at, sessions->used_cnt * sizeof *sessions->at);
+    hash_update(&hash, sessions->names, sessions->used_cnt * sizeof *sessions->names);
+    hash_update(&hash, sessions->timers.heap, sessions->timers.cnt * sizeof *sessions->timers.heap);
+    risk_hash(engine->risk, &hash);
+    return hash_digest(&hash);
+}

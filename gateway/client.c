@@ -1,0 +1,365 @@
+#include "gateway/client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/client_state.h"
+
+struct client *
+client_new(const struct client_cfg *cfg)
+{
+    struct client *client = calloc(1, sizeof *client);
+
+    if (client == NULL)
+        return NULL;
+    client->cfg = *cfg;
+    client->cfg.uuid[6] = (uint8_t)((cfg->uuid[6] & 0x0f) | 0x40);
+    client->cfg.uuid[8] = (uint8_t)((cfg->uuid[8] & 0x3f) | 0x80);
+    snprintf(client->name, sizeof client->name, "%s", cfg->name);
+    snprintf(client->key, sizeof client->key, "%s", cfg->key);
+    client->cfg.name = client->name;
+    client->cfg.key = client->key;
+    client->next_no = cfg->resume ? cfg->resume_no : 1;
+    client->next_report_no = cfg->resume ? cfg->resume_next_report_no : 1;
+    client->known_no = client->next_report_no;
+    client->state = CLIENT_IDLE;
+    return client;
+}
+
+void
+client_free(struct client *client)
+{
+    free(client);
+}
+
+uint8_t *
+client_claim(struct client *client)
+{
+    if (client->cfg.udp_source != 0)
+        port_source(client->cfg.port, client->cfg.udp_source);
+    return port_tx_claim(client->cfg.port, &client->cfg.server);
+}
+
+void
+client_push(struct client *client, size_t len, uint64_t now_ns)
+{
+    port_tx_push(client->cfg.port, len);
+    client->last_tx_ns = now_ns;
+}
+
+void
+client_close(struct client *client, const char *error, const char *detail, size_t detail_len)
+{
+    client->state = CLIENT_CLOSED;
+    if (error[0] == '\0')
+        return;
+
+    const int cnt =
+        snprintf(client->error, sizeof client->error, "%s%s%.*s", error, detail_len > 0 ? ": " : "",
+                 (int)(detail_len < 80 ? detail_len : 80), detail_len > 0 ? detail : "");
+
+    /* The detail came over the wire: one line of plain text is what we promise. */
+    for (int i = 0; i < cnt && client->error[i] != '\0'; i++) {
+        if ((unsigned char)client->error[i] < ' ' || (unsigned char)client->error[i] > '~')
+            client->error[i] = '?';
+    }
+}
+
+static size_t
+credentials_of(const struct client *client, char text[64])
+{
+    return (size_t)snprintf(text, 64, "%s:%s", client->name, client->key);
+}
+
+static void
+say_negotiate(struct client *client, uint64_t now_ns)
+{
+    struct fixp_negotiate msg = {
+        .timestamp = client->request_ns,
+        .client_flow = FIXP_FLOW_TYPE_IDEMPOTENT,
+    };
+    char credentials[64];
+    const size_t credentials_len = credentials_of(client, credentials);
+    uint8_t *buf = client_claim(client);
+
+    if (buf == NULL)
+        return;
+    memcpy(msg.session_id, client->cfg.uuid, sizeof msg.session_id);
+    client_push(client,
+                fixp_negotiate_encode(buf, DATAGRAM_BYTES_MAX, &msg, credentials,
+                                      (uint16_t)credentials_len),
+                now_ns);
+}
+
+static void
+say_establish(struct client *client, uint64_t now_ns)
+{
+    struct fixp_establish msg = {
+        .timestamp = client->request_ns,
+        .keepalive_interval = client->cfg.keepalive_ms,
+        .next_seq_no = FIXP_ESTABLISH_NEXT_SEQ_NO_NULL,
+    };
+    char credentials[64];
+    const size_t credentials_len = credentials_of(client, credentials);
+    uint8_t *buf = client_claim(client);
+
+    if (buf == NULL)
+        return;
+    memcpy(msg.session_id, client->cfg.uuid, sizeof msg.session_id);
+    client_push(client,
+                fixp_establish_encode(buf, DATAGRAM_BYTES_MAX, &msg, credentials,
+                                      (uint16_t)credentials_len),
+                now_ns);
+}
+
+void
+client_say_terminate(struct client *client, enum fixp_termination_code code, uint64_t now_ns)
+{
+    struct fixp_terminate msg = {.code = (uint8_t)code};
+    uint8_t *buf = client_claim(client);
+
+    if (buf == NULL)
+        return;
+    memcpy(msg.session_id, client->cfg.uuid, sizeof msg.session_id);
+    client_push(client, fixp_terminate_encode(buf, DATAGRAM_BYTES_MAX, &msg, NULL, 0), now_ns);
+}
+
+static void
+say_sequence(struct client *client, uint64_t now_ns)
+{
+    const struct fixp_sequence msg = {.next_seq_no = client->next_no};
+    uint8_t *buf = client_claim(client);
+
+    if (buf != NULL)
+        client_push(client, fixp_sequence_encode(buf, DATAGRAM_BYTES_MAX, &msg), now_ns);
+}
+
+/* request says what the state asks for. */
+static void
+request(struct client *client, uint64_t now_ns)
+{
+    switch (client->state) {
+    case CLIENT_NEGOTIATING:
+        say_negotiate(client, now_ns);
+        break;
+    case CLIENT_ESTABLISHING:
+        say_establish(client, now_ns);
+        break;
+    case CLIENT_TERMINATING:
+        client_say_terminate(client, FIXP_TERMINATION_CODE_FINISHED, now_ns);
+        break;
+    case CLIENT_IDLE:
+    case CLIENT_ESTABLISHED:
+    case CLIENT_CLOSED:
+        return;
+    }
+    client->sent_ns = now_ns;
+    port_tx_flush(client->cfg.port);
+}
+
+/* request_begin enters a state that waits for an answer. Its repeats bear the
+ * time of the first, so that the exchange knows them again. */
+static void
+request_begin(struct client *client, enum client_state state, uint64_t now_ns)
+{
+    client->state = state;
+    client->request_ns = now_ns > client->request_ns ? now_ns : client->request_ns + 1;
+    client->repeats = 0;
+    request(client, now_ns);
+}
+
+void
+client_connect(struct client *client, uint64_t now_ns)
+{
+    if (client->state != CLIENT_IDLE)
+        return;
+    client->last_rx_ns = now_ns;
+    request_begin(client, client->cfg.resume ? CLIENT_ESTABLISHING : CLIENT_NEGOTIATING, now_ns);
+}
+
+void
+client_establish(struct client *client, uint64_t now_ns)
+{
+    request_begin(client, CLIENT_ESTABLISHING, now_ns);
+}
+
+/* queue_push gives the queued datagram to the port; false if it has no room. */
+static bool
+queue_push(struct client *client)
+{
+    uint8_t *buf;
+
+    if (client->queued_len == 0)
+        return true;
+    buf = client_claim(client);
+    if (buf == NULL)
+        return false;
+    memcpy(buf, client->queued, client->queued_len);
+    port_tx_push(client->cfg.port, client->queued_len);
+    client->queued_len = 0;
+    return true;
+}
+
+uint64_t
+client_send(struct client *client, const void *message, size_t len)
+{
+    if (client->state != CLIENT_ESTABLISHED || len > CLIENT_MESSAGE_MAX)
+        return 0;
+    if (client->queued_len + len > sizeof client->queued && !queue_push(client))
+        return 0;
+    if (client->queued_len == 0) {
+        const struct fixp_sequence msg = {.next_seq_no = client->next_no};
+
+        client->queued_len = fixp_sequence_encode(client->queued, sizeof client->queued, &msg);
+    }
+    memcpy(client->queued + client->queued_len, message, len);
+    client->queued_len += len;
+    return client->next_no++;
+}
+
+void
+client_flush(struct client *client, uint64_t now_ns)
+{
+    if (client->queued_len > 0 && queue_push(client))
+        client->last_tx_ns = now_ns;
+    port_tx_flush(client->cfg.port);
+}
+
+void
+client_ask(struct client *client, uint64_t now_ns)
+{
+    struct fixp_retransmit_request msg = {.timestamp = now_ns};
+    uint64_t end = client->next_report_no;
+    uint8_t *buf;
+
+    if (client->next_report_no >= client->known_no) {
+        client->asked_ns = 0;
+        return;
+    }
+    /* What was asked for is not complete and not late: wait. */
+    if (client->asked_ns != 0 && client->next_report_no < client->asked_end &&
+        now_ns - client->asked_ns < CLIENT_ASK_NS)
+        return;
+    buf = client_claim(client);
+    if (buf == NULL)
+        return;
+    while (end < client->known_no && end - client->next_report_no < CLIENT_ASK_MAX &&
+           client->held[end & (CLIENT_HELD_MAX - 1)].no != end)
+        end++;
+    memcpy(msg.session_id, client->cfg.uuid, sizeof msg.session_id);
+    msg.from_seq_no = client->next_report_no;
+    msg.count = (uint32_t)(end - client->next_report_no);
+    client_push(client, fixp_retransmit_request_encode(buf, DATAGRAM_BYTES_MAX, &msg), now_ns);
+    client->asked_ns = now_ns;
+    client->asked_end = end;
+    client->asks++;
+}
+
+/* poll_established does heartbeats, holes and silence. */
+static void
+poll_established(struct client *client, uint64_t now_ns)
+{
+    const uint64_t silence_ns =
+        2 * client->server_keepalive_ms * CLIENT_NS_PER_MS + CLIENT_GRACE_NS;
+
+    if (now_ns > client->last_rx_ns && now_ns - client->last_rx_ns > silence_ns) {
+        client_say_terminate(client, FIXP_TERMINATION_CODE_UNSPECIFIED_ERROR, now_ns);
+        client_close(client, "the exchange is silent", NULL, 0);
+        return;
+    }
+    client_ask(client, now_ns);
+    if (client->queued_len == 0 &&
+        now_ns - client->last_tx_ns >= client->cfg.keepalive_ms * CLIENT_NS_PER_MS)
+        say_sequence(client, now_ns);
+}
+
+/* poll_request repeats what was not answered, and gives up in the end. */
+static void
+poll_request(struct client *client, uint64_t now_ns)
+{
+    if (now_ns - client->sent_ns < CLIENT_REPEAT_NS)
+        return;
+    if (++client->repeats < CLIENT_REPEAT_MAX) {
+        request(client, now_ns);
+        return;
+    }
+    /* Nobody is there to answer our Terminate: then the session is ended too. */
+    client_close(client, client->state == CLIENT_TERMINATING ? "" : "the exchange does not answer",
+                 NULL, 0);
+}
+
+void
+client_poll(struct client *client, uint64_t now_ns)
+{
+    switch (client->state) {
+    case CLIENT_NEGOTIATING:
+    case CLIENT_ESTABLISHING:
+        poll_request(client, now_ns);
+        break;
+    case CLIENT_TERMINATING:
+        client_ask(client, now_ns);
+        poll_request(client, now_ns);
+        break;
+    case CLIENT_ESTABLISHED:
+        poll_established(client, now_ns);
+        break;
+    case CLIENT_IDLE:
+    case CLIENT_CLOSED:
+        return;
+    }
+    client_flush(client, now_ns);
+}
+
+void
+client_terminate(struct client *client, uint64_t now_ns)
+{
+    switch (client->state) {
+    case CLIENT_ESTABLISHED:
+        client_flush(client, now_ns);
+        request_begin(client, CLIENT_TERMINATING, now_ns);
+        break;
+    case CLIENT_IDLE:
+    case CLIENT_NEGOTIATING:
+    case CLIENT_ESTABLISHING:
+        /* It may be bound by now; who is not does not mind. */
+        if (client->state == CLIENT_ESTABLISHING)
+            client_say_terminate(client, FIXP_TERMINATION_CODE_FINISHED, now_ns);
+        port_tx_flush(client->cfg.port);
+        client_close(client, "", NULL, 0);
+        break;
+    case CLIENT_TERMINATING:
+    case CLIENT_CLOSED:
+        break;
+    }
+}
+
+enum client_state
+client_state(const struct client *client)
+{
+    return client->state;
+}
+
+const char *
+client_error(const struct client *client)
+{
+    return client->error;
+}
+
+uint64_t
+client_next_no(const struct client *client)
+{
+    return client->next_no;
+}
+
+uint64_t
+client_next_report_no(const struct client *client)
+{
+    return client->next_report_no;
+}
+
+uint64_t
+client_retransmits(const struct client *client)
+{
+    return client->asks;
+}

@@ -1,0 +1,91 @@
+/*
+ * The client's inside, shared by client.c (handshake, sending, timers) and
+ * client_recv.c (datagrams of the exchange).
+ *
+ *   reports:   ... delivered | next_report_no ... held back ... | known_no
+ *                              first hole                         the exchange
+ *                                                                 said it will
+ *                                                                 send next
+ *
+ * Reports ahead of a hole are held in CLIENT_HELD_MAX slots, each under number
+ * & mask; one that is too far ahead is dropped and asked for later.
+ * One RetransmitRequest is on its way at a time, for the first hole; it is
+ * repeated when it is not answered.
+ */
+#ifndef OUTCRY_GATEWAY_CLIENT_STATE_H
+#define OUTCRY_GATEWAY_CLIENT_STATE_H
+
+#include "gateway/client.h"
+#include "proto/fixp.h"
+
+#define CLIENT_HELD_MAX     1024u
+#define CLIENT_MESSAGE_MAX  256u
+#define CLIENT_SEQUENCE_LEN (sizeof(struct fixp_header) + FIXP_SEQUENCE_BLOCK)
+
+/* Messages asked for at once: what the exchange serves of one request. */
+#define CLIENT_ASK_MAX 64u
+
+#define CLIENT_NS_PER_MS 1000000ull
+
+/* An unanswered request is repeated after this, and given up after so many. */
+#define CLIENT_REPEAT_NS  (100 * CLIENT_NS_PER_MS)
+#define CLIENT_REPEAT_MAX 100u
+
+/* An unanswered RetransmitRequest is repeated after this. */
+#define CLIENT_ASK_NS (20 * CLIENT_NS_PER_MS)
+
+/* As the gateway has it: twice the interval and this is silence. */
+#define CLIENT_GRACE_NS (50 * CLIENT_NS_PER_MS)
+
+struct client_held {
+    uint64_t no; /* 0: empty */
+    uint32_t len;
+    uint8_t bytes[CLIENT_MESSAGE_MAX];
+};
+
+struct client {
+    struct client_cfg cfg;
+    enum client_state state;
+    uint64_t request_ns; /* time in the request that waits for its answer */
+    uint64_t sent_ns;    /* when it was sent last */
+    uint32_t repeats;
+    uint64_t last_tx_ns;
+    uint64_t last_rx_ns;
+    uint32_t server_keepalive_ms;
+
+    /* Ours. */
+    uint64_t next_no;
+    size_t queued_len; /* bytes of the datagram that is being filled */
+    uint64_t queued_no;
+    uint8_t queued[DATAGRAM_BYTES_MAX];
+
+    /* Theirs. */
+    uint64_t next_report_no;
+    uint64_t known_no;
+    uint64_t asked_ns; /* 0: nothing is asked for */
+    uint64_t asked_end;
+    uint64_t asks;
+    struct client_held held[CLIENT_HELD_MAX];
+
+    char error[128];
+    char name[17];
+    char key[33];
+};
+
+/* client_claim gives a datagram to the exchange, or NULL; client_push sends it. */
+uint8_t *client_claim(struct client *client);
+void client_push(struct client *client, size_t len, uint64_t now_ns);
+
+/* client_close ends the session for this client, with the reason. */
+void client_close(struct client *client, const char *error, const char *detail, size_t detail_len);
+
+/* client_say_terminate sends one Terminate. */
+void client_say_terminate(struct client *client, enum fixp_termination_code code, uint64_t now_ns);
+
+/* client_establish goes on to the second half of the handshake. */
+void client_establish(struct client *client, uint64_t now_ns);
+
+/* client_ask asks for the first hole, if there is one and it is time. */
+void client_ask(struct client *client, uint64_t now_ns);
+
+#endif

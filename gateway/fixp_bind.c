@@ -1,0 +1,537 @@
+#include <string.h>
+
+#include "gateway/fixp_session.h"
+#include "proto/orders.h"
+
+#define TOKEN_SESSION_BITS 14u
+_Static_assert(SESSIONS_MAX <= 1u << TOKEN_SESSION_BITS, "a session fits into a token");
+
+/* uuid_valid: version 4, as the standard wants it. */
+static bool
+uuid_valid(const uint8_t uuid[16])
+{
+    return uuid[6] >> 4 == 4 && uuid[8] >> 6 == 2;
+}
+
+static bool
+uuid_is(const struct fixp_session *session, const uint8_t uuid[16])
+{
+    return memcmp(session->uuid, uuid, sizeof session->uuid) == 0;
+}
+
+/* is_silent tells whether a bound transport has missed its own interval. */
+static bool
+is_silent(const struct gateway *gateway, const struct fixp_session *session)
+{
+    return elapsed_ns(gateway->now_ns, session->last_rx_ns) > session->keepalive_ms * NS_PER_MS;
+}
+
+/* login finds the session of a request; NULL if the credentials are wrong. */
+static struct fixp_session *
+login(struct gateway *gateway, const uint8_t *credentials, size_t len)
+{
+    const uint16_t number = directory_login(&gateway->directory, credentials, len);
+
+    if (number == DIRECTORY_NONE) {
+        gateway->stats.bad_credentials++;
+        return NULL;
+    }
+    return &gateway->sessions[number];
+}
+
+/* request_begin notes where the answer goes and returns the token for the
+ * command. */
+static uint32_t
+request_begin(struct gateway *gateway,
+              struct fixp_session *session,
+              const struct transport *from,
+              unsigned kind,
+              bool takeover)
+{
+    ASSERT(session->request.token == 0);
+    if (++gateway->generation >= 1u << (32 - TOKEN_SESSION_BITS))
+        gateway->generation = 1;
+    session->request = (struct fixp_request){
+        .token = gateway->generation << TOKEN_SESSION_BITS | session_number(gateway, session),
+        .kind = (uint8_t)kind,
+        .takeover = takeover,
+        .from = *from,
+    };
+    gateway->requests_cnt++;
+    return session->request.token;
+}
+
+/* request_end returns whether the command that came back is the one that the
+ * session's request became; then the request is over. */
+static bool
+request_end(struct gateway *gateway, struct fixp_session *session, unsigned kind, uint32_t token)
+{
+    if (session->request.token == 0 || session->request.token != token ||
+        session->request.kind != kind)
+        return false;
+    session->request.token = 0;
+    session->request.takeover = false;
+    gateway->requests_cnt--;
+    return true;
+}
+
+/* negotiate_command writes the command. A bound session that is negotiated anew
+ * is unbound by the engine; until then its old transport is not listened to. */
+static void
+negotiate_command(struct gateway *gateway,
+                  struct fixp_session *session,
+                  const struct transport *from,
+                  const struct fixp_negotiate *msg)
+{
+    const bool takeover = session->state == FIXP_BOUND;
+    union cell cell = {.session_negotiate = {
+                           .kind = CELL_KIND_SESSION_NEGOTIATE,
+                           .shape = 1,
+                           .time = gateway->now_ns,
+                           .request_time = msg->timestamp,
+                           .client_flow = msg->client_flow,
+                           .server_flow = FIXP_FLOW_TYPE_RECOVERABLE,
+                           .session = session_number(gateway, session),
+                       }};
+
+    memcpy(cell.session_negotiate.uuid, msg->session_id, sizeof msg->session_id);
+    cell.session_negotiate.transport =
+        request_begin(gateway, session, from, CELL_KIND_SESSION_NEGOTIATE, takeover);
+    gateway_command(gateway, &cell, 1);
+}
+
+/*
+ * negotiate_refusal returns why a request with good credentials is refused
+ * without asking the engine, NULL if it is not.
+ */
+static const char *
+negotiate_refusal(const struct gateway *gateway,
+                  const struct fixp_session *session,
+                  const struct transport *from,
+                  const struct fixp_negotiate *msg)
+{
+    if (!uuid_valid(msg->session_id))
+        return "SessionId is no UUID of version 4";
+    if (msg->timestamp < session->negotiate_time)
+        return "Timestamp is older than that of the session";
+    if (msg->timestamp == session->negotiate_time && !uuid_is(session, msg->session_id))
+        return "Timestamp is that of the session";
+    if (session->state == FIXP_BOUND && !transport_equal(&session->transport, from) &&
+        !is_silent(gateway, session))
+        return "session is bound to another transport";
+    return NULL;
+}
+
+void
+fixp_negotiate(struct gateway *gateway,
+               const struct transport *from,
+               const uint8_t *buf,
+               size_t len)
+{
+    const struct fixp_negotiate *msg = fixp_negotiate_view(buf, len);
+    uint16_t credentials_len;
+
+    if (msg == NULL) {
+        gateway->stats.bad_frame++;
+        return;
+    }
+
+    const uint8_t *credentials = fixp_negotiate_credentials(buf, &credentials_len);
+    struct fixp_session *session = login(gateway, credentials, credentials_len);
+
+    /* No longer than the request, so nothing is gained by forging a source. */
+    if (session == NULL) {
+        fixp_send_negotiation_reject(gateway, from, msg->session_id, msg->timestamp,
+                                     FIXP_NEGOTIATION_REJECT_CODE_CREDENTIALS, "");
+        return;
+    }
+    if (session->request.token != 0) {
+        gateway->stats.duplicates++;
+        return;
+    }
+    if (msg->client_flow != FIXP_FLOW_TYPE_IDEMPOTENT) {
+        fixp_send_negotiation_reject(gateway, from, msg->session_id, msg->timestamp,
+                                     FIXP_NEGOTIATION_REJECT_CODE_FLOW_TYPE_NOT_SUPPORTED,
+                                     "the client flow is Idempotent");
+        return;
+    }
+    if (session->negotiated && uuid_is(session, msg->session_id) &&
+        msg->timestamp == session->negotiate_time) {
+        gateway->stats.duplicates++;
+        fixp_send_negotiation_response(gateway, from, msg->session_id, msg->timestamp);
+        return;
+    }
+
+    const char *refusal = negotiate_refusal(gateway, session, from, msg);
+
+    if (refusal != NULL) {
+        fixp_send_negotiation_reject(gateway, from, msg->session_id, msg->timestamp,
+                                     FIXP_NEGOTIATION_REJECT_CODE_UNSPECIFIED, refusal);
+        return;
+    }
+    negotiate_command(gateway, session, from, msg);
+}
+
+static void
+establish_command(struct gateway *gateway,
+                  struct fixp_session *session,
+                  const struct transport *from,
+                  const struct fixp_establish *msg,
+                  bool takeover)
+{
+    union cell cell = {.session_establish = {
+                           .kind = CELL_KIND_SESSION_ESTABLISH,
+                           .shape = 1,
+                           .time = gateway->now_ns,
+                           .request_time = msg->timestamp,
+                           .keepalive_ms = msg->keepalive_interval,
+                           .session = session_number(gateway, session),
+                           .takeover = takeover,
+                       }};
+
+    memcpy(cell.session_establish.uuid, msg->session_id, sizeof msg->session_id);
+    cell.session_establish.transport =
+        request_begin(gateway, session, from, CELL_KIND_SESSION_ESTABLISH, takeover);
+    gateway_command(gateway, &cell, 1);
+}
+
+/* transport_taken tells whether another session lives on the transport: its
+ * datagrams name no session, so it can have one only. */
+static bool
+transport_taken(const struct gateway *gateway,
+                const struct fixp_session *session,
+                const struct transport *transport)
+{
+    const uint16_t owner = directory_peer(&gateway->directory, transport);
+
+    return owner != DIRECTORY_NONE && owner != session_number(gateway, session) &&
+           gateway->sessions[owner].state != FIXP_FREE;
+}
+
+/* establish_admit decides on a request with good credentials. */
+static void
+establish_admit(struct gateway *gateway,
+                struct fixp_session *session,
+                const struct transport *from,
+                const struct fixp_establish *msg)
+{
+    const bool same_uuid = uuid_is(session, msg->session_id);
+    const bool same_transport =
+        session->state == FIXP_BOUND && transport_equal(&session->transport, from);
+
+    /* The ack was lost, or the request came twice. */
+    if (same_uuid && same_transport && msg->timestamp <= session->establish_time) {
+        gateway->stats.duplicates++;
+        if (msg->timestamp < session->establish_time)
+            return;
+        session->last_rx_ns = gateway->now_ns;
+        if (publisher_flush(gateway, session))
+            fixp_send_establishment_ack(gateway, session);
+        return;
+    }
+    if (same_uuid && msg->timestamp <= session->establish_time) {
+        fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp,
+                                       FIXP_ESTABLISHMENT_REJECT_CODE_UNSPECIFIED,
+                                       "Timestamp is not newer than that of the session");
+        return;
+    }
+    if (msg->keepalive_interval < KEEPALIVE_MS_MIN || msg->keepalive_interval > KEEPALIVE_MS_MAX) {
+        fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp,
+                                       FIXP_ESTABLISHMENT_REJECT_CODE_KEEPALIVE_INTERVAL, "");
+        return;
+    }
+    if (transport_taken(gateway, session, from)) {
+        fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp,
+                                       FIXP_ESTABLISHMENT_REJECT_CODE_UNSPECIFIED,
+                                       "another session is bound to this transport");
+        return;
+    }
+    establish_command(gateway, session, from, msg,
+                      same_uuid && session->state == FIXP_BOUND &&
+                          (same_transport || is_silent(gateway, session)));
+}
+
+void
+fixp_establish(struct gateway *gateway,
+               const struct transport *from,
+               const uint8_t *buf,
+               size_t len)
+{
+    const struct fixp_establish *msg = fixp_establish_view(buf, len);
+    uint16_t credentials_len;
+
+    if (msg == NULL) {
+        gateway->stats.bad_frame++;
+        return;
+    }
+
+    const uint8_t *credentials = fixp_establish_credentials(buf, &credentials_len);
+    struct fixp_session *session = login(gateway, credentials, credentials_len);
+
+    if (session == NULL) {
+        fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp,
+                                       FIXP_ESTABLISHMENT_REJECT_CODE_CREDENTIALS, "");
+        return;
+    }
+    if (session->request.token != 0) {
+        gateway->stats.duplicates++;
+        return;
+    }
+    establish_admit(gateway, session, from, msg);
+}
+
+void
+fixp_close(struct gateway *gateway,
+           struct fixp_session *session,
+           enum cell_unbind_reason reason,
+           enum fixp_farewell farewell)
+{
+    union cell cell = {.session_unbind = {
+                           .kind = CELL_KIND_SESSION_UNBIND,
+                           .shape = 1,
+                           .transport = session->token,
+                           .time = gateway->now_ns,
+                           .reason = (uint8_t)reason,
+                           .session = session_number(gateway, session),
+                       }};
+
+    ASSERT(session->state == FIXP_BOUND);
+    memcpy(cell.session_unbind.uuid, session->uuid, sizeof session->uuid);
+    session->state = FIXP_CLOSING;
+    session->farewell = (uint8_t)farewell;
+    gateway_command(gateway, &cell, 1);
+}
+
+void
+fixp_close_told(struct gateway *gateway,
+                struct fixp_session *session,
+                enum cell_unbind_reason reason,
+                const char *text)
+{
+    publisher_flush(gateway, session);
+    fixp_send_terminate(gateway, session, FIXP_TERMINATION_CODE_UNSPECIFIED_ERROR, text);
+    fixp_close(gateway, session, reason, FAREWELL_NONE);
+}
+
+/* bound_add and bound_remove keep the list of those that have timers. */
+static void
+bound_add(struct gateway *gateway, struct fixp_session *session)
+{
+    ASSERT(gateway->bound_cnt < gateway->cfg.sessions_max);
+    session->bound_idx = gateway->bound_cnt;
+    gateway->bound[gateway->bound_cnt++] = session_number(gateway, session);
+}
+
+static void
+bound_remove(struct gateway *gateway, struct fixp_session *session)
+{
+    const uint16_t last = gateway->bound[--gateway->bound_cnt];
+
+    ASSERT(gateway->bound[session->bound_idx] == session_number(gateway, session));
+    gateway->bound[session->bound_idx] = last;
+    gateway->sessions[last].bound_idx = session->bound_idx;
+}
+
+/* unbound ends a binding that the engine has ended. */
+static void
+unbound(struct gateway *gateway, struct fixp_session *session)
+{
+    ASSERT(session->state != FIXP_FREE);
+    session->state = FIXP_FREE;
+    session->farewell = FAREWELL_NONE;
+    bound_remove(gateway, session);
+}
+
+/*
+ * transport_set makes from the session's transport; one that another session
+ * used before is that one's no more. False if that session still lives on it:
+ * two requests were on their way from one transport. Then this one is heard of
+ * no more and will be found silent.
+ */
+static bool
+transport_set(struct gateway *gateway, struct fixp_session *session, const struct transport *from)
+{
+    const bool taken = transport_taken(gateway, session, from);
+    uint16_t owner;
+
+    if (session->listed)
+        directory_remove(&gateway->directory, &session->transport);
+    session->transport = *from;
+    session->listed = !taken;
+    if (taken)
+        return false;
+    owner = directory_peer(&gateway->directory, from);
+    if (owner != DIRECTORY_NONE) {
+        directory_remove(&gateway->directory, from);
+        gateway->sessions[owner].listed = false;
+    }
+    directory_enter(&gateway->directory, from, session_number(gateway, session));
+    return true;
+}
+
+/* bind makes the requester the session's transport, in the place of one that
+ * was taken over. */
+static void
+bind(struct gateway *gateway,
+     struct fixp_session *session,
+     const struct transport *from,
+     const struct cell_session_establish *cell)
+{
+    if (session->state != FIXP_FREE) {
+        if (!transport_equal(&session->transport, from))
+            fixp_send_terminate(gateway, session, FIXP_TERMINATION_CODE_UNSPECIFIED_ERROR,
+                                "taken over");
+        unbound(gateway, session);
+    }
+
+    const bool alone = transport_set(gateway, session, from);
+
+    session->state = FIXP_BOUND;
+    session->token = cell->transport;
+    session->keepalive_ms = cell->keepalive_ms;
+    session->next_in_no = cell->next_in_no;
+    session->last_rx_ns = alone ? gateway->now_ns : 0;
+    session->sent_no = route_next_no(gateway->route, session_number(gateway, session));
+    bound_add(gateway, session);
+    if (alone)
+        fixp_send_establishment_ack(gateway, session);
+}
+
+static enum fixp_negotiation_reject_code
+negotiation_code(uint16_t outcome)
+{
+    switch (outcome) {
+    case OE_REJECT_REASON_SESSION_CREDENTIALS:
+        return FIXP_NEGOTIATION_REJECT_CODE_CREDENTIALS;
+    case OE_REJECT_REASON_SESSION_FLOW_TYPE:
+        return FIXP_NEGOTIATION_REJECT_CODE_FLOW_TYPE_NOT_SUPPORTED;
+    case OE_REJECT_REASON_SESSION_DUPLICATE_ID:
+        return FIXP_NEGOTIATION_REJECT_CODE_DUPLICATE_ID;
+    default:
+        return FIXP_NEGOTIATION_REJECT_CODE_UNSPECIFIED;
+    }
+}
+
+static enum fixp_establishment_reject_code
+establishment_code(uint16_t outcome)
+{
+    switch (outcome) {
+    case OE_REJECT_REASON_SESSION_UNNEGOTIATED:
+        return FIXP_ESTABLISHMENT_REJECT_CODE_UNNEGOTIATED;
+    case OE_REJECT_REASON_SESSION_ALREADY_ESTABLISHED:
+        return FIXP_ESTABLISHMENT_REJECT_CODE_ALREADY_ESTABLISHED;
+    case OE_REJECT_REASON_SESSION_BLOCKED:
+        return FIXP_ESTABLISHMENT_REJECT_CODE_SESSION_BLOCKED;
+    case OE_REJECT_REASON_SESSION_KEEPALIVE:
+        return FIXP_ESTABLISHMENT_REJECT_CODE_KEEPALIVE_INTERVAL;
+    case OE_REJECT_REASON_SESSION_CREDENTIALS:
+        return FIXP_ESTABLISHMENT_REJECT_CODE_CREDENTIALS;
+    default:
+        return FIXP_ESTABLISHMENT_REJECT_CODE_UNSPECIFIED;
+    }
+}
+
+/* negotiated takes a SessionNegotiate from behind the gate. The engine unbinds
+ * a session that is given a new UUID. */
+static void
+negotiated(struct gateway *gateway,
+           struct fixp_session *session,
+           const struct cell_session_negotiate *cell,
+           bool live)
+{
+    const struct transport from = session->request.from;
+    const bool due =
+        live && request_end(gateway, session, CELL_KIND_SESSION_NEGOTIATE, cell->transport);
+
+    if (cell->outcome != OE_REJECT_REASON_NONE) {
+        if (due)
+            fixp_send_negotiation_reject(gateway, &from, cell->uuid, cell->request_time,
+                                         negotiation_code(cell->outcome),
+                                         oe_reject_reason_name(cell->outcome));
+        return;
+    }
+    if (!uuid_is(session, cell->uuid)) {
+        if (session->state != FIXP_FREE) {
+            if (!due || !transport_equal(&session->transport, &from))
+                fixp_send_terminate(gateway, session, FIXP_TERMINATION_CODE_UNSPECIFIED_ERROR,
+                                    "negotiated anew");
+            unbound(gateway, session);
+        }
+        memcpy(session->uuid, cell->uuid, sizeof session->uuid);
+        session->establish_time = 0;
+    }
+    session->negotiated = true;
+    session->negotiate_time = cell->request_time;
+    session->sent_no = route_next_no(gateway->route, cell->session);
+    if (due)
+        fixp_send_negotiation_response(gateway, &from, cell->uuid, cell->request_time);
+}
+
+/* established takes a SessionEstablish from behind the gate. */
+static void
+established(struct gateway *gateway,
+            struct fixp_session *session,
+            const struct cell_session_establish *cell,
+            bool live)
+{
+    const struct transport from = session->request.from;
+    const bool due =
+        live && request_end(gateway, session, CELL_KIND_SESSION_ESTABLISH, cell->transport);
+
+    if (cell->outcome != OE_REJECT_REASON_NONE) {
+        if (due)
+            fixp_send_establishment_reject(gateway, &from, cell->uuid, cell->request_time,
+                                           establishment_code(cell->outcome),
+                                           oe_reject_reason_name(cell->outcome));
+        return;
+    }
+    memcpy(session->uuid, cell->uuid, sizeof session->uuid);
+    /* A client whose ack was lost in a restart repeats the request that is in
+     * the journal; it may do so once more. */
+    session->establish_time = live ? cell->request_time : cell->request_time - 1;
+    if (due)
+        bind(gateway, session, &from, cell);
+}
+
+/* unbind_came takes a SessionUnbind from behind the gate, whoever wrote it. */
+static void
+unbind_came(struct gateway *gateway, struct fixp_session *session)
+{
+    const uint8_t farewell = session->state == FIXP_BOUND ? FAREWELL_TERMINATE : session->farewell;
+
+    if (session->state == FIXP_FREE)
+        return;
+    if (farewell != FAREWELL_NONE) {
+        publisher_flush(gateway, session);
+        if (farewell == FAREWELL_FINISHED)
+            fixp_send_finished_receiving(gateway, session);
+        fixp_send_terminate(gateway, session, FIXP_TERMINATION_CODE_FINISHED, "");
+    }
+    unbound(gateway, session);
+}
+
+void
+fixp_came_back(struct gateway *gateway, const union cell *cell, bool live)
+{
+    const uint16_t number = cell_session(cell);
+
+    if (number >= gateway->cfg.sessions_max || !gateway->sessions[number].used)
+        return;
+
+    struct fixp_session *session = &gateway->sessions[number];
+
+    switch (cell_kind(cell)) {
+    case CELL_KIND_SESSION_NEGOTIATE:
+        negotiated(gateway, session, &cell->session_negotiate, live);
+        return;
+    case CELL_KIND_SESSION_ESTABLISH:
+        established(gateway, session, &cell->session_establish, live);
+        return;
+    case CELL_KIND_SESSION_UNBIND:
+        if (live && cell_outcome(cell) == OE_REJECT_REASON_NONE)
+            unbind_came(gateway, session);
+        return;
+    default:
+        UNREACHABLE("not a session command with an answer");
+    }
+}

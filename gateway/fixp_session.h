@@ -1,0 +1,279 @@
+/*
+ * FIXP session: what the gateway knows of a FIXP session. Private to the gateway's
+ * own files; gateway.h is what others see.
+ *
+ *   gateway.c       the stage: burst of datagrams, timers, burst of messages, drain
+ *   fixp_server.c   datagrams of clients -> commands, and the few answers that
+ *                   need no command
+ *   fixp_bind.c     Negotiate, Establish, Terminate: requests -> commands, and
+ *                   commands that came back -> answers
+ *   fixp_send.c     session messages -> datagrams
+ *   publisher.c     messages of the out-ring -> reports, kept and sent
+ *   directory.c     logins and peers -> sessions
+ *
+ *                 SessionEstablish came back accepted
+ *        FREE ------------------------------------------> BOUND
+ *          ^                                                | Terminate, silence,
+ *          | SessionUnbind came back                        | violation, drain:
+ *          +---------------------- CLOSING <----------------+ SessionUnbind written
+ *
+ * A request (Negotiate, Establish) is on its way from the in-ring to the gate;
+ * a session has at most one such, and while it has, others are dropped: clients
+ * repeat them. Its token, in the command's field `transport`, says that
+ * an answer is due from here; 14 bits of session, 18 of generation.
+ *
+ * Replayed datagrams: the time in a request may not go backwards within
+ * a session, and a request that is the one accepted last is answered again and
+ * changes nothing.
+ *
+ * Invariants
+ *  1. What the engine knows of a session the gateway learns from the out-ring
+ *     alone, behind the gate: uuid, bound or not, next number in.
+ *  2. next_in_no is what the engine will expect once it has taken all that is in
+ *     the in-ring.
+ *  3. Reports [next_no - retransmit_max, next_no) are in slots, each under
+ *     number & mask; [sent_no, next_no) are not sent yet.
+ */
+#ifndef OUTCRY_GATEWAY_FIXP_SESSION_H
+#define OUTCRY_GATEWAY_FIXP_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/ring.h"
+#include "engine/route.h"
+#include "gateway/directory.h"
+#include "gateway/gateway.h"
+#include "gateway/port.h"
+#include "proto/base.h"
+#include "proto/fixp.h"
+#include "proto/limits.h"
+
+/* Cells that the commands of one datagram can take: a message is at least
+ * a header of 8 bytes and then makes one cell, those that make two have more
+ * than 16; and one SessionUnbind. */
+#define DATAGRAM_CELLS_MAX (DATAGRAM_BYTES_MAX / 8u + 1u)
+
+/* Numbers that one Sequence may skip: NotApplied has a count of 32 bits. */
+#define SEQUENCE_GAP_MAX (1ull << 31)
+
+/* Work of one poll. */
+#define POLL_MESSAGES_MAX 256u
+#define POLL_TIMERS_MAX   64u
+
+/* Messages that one RetransmitRequest is served; the client asks for the rest. */
+#define RETRANSMIT_SERVED_MAX 64u
+
+/* How often the timers of all bound sessions are looked at. */
+#define TIMERS_NS 5000000ull
+
+/* Silence after which a client is gone: twice its interval and this. */
+#define SILENCE_GRACE_NS 50000000ull
+
+/* At most one Terminate in this time to a peer that does not know it is unbound. */
+#define REMIND_NS 1000000000ull
+
+#define NS_PER_MS 1000000ull
+
+/* A report as it was and will be sent. */
+struct report_slot {
+    uint16_t len;
+    uint8_t bytes[126];
+};
+_Static_assert(sizeof(struct report_slot) == 128, "two lines");
+
+enum fixp_session_state {
+    FIXP_FREE,
+    FIXP_BOUND,
+    FIXP_CLOSING,
+};
+
+/* What the peer hears when the unbind has come back. */
+enum fixp_farewell {
+    FAREWELL_NONE, /* it was told before, and nothing may follow that */
+    FAREWELL_TERMINATE,
+    FAREWELL_FINISHED, /* FinishedReceiving, then Terminate */
+};
+
+struct fixp_request {
+    uint32_t token; /* 0: none is on its way */
+    uint8_t kind;   /* CELL_KIND_SESSION_NEGOTIATE or _ESTABLISH */
+    bool takeover;  /* the bound transport is not listened to any more */
+    struct transport from;
+};
+
+struct fixp_session {
+    /* Every datagram. */
+    uint8_t state; /* enum fixp_session_state */
+    uint8_t farewell;
+    bool used;
+    bool dirty;                 /* in the list of those with reports to send */
+    bool listed;                /* transport is in the directory */
+    bool negotiated;            /* uuid and negotiate_time are what the engine knows */
+    struct transport transport; /* last bound */
+    uint64_t next_in_no;
+    uint64_t last_rx_ns;
+
+    /* Every report. */
+    uint64_t last_tx_ns;
+    uint64_t sent_no;
+    struct report_slot *slots;
+
+    /* Handshakes. */
+    uint8_t uuid[16];
+    uint64_t negotiate_time; /* of the client's last request that was accepted */
+    uint64_t establish_time;
+    uint32_t keepalive_ms; /* the client's */
+    uint32_t token;        /* of the request that bound it */
+    uint32_t bound_idx;    /* in the list of those bound or closing */
+    struct fixp_request request;
+    uint64_t retransmit_poll; /* the last poll with a RetransmitRequest */
+    uint64_t reminded_ns;
+} CACHE_ALIGNED;
+
+struct gateway {
+    struct gateway_cfg cfg;
+    struct fixp_session *sessions;
+    struct route *route;
+    struct directory directory;
+    struct ring_writer *in;
+    struct ring_reader *out;
+    const uint64_t *gate; /* NULL: all that is published may be told */
+    struct port *ports[GATEWAY_PORTS_MAX];
+    unsigned ports_cnt;
+
+    uint64_t now_ns;
+    uint64_t poll_no;
+    uint32_t generation; /* of tokens */
+    uint32_t requests_cnt;
+
+    uint16_t *bound; /* sessions that are bound or closing */
+    uint32_t bound_cnt;
+    uint32_t timer_idx; /* next to look at */
+    uint64_t timers_ns; /* when the round began */
+
+    uint16_t *dirty; /* sessions with reports to send */
+    uint32_t dirty_cnt;
+
+    bool stopping;
+    bool stopped;
+    struct gateway_stats stats;
+};
+
+static inline uint16_t
+session_number(const struct gateway *gateway, const struct fixp_session *session)
+{
+    return (uint16_t)(session - gateway->sessions);
+}
+
+/* elapsed_ns is 0 when the clock was set back. */
+static inline uint64_t
+elapsed_ns(uint64_t now_ns, uint64_t since_ns)
+{
+    return now_ns > since_ns ? now_ns - since_ns : 0;
+}
+
+/* session_listens tells whether messages of the bound transport are taken. */
+static inline bool
+session_listens(const struct fixp_session *session)
+{
+    return session->state == FIXP_BOUND && !session->request.takeover;
+}
+
+/* session_hears tells whether reports may be sent to the transport. */
+static inline bool
+session_hears(const struct fixp_session *session)
+{
+    return session->state == FIXP_BOUND ||
+           (session->state == FIXP_CLOSING && session->farewell != FAREWELL_NONE);
+}
+
+/* gateway_command writes one command; the caller made sure of the room. */
+static inline void
+gateway_command(struct gateway *gateway, const union cell *cells, unsigned count)
+{
+    ASSERT(ring_writer_room(gateway->in, count) >= count);
+    ring_write(gateway->in, cells, count);
+}
+
+/* fixp_server.c: takes one datagram; the in-ring has room for
+ * DATAGRAM_CELLS_MAX. */
+void
+fixp_server_datagram(struct gateway *gateway, unsigned port_idx, const struct datagram *datagram);
+
+/* fixp_bind.c */
+
+/* fixp_negotiate and fixp_establish take a request that came from there. */
+void fixp_negotiate(struct gateway *gateway,
+                    const struct transport *from,
+                    const uint8_t *buf,
+                    size_t len);
+void fixp_establish(struct gateway *gateway,
+                    const struct transport *from,
+                    const uint8_t *buf,
+                    size_t len);
+
+/* fixp_close begins the end of a binding: writes SessionUnbind (one cell). */
+void fixp_close(struct gateway *gateway,
+                struct fixp_session *session,
+                enum cell_unbind_reason reason,
+                enum fixp_farewell farewell);
+
+/* fixp_close_told is fixp_close when the peer hears of it at once. */
+void fixp_close_told(struct gateway *gateway,
+                     struct fixp_session *session,
+                     enum cell_unbind_reason reason,
+                     const char *text);
+
+/* fixp_came_back takes a session command from behind the gate. live: of this
+ * run, so answers are due. */
+void fixp_came_back(struct gateway *gateway, const union cell *cell, bool live);
+
+/* fixp_send.c: each sends one datagram, or none if the port has no room. */
+void fixp_send_sequence(struct gateway *gateway, struct fixp_session *session);
+void fixp_send_negotiation_response(struct gateway *gateway,
+                                    const struct transport *to,
+                                    const uint8_t uuid[16],
+                                    uint64_t request_time);
+void fixp_send_negotiation_reject(struct gateway *gateway,
+                                  const struct transport *to,
+                                  const uint8_t uuid[16],
+                                  uint64_t request_time,
+                                  enum fixp_negotiation_reject_code code,
+                                  const char *text);
+void fixp_send_establishment_ack(struct gateway *gateway, struct fixp_session *session);
+void fixp_send_establishment_reject(struct gateway *gateway,
+                                    const struct transport *to,
+                                    const uint8_t uuid[16],
+                                    uint64_t request_time,
+                                    enum fixp_establishment_reject_code code,
+                                    const char *text);
+void fixp_send_retransmit_reject(struct gateway *gateway,
+                                 struct fixp_session *session,
+                                 const struct fixp_retransmit_request *request,
+                                 enum fixp_retransmit_reject_code code);
+void fixp_send_finished_receiving(struct gateway *gateway, struct fixp_session *session);
+void fixp_send_terminate(struct gateway *gateway,
+                         struct fixp_session *session,
+                         enum fixp_termination_code code,
+                         const char *text);
+
+/* publisher.c */
+
+/* publisher_poll takes a burst of messages from the out-ring; returns how many. */
+int publisher_poll(struct gateway *gateway);
+
+/* publisher_take takes one message: numbers, memory, answers if live. */
+void publisher_take(struct gateway *gateway, const union cell *cells, bool live);
+
+/* publisher_flush sends what of the session's reports is not sent yet; false
+ * if the port has no room for all of it. */
+bool publisher_flush(struct gateway *gateway, struct fixp_session *session);
+
+/* publisher_retransmit answers a RetransmitRequest of a bound session. */
+void publisher_retransmit(struct gateway *gateway,
+                          struct fixp_session *session,
+                          const struct fixp_retransmit_request *request);
+
+#endif

@@ -1,0 +1,278 @@
+#include "gateway/gateway.h"
+
+#include <string.h>
+
+#include "gateway/fixp_session.h"
+
+#define RETRANSMIT_MIN 64u
+#define RETRANSMIT_MAX (1u << 20)
+
+static size_t
+round_up(size_t bytes)
+{
+    return (bytes + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
+}
+
+static COLD bool
+session_cfg_valid(const struct gateway_session_cfg *cfg)
+{
+    const size_t key_len = strnlen(cfg->key, sizeof cfg->key);
+
+    if (!cfg->used)
+        return true;
+    return cfg->name[0] != '\0' && memchr(cfg->name, ':', sizeof cfg->name) == NULL &&
+           key_len >= 1 && key_len < sizeof cfg->key;
+}
+
+static COLD bool
+cfg_valid(const struct gateway_cfg *cfg)
+{
+    if (cfg->shard >= SHARDS_MAX || cfg->sessions_max < 1 || cfg->sessions_max > SESSIONS_MAX ||
+        cfg->sessions == NULL)
+        return false;
+    if (cfg->retransmit_max < RETRANSMIT_MIN || cfg->retransmit_max > RETRANSMIT_MAX ||
+        !is_pow2_u64(cfg->retransmit_max))
+        return false;
+    if (cfg->keepalive_ms < KEEPALIVE_MS_MIN || cfg->keepalive_ms > KEEPALIVE_MS_MAX)
+        return false;
+    if (cfg->ports_max < 1 || cfg->ports_max > GATEWAY_PORTS_MAX)
+        return false;
+    for (uint16_t i = 0; i < cfg->sessions_max; i++) {
+        if (!session_cfg_valid(&cfg->sessions[i]))
+            return false;
+    }
+    return true;
+}
+
+/* Where each part lies in the memory of a gateway. */
+struct layout {
+    size_t sessions_off;
+    size_t route_off;
+    size_t directory_off;
+    size_t bound_off;
+    size_t dirty_off;
+    size_t slots_off;
+    size_t bytes;
+};
+
+static COLD struct layout
+layout_of(const struct gateway_cfg *cfg)
+{
+    const size_t list_bytes = round_up(cfg->sessions_max * sizeof(uint16_t));
+    struct layout layout;
+    size_t used_cnt = 0;
+
+    for (uint16_t i = 0; i < cfg->sessions_max; i++)
+        used_cnt += cfg->sessions[i].used;
+    layout.sessions_off = round_up(sizeof(struct gateway));
+    layout.route_off = layout.sessions_off + cfg->sessions_max * sizeof(struct fixp_session);
+    layout.directory_off = layout.route_off + round_up(route_footprint(cfg->sessions_max));
+    layout.bound_off = layout.directory_off + directory_footprint(cfg->sessions_max);
+    layout.dirty_off = layout.bound_off + list_bytes;
+    layout.slots_off = layout.dirty_off + list_bytes;
+    layout.bytes = layout.slots_off + used_cnt * cfg->retransmit_max * sizeof(struct report_slot);
+    return layout;
+}
+
+COLD size_t
+gateway_footprint(const struct gateway_cfg *cfg)
+{
+    return cfg_valid(cfg) ? layout_of(cfg).bytes : 0;
+}
+
+static COLD void
+sessions_init(struct gateway *gateway, struct report_slot *slots)
+{
+    for (uint16_t i = 0; i < gateway->cfg.sessions_max; i++) {
+        struct fixp_session *session = &gateway->sessions[i];
+
+        session->used = gateway->cfg.sessions[i].used;
+        session->sent_no = 1;
+        if (session->used) {
+            session->slots = slots;
+            slots += gateway->cfg.retransmit_max;
+        }
+    }
+}
+
+COLD struct gateway *
+gateway_init(void *mem, const struct gateway_cfg *cfg)
+{
+    struct gateway *gateway = mem;
+    uint8_t *bytes = mem;
+
+    ASSERT((uintptr_t)mem % CACHE_LINE == 0);
+    ASSERT(cfg_valid(cfg));
+
+    const struct layout layout = layout_of(cfg);
+
+    memset(mem, 0, layout.bytes);
+    gateway->cfg = *cfg;
+    gateway->sessions = (struct fixp_session *)(void *)(bytes + layout.sessions_off);
+    gateway->route = route_init(bytes + layout.route_off, cfg->sessions_max);
+    gateway->bound = (uint16_t *)(void *)(bytes + layout.bound_off);
+    gateway->dirty = (uint16_t *)(void *)(bytes + layout.dirty_off);
+    directory_init(&gateway->directory, bytes + layout.directory_off, cfg->sessions,
+                   cfg->sessions_max);
+    sessions_init(gateway, (struct report_slot *)(void *)(bytes + layout.slots_off));
+    return gateway;
+}
+
+COLD void
+gateway_add_port(struct gateway *gateway, struct port *port)
+{
+    ASSERT(gateway->ports_cnt < gateway->cfg.ports_max);
+    gateway->ports[gateway->ports_cnt++] = port;
+}
+
+COLD void
+gateway_attach(struct gateway *gateway,
+               struct ring_writer *in,
+               struct ring_reader *out,
+               const uint64_t *gate)
+{
+    /* Else no datagram would ever be taken. */
+    ASSERT(in->size >= DATAGRAM_CELLS_MAX);
+    gateway->in = in;
+    gateway->out = out;
+    gateway->gate = gate;
+}
+
+void
+gateway_recover(struct gateway *gateway, const union cell *cells)
+{
+    publisher_take(gateway, cells, false);
+}
+
+/* receive takes a burst from one port, no more datagrams than the in-ring has
+ * room for: what stays in the port is lost there, if at all. */
+static int
+receive(struct gateway *gateway, unsigned port_idx)
+{
+    const uint64_t room = ring_writer_room(gateway->in, PORT_BURST_MAX * DATAGRAM_CELLS_MAX);
+    const uint64_t max = room / DATAGRAM_CELLS_MAX;
+    struct datagram datagrams[PORT_BURST_MAX];
+
+    if (UNLIKELY(max == 0)) {
+        gateway->stats.in_ring_full++;
+        return 0;
+    }
+
+    const int cnt = port_rx(gateway->ports[port_idx], datagrams,
+                            max < PORT_BURST_MAX ? (int)max : (int)PORT_BURST_MAX);
+
+    for (int i = 0; i < cnt; i++)
+        fixp_server_datagram(gateway, port_idx, &datagrams[i]);
+    return cnt;
+}
+
+/* session_timer sends a heartbeat when it is due and ends what is silent. */
+static void
+session_timer(struct gateway *gateway, struct fixp_session *session)
+{
+    const uint64_t silence_ns = 2 * session->keepalive_ms * NS_PER_MS + SILENCE_GRACE_NS;
+
+    if (!session_listens(session))
+        return;
+    if (elapsed_ns(gateway->now_ns, session->last_rx_ns) > silence_ns) {
+        if (ring_writer_room(gateway->in, 1) < 1)
+            return;
+        gateway->stats.timeouts++;
+        fixp_close_told(gateway, session, CELL_UNBIND_REASON_TIMED_OUT, "timed out");
+        return;
+    }
+    if (elapsed_ns(gateway->now_ns, session->last_tx_ns) >= gateway->cfg.keepalive_ms * NS_PER_MS &&
+        !session->dirty)
+        fixp_send_sequence(gateway, session);
+}
+
+/* timers goes round the bound sessions, a few in a poll, one round at most each
+ * TIMERS_NS. */
+static void
+timers(struct gateway *gateway)
+{
+    if (gateway->timer_idx == 0) {
+        if (gateway->now_ns - gateway->timers_ns < TIMERS_NS)
+            return;
+        gateway->timers_ns = gateway->now_ns;
+    }
+    for (unsigned i = 0; i < POLL_TIMERS_MAX && gateway->timer_idx < gateway->bound_cnt; i++) {
+        const uint16_t number = gateway->bound[gateway->timer_idx++];
+
+        session_timer(gateway, &gateway->sessions[number]);
+    }
+    if (gateway->timer_idx >= gateway->bound_cnt)
+        gateway->timer_idx = 0;
+}
+
+/*
+ * drain brings the gateway to rest. The unbinds lie behind all commands in the
+ * in-ring, so when the last has come back everything accepted was answered.
+ */
+static void
+drain(struct gateway *gateway)
+{
+    /* Who is about to be bound is waited for. */
+    if (gateway->requests_cnt > 0)
+        return;
+    for (uint32_t i = 0; i < gateway->bound_cnt; i++) {
+        struct fixp_session *session = &gateway->sessions[gateway->bound[i]];
+
+        if (session->state != FIXP_BOUND)
+            continue;
+        if (ring_writer_room(gateway->in, 1) < 1)
+            return;
+        fixp_close(gateway, session, CELL_UNBIND_REASON_DRAIN, FAREWELL_TERMINATE);
+    }
+}
+
+/* at_rest: nothing is bound, in the in-ring, or waits for its gate. */
+static bool
+at_rest(struct gateway *gateway)
+{
+    return gateway->requests_cnt == 0 && gateway->bound_cnt == 0 &&
+           ring_writer_room(gateway->in, gateway->in->size) == gateway->in->size &&
+           ring_reader_available(gateway->out, 1) == 0;
+}
+
+int
+gateway_poll(struct gateway *gateway, uint64_t now_ns)
+{
+    int done = 0;
+
+    ASSERT(gateway->in != NULL);
+    gateway->now_ns = now_ns;
+    gateway->poll_no++;
+    if (LIKELY(!gateway->stopping)) {
+        for (unsigned i = 0; i < gateway->ports_cnt; i++)
+            done += receive(gateway, i);
+    } else {
+        drain(gateway);
+    }
+    timers(gateway);
+    ring_publish(gateway->in);
+    done += publisher_poll(gateway);
+    for (unsigned i = 0; i < gateway->ports_cnt; i++)
+        port_tx_flush(gateway->ports[i]);
+    if (UNLIKELY(gateway->stopping))
+        gateway->stopped = at_rest(gateway);
+    return done;
+}
+
+void
+gateway_stop(struct gateway *gateway)
+{
+    gateway->stopping = true;
+}
+
+bool
+gateway_stopped(const struct gateway *gateway)
+{
+    return gateway->stopped;
+}
+
+void
+gateway_stats_get(const struct gateway *gateway, struct gateway_stats *stats)
+{
+    *stats = gateway->stats;
+}

@@ -1,0 +1,263 @@
+#include <string.h>
+
+#include "gateway/fixp_session.h"
+#include "gateway/order_codec.h"
+
+_Static_assert(sizeof(((struct report_slot *)0)->bytes) >=
+                   sizeof(struct oe_header) + OE_EXECUTION_REPORT_REPLACE_BLOCK,
+               "the longest report fits");
+
+#define SEQUENCE_BYTES (sizeof(struct fixp_header) + FIXP_SEQUENCE_BLOCK)
+
+static inline struct report_slot *
+slot_of(const struct gateway *gateway, const struct fixp_session *session, uint64_t no)
+{
+    return &session->slots[no & (gateway->cfg.retransmit_max - 1)];
+}
+
+static inline uint64_t
+next_no(const struct gateway *gateway, const struct fixp_session *session)
+{
+    return route_next_no(gateway->route, session_number(gateway, session));
+}
+
+/* oldest_no is the first report that is still kept. */
+static inline uint64_t
+oldest_no(const struct gateway *gateway, uint64_t next)
+{
+    const uint64_t max = gateway->cfg.retransmit_max;
+
+    return next > max ? next - max : 1;
+}
+
+/* append copies reports from no on behind the len bytes of a datagram, as many
+ * as fit and are below end; returns how many. */
+static uint32_t
+append(const struct gateway *gateway,
+       const struct fixp_session *session,
+       uint64_t no,
+       uint64_t end,
+       uint8_t *buf,
+       size_t *len)
+{
+    uint32_t cnt = 0;
+
+    for (; no + cnt < end; cnt++) {
+        const struct report_slot *slot = slot_of(gateway, session, no + cnt);
+
+        if (*len + slot->len > DATAGRAM_BYTES_MAX)
+            break;
+        memcpy(buf + *len, slot->bytes, slot->len);
+        *len += slot->len;
+    }
+    return cnt;
+}
+
+bool
+publisher_flush(struct gateway *gateway, struct fixp_session *session)
+{
+    const uint64_t next = next_no(gateway, session);
+    struct port *port = gateway->ports[session->transport.port_idx];
+
+    if (session->slots == NULL || !session_hears(session)) {
+        session->sent_no = next;
+        return true;
+    }
+    /* What was overwritten before it could be sent is lost, as on a wire. */
+    if (session->sent_no < oldest_no(gateway, next))
+        session->sent_no = oldest_no(gateway, next);
+    while (session->sent_no < next) {
+        const struct fixp_sequence sequence = {.next_seq_no = session->sent_no};
+        uint8_t *buf = port_tx_claim(port, &session->transport.peer);
+
+        if (buf == NULL)
+            return false;
+
+        size_t len = fixp_sequence_encode(buf, DATAGRAM_BYTES_MAX, &sequence);
+        const uint32_t cnt = append(gateway, session, session->sent_no, next, buf, &len);
+
+        ASSERT(cnt > 0);
+        port_tx_push(port, len);
+        session->sent_no += cnt;
+        session->last_tx_ns = gateway->now_ns;
+        gateway->stats.reports += cnt;
+    }
+    return true;
+}
+
+/* dirty_add puts the session on the list of those with reports to send. */
+static void
+dirty_add(struct gateway *gateway, struct fixp_session *session)
+{
+    if (session->dirty)
+        return;
+    session->dirty = true;
+    ASSERT(gateway->dirty_cnt < gateway->cfg.sessions_max);
+    gateway->dirty[gateway->dirty_cnt++] = session_number(gateway, session);
+}
+
+/* dirty_flush sends to all on the list; those whose port is full stay on it. */
+static void
+dirty_flush(struct gateway *gateway)
+{
+    uint32_t left_cnt = 0;
+
+    for (uint32_t i = 0; i < gateway->dirty_cnt; i++) {
+        struct fixp_session *session = &gateway->sessions[gateway->dirty[i]];
+
+        session->dirty = !publisher_flush(gateway, session);
+        if (session->dirty)
+            gateway->dirty[left_cnt++] = gateway->dirty[i];
+    }
+    gateway->dirty_cnt = left_cnt;
+}
+
+/* report_keep encodes the report of one recipient into its slot. */
+static void
+report_keep(struct gateway *gateway,
+            const union cell *cells,
+            const struct route_recipient *recipient,
+            bool live)
+{
+    struct fixp_session *session = &gateway->sessions[recipient->session];
+
+    if (session->slots == NULL)
+        return;
+
+    struct report_slot *slot = slot_of(gateway, session, recipient->no);
+    const size_t len =
+        order_encode(cells, gateway->cfg.shard, recipient, slot->bytes, sizeof slot->bytes);
+
+    /* What is numbered has a report. */
+    ASSERT(len > 0);
+    slot->len = (uint16_t)len;
+    if (live)
+        dirty_add(gateway, session);
+    else
+        session->sent_no = recipient->no + 1;
+}
+
+/* restarted: whether the engine has kept what was negotiated it alone knows. */
+static void
+restarted(struct gateway *gateway)
+{
+    for (uint16_t i = 0; i < gateway->cfg.sessions_max; i++) {
+        gateway->sessions[i].negotiated = false;
+        gateway->sessions[i].sent_no = route_next_no(gateway->route, i);
+    }
+}
+
+void
+publisher_take(struct gateway *gateway, const union cell *cells, bool live)
+{
+    struct route_recipient recipients[ROUTE_RECIPIENTS_MAX];
+    const unsigned cnt = route_message(gateway->route, cells, recipients);
+
+    for (unsigned i = 0; i < cnt; i++)
+        report_keep(gateway, cells, &recipients[i], live);
+    switch (cell_kind(cells)) {
+    case CELL_KIND_SESSION_NEGOTIATE:
+    case CELL_KIND_SESSION_ESTABLISH:
+    case CELL_KIND_SESSION_UNBIND:
+        fixp_came_back(gateway, cells, live);
+        break;
+    case CELL_KIND_RESTART:
+        restarted(gateway);
+        break;
+    default:
+        break;
+    }
+}
+
+/* available returns how many cells may be told. */
+static uint64_t
+available(struct gateway *gateway)
+{
+    struct ring_reader *out = gateway->out;
+    const uint64_t published = ring_reader_available(out, POLL_MESSAGES_MAX * CELL_MESSAGE_MAX);
+
+    if (gateway->gate == NULL)
+        return published;
+
+    /* Pairs with the writer's release of its durable cursor. */
+    const uint64_t gate = __atomic_load_n(gateway->gate, __ATOMIC_ACQUIRE);
+    const uint64_t durable = gate > out->pos ? gate - out->pos : 0;
+
+    return durable < published ? durable : published;
+}
+
+/* message_at returns the cells of the message at the reader's position, one
+ * behind the other: in place, or copied if they wrap around the ring's end. */
+static const union cell *
+message_at(const struct ring_reader *out, unsigned count, union cell copy[CELL_MESSAGE_MAX])
+{
+    if (LIKELY((out->pos & out->mask) + count <= out->mask + 1))
+        return ring_reader_cell(out, 0);
+    for (unsigned i = 0; i < count; i++)
+        copy[i] = *ring_reader_cell(out, i);
+    return copy;
+}
+
+int
+publisher_poll(struct gateway *gateway)
+{
+    struct ring_reader *out = gateway->out;
+    uint64_t left = available(gateway);
+    union cell copy[CELL_MESSAGE_MAX];
+    int done = 0;
+
+    while (left > 0 && done < (int)POLL_MESSAGES_MAX) {
+        const unsigned count = cell_count(ring_reader_cell(out, 0));
+
+        ASSERT(count > 0);
+        ASSERT(count <= CELL_MESSAGE_MAX);
+        ASSERT(count <= left);
+        publisher_take(gateway, message_at(out, count, copy), true);
+        ring_reader_advance(out, count);
+        left -= count;
+        done++;
+    }
+    if (done > 0)
+        ring_reader_release(out);
+    dirty_flush(gateway);
+    return done;
+}
+
+void
+publisher_retransmit(struct gateway *gateway,
+                     struct fixp_session *session,
+                     const struct fixp_retransmit_request *request)
+{
+    const uint64_t next = next_no(gateway, session);
+    const uint64_t from = request->from_seq_no;
+    struct port *port = gateway->ports[session->transport.port_idx];
+    struct fixp_retransmission msg = {.request_timestamp = request->timestamp};
+
+    if (from < oldest_no(gateway, next) || from >= next || request->count == 0 ||
+        request->count > next - from) {
+        fixp_send_retransmit_reject(gateway, session, request,
+                                    FIXP_RETRANSMIT_REJECT_CODE_OUT_OF_RANGE);
+        return;
+    }
+    memcpy(msg.session_id, session->uuid, sizeof msg.session_id);
+
+    const uint32_t served =
+        request->count < RETRANSMIT_SERVED_MAX ? request->count : RETRANSMIT_SERVED_MAX;
+
+    for (uint32_t done = 0; done < served;) {
+        uint8_t *buf = port_tx_claim(port, &session->transport.peer);
+
+        if (buf == NULL)
+            return;
+        size_t len = sizeof(struct fixp_header) + FIXP_RETRANSMISSION_BLOCK;
+
+        msg.next_seq_no = from + done;
+        msg.count = append(gateway, session, msg.next_seq_no, from + served, buf, &len);
+        ASSERT(msg.count > 0);
+        fixp_retransmission_encode(buf, DATAGRAM_BYTES_MAX, &msg);
+        port_tx_push(port, len);
+        done += msg.count;
+        gateway->stats.retransmitted += msg.count;
+    }
+    session->last_tx_ns = gateway->now_ns;
+}

@@ -1,0 +1,310 @@
+/*
+ * Goal: who is admitted, and when a session's orders are canceled for it.
+ * Method: the life of a session step by step, each with its refusals; time is
+ * what the commands say.
+ */
+#include "tests/engine/harness.h"
+
+#define MS UINT64_C(1000000)
+
+static enum engine_session_state
+state_of(const struct harness *h, uint16_t session)
+{
+    struct engine_session seen;
+
+    engine_session_get(h->engine, session, &seen);
+    return seen.state;
+}
+
+static void
+other_uuid(uint8_t uuid[16], uint8_t number)
+{
+    harness_uuid(0, uuid);
+    uuid[15] = number;
+}
+
+Test(session, lives_from_set_to_bound)
+{
+    struct harness h;
+    uint8_t uuid[16];
+
+    harness_init(&h, NULL);
+    other_uuid(uuid, 200);
+    cr_assert_eq(state_of(&h, 5), ENGINE_SESSION_UNKNOWN);
+    cr_assert_eq(harness_negotiate(&h, 5, uuid, 1), OE_REJECT_REASON_UNKNOWN_SESSION);
+    cr_assert_eq(harness_negotiate(&h, 500, uuid, 1), OE_REJECT_REASON_UNKNOWN_SESSION);
+    cr_assert_eq(harness_session_set(&h, 5, 0, 0), 0);
+    cr_assert_eq(state_of(&h, 5), ENGINE_SESSION_IDLE);
+    cr_assert_eq(harness_establish(&h, 5, uuid, false), OE_REJECT_REASON_SESSION_UNNEGOTIATED);
+    cr_assert_eq(harness_negotiate(&h, 5, uuid, 1), 0);
+    cr_assert_eq(state_of(&h, 5), ENGINE_SESSION_NEGOTIATED);
+    cr_assert_eq(harness_establish(&h, 5, uuid, false), 0);
+    cr_assert_eq(h.cells[0].session_establish.next_in_no, 1);
+    cr_assert_eq(harness_establish(&h, 5, uuid, false),
+                 OE_REJECT_REASON_SESSION_ALREADY_ESTABLISHED);
+    cr_assert_eq(harness_establish(&h, 5, uuid, true), 0);
+    cr_assert_eq(harness_unbind(&h, 5, uuid), ENGINE_DONE);
+    cr_assert_eq(harness_unbind(&h, 5, uuid), ENGINE_DROPPED);
+    cr_assert_eq(state_of(&h, 5), ENGINE_SESSION_NEGOTIATED);
+    harness_fini(&h);
+}
+
+Test(session, uuid_is_a_random_one_and_used_once)
+{
+    struct harness h;
+    uint8_t uuid[16] = {0};
+
+    harness_init(&h, NULL);
+    harness_session_set(&h, 5, 0, 0);
+    cr_assert_eq(harness_negotiate(&h, 5, uuid, 1), OE_REJECT_REASON_SESSION_UNSPECIFIED);
+    harness_uuid(1, uuid);
+    cr_assert_eq(harness_negotiate(&h, 5, uuid, 1), OE_REJECT_REASON_SESSION_DUPLICATE_ID);
+    other_uuid(uuid, 99);
+    cr_assert_eq(harness_negotiate(&h, 5, uuid, 1), 0);
+    cr_assert_eq(harness_negotiate(&h, 5, uuid, 1), 0);
+    cr_assert_eq(harness_negotiate(&h, 5, uuid, 2), OE_REJECT_REASON_SESSION_DUPLICATE_ID);
+    cr_assert_eq(harness_establish(&h, 5, uuid, false), 0);
+    cr_assert_eq(harness_negotiate(&h, 5, uuid, 1), OE_REJECT_REASON_SESSION_DUPLICATE_ID);
+    uuid[6] = 0x11;
+    cr_assert_eq(harness_negotiate(&h, 5, uuid, 3), OE_REJECT_REASON_SESSION_UNSPECIFIED);
+    cr_assert_eq(state_of(&h, 5), ENGINE_SESSION_BOUND);
+    harness_fini(&h);
+}
+
+Test(session, of_another_flow_or_blocked_is_refused)
+{
+    struct harness h;
+    union cell cell = {.session_negotiate = {.kind = CELL_KIND_SESSION_NEGOTIATE,
+                                             .shape = 1,
+                                             .client_flow = 0,
+                                             .server_flow = 0,
+                                             .session = 5}};
+
+    harness_init(&h, NULL);
+    harness_session_set(&h, 5, 0, 0);
+    other_uuid(cell.session_negotiate.uuid, 98);
+    (void)harness_apply(&h, &cell);
+    cr_assert_eq(harness_outcome(&h), OE_REJECT_REASON_SESSION_FLOW_TYPE);
+    cell.session_negotiate.client_flow = 1;
+    cell.session_negotiate.server_flow = 1;
+    (void)harness_apply(&h, &cell);
+    cr_assert_eq(harness_outcome(&h), OE_REJECT_REASON_SESSION_FLOW_TYPE);
+
+    union cell set = {
+        .session_set = {
+            .kind = CELL_KIND_SESSION_SET, .shape = 1, .name = "x", .blocked = 1, .session = 5}};
+
+    (void)harness_apply(&h, &set);
+    cr_assert_eq(harness_outcome(&h), 0);
+    cell.session_negotiate.server_flow = 0;
+    (void)harness_apply(&h, &cell);
+    cr_assert_eq(harness_outcome(&h), OE_REJECT_REASON_SESSION_BLOCKED);
+    harness_fini(&h);
+}
+
+Test(session, keepalive_has_a_range)
+{
+    struct harness h;
+    union cell cell = {.session_establish = {.kind = CELL_KIND_SESSION_ESTABLISH,
+                                             .shape = 1,
+                                             .keepalive_ms = KEEPALIVE_MS_MIN - 1,
+                                             .session = 0,
+                                             .takeover = 1}};
+
+    harness_init(&h, NULL);
+    harness_uuid(0, cell.session_establish.uuid);
+    (void)harness_apply(&h, &cell);
+    cr_assert_eq(harness_outcome(&h), OE_REJECT_REASON_SESSION_KEEPALIVE);
+    cell.session_establish.keepalive_ms = KEEPALIVE_MS_MAX + 1;
+    (void)harness_apply(&h, &cell);
+    cr_assert_eq(harness_outcome(&h), OE_REJECT_REASON_SESSION_KEEPALIVE);
+    cell.session_establish.keepalive_ms = KEEPALIVE_MS_MAX;
+    (void)harness_apply(&h, &cell);
+    cr_assert_eq(harness_outcome(&h), 0);
+    harness_fini(&h);
+}
+
+Test(session, numbers_are_taken_once_and_in_order)
+{
+    struct harness h;
+    union cell cells[2];
+
+    harness_init(&h, NULL);
+    (void)harness_order_cells(&h, (struct harness_order){.clord = 1, .px = 5, .qty = 1}, cells);
+    cr_assert_eq(harness_apply(&h, cells), ENGINE_DONE);
+    cr_assert_eq(harness_apply(&h, cells), ENGINE_DROPPED);
+    cells[0].order_new.in_no = 3;
+    cr_assert_eq(harness_apply(&h, cells), ENGINE_DROPPED);
+    cells[0].order_new.in_no = 2;
+    cr_assert_eq(harness_apply(&h, cells), ENGINE_DONE);
+    cr_assert_eq(harness_outcome(&h), OE_REJECT_REASON_DUPLICATE_CL_ORD_ID);
+    cells[0].order_new.session = 6;
+    cells[0].order_new.in_no = 0;
+    cr_assert_eq(harness_apply(&h, cells), ENGINE_DROPPED);
+    cells[0].order_new.session = 600;
+    cr_assert_eq(harness_apply(&h, cells), ENGINE_DROPPED);
+    harness_fini(&h);
+}
+
+Test(session, sequence_skips_what_never_came)
+{
+    struct harness h;
+    union cell cell = {
+        .session_sequence = {
+            .kind = CELL_KIND_SESSION_SEQUENCE, .shape = 1, .next_no = 4, .session = 0}};
+
+    harness_init(&h, NULL);
+    cr_assert_eq(harness_apply(&h, &cell), ENGINE_DONE);
+
+    const union cell *event = harness_message(&h, CELL_KIND_SESSION_NOT_APPLIED, 0);
+
+    cr_assert_eq(event->session_not_applied.from_no, 1);
+    cr_assert_eq(event->session_not_applied.count, 3);
+    cr_assert_eq(harness_in_no(&h, 0), 4);
+    cr_assert_eq(harness_apply(&h, &cell), ENGINE_DROPPED);
+    cell.session_sequence.session = 6;
+    cr_assert_eq(harness_apply(&h, &cell), ENGINE_DROPPED);
+    cell.session_sequence.session = CELL_SESSION;
+    cr_assert_eq(harness_apply(&h, &cell), ENGINE_DROPPED);
+    harness_fini(&h);
+}
+
+Test(session, refused_message_takes_its_number)
+{
+    struct harness h;
+    union cell cell = {.message_refused = {.kind = CELL_KIND_MESSAGE_REFUSED,
+                                           .shape = 1,
+                                           .ref_no = 1,
+                                           .template_id = 77,
+                                           .reason = OE_REJECT_REASON_UNSUPPORTED_MESSAGE,
+                                           .session = 0,
+                                           .in_no = 1}};
+
+    harness_init(&h, NULL);
+    cr_assert_eq(harness_apply(&h, &cell), ENGINE_DONE);
+    cr_assert_eq(harness_outcome(&h), 0);
+    cr_assert_eq(harness_in_no(&h, 0), 2);
+    cr_assert_eq(harness_apply(&h, &cell), ENGINE_DROPPED);
+    harness_fini(&h);
+}
+
+Test(session, orders_are_canceled_after_the_grace_time)
+{
+    struct harness h;
+    uint8_t uuid[16];
+
+    harness_init(&h, NULL);
+    harness_uuid(0, uuid);
+    cr_assert_eq(harness_session_set(&h, 0, 0, 5), 0);
+    harness_new(&h, (struct harness_order){.clord = 1, .px = 5, .qty = 1});
+    harness_new(&h, (struct harness_order){
+                        .clord = 2, .px = 5, .qty = 1, .tif = OE_TIME_IN_FORCE_GOOD_TILL_CANCEL});
+    harness_new(&h, (struct harness_order){.clord = 3, .px = 5, .qty = 1, .session = 1});
+    cr_assert_eq(engine_deadline_ns(h.engine), UINT64_MAX);
+    h.time_ns = 10 * MS;
+    cr_assert_eq(harness_unbind(&h, 0, uuid), ENGINE_DONE);
+    cr_assert_eq(engine_deadline_ns(h.engine), 15 * MS);
+    harness_clock(&h, 15 * MS - 1);
+    cr_assert_eq(h.cells_cnt, 1);
+    harness_clock(&h, 15 * MS);
+    cr_assert_eq(h.cells_cnt, 2);
+
+    const union cell *cell = harness_message(&h, CELL_KIND_ORDER_CANCELED, 0);
+
+    cr_assert_eq(cell->order_canceled.clord, 1);
+    cr_assert_eq(cell->order_canceled.reason, OE_CANCEL_REASON_DISCONNECT);
+    cr_assert_eq(engine_deadline_ns(h.engine), UINT64_MAX);
+    cr_assert_eq(engine_orders_cnt(h.engine), 2);
+    harness_clock(&h, 30 * MS);
+    cr_assert_eq(h.cells_cnt, 1);
+    harness_fini(&h);
+}
+
+Test(session, bound_again_in_time_keeps_its_orders)
+{
+    struct harness h;
+    uint8_t uuid[16];
+
+    harness_init(&h, NULL);
+    harness_uuid(0, uuid);
+    harness_session_set(&h, 0, 0, 5);
+    harness_new(&h, (struct harness_order){.clord = 1, .px = 5, .qty = 1});
+    (void)harness_unbind(&h, 0, uuid);
+    cr_assert_neq(engine_deadline_ns(h.engine), UINT64_MAX);
+    cr_assert_eq(harness_establish(&h, 0, uuid, false), 0);
+    cr_assert_eq(h.cells[0].session_establish.next_in_no, 2);
+    cr_assert_eq(engine_deadline_ns(h.engine), UINT64_MAX);
+    harness_clock(&h, 100 * MS);
+    cr_assert_eq(h.cells_cnt, 1);
+    harness_fini(&h);
+}
+
+Test(session, many_disconnects_cancel_by_deadline_then_by_id_in_slices)
+{
+    enum {
+        ORDERS = 300
+    };
+    struct harness h;
+    uint8_t uuid[16];
+
+    harness_init(&h, NULL);
+    h.check = false;
+    for (unsigned i = 0; i < ORDERS; i++)
+        harness_new(
+            &h, (struct harness_order){
+                    .clord = i, .px = 5, .qty = 1, .session = (uint16_t)(i % HARNESS_SESSIONS)});
+    for (unsigned i = 0; i < HARNESS_SESSIONS; i++) {
+        const uint16_t session = (uint16_t)(HARNESS_SESSIONS - 1 - i);
+
+        harness_session_set(&h, session, session / 2u, session == 3 ? 4 : 5);
+        harness_uuid(session, uuid);
+        (void)harness_unbind(&h, session, uuid);
+    }
+    harness_clock(&h, 100 * MS);
+    cr_assert_eq(harness_message_cnt(&h, CELL_KIND_ORDER_CANCELED), ORDERS);
+    cr_assert_gt(h.slices_cnt, 1);
+    for (unsigned i = 0; i < ORDERS; i++) {
+        static const uint16_t wanted[] = {3, 0, 1, 2};
+
+        cr_assert_eq(h.cells[1 + i].order_canceled.session, wanted[i / (ORDERS / 4)]);
+        cr_assert_eq(h.cells[1 + i].order_canceled.index, i + 1);
+    }
+    engine_check(h.engine);
+    harness_fini(&h);
+}
+
+Test(session, restart_unbinds_and_after_a_lossy_run_ends_all)
+{
+    struct harness h;
+    uint8_t uuid[16];
+
+    harness_init(&h, NULL);
+    harness_session_set(&h, 1, 0, 7);
+    cr_assert_eq(harness_restart(&h, 2, CELL_ACK_MODE_MEMORY),
+                 OE_REJECT_REASON_CONFIGURATION_CONFLICT);
+    cr_assert_eq(state_of(&h, 0), ENGINE_SESSION_BOUND);
+    cr_assert_eq(harness_restart(&h, 1, CELL_ACK_MODE_MEMORY), 0);
+    cr_assert_eq(engine_epoch(h.engine), 1);
+    cr_assert_eq(state_of(&h, 0), ENGINE_SESSION_NEGOTIATED);
+    cr_assert_eq(engine_deadline_ns(h.engine), h.time_ns + 7 * MS);
+    harness_uuid(0, uuid);
+    cr_assert_eq(harness_establish(&h, 0, uuid, false), 0);
+    cr_assert_eq(harness_restart(&h, 2, CELL_ACK_MODE_DURABLE), 0);
+    cr_assert_eq(state_of(&h, 0), ENGINE_SESSION_IDLE);
+    cr_assert_eq(harness_establish(&h, 0, uuid, false), OE_REJECT_REASON_SESSION_UNNEGOTIATED);
+    cr_assert_eq(harness_negotiate(&h, 0, uuid, 9), 0);
+    cr_assert_eq(harness_restart(&h, 3, CELL_ACK_MODE_DURABLE), 0);
+    cr_assert_eq(state_of(&h, 0), ENGINE_SESSION_NEGOTIATED);
+    harness_fini(&h);
+}
+
+Test(session, time_never_goes_backwards)
+{
+    struct harness h;
+
+    harness_init(&h, NULL);
+    harness_clock(&h, 50 * MS);
+    harness_clock(&h, 40 * MS);
+    cr_assert_eq(cell_time(&h.cells[0]), 50 * MS);
+    harness_fini(&h);
+}
