@@ -182,10 +182,26 @@ decode_replace(const struct decode_ctx *ctx, const uint8_t *buf, size_t len, uni
     return 2;
 }
 
-/*
- * decode_mass_cancel: the filters' nulls are CELL_ANY already. The message has
- * no field for a group or a firm; of an account it is the filter that names it.
- */
+/* mass_target names whose orders go. The message has no field for a group or
+ * a firm: then nobody's, which the engine refuses as a scope not allowed. */
+static uint32_t
+mass_target(const struct oe_order_mass_cancel_request *msg)
+{
+    switch ((enum oe_mass_cancel_scope)msg->mass_cancel_scope) {
+    case OE_MASS_CANCEL_SCOPE_SESSION:
+        return 0;
+    case OE_MASS_CANCEL_SCOPE_ACCOUNT:
+        return msg->account_filter;
+    case OE_MASS_CANCEL_SCOPE_GROUP:
+    case OE_MASS_CANCEL_SCOPE_FIRM:
+        return CELL_ANY;
+    default:
+        UNREACHABLE("the view knows no other scope");
+    }
+}
+
+/* decode_mass_cancel: the filters' nulls are CELL_ANY already; the scope of an
+ * account is that of its filter. */
 static unsigned
 decode_mass_cancel(const struct decode_ctx *ctx, const uint8_t *buf, size_t len, union cell *cells)
 {
@@ -194,9 +210,7 @@ decode_mass_cancel(const struct decode_ctx *ctx, const uint8_t *buf, size_t len,
     if (msg == NULL)
         return 0;
 
-    const bool by_account = msg->mass_cancel_scope == OE_MASS_CANCEL_SCOPE_ACCOUNT;
-
-    if (by_account && msg->account_filter == CELL_ANY)
+    if (msg->mass_cancel_scope == OE_MASS_CANCEL_SCOPE_ACCOUNT && msg->account_filter == CELL_ANY)
         return 0;
     cells->mass_cancel = (struct cell_mass_cancel){
         .kind = CELL_KIND_MASS_CANCEL,
@@ -204,7 +218,7 @@ decode_mass_cancel(const struct decode_ctx *ctx, const uint8_t *buf, size_t len,
         .instrument = msg->security_id_filter,
         .time = ctx->time_ns,
         .clord = msg->cl_ord_id,
-        .target = by_account ? msg->account_filter : 0,
+        .target = mass_target(msg),
         .scope = msg->mass_cancel_scope,
         .side = msg->side_filter,
         .reason = OE_CANCEL_REASON_MASS_CANCEL,

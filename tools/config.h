@@ -97,7 +97,7 @@ struct config_group {
     char name[CONFIG_NAME_MAX + 1];
     unsigned firm; /* index in firms */
     unsigned restricted_cnt;
-    const unsigned *restricted; /* indexes in instruments */
+    const unsigned *restricted; /* indexes in instruments, sorted */
 };
 
 /* Limits that are not given are the largest number of their type, positions

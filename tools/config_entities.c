@@ -224,6 +224,16 @@ read_instruments(struct config *config, const struct doc_map *root, struct table
     table_seal(table, &list);
 }
 
+static int
+by_number(const void *a, const void *b)
+{
+    const unsigned x = *(const unsigned *)a;
+    const unsigned y = *(const unsigned *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* read_restricted reads the symbols and keeps them sorted by place. */
 static void
 read_restricted(const struct doc_map *map, struct config_group *group, const struct table *symbols)
 {
@@ -244,6 +254,10 @@ read_restricted(const struct doc_map *map, struct config_group *group, const str
         }
         group->restricted_cnt++;
     }
+    qsort(restricted, group->restricted_cnt, sizeof *restricted, by_number);
+    for (unsigned i = 1; i < group->restricted_cnt; i++)
+        if (restricted[i] == restricted[i - 1])
+            doc_refuse(map, "restricted", "has an instrument twice, expected each once");
 }
 
 static void

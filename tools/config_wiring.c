@@ -121,10 +121,11 @@ check_cores(const struct doc_map *root, const struct config *config, unsigned co
         }
     }
     if (spinning > cores_cnt)
-        doc_refuse(root, "threads",
-                   "have %u threads that spin but only %u cores may be used here, expected no "
-                   "more threads that spin than cores (idle: yield gives the core away)",
-                   spinning, cores_cnt);
+        doc_refuse(
+            root, "threads",
+            "have %u threads that spin on %u core%s, expected no more threads that spin than "
+            "cores (idle: yield gives the core away)",
+            spinning, cores_cnt, cores_cnt == 1 ? "" : "s");
 }
 
 void

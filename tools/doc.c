@@ -147,11 +147,12 @@ is_untyped(const yaml_node_t *node)
     static const char words[] = "true false yes no on off y n";
     const char *text = scalar_of(node);
     char lower[8] = "";
+    char *end;
 
     if (node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
         return false;
-    if (strchr("+-.0123456789", *text) != NULL &&
-        strspn(text, "+-.0123456789_eExX:") == strlen(text))
+    (void)strtod(text, &end);
+    if (strchr("+-.0123456789", *text) != NULL && *end == '\0')
         return true;
     if (strlen(text) >= sizeof lower)
         return false;

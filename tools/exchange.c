@@ -584,15 +584,18 @@ send_restart(struct exchange *exchange, char *why)
     return 0;
 }
 
-/* await_durable waits until all that the start commanded is on disk. */
+/* await_disk waits until all that the start commanded is on disk in ack mode
+ * durable, and in all modes until no write of this thread is in flight: the
+ * journal's thread goes on from here. */
 static void
-await_durable(struct exchange *exchange)
+await_disk(struct exchange *exchange)
 {
-    const uint64_t *durable = journal_writer_durable(exchange->journal);
+    const bool durable = exchange->config->ack_mode == CELL_ACK_MODE_DURABLE;
+    const uint64_t *cursor = journal_writer_durable(exchange->journal);
 
-    if (exchange->config->ack_mode != CELL_ACK_MODE_DURABLE)
-        return;
-    while (__atomic_load_n(durable, __ATOMIC_ACQUIRE) < exchange->out_writer.published) {
+    while (
+        (durable && __atomic_load_n(cursor, __ATOMIC_ACQUIRE) < exchange->out_writer.published) ||
+        journal_writer_in_flight(exchange->journal)) {
         journal_writer_poll(exchange->journal, exchange_time_ns());
         journal_writer_wait(exchange->journal, 1000000);
     }
@@ -607,7 +610,7 @@ command_start(struct exchange *exchange, char *why)
         return -1;
     if (send_restart(exchange, why) != 0 || exchange_configure(exchange, why) != 0)
         return -1;
-    await_durable(exchange);
+    await_disk(exchange);
     gateway_attach(exchange->gateway, &exchange->in_writer, &exchange->out_gateway,
                    durable ? journal_writer_durable(exchange->journal) : NULL);
     return 0;

@@ -49,6 +49,15 @@ struct run {
     struct stage_thread threads[CONFIG_STAGES_CNT];
 };
 
+static bool
+has_stage(const struct config_thread *layout, enum config_stage stage)
+{
+    for (unsigned i = 0; i < layout->stages_cnt; i++)
+        if (layout->stages[i] == stage)
+            return true;
+    return false;
+}
+
 /* clock_of reads UTC for commands; a thread that has the journal alone only
  * measures intervals, which must not jump. */
 static uint64_t
@@ -128,6 +137,17 @@ rest(struct stage_thread *thread, int work)
     }
 }
 
+/* settle lets the write in flight end: the kernel drops the requests of a thread
+ * that ends. */
+static void
+settle(struct journal_writer *journal)
+{
+    while (journal_writer_in_flight(journal)) {
+        journal_writer_poll(journal, clock_of(CLOCK_MONOTONIC));
+        journal_writer_wait(journal, BLOCK_NS);
+    }
+}
+
 static void *
 stage_loop(void *arg)
 {
@@ -147,16 +167,9 @@ stage_loop(void *arg)
             work += poll_stage(run, layout->stages[i], phase, &stopping, now_ns);
         rest(thread, work);
     }
+    if (has_stage(layout, CONFIG_JOURNAL))
+        settle(run->exchange->journal);
     return NULL;
-}
-
-static bool
-has_stage(const struct config_thread *layout, enum config_stage stage)
-{
-    for (unsigned i = 0; i < layout->stages_cnt; i++)
-        if (layout->stages[i] == stage)
-            return true;
-    return false;
 }
 
 /* no_core_to_spare tells whether the threads that do not sleep have every core

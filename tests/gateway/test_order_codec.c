@@ -370,6 +370,21 @@ Test(order_codec, null_filters_of_a_mass_cancel_are_any)
     cr_assert_eq(cells->mass_cancel.target, 0);
 }
 
+Test(order_codec, mass_cancel_cannot_name_a_group_or_a_firm)
+{
+    static const uint8_t scopes[] = {OE_MASS_CANCEL_SCOPE_GROUP, OE_MASS_CANCEL_SCOPE_FIRM};
+
+    for (size_t i = 0; i < ARRAY_LEN(scopes); i++) {
+        struct bytes bytes = hex(mass_cancel);
+        union cell cells[CELL_COMMAND_MAX];
+
+        bytes.data[8 + 16] = scopes[i];
+        cr_assert_eq(decode(&bytes, cells), 1);
+        cr_assert_eq(cells->mass_cancel.scope, scopes[i]);
+        cr_assert_eq(cells->mass_cancel.target, CELL_ANY, "nobody's");
+    }
+}
+
 Test(order_codec, malformed_mass_cancels_are_refused)
 {
     static const struct change changes[] = {
