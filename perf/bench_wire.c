@@ -1,7 +1,7 @@
 /*
  * From wire to acknowledgement: what a broker sees of the whole exchange.
  *
- *   bench_wire [--json] [--quick] [--reps N]
+ *   bench_wire [--json] [--quick] [--reps N] [--realtime]
  *
  * Two processes, one core each, no code of the tools (perf/wire.h). Open loop:
  * orders are due at fixed times and a latency counts from the time an order was
@@ -18,7 +18,9 @@
  * A real journal is written in all of them. The table has the median of the
  * repetitions and the least; "clean" leaves out orders during whose flight one
  * of the two cores had a gap of a microsecond or more in a turn without work,
- * and says how many that were. Needs two cores that are otherwise idle.
+ * and says how many that were. Needs two cores that are otherwise idle; where
+ * they are not, --realtime takes them from everybody else while it measures,
+ * if that is permitted.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -65,6 +67,7 @@ struct bench {
     unsigned reps;
     bool quick;
     bool json;
+    bool realtime;
     struct figure figures[FIGURES_MAX];
     unsigned figures_cnt;
     uint32_t batch_bytes; /* of the journal when durable */
@@ -144,6 +147,8 @@ run_pair(struct bench *bench, const struct wire_cfg *cfg)
     empty_folder(bench);
     memset(shared, 0, sizeof *shared);
     shared->cfg = *cfg;
+    shared->cfg.realtime = bench->realtime;
+    shared->cfg.gap_ns = cfg->dpdk ? GAP_NS : GAP_SOCKET_NS;
     memcpy(shared->cfg.folder, bench->folder, sizeof bench->folder);
     for (uint32_t i = 0; i < cfg->steps_cnt; i++)
         until_ns += (uint64_t)cfg->steps[i].orders_cnt * 1000000000u / cfg->steps[i].rate;
@@ -152,8 +157,11 @@ run_pair(struct bench *bench, const struct wire_cfg *cfg)
     const pid_t client = fork_role(wire_client, shared);
     const bool sent = client > 0 && reap(client, until_ns);
 
-    atomic_store(&shared->client_done, 1);
+    atomic_store(&shared->client_state, WIRE_DONE);
     const bool served = exchange > 0 && reap(exchange, wire_clock_ns() + SLACK_NS);
+
+    if (bench->realtime && !shared->cfg.realtime)
+        fprintf(stderr, "bench_wire: no real-time priority here\n");
 
     if (sent && served)
         return true;
@@ -192,8 +200,19 @@ add_latencies(struct bench *bench, const char *group, const struct wire_result *
     add(bench, group, "rejected", "", result->rejected_cnt);
     add(bench, group, "exchange_gaps", "", shared->exchange_gaps.cnt);
     add(bench, group, "client_gaps", "", shared->client_gaps.cnt);
+    add(bench, group, "exchange_switches", "", (double)shared->exchange_switches);
+    add(bench, group, "client_switches", "", (double)shared->client_switches);
     add(bench, group, "long_turns", "",
         (double)(shared->exchange_long_cnt + shared->client_long_cnt));
+}
+
+static void
+debug_gaps(const char *what, const struct wire_gaps *g)
+{
+    uint64_t sum = 0, max = 0; unsigned h[8] = {0};
+    for (uint32_t i = 0; i < g->cnt; i++) { uint64_t d = g->gaps[i].end_ns - g->gaps[i].start_ns; sum += d; if (d > max) max = d;
+        h[d<1000?0:d<3000?1:d<10000?2:d<30000?3:d<100000?4:d<300000?5:d<1000000?6:7]++; }
+    fprintf(stderr, "DEBUG %s cnt %u sum %.1f ms max %.1f us; <1 %u <3 %u <10 %u <30 %u <100 %u <300 %u <1ms %u more %u\n", what, g->cnt, (double)sum/1e6, (double)max/1e3,h[0],h[1],h[2],h[3],h[4],h[5],h[6],h[7]);
 }
 
 static bool
@@ -210,6 +229,10 @@ run_latency(struct bench *bench, const char *group, bool dpdk, bool durable)
 
     if (!run_pair(bench, &cfg))
         return false;
+    fprintf(stderr, "DEBUG %s batches %lu bytes %lu long ex %lu cl %lu\n", group, bench->shared->journal_batches, bench->shared->journal_bytes, bench->shared->exchange_long_cnt, bench->shared->client_long_cnt);
+    debug_gaps("ex", &bench->shared->exchange_gaps);
+    debug_gaps("cl", &bench->shared->client_gaps);
+    debug_gaps("jn", &bench->shared->journal_awake);
     add_latencies(bench, group, &bench->shared->results[0]);
     if (durable && bench->shared->journal_batches > 0)
         bench->batch_bytes =
@@ -334,6 +357,7 @@ run_all(struct bench *bench)
 {
     for (unsigned rep = 0; rep < bench->reps; rep++) {
         fprintf(stderr, "bench_wire: repetition %u of %u\n", rep + 1, bench->reps);
+        if (getenv("ONLY")) { if (!run_ramp(bench)) return false; continue; }
         if (!run_latency(bench, "memif", true, false) || !run_latency(bench, "udp", false, false) ||
             !run_ramp(bench) || !run_latency(bench, "durable", true, true) || !run_raw(bench))
             return false;
@@ -349,6 +373,8 @@ parse_args(struct bench *bench, int argc, char **argv)
             bench->json = true;
         else if (strcmp(argv[i], "--quick") == 0)
             bench->quick = true;
+        else if (strcmp(argv[i], "--realtime") == 0)
+            bench->realtime = true;
         else if (strcmp(argv[i], "--reps") == 0 && i + 1 < argc)
             bench->reps = (unsigned)strtoul(argv[++i], NULL, 10);
         else
@@ -365,7 +391,8 @@ main(int argc, char **argv)
     cpu_set_t cores;
 
     if (!parse_args(&bench, argc, argv)) {
-        fprintf(stderr, "usage: bench_wire [--json] [--quick] [--reps 1..%u]\n", REPS_MAX);
+        fprintf(stderr, "usage: bench_wire [--json] [--quick] [--realtime] [--reps 1..%u]\n",
+                REPS_MAX);
         return 2;
     }
     if (sched_getaffinity(0, sizeof cores, &cores) != 0 || !CPU_ISSET(0, &cores) ||

@@ -10,7 +10,7 @@
  * order. Both read the same clock.
  *
  * Gaps. Each side's loop reads the clock once per turn. A turn that found
- * nothing to do and yet took GAP_NS or more was not ours: the machine was
+ * nothing to do and yet took a microsecond or more was not ours: the machine was
  * elsewhere (interrupt, hypervisor, another process). Such turns are noted with
  * start and end by the side that saw them. A turn that did work is never noted
  * as a gap, however long it took; it is counted if it took LONG_NS or more. The
@@ -37,8 +37,9 @@
 #define WIRE_EAL_MAX     12u
 #define WIRE_FOLDER_MAX  96u /* a socket address has 108 bytes */
 
-#define GAP_NS  1000u
-#define LONG_NS 20000u
+#define GAP_NS        1000u /* memif */
+#define GAP_SOCKET_NS 5000u /* an empty turn has a system call for each socket */
+#define LONG_NS       20000u
 
 #define WIRE_SERVER_IP    0x0a000001u
 #define WIRE_CLIENT_IP    0x0a000002u
@@ -92,11 +93,19 @@ struct wire_result {
 struct wire_cfg {
     bool dpdk;        /* memif; else kernel sockets */
     bool durable;     /* ack durable; else memory */
+    uint32_t gap_ns;  /* GAP_NS or GAP_SOCKET_NS */
     bool client_naps; /* an idle client gives its core away */
     bool ramp;        /* stop at the first step that loses something */
+    bool realtime;    /* first-in first-out priorities: nobody else runs on the two cores */
     uint32_t steps_cnt;
     struct wire_step steps[WIRE_STEPS_MAX];
     char folder[WIRE_FOLDER_MAX]; /* for the journal and the memif socket */
+};
+
+enum wire_client_state {
+    WIRE_CONNECTING,
+    WIRE_MEASURING,
+    WIRE_DONE
 };
 
 struct wire_shared {
@@ -105,13 +114,14 @@ struct wire_shared {
     /* exchange -> client: 1 once it is polled; its UDP port on a kernel socket */
     _Atomic uint32_t exchange_ready;
     uint16_t udp_port;
-    /* client -> exchange: 1 once it is through */
-    _Atomic uint32_t client_done;
+    /* client -> exchange: how far it is */
+    _Atomic uint32_t client_state; /* enum wire_client_state */
 
     /* written by the exchange */
     struct wire_gaps exchange_gaps;
     struct wire_gaps journal_awake;
     uint64_t exchange_long_cnt; /* turns with work of LONG_NS or more */
+    uint64_t exchange_switches; /* how often another thread was put in its place */
     uint64_t in_ring_full;
     uint64_t exchange_tx_dropped;
     uint64_t commands_cnt;
@@ -122,6 +132,7 @@ struct wire_shared {
     /* written by the client */
     struct wire_gaps client_gaps;
     uint64_t client_long_cnt;
+    uint64_t client_switches;
     uint32_t results_cnt;
     struct wire_result results[WIRE_STEPS_MAX];
     char client_error[256];
@@ -143,8 +154,15 @@ void wire_sort_out(struct wire_shared *shared, struct wire_result *result);
 /* wire_clock_ns is the clock of both sides. */
 uint64_t wire_clock_ns(void);
 
+/* wire_switches counts how often the calling thread lost its core to another. */
+uint64_t wire_switches(void);
+
 /* wire_pin binds the calling thread to a core; false if it may not. */
 bool wire_pin(unsigned core);
+
+/* wire_realtime gives the calling thread a real-time priority, which the threads
+ * that it makes inherit; false if it may not. */
+bool wire_realtime(int priority);
 
 /* wire_eal fills argv with the EAL arguments of one end of the memif. */
 void wire_eal(const struct wire_cfg *cfg,

@@ -199,7 +199,7 @@ begin_turn(struct sessions *sessions)
     struct wire_shared *shared = sessions->shared;
     const uint64_t now_ns = wire_clock_ns();
 
-    if (now_ns - sessions->turn_ns >= GAP_NS) {
+    if (now_ns - sessions->turn_ns >= shared->cfg.gap_ns) {
         if (!sessions->worked)
             wire_gap_note(&shared->client_gaps, sessions->turn_ns, now_ns);
         else if (now_ns - sessions->turn_ns >= LONG_NS)
@@ -409,6 +409,13 @@ run_steps(struct sessions *sessions)
     run_step(sessions, &warm, &warmed);
     if (warmed.answered_cnt != warm.orders_cnt)
         return fail(sessions, "warm-up", "orders were not answered");
+    const uint64_t switches = wire_switches();
+
+    if (shared->cfg.realtime)
+        (void)wire_realtime(1);
+    shared->client_gaps.cnt = 0;
+    shared->client_long_cnt = 0;
+    atomic_store(&shared->client_state, WIRE_MEASURING);
     for (uint32_t i = 0; i < shared->cfg.steps_cnt; i++) {
         struct wire_result *result = &shared->results[i];
 
@@ -418,6 +425,7 @@ run_steps(struct sessions *sessions)
         if (shared->cfg.ramp && lost_something(result))
             break;
     }
+    shared->client_switches = wire_switches() - switches;
     return 0;
 }
 
@@ -426,12 +434,12 @@ wire_client(struct wire_shared *shared)
 {
     struct sessions sessions = {.shared = shared, .base = 1, .turn_ns = wire_clock_ns()};
 
-    if (!wire_pin(1))
-        return fail(&sessions, "core 1", "may not be used");
     while (atomic_load(&shared->exchange_ready) == 0)
         sched_yield();
     if ((shared->cfg.dpdk ? open_device(&sessions) : open_sockets(&sessions)) != 0)
         return 1;
+    if (!wire_pin(1))
+        return fail(&sessions, "core 1", "may not be used");
     for (unsigned i = 0; i < WIRE_SESSIONS; i++) {
         make_client(&sessions, i);
         client_connect(sessions.clients[i], wire_clock_ns());

@@ -22,7 +22,7 @@
 #define SEGMENT_BYTES (64ull << 20)
 #define ORDERS_POOL   (1u << 16)
 #define KEEPALIVE_MS  1000u
-#define IDLE_WAIT_NS  1000000u
+#define IDLE_WAIT_NS  100000000u
 #define PX_TICK       (PX_ONE / 100)
 
 struct exchange {
@@ -233,6 +233,8 @@ run_journal(void *arg)
     uint64_t woke_ns = wire_clock_ns();
 
     (void)wire_pin(1);
+    if (exchange->shared->cfg.realtime)
+        (void)wire_realtime(2); /* before the client, which never sleeps */
     while (!atomic_load(&exchange->journal_stop)) {
         while (journal_writer_poll(exchange->writer, wire_clock_ns()) > 0)
             continue;
@@ -295,17 +297,17 @@ open_gateway(struct exchange *exchange)
 /* spin is the exchange: one bounded slice of each stage a turn, the clock read
  * once. An empty turn that took long is noted as a gap. */
 static HOT void
-spin(struct exchange *exchange)
+spin(struct exchange *exchange, enum wire_client_state while_state)
 {
     struct wire_shared *shared = exchange->shared;
     uint64_t turn_ns = wire_clock_ns();
     uint64_t published = 0;
     int worked = 1;
 
-    while (atomic_load_explicit(&shared->client_done, memory_order_relaxed) == 0) {
+    while (atomic_load_explicit(&shared->client_state, memory_order_relaxed) == while_state) {
         const uint64_t now_ns = wire_clock_ns();
 
-        if (UNLIKELY(now_ns - turn_ns >= GAP_NS)) {
+        if (UNLIKELY(now_ns - turn_ns >= shared->cfg.gap_ns)) {
             if (worked == 0)
                 wire_gap_note(&shared->exchange_gaps, turn_ns, now_ns);
             else
@@ -344,8 +346,6 @@ wire_exchange(struct wire_shared *shared)
     static struct exchange exchange;
 
     exchange.shared = shared;
-    if (!wire_pin(0))
-        return fail(&exchange, "core 0", "may not be used");
     if (open_port(&exchange) != 0)
         return 1;
     open_engine(&exchange);
@@ -354,10 +354,23 @@ wire_exchange(struct wire_shared *shared)
     open_gateway(&exchange);
     if (pthread_create(&exchange.journal, NULL, run_journal, &exchange) != 0)
         return fail(&exchange, "journal", "no thread");
+    /* The last thing: threads of EAL and of the journal inherit where the one
+     * that makes them may run. */
+    if (!wire_pin(0))
+        return fail(&exchange, "core 0", "may not be used");
     while (exchange.setup.published != exchange.setup_reader.pos)
         (void)sequencer_poll(&exchange.sequencer, wire_clock_ns());
     atomic_store(&shared->exchange_ready, 1);
-    spin(&exchange);
+    /* The link needs EAL's own thread to come up, so priority comes after it. */
+    spin(&exchange, WIRE_CONNECTING);
+    const uint64_t switches = wire_switches();
+
+    if (shared->cfg.realtime && !wire_realtime(1))
+        shared->cfg.realtime = false;
+    shared->exchange_gaps.cnt = 0;
+    shared->exchange_long_cnt = 0;
+    spin(&exchange, WIRE_MEASURING);
+    shared->exchange_switches = wire_switches() - switches;
     atomic_store(&exchange.journal_stop, true);
     journal_writer_wake(exchange.writer);
     pthread_join(exchange.journal, NULL);

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "perf/wire.h"
@@ -17,6 +18,14 @@ wire_clock_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+uint64_t
+wire_switches(void)
+{
+    struct rusage usage;
+
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? (uint64_t)usage.ru_nivcsw : 0;
+}
+
 bool
 wire_pin(unsigned core)
 {
@@ -25,6 +34,13 @@ wire_pin(unsigned core)
     CPU_ZERO(&one);
     CPU_SET(core, &one);
     return sched_setaffinity(0, sizeof one, &one) == 0;
+}
+
+bool
+wire_realtime(int priority)
+{
+    return sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = priority}) ==
+           0;
 }
 
 void
