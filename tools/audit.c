@@ -218,7 +218,9 @@ put_outcome(struct audit *audit, const union cell *cell, const char *accepted, c
     put(audit, AUDIT_OUTCOME, good ? "accepted" : "refused");
     if (!good)
         put(audit, AUDIT_REASON, oe_reject_reason_name(outcome));
-    put_u64(audit, AUDIT_EXEC_ID, cell_exec_id(audit->shard, cell_seq(cell), 0));
+    /* Only what is about orders has an execution report. */
+    if (cell_kind(cell) >= CELL_KIND_ORDER_NEW)
+        put_u64(audit, AUDIT_EXEC_ID, cell_exec_id(audit->shard, cell_seq(cell), 0));
     return good;
 }
 
@@ -227,8 +229,6 @@ static bool
 is_money(uint16_t reason)
 {
     switch (reason) {
-    case OE_REJECT_REASON_INVALID_PRICE:
-    case OE_REJECT_REASON_INVALID_TICK:
     case OE_REJECT_REASON_MAX_ORDER_VALUE:
     case OE_REJECT_REASON_PRICE_COLLAR_HIGH:
     case OE_REJECT_REASON_PRICE_COLLAR_LOW:

@@ -115,7 +115,6 @@ struct audit {
     struct names names; /* private from here on */
     uint64_t seq;
     unsigned sub_seq;
-    uint32_t index; /* of the next event's execution id */
     struct audit_row row;
 };
 

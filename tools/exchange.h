@@ -14,7 +14,7 @@
  *   3. ports    open them; one that is in use ends it here
  *   4. replay   the journal into a fresh engine, verified byte for byte, and
  *               each message into the gateway
- *   5. compare  what never changes (symbol, tick, lot) with the journal
+ *   5. compare  what never changes (symbol, tick, lot, group, firm) with it
  *   6. recover  the end of the journal; from here on the disk is written
  *   7. command  Genesis if the journal was empty, Restart, then each
  *               difference between configuration and engine, as commands

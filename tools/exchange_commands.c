@@ -297,31 +297,82 @@ exchange_configure(struct exchange *exchange, char why[EXCHANGE_WHY_BYTES])
     return rc;
 }
 
+static int
+check_instrument(const struct engine *engine,
+                 const struct config *config,
+                 const struct config_instrument *instrument,
+                 char *why)
+{
+    char symbol[CONFIG_SYMBOL_MAX] = {0};
+    union cell now[CELL_COMMAND_MAX];
+    char tick[TEXT_PX_BYTES];
+
+    if (engine_config_get(engine, CELL_KIND_INSTRUMENT_SET, instrument->id, 0, now) == 0)
+        return 0;
+    const struct cell_instrument_set *set = &now[0].instrument_set;
+    put_name(symbol, sizeof symbol, instrument->symbol);
+    if (memcmp(symbol, set->symbol, sizeof symbol) == 0 && instrument->tick_px == set->tick_px &&
+        instrument->lot_qty == set->lot_qty)
+        return 0;
+    snprintf(why, EXCHANGE_WHY_BYTES,
+             "%s: instrument %u is %s here, but in the journal it is %.8s with tick %s and lot %u; "
+             "these never change, expected an id of its own for a new instrument",
+             config->file, instrument->id, instrument->symbol, set->symbol,
+             text_px(set->tick_px, 0, tick), set->lot_qty);
+    return -1;
+}
+
+static int
+check_group(const struct engine *engine,
+            const struct config *config,
+            const struct config_group *group,
+            char *why)
+{
+    union cell now[CELL_COMMAND_MAX];
+
+    if (engine_config_get(engine, CELL_KIND_GROUP_SET, group->id, 0, now) == 0 ||
+        now[0].group_set.firm == config->firms[group->firm].id)
+        return 0;
+    snprintf(why, EXCHANGE_WHY_BYTES,
+             "%s: group %s is of firm %s here, but in the journal group %u is of firm %u; this "
+             "never changes, expected an id of its own for a new group",
+             config->file, group->name, config->firms[group->firm].name, group->id,
+             now[0].group_set.firm);
+    return -1;
+}
+
+static int
+check_account(const struct engine *engine,
+              const struct config *config,
+              const struct config_account *account,
+              char *why)
+{
+    const struct config_group *group = &config->groups[account->group];
+    union cell now[CELL_COMMAND_MAX];
+
+    if (engine_config_get(engine, CELL_KIND_ACCOUNT_SET, account->id, 0, now) == 0 ||
+        now[0].account_set.group == group->id)
+        return 0;
+    snprintf(why, EXCHANGE_WHY_BYTES,
+             "%s: account %s is of group %s here, but in the journal account %u is of group %u; "
+             "this never changes, expected an id of its own for a new account",
+             config->file, account->name, group->name, account->id, now[0].account_set.group);
+    return -1;
+}
+
 int
 exchange_check_fixed(const struct engine *engine,
                      const struct config *config,
                      char why[EXCHANGE_WHY_BYTES])
 {
-    for (unsigned i = 0; i < config->instruments_cnt; i++) {
-        const struct config_instrument *instrument = &config->instruments[i];
-        const struct cell_instrument_set *set;
-        union cell now[CELL_COMMAND_MAX];
-        char symbol[CONFIG_SYMBOL_MAX] = {0};
-        char tick[TEXT_PX_BYTES];
-
-        if (engine_config_get(engine, CELL_KIND_INSTRUMENT_SET, instrument->id, 0, now) == 0)
-            continue;
-        set = &now[0].instrument_set;
-        put_name(symbol, sizeof symbol, instrument->symbol);
-        if (memcmp(symbol, set->symbol, sizeof symbol) == 0 &&
-            instrument->tick_px == set->tick_px && instrument->lot_qty == set->lot_qty)
-            continue;
-        snprintf(why, EXCHANGE_WHY_BYTES,
-                 "%s: instrument %u is %s here, but in the journal it is %.8s with tick %s and lot "
-                 "%u: these never change, expected an id of its own for a new instrument",
-                 config->file, instrument->id, instrument->symbol, set->symbol,
-                 text_px(set->tick_px, 0, tick), set->lot_qty);
-        return -1;
-    }
+    for (unsigned i = 0; i < config->instruments_cnt; i++)
+        if (check_instrument(engine, config, &config->instruments[i], why) != 0)
+            return -1;
+    for (unsigned i = 0; i < config->groups_cnt; i++)
+        if (check_group(engine, config, &config->groups[i], why) != 0)
+            return -1;
+    for (unsigned i = 0; i < config->accounts_cnt; i++)
+        if (check_account(engine, config, &config->accounts[i], why) != 0)
+            return -1;
     return 0;
 }

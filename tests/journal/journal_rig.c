@@ -13,6 +13,15 @@
 #define RIG_SHARD       3u
 #define RIG_PATIENCE_NS 30000000000ull
 
+static char rig_dir[64];
+
+void
+rig_fail(void)
+{
+    rig_dir_remove(rig_dir);
+    abort();
+}
+
 void
 rig_dir_make(char dir[64])
 {
@@ -20,6 +29,7 @@ rig_dir_make(char dir[64])
 
     CHECK(snprintf(dir, 64, "%.40s/outcry-XXXXXX", tmp == NULL ? "/tmp" : tmp) < 64, "TMPDIR");
     CHECK(mkdtemp(dir) != NULL, "%s", dir);
+    memcpy(rig_dir, dir, sizeof rig_dir);
 }
 
 void

@@ -30,8 +30,11 @@
   }                                                           \
  } while (0)
 
+/* rig_fail removes the folder that was made last and aborts. */
+_Noreturn void rig_fail(void);
+
 /* rig_dir_make makes a folder and names it; rig_dir_remove removes it with all
- * in it, also when the test aborts (it runs in the parent then). */
+ * in it. */
 void rig_dir_make(char dir[64]);
 void rig_dir_remove(const char *dir);
 

@@ -20,6 +20,7 @@
 #include "journal_rig.h"
 
 static char dir[64];
+static bool mounted;
 
 static void
 setup(void)
@@ -30,6 +31,8 @@ setup(void)
 static void
 teardown(void)
 {
+    if (mounted)
+        (void)umount2(dir, MNT_DETACH);
     rig_dir_remove(dir);
 }
 
@@ -281,8 +284,9 @@ small_disk(unsigned kib)
     snprintf(options, sizeof options, "size=%uk", kib);
     if (unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
         return false;
-    return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-           mount("tmpfs", dir, "tmpfs", 0, options) == 0;
+    mounted = mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+              mount("tmpfs", dir, "tmpfs", 0, options) == 0;
+    return mounted;
 }
 
 Test(writer, a_first_segment_that_does_not_fit_is_refused)
