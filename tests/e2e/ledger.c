@@ -334,7 +334,9 @@ take_replace(struct ledger *ledger, const struct oe_execution_report_replace *re
     changed = *order;
     changed.clord = request->clord;
     changed.px = request->px;
-    changed.leaves_qty = leaves_qty;
+    /* No more than was filled: the Cancel that follows takes what was left. */
+    if (leaves_qty != 0)
+        changed.leaves_qty = leaves_qty;
     changed.order_id = report->order_id;
     if (report->order_id == order->order_id) {
         *order = changed;
