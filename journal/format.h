@@ -20,8 +20,8 @@
  *                               command whose events are in it
  *       24     4  epoch         of the run that wrote it, from 1
  *       28     2  durable_lag   page_no - durable_lag is the number of pages
- *                               from the start of the journal that were known to
- *                               be durable when this page was written
+ *                               from the start of the journal that are durable
+ *                               before this page is written
  *                               (65535: that many or more)
  *       30     1  cells         1 to 63, cells in use
  *       31     1  flags         bit 0: a group (see proto/cell.h) begins with
@@ -39,20 +39,40 @@
  * A page is written once. A flush pads the page and the next flush begins a
  * new one, so bytes that were acknowledged are never written again.
  *
- * The end is the first page that is not valid (magic, format, shard, page_no,
- * hash, prev_hash). What lies behind it decides:
+ * What a valid page holds, beside its header being right
+ *   1. Messages tile its cells; the cells behind them are zero.
+ *   2. Commands have seq 1, 2, 3, ... through the journal; an event has the seq
+ *      of its command. A command follows a CELL_LAST, or begins a run.
+ *   3. Epochs never go back. A run begins with a new page, whose epoch is higher
+ *      and whose first cell is a command (flag bit 0).
  *
- *   torn tail   no later page is valid and calls the bad page durable. Nothing
- *               in it was acknowledged. Recovery drops the unfinished group at
- *               the end, durably zeroes everything behind, and goes on.
- *   damage      some later page is valid and says (page_no - durable_lag >
- *               number of the bad page) that the bad page was durable. The
- *               journal is refused and the page named.
+ * Unfinished groups. A run that is cut off may leave a group without its
+ * CELL_LAST in its last pages. Those pages are valid and stay as they are. The
+ * group never happened: nobody was told of it, the next run does not know
+ * it, and gives its seq to its own first command. So a reader holds back a group
+ * until it has seen its CELL_LAST, and forgets it when a page of a higher epoch
+ * comes first, or the end.
  *
- * When recovery drops an unfinished group whose cells share a page with a
- * finished one, that page is valid and is kept as it is; the first page of the
- * next run then repeats nothing: readers drop a group that is not finished
- * when a page with flag bit 0 and a higher epoch follows.
+ * The end is the first page that is not valid. What is there, and what lies
+ * behind it, decides:
+ *
+ *   foreign     page 0 is of another format or shard, or is no page at all.
+ *   damage      the page is whole (its own hash is right) but does not belong
+ *               here: another number, shard, or predecessor, or cells that
+ *               break the rules above. A write cut short cannot do that. Or
+ *               some later page is whole and belongs elsewhere, or says
+ *               (page_no - durable_lag > number of the bad page) that the bad
+ *               page was durable. Or a segment is missing, or short, or larger
+ *               than the others, while a later one is in use. The journal is
+ *               refused and the place named.
+ *   torn tail   all else. Nothing at or behind the bad page was acknowledged in
+ *               ack mode durable. Recovery durably zeroes everything from
+ *               there on, and the next run goes on there.
+ *
+ * What this cannot see: acknowledged pages that are lost at the very end, with
+ * no later page to vouch for them, look like a torn tail. (What is cut off from
+ * the last segment in use reads as zeros.) Only somebody
+ * who was told of them can tell: a client, or a replica.
  */
 #ifndef OUTCRY_JOURNAL_FORMAT_H
 #define OUTCRY_JOURNAL_FORMAT_H
@@ -113,6 +133,12 @@ enum page_fault {
  * following a page with hash prev. prev NULL: the chain is not checked. */
 enum page_fault
 page_check(const struct page *page, unsigned shard, uint64_t page_no, const struct hash128 *prev);
+
+/* page_is_whole tells whether the page's own hash is right: not torn. */
+bool page_is_whole(const struct page *page);
+
+/* page_is_zero tells whether the page was never written. */
+bool page_is_zero(const struct page *page);
 
 /* page_fault_text returns a few words for a person. */
 const char *page_fault_text(enum page_fault fault);

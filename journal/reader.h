@@ -11,6 +11,14 @@
  * last one of a group bears CELL_LAST. A group that is not finished (cut off
  * by the end, or abandoned by a later run) is never handed out: the reader
  * looks for its LAST first.
+ *
+ * A journal may be read while it is written: at the end, journal_reader_next
+ * looks again. What it sees may not be durable yet; who must not run ahead
+ * of the durable cursor stops at a seq. Finding the end for the first time looks
+ * through all that is prepared behind it, so it is not a thing to do often.
+ *
+ * A reader belongs to one thread. Several may read one journal. Errors of the
+ * disk below a mapping arrive as SIGBUS.
  */
 #ifndef OUTCRY_JOURNAL_READER_H
 #define OUTCRY_JOURNAL_READER_H
@@ -62,7 +70,9 @@ void journal_reader_close(struct journal_reader *reader);
 
 /*
  * journal_verify checks every page and the chain without looking at what it
- * means. 0 when all is well or the tail is torn, 1 when there is damage.
+ * means. 0 when all is well or the tail is torn, 1 when there is damage, or
+ * -errno: -ENOENT no such folder or no segment in it, -EPROTO a foreign journal.
+ * torn_tail: something lies behind the end, or a group is not finished there.
  */
 struct journal_verify_result {
     uint64_t pages_cnt;

@@ -6,6 +6,10 @@
  * Used at start-up to rebuild the exchange and by `outcry replay`. Every
  * message, verified, is also handed to a callback in order: that is how routes,
  * retransmission memory and event hashes are rebuilt.
+ *
+ * The journal's own command cells go into the engine: they hold the request
+ * unchanged, and the engine ignores the results beside it. A group that
+ * never happened (see format.h) is never applied.
  */
 #ifndef OUTCRY_JOURNAL_REPLAY_H
 #define OUTCRY_JOURNAL_REPLAY_H
@@ -37,12 +41,13 @@ struct replay_result {
     uint64_t event_hash; /* see engine/event_hash.h */
     bool identical;
     uint64_t diverged_seq; /* first command that came out otherwise, 0: none */
-    char text[512];        /* of the divergence: field, expected, actual */
+    char text[512];        /* of the divergence: field, expected, actual; or of the error */
 };
 
 /* replay_run replays all that reader has from its start. 0 (also when not
  * identical: then it stops at the divergence), or -errno: -EPROTO when the
- * first command is no Genesis or of other rules, -ENOMEM, -EBADMSG damage. */
+ * first command is no Genesis or of other rules, -ENOMEM, -EBADMSG damage.
+ * Where the reader stands afterwards is not told: seek before reading on. */
 NODISCARD int replay_run(struct journal_reader *reader,
                          const struct replay_cfg *cfg,
                          struct replay_result *result);

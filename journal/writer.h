@@ -13,13 +13,23 @@
  * ack modes: durable syncs every batch; interval syncs at most every
  * interval_ns; memory syncs only at the end of a segment, at a roll and at close. The durable
  * cursor always tells the truth; it is the publisher that does not wait for it
- * in the other two.
+ * in the other two. There a page may wait a millisecond for more cells before
+ * it is written, so that a quiet exchange does not write a page per command.
  *
  * Any error of a write or a sync, and any short write, ends the process with
  * the reason (journal_fatal); it is never retried.
  *
- * Threads: journal_writer_poll and _wait belong to one thread. A helper
- * thread of the writer's own makes and zeroes the next segment ahead of time.
+ * Pages are sealed (hashed) as they fill, while the batch before is still in
+ * flight. Their durable mark counts that batch in: they are written only when it
+ * is complete. So in ack mode durable each batch vouches for all before it.
+ *
+ * Threads: journal_writer_poll and _wait belong to one thread, which must live
+ * until nothing is in flight (the kernel drops the requests of a thread that
+ * ends): call journal_writer_close on it, or end it when
+ * journal_writer_in_flight is false. A helper thread of the writer's own makes
+ * and zeroes the next segment ahead of time. journal_writer_wake belongs to the
+ * thread that publishes the out-ring; the durable cursor and the statistics may
+ * be read by any.
  */
 #ifndef OUTCRY_JOURNAL_WRITER_H
 #define OUTCRY_JOURNAL_WRITER_H
@@ -62,7 +72,7 @@ const char *journal_writer_notes(const struct journal_writer *writer);
 
 /* journal_writer_poll reaps completions, moves the durable cursor, takes cells
  * from the out-ring and submits the next batch. Never blocks. now_ns: any
- * monotonic clock, for ack mode interval. Returns cells taken plus
+ * monotonic clock, for the ack modes that wait. Returns cells taken plus
  * completions seen. */
 int journal_writer_poll(struct journal_writer *writer, uint64_t now_ns);
 
@@ -71,7 +81,9 @@ int journal_writer_poll(struct journal_writer *writer, uint64_t now_ns);
 void journal_writer_wait(struct journal_writer *writer, uint64_t timeout_ns);
 
 /* journal_writer_wake wakes a waiting writer; called by the engine's thread
- * after a publish. Costs one load when the writer is awake. */
+ * after a publish. Costs one load when the writer is awake. In ack modes
+ * interval and memory the writer is left to its timeout (at most a millisecond)
+ * until an eighth of the out-ring waits for it. */
 void journal_writer_wake(struct journal_writer *writer);
 
 /* journal_writer_in_flight tells whether a write is in flight. */
@@ -86,7 +98,9 @@ struct journal_writer_stats {
     uint64_t pages;   /* written */
     uint64_t batches; /* writes */
     uint64_t syncs;
-    uint64_t bytes; /* written, padding included */
+    uint64_t bytes;         /* written, padding included */
+    uint64_t stalls;        /* polls that waited for the next segment */
+    int next_segment_error; /* 0, or -errno: the next roll will end the process */
 };
 void journal_writer_stats_get(const struct journal_writer *writer,
                               struct journal_writer_stats *stats);
@@ -100,7 +114,7 @@ void journal_writer_close(struct journal_writer *writer);
 NODISCARD int journal_lock(const char *dir);
 
 /* journal_fatal writes one line to stderr and ends the process with exit code
- * 3. */
+ * 3. error 0: `what` says it all. */
 _Noreturn COLD void journal_fatal(const char *what, int error);
 
 #endif

@@ -1,0 +1,312 @@
+#include "journal/chain.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* message_check returns the cells of the message at cells[0], of which left
+ * exist, 0 if it is none. */
+static inline unsigned
+message_check(const union cell *cells, unsigned left)
+{
+    const unsigned count = cell_count(cells);
+
+    if (count == 0 || count > CELL_MESSAGE_MAX || count > left)
+        return 0;
+    if (cell_kind(cells) >= CELL_KIND_CONTINUATIONS || !cell_valid(cells))
+        return 0;
+    for (unsigned i = 1; i < count; i++) {
+        if (cell_kind(&cells[i]) < CELL_KIND_CONTINUATIONS || cell_count(&cells[i]) != 0 ||
+            cell_is_last(&cells[i - 1]) || !cell_valid(&cells[i]))
+            return 0;
+    }
+    return count;
+}
+
+/* message_place checks that a command or event may come next and counts it. */
+static inline bool
+message_place(struct chain *chain, const union cell *cell, struct chain_step *step)
+{
+    if (cell_is_command(cell)) {
+        if (chain->at.open || cell_seq(cell) != chain->at.seq + 1)
+            return false;
+        chain->at.seq++;
+        chain->at.open = true;
+        chain->at.open_cells = 0;
+        step->commands++;
+        return true;
+    }
+    return chain->at.open && cell_seq(cell) == chain->at.seq;
+}
+
+/* cells_zero tells whether all cells from `from` on are zero. */
+static bool
+cells_zero(const struct page *page, unsigned from)
+{
+    uint64_t any = 0;
+
+    for (unsigned i = from; i < JOURNAL_PAGE_CELLS; i++) {
+        for (unsigned j = 0; j < CELL_BYTES / 8; j++)
+            any |= page->cells[i].words[j];
+    }
+    return any == 0;
+}
+
+/* run_check checks the page's epoch against the one before; a new run makes an
+ * unfinished group void. */
+static bool
+run_check(struct chain *chain, const struct page_header *header, struct chain_step *step)
+{
+    if (header->epoch == 0 || header->epoch < chain->at.epoch)
+        return false;
+    if (header->epoch == chain->at.epoch)
+        return true;
+    if ((header->flags & JOURNAL_FLAG_GROUP) == 0)
+        return false;
+    if (chain->at.open) {
+        step->abandoned = 1;
+        chain->at.open = false;
+        chain->at.open_cells = 0;
+        chain->at.seq--;
+    }
+    chain->at.epoch = header->epoch;
+    return true;
+}
+
+/* join takes what came before from the page itself. */
+static void
+join(struct chain *chain, const struct page *page)
+{
+    const bool command = cell_is_command(&page->cells[0]);
+
+    chain->at.joined = true;
+    chain->at.epoch = page->header.epoch;
+    chain->at.seq = cell_seq(&page->cells[0]) - (command ? 1 : 0);
+    chain->at.open = !command;
+    chain->at.open_cells = 0;
+}
+
+/* content_check checks the cells of a page whose hash is right, and moves the
+ * chain over it. */
+static bool
+content_check(struct chain *chain, struct chain_step *step)
+{
+    const struct page *page = step->page;
+    const struct page_header *header = &page->header;
+    const unsigned flags = cell_is_command(&page->cells[0]) ? JOURNAL_FLAG_GROUP : 0;
+
+    if (header->cells == 0 || header->cells > JOURNAL_PAGE_CELLS || header->flags != flags)
+        return false;
+    if (!chain->at.joined)
+        join(chain, page);
+    if (!run_check(chain, header, step))
+        return false;
+
+    uint64_t first_seq = 0;
+
+    for (unsigned i = 0; i < header->cells;) {
+        const union cell *cells = &page->cells[i];
+        const unsigned count = message_check(cells, header->cells - i);
+
+        if (count == 0 || !message_place(chain, cells, step))
+            return false;
+        if (first_seq == 0 && step->commands != 0)
+            first_seq = chain->at.seq;
+        i += count;
+        chain->at.open_cells += count;
+        if (cell_is_last(&cells[count - 1])) {
+            chain->at.open = false;
+            chain->at.open_cells = 0;
+            step->whole = i;
+        }
+    }
+    return header->first_seq == (first_seq == 0 ? chain->at.seq : first_seq) &&
+           cells_zero(page, header->cells);
+}
+
+/* tail_look looks at all pages from page_no on: is one not zero, and does one
+ * behind page_no show that page_no is no torn end? A whole page that calls it
+ * durable does, and one that belongs elsewhere. Returns that one, or NULL. */
+static const struct page *
+tail_look(struct chain *chain, uint64_t page_no)
+{
+    const struct page *page = segments_page(&chain->segments, page_no);
+
+    chain->tail_dirty = page != NULL && !page_is_zero(page);
+    for (uint64_t later_no = page_no + 1; page != NULL; later_no++) {
+        page = segments_page(&chain->segments, later_no);
+        if (page == NULL || page_is_zero(page))
+            continue;
+        chain->tail_dirty = true;
+        if (page->header.page_no == later_no && page_durable_cnt(&page->header) <= page_no)
+            continue;
+        if (page->header.format == JOURNAL_FORMAT &&
+            (chain->shard < 0 || page->header.shard == chain->shard) && page_is_whole(page))
+            return page;
+    }
+    return NULL;
+}
+
+/* say_foreign words why page 0 is of no journal that is meant. */
+static int
+say_foreign(struct chain *chain, const struct page *page)
+{
+    char what[100];
+
+    if (page->header.magic != JOURNAL_MAGIC)
+        snprintf(what, sizeof what, "this is no journal");
+    else if (page->header.format != JOURNAL_FORMAT)
+        snprintf(what, sizeof what, "written by format version %u, this program reads %u",
+                 page->header.format, JOURNAL_FORMAT);
+    else
+        snprintf(what, sizeof what, "belongs to shard %u, not %d", page->header.shard,
+                 chain->shard);
+    segments_say(&chain->segments, &chain->fault, 0, what);
+    return -EPROTO;
+}
+
+/* is_foreign tells whether a bad page 0 is of another kind of file. A write cut
+ * short leaves its first sector whole or zero, so a wrong magic is no tear. */
+static bool
+is_foreign(const struct page *page, enum page_fault fault)
+{
+    if (fault == PAGE_MAGIC)
+        return page->header.magic != 0;
+    return fault == PAGE_FORMAT || (fault == PAGE_SHARD && page_is_whole(page));
+}
+
+static int
+say_damage(struct chain *chain, uint64_t page_no, const char *what)
+{
+    chain->fault.damage = true;
+    segments_say(&chain->segments, &chain->fault, page_no, what);
+    return -EBADMSG;
+}
+
+/* is_misplaced tells whether the page is whole and yet wrong here. */
+static bool
+is_misplaced(const struct page *page, enum page_fault fault)
+{
+    switch (fault) {
+    case PAGE_FORMAT:
+    case PAGE_SHARD:
+    case PAGE_NUMBER:
+        return page_is_whole(page);
+    case PAGE_CHAIN:
+    case PAGE_CONTENT:
+        return true;
+    case PAGE_OK:
+    case PAGE_ZERO:
+    case PAGE_MAGIC:
+    case PAGE_HASH:
+    default:
+        return false;
+    }
+}
+
+/* judge_end tells what the first page that is not valid means: 0, the end;
+ * -EBADMSG or -EPROTO; -EAGAIN when a live journal has written it meanwhile. */
+static COLD int
+judge_end(struct chain *chain, const struct page *page, enum page_fault fault)
+{
+    const uint64_t page_no = chain->at.page_no;
+    char what[160];
+
+    if (chain->looked_at == page_no + 1 && fault == PAGE_ZERO)
+        return 0;
+
+    const struct page *later = tail_look(chain, page_no);
+
+    if (later != NULL && page_check(page, later->header.shard, page_no, NULL) == PAGE_OK &&
+        fault != PAGE_CHAIN && fault != PAGE_CONTENT)
+        return -EAGAIN;
+    chain->fault = (struct journal_fault){.fault = fault, .page_no = page_no};
+    if (later != NULL) {
+        snprintf(what, sizeof what, "%s, but page %" PRIu64 " lies behind and %s (damage)",
+                 page_fault_text(fault), later->header.page_no,
+                 page_durable_cnt(&later->header) > page_no ? "calls it durable"
+                                                            : "belongs elsewhere");
+        return say_damage(chain, page_no, what);
+    }
+    if (page_no == 0 && page != NULL && is_foreign(page, fault))
+        return say_foreign(chain, page);
+    if (page != NULL && is_misplaced(page, fault))
+        return say_damage(chain, page_no, page_fault_text(fault));
+
+    chain->looked_at = page_no + 1;
+    if (chain->tail_dirty) {
+        snprintf(what, sizeof what, "%s: the torn end of the journal", page_fault_text(fault));
+        segments_say(&chain->segments, &chain->fault, page_no, what);
+    } else {
+        chain->fault.fault = PAGE_OK;
+    }
+    return 0;
+}
+
+int
+chain_open(struct chain *chain, const char *dir, int shard)
+{
+    *chain = (struct chain){.shard = shard, .at = {.joined = true}};
+
+    const int rc = segments_open(&chain->segments, dir, &chain->fault);
+
+    if (rc != 0)
+        return rc;
+
+    const struct page *first = segments_page(&chain->segments, 0);
+
+    if (shard < 0 && first != NULL && page_is_whole(first))
+        chain->shard = first->header.shard;
+    return 0;
+}
+
+void
+chain_start(struct chain *chain, uint64_t page_no)
+{
+    chain->at = (struct chain_place){.page_no = page_no, .joined = page_no == 0};
+}
+
+/* judge_page judges the page at chain->at and, if it is valid, goes over it. */
+static enum page_fault
+judge_page(struct chain *chain, const struct page *page, struct chain_step *step)
+{
+    const struct chain_place before = chain->at;
+    const unsigned shard = chain->shard < 0 ? page->header.shard : (unsigned)chain->shard;
+    const enum page_fault fault =
+        page_check(page, shard, before.page_no, before.joined ? &before.prev_hash : NULL);
+
+    if (UNLIKELY(fault != PAGE_OK))
+        return fault;
+    *step = (struct chain_step){.page = page, .page_no = before.page_no};
+    if (UNLIKELY(!content_check(chain, step))) {
+        chain->at = before;
+        return PAGE_CONTENT;
+    }
+    chain->at.prev_hash = page->header.hash;
+    chain->at.page_no = before.page_no + 1;
+    return PAGE_OK;
+}
+
+int
+chain_next(struct chain *chain, struct chain_step *step)
+{
+    int rc = -EAGAIN;
+
+    /* Twice at most: a page that is valid stays so. */
+    while (rc == -EAGAIN) {
+        const struct page *page = segments_page(&chain->segments, chain->at.page_no);
+        const enum page_fault fault = page == NULL ? PAGE_ZERO : judge_page(chain, page, step);
+
+        if (LIKELY(fault == PAGE_OK))
+            return 1;
+        rc = judge_end(chain, page, fault);
+    }
+    return rc;
+}
+
+void
+chain_close(struct chain *chain)
+{
+    segments_close(&chain->segments);
+}

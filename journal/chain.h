@@ -1,0 +1,63 @@
+/*
+ * Chain: the pages of a journal in order, each judged once. Private to journal/.
+ *
+ *   chain_open -> chain_next ... -> chain_close
+ *
+ * Reader, verify and recovery all walk with this, so they agree on where the
+ * journal ends, what is damage and which groups never happened; the rules
+ * are those of format.h.
+ *
+ * chain_next looks at a page's hash, its place in the chain and its cells. At
+ * a bad page it looks through all that lies behind, once for each end, to tell
+ * a torn tail from damage. A live journal can be followed: at a clean end the
+ * next call looks again.
+ */
+#ifndef OUTCRY_JOURNAL_CHAIN_H
+#define OUTCRY_JOURNAL_CHAIN_H
+
+#include "journal/segments.h"
+
+/* What a page says about groups. */
+struct chain_step {
+    const struct page *page;
+    uint64_t page_no;
+    unsigned whole;     /* cells up to and with the page's last CELL_LAST */
+    unsigned abandoned; /* 1: it begins a run, and a group before it is void */
+    unsigned commands;  /* that open here */
+};
+
+/* Where the walk is: what the next page is judged by. */
+struct chain_place {
+    uint64_t page_no;         /* next to judge */
+    struct hash128 prev_hash; /* of the page before */
+    uint32_t epoch;
+    bool joined;         /* the other fields are known */
+    bool open;           /* the last group is not finished */
+    uint64_t seq;        /* of the last command that is not void */
+    uint64_t open_cells; /* of that group so far */
+};
+
+struct chain {
+    struct segments segments;
+    struct chain_place at;
+    int shard;          /* -1: not known yet */
+    bool tail_dirty;    /* something behind the end is not zero */
+    uint64_t looked_at; /* page_no + 1 of the end behind which was looked */
+    struct journal_fault fault;
+};
+
+/* chain_open opens the journal in dir; shard -1: what its first page says. An
+ * empty folder is an empty chain. 0 or -errno with a line in chain->fault. */
+NODISCARD int chain_open(struct chain *chain, const char *dir, int shard);
+
+/* chain_next judges the next page: 1 and step is filled, 0 at the end, or
+ * -EBADMSG or -EPROTO with chain->fault. */
+NODISCARD int chain_next(struct chain *chain, struct chain_step *step);
+
+/* chain_start sets out at a page in the middle. What was before is taken
+ * on trust from the page itself. */
+void chain_start(struct chain *chain, uint64_t page_no);
+
+void chain_close(struct chain *chain);
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * Disk: one file written in batches, each write followed by a sync if asked.
+ * Private to journal/.
+ *
+ *   disk_submit --> io_uring: write ---linked---> fdatasync --> disk_reap
+ *
+ * One batch is in flight at a time. The write comes from a buffer that was
+ * given at open, which is registered with the kernel where that is allowed, so
+ * that its pages are not looked up for each write; so is the file.
+ *
+ * Files are segments of a fixed size, filled with zeros before they are
+ * used: writing into them then changes no metadata, and a sync costs half.
+ * O_DIRECT where the file system takes it; else writes go through the page
+ * cache, which is as durable but slower.
+ *
+ * All calls but disk_segment_* belong to one thread at a time. That thread must
+ * live until what it submitted is complete: the kernel drops the requests
+ * of a thread that ends.
+ */
+#ifndef OUTCRY_JOURNAL_DISK_H
+#define OUTCRY_JOURNAL_DISK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/base.h"
+
+/* Registered memory counts against RLIMIT_MEMLOCK, often 8 MiB for a user. */
+#define DISK_BUFFER_BYTES_MAX (1u << 20)
+
+struct disk;
+
+/* disk_open sets up the queue for writes out of buffer (page aligned, at most
+ * DISK_BUFFER_BYTES_MAX). 0 or -errno. Lines for the operator are appended to
+ * notes. */
+NODISCARD int
+disk_open(struct disk **disk, void *buffer, size_t buffer_bytes, char *notes, size_t notes_bytes);
+
+/* disk_use makes fd the file that is written from now on; nothing is in
+ * flight. The caller keeps it open until the next disk_use or disk_close. */
+NODISCARD int disk_use(struct disk *disk, int fd);
+
+/* disk_submit starts to write bytes of the buffer from buffer_off to off of the
+ * file, and a sync behind it. bytes 0: a sync alone. Never blocks on a batch;
+ * none is in flight. 0 or -errno. */
+NODISCARD int
+disk_submit(struct disk *disk, size_t buffer_off, size_t bytes, uint64_t off, bool sync);
+
+/* disk_reap returns 1 when the batch in flight is complete, 0 when it is not
+ * yet, -errno when it failed; a short write is -EIO. */
+NODISCARD int disk_reap(struct disk *disk);
+
+/* disk_wait blocks until the batch in flight may be complete, or timeout_ns. */
+void disk_wait(struct disk *disk, uint64_t timeout_ns);
+
+bool disk_in_flight(const struct disk *disk);
+
+/* disk_close waits for what is in flight and frees. */
+void disk_close(struct disk *disk);
+
+/* What disk_segment_open is to do. */
+struct disk_segment_cfg {
+    int dir_fd;
+    uint64_t segment_no;
+    uint64_t bytes;
+    bool no_direct;    /* do not try O_DIRECT */
+    const int *cancel; /* atomic; not 0: give up with -ECANCELED. May be NULL */
+};
+
+/*
+ * disk_segment_open opens a segment for writing. One that does not exist is
+ * made: filled with zeros under another name, synced, then renamed, so that a
+ * segment is never seen short. One that was cut short is filled up. Takes as long as
+ * writing it does. Returns the descriptor or -errno with a line in why:
+ * -ENOSPC when it cannot be filled, -EINVAL when it is larger than bytes.
+ * direct: whether writes bypass the page cache.
+ */
+NODISCARD int disk_segment_open(const struct disk_segment_cfg *cfg, bool *direct, char why[256]);
+
+#endif

@@ -1,0 +1,181 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "journal/disk.h"
+#include "journal/segments.h"
+
+#define ZEROS_BYTES (1u << 20)
+
+/* segment_error words a failed call. */
+static COLD int
+segment_error(char why[256], const char *name, const char *call, int error)
+{
+    const char *more = error == ENOSPC || error == EDQUOT ? " (the journal needs room for the"
+                                                            " segment in use and the next)"
+                                                          : "";
+
+    snprintf(why, 256, "%s: %s: %s%s", name, call, strerror(error), more);
+    return -error;
+}
+
+/* zeros_get returns ZEROS_BYTES of aligned zeros, NULL if there is no memory. */
+static void *
+zeros_get(void)
+{
+    void *mem = mmap(NULL, ZEROS_BYTES, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+    return mem == MAP_FAILED ? NULL : mem;
+}
+
+/* zero_fill writes zeros from `from` to `to` and syncs. 0 or -errno. */
+static int
+zero_fill(int fd, uint64_t from, uint64_t to, const int *cancel)
+{
+    void *zeros = zeros_get();
+    int rc = zeros == NULL ? -ENOMEM : 0;
+
+    while (from < to && rc == 0) {
+        const uint64_t left = to - from;
+        const ssize_t done =
+            pwrite(fd, zeros, left < ZEROS_BYTES ? left : ZEROS_BYTES, (off_t)from);
+
+        if (done < 0)
+            rc = errno == EINTR ? 0 : -errno;
+        else if (done == 0)
+            rc = -EIO;
+        else
+            from += (uint64_t)done;
+        if (cancel != NULL && __atomic_load_n(cancel, __ATOMIC_RELAXED) != 0)
+            rc = -ECANCELED;
+    }
+    if (rc == 0 && fdatasync(fd) != 0)
+        rc = -errno;
+    if (zeros != NULL)
+        munmap(zeros, ZEROS_BYTES);
+    return rc;
+}
+
+/* takes_direct tries whether aligned I/O past the page cache works on fd. */
+static bool
+takes_direct(int fd)
+{
+    void *mem = zeros_get();
+    const bool takes = mem != NULL && pread(fd, mem, JOURNAL_PAGE_BYTES, 0) >= 0;
+
+    if (mem != NULL)
+        munmap(mem, ZEROS_BYTES);
+    return takes;
+}
+
+/* open_either opens with O_DIRECT if that works and is wanted, else without. */
+static int
+open_either(const struct disk_segment_cfg *cfg, const char *name, int flags, bool *direct)
+{
+    *direct = !cfg->no_direct;
+    if (*direct) {
+        const int fd = openat(cfg->dir_fd, name, flags | O_DIRECT | O_CLOEXEC, 0640);
+
+        if (fd >= 0 && takes_direct(fd))
+            return fd;
+        if (fd < 0 && errno != EINVAL)
+            return -errno;
+        if (fd >= 0)
+            close(fd);
+        *direct = false;
+    }
+
+    const int fd = openat(cfg->dir_fd, name, flags | O_CLOEXEC, 0640);
+
+    return fd < 0 ? -errno : fd;
+}
+
+/* fill brings the file to its size: space first, so that a full disk shows at
+ * once, then zeros. A file system without fallocate shows it while filling. */
+static int
+fill(const struct disk_segment_cfg *cfg, int fd, const char *name, uint64_t from, char why[256])
+{
+    if (fallocate(fd, 0, 0, (off_t)cfg->bytes) != 0 && errno != EOPNOTSUPP && errno != ENOSYS)
+        return segment_error(why, name, "allocate", errno);
+
+    const int rc = zero_fill(fd, from, cfg->bytes, cfg->cancel);
+
+    return rc == 0 ? 0 : segment_error(why, name, "fill with zeros", -rc);
+}
+
+/* segment_make makes a segment that does not exist. */
+static int
+segment_make(const struct disk_segment_cfg *cfg, const char *name, bool *direct, char why[256])
+{
+    char new_name[SEGMENT_NAME_BYTES + sizeof SEGMENT_NEW_SUFFIX];
+
+    snprintf(new_name, sizeof new_name, "%s" SEGMENT_NEW_SUFFIX, name);
+
+    const int fd = open_either(cfg, new_name, O_RDWR | O_CREAT | O_TRUNC, direct);
+
+    if (fd < 0)
+        return segment_error(why, new_name, "create", -fd);
+
+    int rc = fill(cfg, fd, new_name, 0, why);
+
+    if (rc == 0 && renameat(cfg->dir_fd, new_name, cfg->dir_fd, name) != 0)
+        rc = segment_error(why, new_name, "rename", errno);
+    if (rc == 0 && fsync(cfg->dir_fd) != 0)
+        rc = segment_error(why, name, "fsync of the folder", errno);
+    if (rc != 0) {
+        (void)unlinkat(cfg->dir_fd, new_name, 0); /* gives its space back */
+        close(fd);
+    }
+    return rc == 0 ? fd : rc;
+}
+
+/* fill_up appends zeros to a segment that was cut short. The end of what is
+ * there may not be aligned, so this goes through the page cache. */
+static int
+fill_up(const struct disk_segment_cfg *cfg, const char *name, uint64_t from, char why[256])
+{
+    const int fd = openat(cfg->dir_fd, name, O_RDWR | O_CLOEXEC);
+
+    if (fd < 0)
+        return segment_error(why, name, "open", errno);
+
+    const int rc = fill(cfg, fd, name, from, why);
+
+    close(fd);
+    return rc;
+}
+
+int
+disk_segment_open(const struct disk_segment_cfg *cfg, bool *direct, char why[256])
+{
+    char name[SEGMENT_NAME_BYTES];
+    struct stat st;
+
+    segment_name(name, cfg->segment_no);
+    if (fstatat(cfg->dir_fd, name, &st, 0) != 0) {
+        if (errno != ENOENT)
+            return segment_error(why, name, "stat", errno);
+        return segment_make(cfg, name, direct, why);
+    }
+    if ((uint64_t)st.st_size > cfg->bytes) {
+        snprintf(why, 256, "%s has %lld bytes, but segments of %llu are configured", name,
+                 (long long)st.st_size, (unsigned long long)cfg->bytes);
+        return -EINVAL;
+    }
+    if ((uint64_t)st.st_size < cfg->bytes) {
+        const int rc = fill_up(cfg, name, (uint64_t)st.st_size, why);
+
+        if (rc != 0)
+            return rc;
+    }
+
+    const int fd = open_either(cfg, name, O_RDWR, direct);
+
+    return fd < 0 ? segment_error(why, name, "open", -fd) : fd;
+}

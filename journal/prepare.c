@@ -1,0 +1,151 @@
+#include "journal/prepare.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Nothing was asked for, or it was asked and not ready yet. Others: a descriptor, -errno. */
+#define PREPARE_IDLE (-100000)
+#define PREPARE_BUSY (-100001)
+
+struct prepare {
+    pthread_t thread;
+    pthread_mutex_t mutex; /* of all but result */
+    pthread_cond_t asked;
+    struct disk_segment_cfg cfg; /* segment_no: what is asked for */
+    bool ask;
+    int end;       /* atomic: zero_fill looks at it without the mutex */
+    int result;    /* atomic: released by the helper, acquired by the writer */
+    char why[256]; /* written before result */
+};
+
+static bool
+prepare_ends(const struct prepare *prepare)
+{
+    return __atomic_load_n(&prepare->end, __ATOMIC_RELAXED) != 0;
+}
+
+/* prepare_await waits for the next request; false: the end. */
+static bool
+prepare_await(struct prepare *prepare, struct disk_segment_cfg *cfg)
+{
+    pthread_mutex_lock(&prepare->mutex);
+    while (!prepare->ask && !prepare_ends(prepare))
+        pthread_cond_wait(&prepare->asked, &prepare->mutex);
+
+    const bool go = !prepare_ends(prepare);
+
+    prepare->ask = false;
+    *cfg = prepare->cfg;
+    pthread_mutex_unlock(&prepare->mutex);
+    return go;
+}
+
+static void *
+prepare_main(void *arg)
+{
+    struct prepare *prepare = arg;
+    struct disk_segment_cfg cfg;
+
+    while (prepare_await(prepare, &cfg)) {
+        bool direct;
+        const int result = disk_segment_open(&cfg, &direct, prepare->why);
+
+        /* P1 pairs with P2: why is complete before result is seen. */
+        __atomic_store_n(&prepare->result, result, __ATOMIC_RELEASE);
+    }
+    return NULL;
+}
+
+/* thread_start starts the helper with all signals blocked: they are for the
+ * threads of the program. */
+static int
+thread_start(struct prepare *prepare)
+{
+    sigset_t all;
+    sigset_t before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+
+    const int rc = pthread_create(&prepare->thread, NULL, prepare_main, prepare);
+
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -rc;
+}
+
+int
+prepare_open(struct prepare **prepare, const struct disk_segment_cfg *cfg)
+{
+    struct prepare *new_prepare = calloc(1, sizeof *new_prepare);
+
+    if (new_prepare == NULL)
+        return -ENOMEM;
+    new_prepare->cfg = *cfg;
+    new_prepare->cfg.cancel = &new_prepare->end;
+    new_prepare->result = PREPARE_IDLE;
+    pthread_mutex_init(&new_prepare->mutex, NULL);
+    pthread_cond_init(&new_prepare->asked, NULL);
+
+    const int rc = thread_start(new_prepare);
+
+    if (rc != 0) {
+        free(new_prepare);
+        return rc;
+    }
+    *prepare = new_prepare;
+    return 0;
+}
+
+void
+prepare_next(struct prepare *prepare, uint64_t segment_no)
+{
+    ASSERT(prepare->result == PREPARE_IDLE);
+    __atomic_store_n(&prepare->result, PREPARE_BUSY, __ATOMIC_RELAXED);
+    pthread_mutex_lock(&prepare->mutex);
+    prepare->cfg.segment_no = segment_no;
+    prepare->ask = true;
+    pthread_cond_signal(&prepare->asked);
+    pthread_mutex_unlock(&prepare->mutex);
+}
+
+int
+prepare_take(struct prepare *prepare, char why[256])
+{
+    const int result = __atomic_load_n(&prepare->result, __ATOMIC_ACQUIRE); /* P2 pairs with P1 */
+
+    ASSERT(result != PREPARE_IDLE);
+    if (result == PREPARE_BUSY)
+        return -EAGAIN;
+    if (result < 0)
+        memcpy(why, prepare->why, sizeof prepare->why);
+    else
+        __atomic_store_n(&prepare->result, PREPARE_IDLE, __ATOMIC_RELAXED);
+    return result;
+}
+
+int
+prepare_error(const struct prepare *prepare)
+{
+    const int result = __atomic_load_n(&prepare->result, __ATOMIC_ACQUIRE); /* P2 pairs with P1 */
+
+    return result >= 0 || result == PREPARE_IDLE || result == PREPARE_BUSY ? 0 : result;
+}
+
+void
+prepare_close(struct prepare *prepare)
+{
+    pthread_mutex_lock(&prepare->mutex);
+    __atomic_store_n(&prepare->end, 1, __ATOMIC_RELAXED);
+    pthread_cond_signal(&prepare->asked);
+    pthread_mutex_unlock(&prepare->mutex);
+    pthread_join(prepare->thread, NULL);
+    if (prepare->result >= 0)
+        close(prepare->result);
+    pthread_cond_destroy(&prepare->asked);
+    pthread_mutex_destroy(&prepare->mutex);
+    free(prepare);
+}

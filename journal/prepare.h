@@ -1,0 +1,38 @@
+/*
+ * Prepare: the next segment, made ahead of time. Private to journal/.
+ *
+ *   writer: prepare_next(n + 1) ... (writes segment n) ... prepare_take -> fd
+ *   helper thread:  create, fill with zeros, sync, rename
+ *
+ * A roll then costs the writer no more than taking a descriptor. When the
+ * helper fails, the writer learns it at the roll: until then there is room.
+ */
+#ifndef OUTCRY_JOURNAL_PREPARE_H
+#define OUTCRY_JOURNAL_PREPARE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "journal/disk.h"
+
+struct prepare;
+
+/* prepare_open starts the helper; segment_no and cancel are ignored. 0 or -errno. */
+NODISCARD int prepare_open(struct prepare **prepare, const struct disk_segment_cfg *cfg);
+
+/* prepare_next asks for segment segment_no. The one before was taken. */
+void prepare_next(struct prepare *prepare, uint64_t segment_no);
+
+/* prepare_take returns the descriptor of what was asked for, which then is the
+ * caller's; -EAGAIN while it is not ready, or -errno with a line in why. A load
+ * while it is not ready. */
+NODISCARD int prepare_take(struct prepare *prepare, char why[256]);
+
+/* prepare_error returns 0, or -errno when the helper failed and the next
+ * prepare_take will say so. */
+int prepare_error(const struct prepare *prepare);
+
+/* prepare_close ends the helper; a segment that is not finished is removed. */
+void prepare_close(struct prepare *prepare);
+
+#endif

@@ -1,0 +1,238 @@
+#include "journal/reader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "journal/chain.h"
+#include "journal/reader_span.h"
+
+/*
+ * at ............ whole            limit: behind the last CELL_LAST seen
+ *  page p  | page p+1 | page p+2 |
+ *
+ * Cells from (page_no, cell) to (limit_page_no, limit_cell) belong to finished
+ * groups and are handed out without another look.
+ */
+struct journal_reader {
+    const struct page *page; /* in which cell lies; NULL before the first */
+    uint64_t page_no;
+    unsigned cell;
+    unsigned limit_cell;
+    uint64_t limit_page_no;
+    const struct page *last_page; /* of the last message returned */
+    uint64_t pages_cnt;
+    struct chain chain;
+};
+
+int
+journal_reader_open(struct journal_reader **reader,
+                    const char *dir,
+                    int shard,
+                    struct journal_fault *fault)
+{
+    struct journal_reader *new_reader = calloc(1, sizeof *new_reader);
+
+    *fault = (struct journal_fault){0};
+    if (new_reader == NULL)
+        return -ENOMEM;
+
+    int rc = chain_open(&new_reader->chain, dir, shard);
+
+    if (rc == 0 && new_reader->chain.segments.cnt == 0) {
+        segments_say(&new_reader->chain.segments, &new_reader->chain.fault, 0, "no such segment");
+        rc = -ENOENT;
+    }
+    /* A foreign journal shows itself now, not at the first message. */
+    if (rc == 0) {
+        struct chain_step step;
+
+        rc = chain_next(&new_reader->chain, &step);
+        rc = rc > 0 ? 0 : rc;
+        chain_start(&new_reader->chain, 0);
+    }
+    if (rc != 0) {
+        *fault = new_reader->chain.fault;
+        chain_close(&new_reader->chain);
+        free(new_reader);
+        return rc;
+    }
+    *reader = new_reader;
+    return 0;
+}
+
+/* reader_enter sets the reader at the first cell of a page that was judged. */
+static void
+reader_enter(struct journal_reader *reader, uint64_t page_no)
+{
+    reader->page = segments_page(&reader->chain.segments, page_no);
+    reader->page_no = page_no;
+    reader->cell = 0;
+    ASSERT(reader->page != NULL);
+}
+
+/* reader_extend judges pages until one finishes a group: 1, and limit lies
+ * further on; 0 at the end, or -errno. */
+static int
+reader_extend(struct journal_reader *reader)
+{
+    for (;;) {
+        struct chain_step step;
+        const int rc = chain_next(&reader->chain, &step);
+
+        if (rc <= 0)
+            return rc;
+        reader->pages_cnt = step.page_no + 1;
+        if (reader->page == NULL || step.abandoned != 0) {
+            reader_enter(reader, step.page_no);
+            reader->limit_page_no = step.page_no;
+            reader->limit_cell = 0;
+        }
+        if (step.whole != 0) {
+            reader->limit_page_no = step.page_no;
+            reader->limit_cell = step.whole;
+            return 1;
+        }
+    }
+}
+
+int
+reader_span(struct journal_reader *reader, const union cell **cells)
+{
+    if (reader->page == NULL ||
+        (reader->page_no == reader->limit_page_no && reader->cell == reader->limit_cell)) {
+        const int rc = reader_extend(reader);
+
+        if (rc <= 0)
+            return rc;
+    }
+    if (reader->cell == reader->page->header.cells) {
+        ASSERT(reader->page_no < reader->limit_page_no);
+        reader_enter(reader, reader->page_no + 1);
+    }
+
+    const unsigned end =
+        reader->page_no == reader->limit_page_no ? reader->limit_cell : reader->page->header.cells;
+
+    ASSERT(reader->cell < end);
+    *cells = &reader->page->cells[reader->cell];
+    reader->last_page = reader->page;
+    return (int)(end - reader->cell);
+}
+
+void
+reader_skip(struct journal_reader *reader, unsigned count)
+{
+    reader->cell += count;
+    ASSERT(reader->cell <= reader->page->header.cells);
+}
+
+int
+journal_reader_next(struct journal_reader *reader, const union cell **cells)
+{
+    const int span = reader_span(reader, cells);
+
+    if (span <= 0)
+        return span;
+
+    const unsigned count = cell_count(*cells);
+
+    ASSERT(count <= (unsigned)span);
+    reader_skip(reader, count);
+    return (int)count;
+}
+
+const struct page *
+journal_reader_page(const struct journal_reader *reader)
+{
+    return reader->last_page;
+}
+
+/* page_is_before tells whether a page begins before what is sought; a page that
+ * is not valid counts as behind it, so that the walk comes upon it. */
+static bool
+page_is_before(struct journal_reader *reader, uint64_t page_no, bool by_time, uint64_t key)
+{
+    const struct page *page = segments_page(&reader->chain.segments, page_no);
+
+    if (page == NULL || page->header.magic != JOURNAL_MAGIC || page->header.page_no != page_no ||
+        !page_is_whole(page))
+        return false;
+    return (by_time ? cell_time(&page->cells[0]) : page->header.first_seq) < key;
+}
+
+/* reader_seek sets the reader at the first command whose seq or time is at
+ * or past the key. Equal keys may span pages, so it sets out one page early. */
+static int
+reader_seek(struct journal_reader *reader, bool by_time, uint64_t key)
+{
+    uint64_t low = 0;
+    uint64_t high = segments_pages_cnt(&reader->chain.segments);
+
+    while (low < high) {
+        const uint64_t middle = low + (high - low) / 2;
+
+        if (page_is_before(reader, middle, by_time, key))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    chain_start(&reader->chain, low == 0 ? 0 : low - 1);
+    reader->page = NULL;
+    reader->limit_page_no = 0;
+    reader->limit_cell = 0;
+
+    const union cell *cells;
+    int span;
+
+    while ((span = reader_span(reader, &cells)) > 0) {
+        const uint64_t value = by_time ? cell_time(cells) : cell_seq(cells);
+
+        if (cell_is_command(cells) && value >= key)
+            return 0;
+        reader_skip(reader, cell_count(cells));
+    }
+    return span;
+}
+
+int
+journal_reader_seek_seq(struct journal_reader *reader, uint64_t seq)
+{
+    return reader_seek(reader, false, seq);
+}
+
+int
+journal_reader_seek_time(struct journal_reader *reader, uint64_t time_ns)
+{
+    return reader_seek(reader, true, time_ns);
+}
+
+const struct journal_fault *
+journal_reader_fault(const struct journal_reader *reader)
+{
+    return &reader->chain.fault;
+}
+
+uint64_t
+journal_reader_pages_cnt(const struct journal_reader *reader)
+{
+    return reader->pages_cnt;
+}
+
+uint64_t
+journal_reader_bytes(const struct journal_reader *reader)
+{
+    return reader->pages_cnt * JOURNAL_PAGE_BYTES;
+}
+
+uint16_t
+journal_reader_shard(const struct journal_reader *reader)
+{
+    return reader->chain.shard < 0 ? 0 : (uint16_t)reader->chain.shard;
+}
+
+void
+journal_reader_close(struct journal_reader *reader)
+{
+    chain_close(&reader->chain);
+    free(reader);
+}

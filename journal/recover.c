@@ -1,0 +1,133 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "journal/chain.h"
+
+/* recover_error words a failed call on a segment. */
+static COLD int
+recover_error(const struct segments *segments,
+              uint64_t page_no,
+              const char *call,
+              struct journal_fault *fault)
+{
+    const int error = errno;
+    char what[100];
+
+    snprintf(what, sizeof what, "%s: %s", call, strerror(error));
+    segments_say(segments, fault, page_no, what);
+    return -error;
+}
+
+/* zero_page writes zeros where the page is not zero; 1 if it did, 0 or -errno.
+ * Nothing is written behind the end of a short file. */
+static int
+zero_page(const struct segment_map *map, int fd, uint64_t off)
+{
+    static const struct page zeros;
+    const uint64_t left = map->bytes - off < sizeof zeros ? map->bytes - off : sizeof zeros;
+
+    if (page_is_zero(&map->pages[off / JOURNAL_PAGE_BYTES]))
+        return 0;
+
+    const ssize_t rc = pwrite(fd, &zeros, left, (off_t)off);
+
+    if (rc != (ssize_t)left) {
+        errno = rc < 0 ? errno : EIO;
+        return -errno;
+    }
+    return 1;
+}
+
+/* segment_settle durably zeroes what lies in the segment at and behind page_no,
+ * and syncs what lies before: a run that died may have left it to the
+ * cache, and the next run calls it durable. */
+static int
+segment_settle(struct segments *segments,
+               uint32_t segment_no,
+               uint64_t page_no,
+               struct journal_end *end,
+               struct journal_fault *fault)
+{
+    const uint64_t per_segment = (segments->bytes + JOURNAL_PAGE_BYTES - 1) / JOURNAL_PAGE_BYTES;
+    const uint64_t first = segment_no * per_segment;
+    const struct segment_map *map = &segments->maps[segment_no];
+    char name[SEGMENT_NAME_BYTES];
+    int rc = 0;
+
+    segment_name(name, segment_no);
+
+    const int fd = openat(segments->dir_fd, name, O_RDWR | O_CLOEXEC);
+
+    if (fd < 0)
+        return recover_error(segments, first, "open", fault);
+    for (uint64_t off = 0; off < map->bytes && rc >= 0; off += JOURNAL_PAGE_BYTES) {
+        if (first + off / JOURNAL_PAGE_BYTES < page_no)
+            continue;
+        rc = zero_page(map, fd, off);
+        if (rc < 0)
+            recover_error(segments, first + off / JOURNAL_PAGE_BYTES, "write", fault);
+        else if (rc > 0)
+            end->zeroed_bytes += JOURNAL_PAGE_BYTES;
+    }
+    if (rc >= 0 && fdatasync(fd) != 0)
+        rc = recover_error(segments, first, "fdatasync", fault);
+    close(fd);
+    return rc < 0 ? rc : 0;
+}
+
+/* settle makes durable what the journal is from now on. */
+static int
+settle(struct chain *chain, struct journal_end *end, struct journal_fault *fault)
+{
+    int rc = 0;
+
+    for (uint32_t i = 0; i < chain->segments.cnt && rc == 0; i++)
+        rc = segment_settle(&chain->segments, i, end->next_page_no, end, fault);
+    if (rc == 0 && fsync(chain->segments.dir_fd) != 0)
+        rc = recover_error(&chain->segments, end->next_page_no, "fsync of the folder", fault);
+    return rc;
+}
+
+int
+journal_recover(const char *dir,
+                uint16_t shard,
+                struct journal_end *end,
+                struct journal_fault *fault)
+{
+    struct chain chain;
+    struct chain_step step;
+
+    *end = (struct journal_end){0};
+    *fault = (struct journal_fault){0};
+
+    int rc = chain_open(&chain, dir, shard);
+
+    if (rc != 0) {
+        *fault = chain.fault;
+        return rc;
+    }
+    while ((rc = chain_next(&chain, &step)) > 0)
+        continue;
+    *fault = chain.fault;
+    if (rc == 0) {
+        *end = (struct journal_end){
+            .next_page_no = chain.at.page_no,
+            .prev_hash = chain.at.prev_hash,
+            .last_seq = chain.at.seq - (chain.at.open ? 1 : 0),
+            .epoch = chain.at.epoch,
+            .dropped_cells = chain.at.open_cells,
+            .segment_bytes =
+                chain.segments.cnt == 1 && (chain.segments.bytes < JOURNAL_SEGMENT_BYTES_MIN ||
+                                            chain.segments.bytes % JOURNAL_PAGE_BYTES != 0)
+                    ? 0
+                    : chain.segments.bytes,
+        };
+        rc = settle(&chain, end, fault);
+    }
+    chain_close(&chain);
+    return rc;
+}

@@ -1,0 +1,307 @@
+#include "journal/segments.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void
+segment_name(char name[SEGMENT_NAME_BYTES], uint64_t segment_no)
+{
+    ASSERT(segment_no < JOURNAL_SEGMENTS_MAX);
+    snprintf(name, SEGMENT_NAME_BYTES, "%08" PRIu64 ".seg", segment_no);
+}
+
+/* segment_number returns the number that a file name stands for, -1: none. */
+static int64_t
+segment_number(const char *name)
+{
+    int64_t number = 0;
+
+    for (unsigned i = 0; i < 8; i++) {
+        if (name[i] < '0' || name[i] > '9')
+            return -1;
+        number = number * 10 + (name[i] - '0');
+    }
+    return strcmp(name + 8, ".seg") == 0 ? number : -1;
+}
+
+static COLD int
+say(struct journal_fault *fault, int error, const char *dir, const char *name, const char *what)
+{
+    snprintf(fault->text, sizeof fault->text, "%.150s/%s: %s", dir, name, what);
+    return error;
+}
+
+static uint64_t
+pages_of(uint64_t bytes)
+{
+    return (bytes + JOURNAL_PAGE_BYTES - 1) / JOURNAL_PAGE_BYTES;
+}
+
+/* maps_grow makes room for one more. */
+static int
+maps_grow(struct segments *segments)
+{
+    if (segments->cnt < segments->maps_max)
+        return 0;
+
+    const uint32_t maps_max = segments->maps_max == 0 ? 16 : 2 * segments->maps_max;
+    struct segment_map *maps = realloc(segments->maps, maps_max * sizeof *maps);
+
+    if (maps == NULL)
+        return -ENOMEM;
+    segments->maps = maps;
+    segments->maps_max = maps_max;
+    return 0;
+}
+
+/* segment_map_file maps one file whose descriptor is given. */
+static int
+segment_map_file(struct segment_map *map, int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EINVAL;
+    *map = (struct segment_map){.bytes = (uint64_t)st.st_size};
+    if (map->bytes == 0)
+        return 0;
+
+    void *mem = mmap(NULL, map->bytes, PROT_READ, MAP_SHARED, fd, 0);
+
+    if (mem == MAP_FAILED)
+        return -errno;
+    (void)madvise(mem, map->bytes, MADV_SEQUENTIAL); /* a hint */
+    map->pages = mem;
+    return 0;
+}
+
+static void
+segment_unmap(const struct segment_map *map)
+{
+    if (map->pages != NULL)
+        munmap((void *)(uintptr_t)map->pages, map->bytes);
+}
+
+/* segments_add maps the next segment. 0, -ENOENT when there is none, or another
+ * -errno with a text. */
+static int
+segments_add(struct segments *segments, struct journal_fault *fault)
+{
+    char name[SEGMENT_NAME_BYTES];
+    struct segment_map map;
+    int rc = maps_grow(segments);
+
+    segment_name(name, segments->cnt);
+    if (rc != 0)
+        return say(fault, rc, segments->dir, name, "out of memory");
+
+    const int fd = openat(segments->dir_fd, name, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return say(fault, -errno, segments->dir, name, strerror(errno));
+    rc = segment_map_file(&map, fd);
+    close(fd);
+    if (rc != 0)
+        return say(fault, rc, segments->dir, name, strerror(-rc));
+
+    segments->maps[segments->cnt++] = map;
+    if (map.bytes > segments->bytes)
+        segments->bytes = map.bytes;
+    return 0;
+}
+
+/* highest_number returns the highest segment number in the folder, -1: none. */
+static int
+highest_number(int dir_fd, int64_t *highest)
+{
+    const int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+    if (dir == NULL) {
+        const int error = -errno;
+
+        if (fd >= 0)
+            close(fd);
+        return error;
+    }
+    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        const int64_t number = segment_number(entry->d_name);
+
+        if (number > *highest)
+            *highest = number;
+    }
+    closedir(dir);
+    return 0;
+}
+
+static COLD int
+say_of(struct segments *segments,
+       struct journal_fault *fault,
+       uint64_t segment_no,
+       const char *what)
+{
+    char name[SEGMENT_NAME_BYTES];
+
+    segment_name(name, segment_no);
+    return say(fault, -EBADMSG, segments->dir, name, what);
+}
+
+/* map_is_zero tells whether a segment was never written to. */
+static bool
+map_is_zero(const struct segment_map *map)
+{
+    for (uint64_t i = 0; i < pages_of(map->bytes); i++) {
+        if (!page_is_zero(&map->pages[i]))
+            return false;
+    }
+    return true;
+}
+
+/* check_sizes sees to invariant 1. One segment may be cut short if nothing was
+ * written behind it. */
+static int
+check_sizes(struct segments *segments, struct journal_fault *fault)
+{
+    uint32_t full_cnt = 0;
+
+    for (uint32_t i = 0; i < segments->cnt; i++)
+        full_cnt += segments->maps[i].bytes == segments->bytes;
+    if (segments->cnt > 1 && segments->bytes % JOURNAL_PAGE_BYTES != 0)
+        return say_of(segments, fault, 0, "no segment has a whole number of pages (damage)");
+    for (uint32_t i = 0; i < segments->cnt && full_cnt == 1 && segments->cnt > 2; i++) {
+        if (segments->maps[i].bytes == segments->bytes)
+            return say_of(segments, fault, i, "larger than the other segments (damage)");
+    }
+
+    uint32_t cut = 0;
+
+    while (cut < segments->cnt && segments->maps[cut].bytes == segments->bytes)
+        cut++;
+    for (uint32_t i = cut + 1; i < segments->cnt; i++) {
+        if (segments->maps[i].bytes != segments->bytes || !map_is_zero(&segments->maps[i]))
+            return say_of(segments, fault, cut,
+                          "cut short, but a later segment is in use (damage)");
+    }
+    return 0;
+}
+
+/* segments_add_all maps segments 0 to highest. */
+static int
+segments_add_all(struct segments *segments, int64_t highest, struct journal_fault *fault)
+{
+    for (int64_t i = 0; i <= highest; i++) {
+        const int rc = segments_add(segments, fault);
+
+        if (rc == -ENOENT) {
+            char what[64];
+
+            snprintf(what, sizeof what, "missing, but %08" PRId64 ".seg exists (damage)", highest);
+            return say_of(segments, fault, (uint64_t)i, what);
+        }
+        if (rc != 0)
+            return rc;
+    }
+    return check_sizes(segments, fault);
+}
+
+int
+segments_open(struct segments *segments, const char *dir, struct journal_fault *fault)
+{
+    int64_t highest = -1;
+
+    *segments = (struct segments){0};
+    snprintf(segments->dir, sizeof segments->dir, "%s", dir);
+    segments->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (segments->dir_fd < 0)
+        return say(fault, -errno, dir, "", strerror(errno));
+
+    int rc = highest_number(segments->dir_fd, &highest);
+
+    if (rc != 0)
+        say(fault, rc, dir, "", strerror(-rc));
+    else
+        rc = segments_add_all(segments, highest, fault);
+    fault->damage = rc == -EBADMSG;
+    if (rc != 0)
+        segments_close(segments);
+    return rc;
+}
+
+uint64_t
+segments_pages_cnt(const struct segments *segments)
+{
+    if (segments->cnt == 0)
+        return 0;
+    return (segments->cnt - 1) * (segments->bytes / JOURNAL_PAGE_BYTES) +
+           pages_of(segments->maps[segments->cnt - 1].bytes);
+}
+
+/* segments_look maps the next segment of a live journal, if there is one. */
+static bool
+segments_look(struct segments *segments)
+{
+    struct journal_fault fault;
+    const uint64_t bytes = segments->bytes;
+
+    if (segments->cnt == 0 || segments->maps[segments->cnt - 1].bytes != bytes ||
+        segments_add(segments, &fault) != 0)
+        return false;
+    if (segments->maps[segments->cnt - 1].bytes == bytes)
+        return true;
+    segment_unmap(&segments->maps[--segments->cnt]);
+    segments->bytes = bytes;
+    return false;
+}
+
+const struct page *
+segments_page(struct segments *segments, uint64_t page_no)
+{
+    static const struct page zeros;
+    const uint64_t per_segment = pages_of(segments->bytes);
+
+    if (UNLIKELY(page_no >= segments_pages_cnt(segments)) && !segments_look(segments))
+        return NULL;
+
+    const struct segment_map *map = &segments->maps[page_no / per_segment];
+    const uint64_t at = page_no % per_segment;
+
+    ASSERT(map < segments->maps + segments->cnt);
+    return LIKELY(at < pages_of(map->bytes)) ? &map->pages[at] : &zeros;
+}
+
+void
+segments_say(const struct segments *segments,
+             struct journal_fault *fault,
+             uint64_t page_no,
+             const char *what)
+{
+    const uint64_t per_segment = segments->cnt == 0 ? 1 : pages_of(segments->bytes);
+    const uint64_t divisor = per_segment == 0 ? 1 : per_segment;
+    char name[SEGMENT_NAME_BYTES];
+
+    segment_name(name, page_no / divisor);
+    snprintf(fault->text, sizeof fault->text,
+             "%.100s/%s at byte %" PRIu64 " (page %" PRIu64 "): %s", segments->dir, name,
+             page_no % divisor * JOURNAL_PAGE_BYTES, page_no, what);
+}
+
+void
+segments_close(struct segments *segments)
+{
+    for (uint32_t i = 0; i < segments->cnt; i++)
+        segment_unmap(&segments->maps[i]);
+    free(segments->maps);
+    if (segments->dir_fd >= 0)
+        close(segments->dir_fd);
+    *segments = (struct segments){.dir_fd = -1};
+}

@@ -1,0 +1,226 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/membarrier.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "journal/segments.h"
+#include "journal/writer_private.h"
+
+#define BATCH_PAGES_DEFAULT 64u
+#define BATCH_PAGES_MAX     128u
+_Static_assert(2u * BATCH_PAGES_MAX * JOURNAL_PAGE_BYTES <= DISK_BUFFER_BYTES_MAX,
+               "both batches can be registered");
+
+/* cfg_fault tells what is wrong with the configuration, NULL if nothing is. */
+static const char *
+cfg_fault(const struct journal_writer_cfg *cfg)
+{
+    if (cfg->shard >= SHARDS_MAX)
+        return "no such shard";
+    if (cfg->epoch == 0)
+        return "epochs count from 1";
+    if (cfg->segment_bytes % JOURNAL_PAGE_BYTES != 0 ||
+        cfg->segment_bytes < JOURNAL_SEGMENT_BYTES_MIN)
+        return "segment size is no multiple of 4096, or below 1 MiB";
+    if (!cell_ack_mode_valid(cfg->ack_mode))
+        return "no such ack mode";
+    if (cfg->batch_pages > BATCH_PAGES_MAX)
+        return "more than 128 pages to a batch";
+    return NULL;
+}
+
+/* check_sizes refuses to go on with another segment size than the journal has;
+ * pages would be sought in the wrong place. */
+static int
+check_sizes(const struct journal_writer_cfg *cfg, int dir_fd, char why[256])
+{
+    struct stat st;
+
+    if (cfg->next_page_no < cfg->segment_bytes / JOURNAL_PAGE_BYTES)
+        return 0;
+    if (fstatat(dir_fd, "00000000.seg", &st, 0) != 0) {
+        snprintf(why, 256, "%.150s/00000000.seg: %s", cfg->dir, strerror(errno));
+        return -errno;
+    }
+    if ((uint64_t)st.st_size != cfg->segment_bytes) {
+        snprintf(why, 256, "%.100s: segments have %lld bytes, but %llu are configured", cfg->dir,
+                 (long long)st.st_size, (unsigned long long)cfg->segment_bytes);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/* open_segment opens the segment to go on in and sees to the next. */
+static int
+open_segment(struct journal_writer *writer, const struct journal_writer_cfg *cfg, char why[256])
+{
+    struct disk_segment_cfg segment = {
+        .dir_fd = writer->dir_fd,
+        .segment_no = writer->segment_no,
+        .bytes = cfg->segment_bytes,
+        .no_direct = cfg->no_direct,
+    };
+    bool direct;
+
+    writer->fd = disk_segment_open(&segment, &direct, why);
+    if (writer->fd < 0)
+        return writer->fd;
+    if (!direct && !cfg->no_direct)
+        strcat(writer->notes, "journal is written through the page cache: O_DIRECT is refused\n");
+
+    /* With O_DIRECT refused once, the helper need not try again. */
+    segment.no_direct = !direct;
+
+    int rc = disk_use(writer->disk, writer->fd);
+
+    if (rc == 0)
+        rc = prepare_open(&writer->prepare, &segment);
+    if (rc != 0) {
+        snprintf(why, 256, "cannot start: %s", strerror(-rc));
+        return rc;
+    }
+    prepare_next(writer->prepare, writer->segment_no + 1);
+    return 0;
+}
+
+/* open_buffers maps the page buffers and opens the queue that writes them. */
+static int
+open_buffers(struct journal_writer *writer, char why[256])
+{
+    writer->buffer_bytes = 2 * (size_t)writer->batch_pages * JOURNAL_PAGE_BYTES;
+    writer->buffer = mmap(NULL, writer->buffer_bytes, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (writer->buffer == MAP_FAILED) {
+        snprintf(why, 256, "page buffers: %s", strerror(errno));
+        writer->buffer = NULL;
+        return -ENOMEM;
+    }
+    writer->batches[0].pages = writer->buffer;
+    writer->batches[1].pages = writer->batches[0].pages + writer->batch_pages;
+
+    const int rc = disk_open(&writer->disk, writer->buffer, writer->buffer_bytes, writer->notes,
+                             sizeof writer->notes);
+
+    if (rc != 0)
+        snprintf(why, 256, "io_uring: %s%s", strerror(-rc),
+                 rc == -EPERM || rc == -ENOSYS ? " (not allowed here: see"
+                                                 " /proc/sys/kernel/io_uring_disabled and"
+                                                 " the container's seccomp profile)"
+                                               : "");
+    return rc;
+}
+
+/* writer_free gives back whatever there is. */
+static void
+writer_free(struct journal_writer *writer)
+{
+    if (writer->prepare != NULL)
+        prepare_close(writer->prepare);
+    if (writer->disk != NULL)
+        disk_close(writer->disk);
+    if (writer->fd >= 0)
+        close(writer->fd);
+    if (writer->dir_fd >= 0)
+        close(writer->dir_fd);
+    if (writer->buffer != NULL)
+        munmap(writer->buffer, writer->buffer_bytes);
+    free(writer);
+}
+
+static void
+writer_init(struct journal_writer *writer,
+            const struct journal_writer_cfg *cfg,
+            struct ring_reader *out)
+{
+    memset(writer, 0, sizeof *writer);
+    writer->out = out;
+    writer->gather = &writer->batches[0];
+    writer->flight = &writer->batches[1];
+    writer->ack_mode = cfg->ack_mode;
+    writer->batch_pages = cfg->batch_pages == 0 ? BATCH_PAGES_DEFAULT : cfg->batch_pages;
+    writer->segment_pages = cfg->segment_bytes / JOURNAL_PAGE_BYTES;
+    writer->segment_no = cfg->next_page_no / writer->segment_pages;
+    writer->prev_hash = cfg->prev_hash;
+    writer->durable_pages = cfg->next_page_no;
+    writer->interval_ns = cfg->interval_ns;
+    writer->epoch = cfg->epoch;
+    writer->shard = cfg->shard;
+    writer->written_pos = out->pos;
+    writer->durable = out->pos;
+    writer->wake_at = WRITER_AWAKE;
+    writer->fd = -1;
+    writer->fence_in_wake =
+        syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) != 0;
+}
+
+int
+journal_writer_open(struct journal_writer **writer,
+                    const struct journal_writer_cfg *cfg,
+                    struct ring_reader *out,
+                    char why[256])
+{
+    const char *fault = cfg_fault(cfg);
+
+    why[0] = '\0';
+    if (fault != NULL) {
+        snprintf(why, 256, "%s", fault);
+        return -EINVAL;
+    }
+
+    struct journal_writer *new_writer = aligned_alloc(CACHE_LINE, sizeof *new_writer);
+
+    if (new_writer == NULL) {
+        snprintf(why, 256, "out of memory");
+        return -ENOMEM;
+    }
+    writer_init(new_writer, cfg, out);
+
+    int rc = 0;
+
+    new_writer->dir_fd = open(cfg->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (new_writer->dir_fd < 0) {
+        rc = -errno;
+        snprintf(why, 256, "%.150s: %s", cfg->dir, strerror(errno));
+    }
+    if (rc == 0)
+        rc = check_sizes(cfg, new_writer->dir_fd, why);
+    if (rc == 0)
+        rc = open_buffers(new_writer, why);
+    if (rc == 0)
+        rc = open_segment(new_writer, cfg, why);
+    if (rc != 0) {
+        writer_free(new_writer);
+        return rc;
+    }
+    batch_begin(new_writer, new_writer->gather, cfg->next_page_no);
+    *writer = new_writer;
+    return 0;
+}
+
+void
+journal_writer_close(struct journal_writer *writer)
+{
+    bool more = true;
+
+    /* Ends when the out-ring is empty: nobody publishes any more. */
+    while (more || disk_in_flight(writer->disk)) {
+        disk_wait(writer->disk, 100000000u);
+        (void)writer_reap(writer);
+        if (!writer_is_full(writer))
+            (void)writer_gather(writer, 0);
+        if (disk_in_flight(writer->disk))
+            continue;
+        if (writer_has_cells(writer) || writer->unsynced) {
+            if (!writer_submit(writer, 0, true))
+                usleep(WRITER_STALL_NS / 1000);
+        }
+        more = writer_has_cells(writer) || ring_reader_available(writer->out, 1) != 0;
+    }
+    writer_free(writer);
+}

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""test_config: what `outcry serve FILE --check` says to good and bad files.
+
+Each config/bad-*.yaml has in its first line what must be said: line and message.
+Each config/good-*.yaml is accepted, and what is printed reads back to the same.
+
+usage: test_config.py OUTCRY
+"""
+
+import glob
+import os
+import sys
+
+from harness import Folder, Tap, run
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+EXAMPLE = os.path.join(HERE, '..', '..', 'tools', 'outcry.yaml')
+
+
+def one_core():
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def check_bad(tap, outcry, path):
+    name = os.path.basename(path)
+    with open(path, encoding='ascii') as file:
+        expected = file.readline().removeprefix('# expect: ').rstrip('\n')
+    preexec = one_core if 'one-core' in name else None
+    code, out, err = run(outcry, 'serve', path, '--check', preexec=preexec)
+    cores = len(os.sched_getaffinity(0))
+    expected = expected.replace('@CORES@', str(cores))
+    tap.same((code, out, err), (3, '', f'{path}:{expected}\n'), name)
+
+
+def check_good(tap, outcry, path, folder):
+    name = os.path.basename(path)
+    code, out, err = run(outcry, 'serve', path, '--check')
+    if not tap.ok(code == 0 and err == '', f'{name} is accepted', err):
+        return
+    again = os.path.join(folder, name)
+    with open(again, 'w', encoding='ascii') as file:
+        file.write(out)
+    code, twice, err = run(outcry, 'serve', again, '--check')
+    tap.same((code, twice, err), (0, out, ''), f'{name} reads back to the same')
+
+
+def check_words(tap, outcry, folder):
+    """check_words tries what is no configuration at all."""
+    missing = os.path.join(folder, 'missing.yaml')
+    code, _, err = run(outcry, 'serve', missing, '--check')
+    tap.same((code, err),
+             (3, f'{missing}:1: cannot be read (No such file or directory), expected a '
+                 'configuration file\n'), 'a file that is not there')
+    code, _, err = run(outcry, 'serve', folder, '--check')
+    tap.same((code, err), (3, f'{folder}:1: cannot be read (Is a directory), expected a '
+                              'configuration file\n'), 'a folder in place of a file')
+    for args in (['serve'], ['serve', 'a', 'b'], ['serve', '--chek', 'a'], ['dance'], [],
+                 ['replay'], ['verify'], ['audit', '.'], ['audit', '.', '--format', 'xml'],
+                 ['audit', '.', '--format', 'csv', '--from', 'noon'],
+                 ['replay', '.', '--until', '0'], ['replay', '.', '--until']):
+        code, out, err = run(outcry, *args)
+        tap.ok(code == 2 and err and not out, f'usage: outcry {" ".join(args)}', code, out, err)
+    for command in ('serve', 'replay', 'verify', 'audit'):
+        code, out, err = run(outcry, command, '--help')
+        tap.ok(code == 0 and out.startswith(f'usage: outcry {command} ') and not err,
+               f'outcry {command} --help', code, err)
+    code, out, _ = run(outcry, '--help')
+    tap.ok(code == 0 and all(word in out for word in ('serve', 'replay', 'verify', 'audit')),
+           'outcry --help names the commands', out)
+
+
+def main():
+    outcry = sys.argv[1]
+    tap = Tap()
+    for path in sorted(glob.glob(os.path.join(HERE, 'config', 'bad-*.yaml'))):
+        check_bad(tap, outcry, path)
+    with Folder() as folder:
+        for path in sorted(glob.glob(os.path.join(HERE, 'config', 'good-*.yaml'))) + [EXAMPLE]:
+            check_good(tap, outcry, path, folder)
+        check_words(tap, outcry, folder)
+    tap.done()
+
+
+main()

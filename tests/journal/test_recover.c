@@ -1,0 +1,504 @@
+/*
+ * Goal: after any crash the journal goes on, and nothing that was durable is
+ * ever dropped in silence.
+ * Method: journals of several batches are cut and torn at every place a crash
+ * can leave, then recovered and read; damage is put into each page in turn and
+ * must be refused by name without a byte being changed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+
+#include "journal/reader.h"
+
+#include "journal_rig.h"
+
+#define SECTOR_BYTES 512u
+
+static char dir[64];
+static struct rig_cells all;
+static struct rig_file file;
+
+static void
+setup(void)
+{
+    rig_dir_make(dir);
+}
+
+static void
+teardown(void)
+{
+    rig_dir_remove(dir);
+}
+
+TestSuite(recover, .init = setup, .fini = teardown);
+
+/* written fills dir with groups of several pages and loads segment 0. Returns
+ * the number of pages. */
+static uint64_t
+written(unsigned groups, unsigned long_cells, unsigned per_batch)
+{
+    uint64_t random = rig_seed();
+    uint64_t pages_cnt = 0;
+
+    for (unsigned i = 0; i < groups; i++)
+        rig_group(&all, &random, long_cells, true);
+    rig_write(dir, &all, per_batch);
+    rig_load(&file, dir, 0);
+    while (pages_cnt < RIG_SEGMENT_PAGES && !page_is_zero(rig_page(&file, pages_cnt)))
+        pages_cnt++;
+    return pages_cnt;
+}
+
+/* whole_before returns how many cells of finished groups the first pages_cnt
+ * pages of file hold. */
+static size_t
+whole_before(uint64_t pages_cnt)
+{
+    size_t cells_cnt = 0;
+
+    for (uint64_t i = 0; i < pages_cnt; i++)
+        cells_cnt += rig_page(&file, i)->header.cells;
+    while (cells_cnt > 0 && !cell_is_last(&all.cells[cells_cnt - 1]))
+        cells_cnt--;
+    return cells_cnt;
+}
+
+/* goes_on recovers dir, expects its end, writes one more group in a new run and
+ * reads all of it. */
+static void
+goes_on(uint64_t pages_cnt, size_t cells_cnt)
+{
+    struct journal_writer_cfg cfg = {.no_direct = true};
+    struct journal_fault fault;
+    struct journal_end end;
+    struct rig_cells more = {0};
+    uint64_t random = rig_seed();
+    struct rig rig;
+
+    CHECK(journal_recover(dir, 3, &end, &fault) == 0, "%s", fault.text);
+    CHECK(end.next_page_no == pages_cnt, "%zu, not %zu", (size_t)end.next_page_no,
+          (size_t)pages_cnt);
+    rig_expect(dir, &all, cells_cnt);
+
+    /* A second time there is nothing to do. */
+    CHECK(journal_recover(dir, 3, &end, &fault) == 0, "%s", fault.text);
+    CHECK(end.zeroed_bytes == 0, "%zu", (size_t)end.zeroed_bytes);
+    CHECK(fault.fault == PAGE_OK, "%s", fault.text);
+
+    more.cells = malloc((cells_cnt + 100) * CELL_BYTES);
+    more.max = cells_cnt + 100;
+    more.cnt = cells_cnt;
+    memcpy(more.cells, all.cells, cells_cnt * CELL_BYTES);
+    more.seq = end.last_seq;
+    rig_group(&more, &random, 0, true);
+    rig_open(&rig, dir, &cfg);
+    rig_put(&rig, &more, cells_cnt, more.cnt);
+    rig_close(&rig);
+    rig_expect(dir, &more, more.cnt);
+    free(more.cells);
+}
+
+Test(recover, empty_folder_is_an_empty_journal)
+{
+    struct journal_fault fault;
+    struct journal_end end;
+
+    cr_assert_eq(journal_recover(dir, 3, &end, &fault), 0);
+    cr_assert_eq(end.next_page_no, 0);
+    cr_assert_eq(end.last_seq, 0);
+    cr_assert_eq(end.epoch, 0);
+    cr_assert_eq(end.segment_bytes, 0);
+}
+
+Test(recover, folder_that_does_not_exist_is_refused)
+{
+    struct journal_fault fault;
+    struct journal_end end;
+
+    cr_assert_eq(journal_recover("/nonexistent/folder", 3, &end, &fault), -ENOENT);
+    cr_assert_neq(fault.text[0], '\0');
+}
+
+Test(recover, a_journal_cut_at_any_page_of_its_last_batch_goes_on_there)
+{
+    const uint64_t pages_cnt = written(12, 200, 12);
+
+    cr_assert_geq(pages_cnt, 30);
+    for (uint64_t cut = 0; cut <= pages_cnt; cut++) {
+        struct rig_file torn = file;
+
+        torn.bytes = malloc(file.len);
+        memcpy(torn.bytes, file.bytes, file.len);
+        memset(torn.bytes + cut * JOURNAL_PAGE_BYTES, 0, file.len - cut * JOURNAL_PAGE_BYTES);
+        rig_store(&torn, dir, 0);
+        goes_on(cut, whole_before(cut));
+        free(torn.bytes);
+    }
+}
+
+Test(recover, a_file_cut_short_anywhere_goes_on_there)
+{
+    const uint64_t pages_cnt = written(6, 200, 6);
+
+    for (uint64_t cut = 0; cut <= pages_cnt * JOURNAL_PAGE_BYTES; cut += 1000) {
+        const struct rig_file torn = {.bytes = file.bytes, .len = cut};
+        uint64_t whole = cut / JOURNAL_PAGE_BYTES;
+
+        /* The zeros at the end of a page may be what is missing. */
+        if (whole < pages_cnt &&
+            cut % JOURNAL_PAGE_BYTES >= 64 + 64u * rig_page(&file, whole)->header.cells)
+            whole++;
+        rig_store(&torn, dir, 0);
+        goes_on(whole, whole_before(whole));
+    }
+}
+
+Test(recover, sectors_that_arrived_without_the_others_are_a_torn_tail)
+{
+    const uint64_t pages_cnt = written(4, 250, 1);
+    uint64_t first = pages_cnt - 1;
+
+    /* The last batch: its first page calls all before it durable. */
+    while (rig_page(&file, first)->header.durable_lag != 0)
+        first--;
+    cr_assert_geq(pages_cnt - first, 4);
+
+    uint64_t random = rig_seed();
+
+    for (unsigned i = 0; i < 200; i++) {
+        struct rig_file torn = {.bytes = malloc(file.len), .len = file.len};
+        uint64_t whole = first;
+        bool all_whole = true;
+
+        memcpy(torn.bytes, file.bytes, file.len);
+        for (uint64_t sector = 0; sector < (pages_cnt - first) * 8; sector++) {
+            const uint64_t off = first * JOURNAL_PAGE_BYTES + sector * SECTOR_BYTES;
+
+            if (rig_random(&random) % (1 + i % 20) == 0)
+                memset(torn.bytes + off, 0, SECTOR_BYTES);
+        }
+        for (uint64_t page_no = first; page_no < pages_cnt && all_whole; page_no++) {
+            all_whole =
+                memcmp(rig_page(&torn, page_no), rig_page(&file, page_no), JOURNAL_PAGE_BYTES) == 0;
+            whole += all_whole;
+        }
+        rig_store(&torn, dir, 0);
+        goes_on(whole, whole_before(whole));
+        free(torn.bytes);
+    }
+}
+
+/* damaged expects that dir is refused, that the text names the file, and that
+ * nothing has changed. */
+static void
+damaged(uint64_t page_no, int error, const char *text)
+{
+    const uint64_t before = rig_dir_hash(dir);
+    struct journal_verify_result result;
+    struct journal_fault fault;
+    struct journal_end end;
+    const int rc = journal_recover(dir, 3, &end, &fault);
+
+    CHECK(rc == error, "%d %s", rc, fault.text);
+    CHECK(strstr(fault.text, text) != NULL, "%s", fault.text);
+    CHECK(strstr(fault.text, ".seg") != NULL, "%s", fault.text);
+    CHECK(fault.page_no == page_no, "page %zu", (size_t)fault.page_no);
+    CHECK(fault.damage == (error == -EBADMSG), "%s", fault.text);
+    CHECK(rig_dir_hash(dir) == before, "something was changed");
+    CHECK(journal_verify(dir, 3, &result) == (error == -EBADMSG ? 1 : error), "verify");
+    CHECK(strcmp(result.fault.text, fault.text) == 0, "%s", result.fault.text);
+}
+
+Test(recover, a_bad_page_that_a_later_one_calls_durable_is_refused)
+{
+    const uint64_t pages_cnt = written(10, 0, 1);
+
+    cr_assert_eq(pages_cnt, 10);
+    for (uint64_t page_no = 0; page_no < pages_cnt - 1; page_no++) {
+        char text[40];
+
+        snprintf(text, sizeof text, "at byte %zu (page %zu)", (size_t)page_no * JOURNAL_PAGE_BYTES,
+                 (size_t)page_no);
+        rig_page(&file, page_no)->cells[0].bytes[40] ^= 1;
+        rig_store(&file, dir, 0);
+        damaged(page_no, -EBADMSG, text);
+        rig_page(&file, page_no)->cells[0].bytes[40] ^= 1;
+    }
+
+    /* Nobody vouches for the last one. */
+    rig_page(&file, pages_cnt - 1)->cells[0].bytes[40] ^= 1;
+    rig_store(&file, dir, 0);
+    goes_on(pages_cnt - 1, whole_before(pages_cnt - 1));
+}
+
+Test(recover, a_durable_page_that_became_zeros_is_refused)
+{
+    cr_assert_eq(written(5, 0, 1), 5);
+    memset(rig_page(&file, 2), 0, JOURNAL_PAGE_BYTES);
+    rig_store(&file, dir, 0);
+    damaged(2, -EBADMSG, "never written, but page 3 lies behind and calls it durable");
+}
+
+Test(recover, swapped_pages_are_refused)
+{
+    struct page page;
+
+    /* Also at the end, where no later page vouches. */
+    cr_assert_eq(written(5, 0, 1), 5);
+    page = *rig_page(&file, 3);
+    *rig_page(&file, 3) = *rig_page(&file, 4);
+    *rig_page(&file, 4) = page;
+    rig_store(&file, dir, 0);
+    damaged(3, -EBADMSG, "another place");
+}
+
+Test(recover, a_page_of_another_history_is_refused)
+{
+    cr_assert_eq(written(5, 0, 1), 5);
+    rig_page(&file, 4)->header.prev_hash.lo ^= 1;
+    rig_rehash(rig_page(&file, 4));
+    rig_store(&file, dir, 0);
+    damaged(4, -EBADMSG, "not the successor");
+}
+
+/* content_refused breaks one rule of a whole page's cells. */
+static void
+content_refused(void (*change)(struct page *page))
+{
+    const struct page good = *rig_page(&file, 4);
+
+    change(rig_page(&file, 4));
+    rig_rehash(rig_page(&file, 4));
+    rig_store(&file, dir, 0);
+    damaged(4, -EBADMSG, "no messages");
+    *rig_page(&file, 4) = good;
+}
+
+static void
+set_seq(struct page *page)
+{
+    page->cells[0].words[1]++;
+}
+
+static void
+set_kind(struct page *page)
+{
+    page->cells[0].bytes[0] = 63;
+}
+
+static void
+set_count(struct page *page)
+{
+    page->cells[0].bytes[1] = 31;
+}
+
+static void
+set_last(struct page *page)
+{
+    page->cells[0].bytes[1] ^= CELL_LAST;
+}
+
+static void
+set_tail(struct page *page)
+{
+    page->cells[62].bytes[63] = 1;
+}
+
+static void
+set_cells(struct page *page)
+{
+    page->header.cells = 64;
+}
+
+static void
+set_flags(struct page *page)
+{
+    page->header.flags ^= JOURNAL_FLAG_GROUP;
+}
+
+static void
+set_epoch(struct page *page)
+{
+    page->header.epoch = 0;
+}
+
+static void
+set_first_seq(struct page *page)
+{
+    page->header.first_seq++;
+}
+
+Test(recover, cells_that_break_the_rules_are_refused)
+{
+    cr_assert_eq(written(5, 10, 1), 5);
+    content_refused(set_seq);
+    content_refused(set_kind);
+    content_refused(set_count);
+    content_refused(set_tail);
+    content_refused(set_cells);
+    content_refused(set_flags);
+    content_refused(set_epoch);
+    content_refused(set_first_seq);
+    content_refused(set_last);
+}
+
+Test(recover, a_journal_of_another_shard_or_format_is_refused)
+{
+    struct journal_fault fault;
+    struct journal_end end;
+
+    cr_assert_eq(written(3, 0, 1), 3);
+
+    const uint64_t before = rig_dir_hash(dir);
+
+    cr_assert_eq(journal_recover(dir, 4, &end, &fault), -EPROTO);
+    cr_assert(strstr(fault.text, "belongs to shard 3, not 4") != NULL, "%s", fault.text);
+    cr_assert_eq(rig_dir_hash(dir), before);
+
+    for (uint64_t i = 0; i < 3; i++) {
+        rig_page(&file, i)->header.format = 7;
+        rig_rehash(rig_page(&file, i));
+    }
+    rig_store(&file, dir, 0);
+    damaged(0, -EPROTO, "written by format version 7, this program reads 1");
+
+    memcpy(file.bytes,
+           "\x7f"
+           "ELF",
+           4);
+    rig_store(&file, dir, 0);
+    damaged(0, -EPROTO, "no journal");
+}
+
+Test(recover, a_foreign_or_repeated_segment_is_refused)
+{
+    struct rig_file other;
+
+    cr_assert_eq(written(600, 63, 600), RIG_SEGMENT_PAGES);
+    rig_store(&file, dir, 1);
+    damaged(RIG_SEGMENT_PAGES, -EBADMSG, "another place");
+
+    /* Of another shard, otherwise right. */
+    rig_load(&other, dir, 2);
+    rig_page(&other, 0)->header.shard = 5;
+    rig_rehash(rig_page(&other, 0));
+    teardown();
+    setup();
+    all.cnt = 0;
+    all.seq = 0;
+    written(600, 63, 600);
+    rig_store(&other, dir, 2);
+    damaged(2 * RIG_SEGMENT_PAGES, -EBADMSG, "another shard");
+}
+
+/* segment_path names a segment. */
+static const char *
+segment_path(unsigned segment_no)
+{
+    static char path[100];
+
+    snprintf(path, sizeof path, "%s/%08u.seg", dir, segment_no);
+    return path;
+}
+
+Test(recover, a_missing_segment_is_refused)
+{
+    written(600, 63, 600);
+    cr_assert_eq(unlink(segment_path(1)), 0);
+    damaged(0, -EBADMSG, "00000001.seg: missing, but 0000000");
+    cr_assert_eq(unlink(segment_path(0)), 0);
+    damaged(0, -EBADMSG, "00000000.seg: missing");
+}
+
+Test(recover, segments_of_different_sizes_are_refused)
+{
+    written(600, 63, 600);
+    cr_assert_eq(truncate(segment_path(1), RIG_SEGMENT_BYTES - 4096), 0);
+    damaged(0, -EBADMSG, "cut short");
+    cr_assert_eq(truncate(segment_path(1), RIG_SEGMENT_BYTES + 4096), 0);
+    damaged(0, -EBADMSG, "larger");
+    cr_assert_eq(truncate(segment_path(1), RIG_SEGMENT_BYTES), 0);
+    cr_assert_eq(truncate(segment_path(0), 1000), 0);
+    damaged(0, -EBADMSG, "cut short");
+}
+
+Test(recover, an_unfinished_group_never_happened)
+{
+    struct journal_writer_cfg cfg = {0};
+    uint64_t random = rig_seed();
+    size_t expected = 0;
+
+    /* Short ones share a page with a finished group, long ones span pages. */
+    for (unsigned run = 1; run <= 20; run++) {
+        struct journal_verify_result result;
+        struct journal_fault fault;
+        struct journal_end end;
+        struct rig rig;
+        const size_t from = all.cnt;
+        const size_t dropped = run % 4 == 0 ? 400 : 1;
+
+        if (run % 5 != 0)
+            rig_group(&all, &random, 0, true);
+        expected = all.cnt;
+        rig_group(&all, &random, (unsigned)dropped, false);
+        const size_t unfinished = all.cnt - expected;
+
+        rig_open(&rig, dir, &cfg);
+        cr_assert_eq(cfg.epoch, run);
+        rig_put(&rig, &all, from, all.cnt);
+        rig_close(&rig);
+        cr_assert_lt(*rig.durable, 1000000);
+        rig_forget(&all);
+
+        rig_expect(dir, &all, expected);
+        cr_assert_eq(journal_verify(dir, 3, &result), 0);
+        cr_assert_eq(result.last_seq, all.seq);
+        cr_assert_eq(result.commands_cnt, all.seq);
+        cr_assert(result.torn_tail);
+
+        const uint64_t before = rig_dir_hash(dir);
+
+        cr_assert_eq(journal_recover(dir, 3, &end, &fault), 0);
+        cr_assert_eq(end.last_seq, all.seq);
+        cr_assert_eq(end.dropped_cells, unfinished);
+        cr_assert_eq(end.zeroed_bytes, 0);
+        cr_assert_eq(rig_dir_hash(dir), before);
+        rig_expect(dir, &all, expected);
+    }
+}
+
+Test(recover, any_flipped_bit_is_found)
+{
+    struct rig_file small;
+    uint64_t pages_cnt = written(4, 40, 1);
+
+    cr_assert_eq(pages_cnt, 4);
+
+    /* Cut short, so that there is no tail to look through 131072 times. */
+    small = (struct rig_file){.bytes = file.bytes, .len = pages_cnt * JOURNAL_PAGE_BYTES};
+    rig_store(&small, dir, 0);
+
+    const int fd = open(segment_path(0), O_RDWR);
+
+    cr_assert_eq(unlink(segment_path(1)), 0);
+    for (uint64_t bit = 0; bit < small.len * 8; bit++) {
+        const uint64_t page_no = bit / 8 / JOURNAL_PAGE_BYTES;
+        struct journal_verify_result result;
+        uint8_t byte = file.bytes[bit / 8] ^ (uint8_t)(1u << bit % 8);
+
+        CHECK(pwrite(fd, &byte, 1, (off_t)(bit / 8)) == 1, "%d", errno);
+        const int rc = journal_verify(dir, 3, &result);
+
+        CHECK(result.pages_cnt == page_no, "bit %zu", (size_t)bit);
+        CHECK(rc == (page_no < 3 ? 1 : 0), "bit %zu", (size_t)bit);
+        CHECK(result.fault.fault != PAGE_OK, "bit %zu", (size_t)bit);
+        CHECK(result.torn_tail == (page_no == 3), "bit %zu", (size_t)bit);
+        CHECK(pwrite(fd, &file.bytes[bit / 8], 1, (off_t)(bit / 8)) == 1, "%d", errno);
+    }
+    close(fd);
+    rig_expect(dir, &all, all.cnt);
+}

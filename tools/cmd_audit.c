@@ -1,0 +1,226 @@
+/*
+ * outcry audit: a journal as CSV, RFC 4180.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "journal/reader.h"
+
+#include "tools/audit.h"
+#include "tools/cli.h"
+#include "tools/commands.h"
+#include "tools/text.h"
+
+static const char help[] =
+    "usage: outcry audit DIR --format csv [--account A] [--instrument I] [--from T] [--to T]\n"
+    "\n"
+    "Writes what happened, a line for each message and side, as CSV (RFC 4180: a header line,\n"
+    "CRLF, quotes where they are needed) to stdout. Times are UTC with nanoseconds. Names are\n"
+    "those that were valid then; the columns are explained in tools/audit.h. Works while\n"
+    "an exchange writes. Nothing is done against formulas beyond quoting: import the columns as "
+    "text\n"
+    "into a program that runs formulas.\n"
+    "\n"
+    "  --format csv    the only one there is\n"
+    "  --account A     rows of one account, by name or id\n"
+    "  --instrument I  rows of one instrument, by symbol or id\n"
+    "  --from T        from this command on\n"
+    "  --to T          up to this command, its rows included\n"
+    "                  T is a sequence number, or a time like 2025-01-31 or\n"
+    "                  2025-01-31T09:30:00.000000001Z; a time of --to is not included\n"
+    "\n"
+    "exit codes: 0 written to the end; 1 the journal is damaged, the rows before it are\n"
+    "written; 2 wrong usage; 3 no journal there, or stdout cannot be written\n";
+
+/* A point in the journal: by seq or by time. */
+struct point {
+    bool given;
+    bool is_time;
+    uint64_t value;
+};
+
+/* An account or instrument, by name or by id. */
+struct subject {
+    const char *name; /* NULL: all */
+    uint64_t id;      /* UINT64_MAX: the name is no number */
+};
+
+struct filter {
+    struct subject account;
+    struct subject instrument;
+    struct point from;
+    struct point to;
+    FILE *out;
+};
+
+static bool
+parse_point(const char *text, struct point *point)
+{
+    point->given = true;
+    point->is_time = !text_u64_parse(text, &point->value);
+    return !point->is_time || text_time_parse(text, &point->value);
+}
+
+static void
+parse_subject(const char *text, struct subject *subject)
+{
+    subject->name = text;
+    if (!text_u64_parse(text, &subject->id))
+        subject->id = UINT64_MAX;
+}
+
+/* is_subject tells whether the row's subject, with this id and name, is meant. */
+static bool
+is_subject(const struct subject *subject, uint32_t id, const char *name)
+{
+    if (subject->name == NULL)
+        return true;
+    return id != CELL_ANY && (subject->id == id || strcmp(subject->name, name) == 0);
+}
+
+/* put_field quotes what RFC 4180 wants quoted. Bytes that are not visible ASCII,
+ * which no name of ours has, come out as \xNN. */
+static void
+put_field(FILE *out, const char *text)
+{
+    const bool quoted = strpbrk(text, ",\"\r\n ") != NULL;
+
+    if (quoted)
+        putc_unlocked('"', out);
+    for (; *text != '\0'; text++) {
+        const unsigned char c = (unsigned char)*text;
+
+        if (c < 0x20 || c >= 0x7f) {
+            fprintf(out, "\\x%02x", c);
+            continue;
+        }
+        if (c == '"')
+            putc_unlocked('"', out);
+        putc_unlocked(c, out);
+    }
+    if (quoted)
+        putc_unlocked('"', out);
+}
+
+static void
+put_header(FILE *out)
+{
+    for (unsigned i = 0; i < AUDIT_COLUMNS_CNT; i++)
+        fprintf(out, "%s%s", i > 0 ? "," : "", audit_column_name((enum audit_column)i));
+    fputs("\r\n", out);
+}
+
+static void
+on_row(void *ctx, const struct audit *audit, const struct audit_row *row)
+{
+    const struct filter *filter = ctx;
+    const struct point *from = &filter->from;
+
+    (void)audit;
+    if (from->given && (from->is_time ? row->time_ns : row->seq) < from->value)
+        return;
+    if (!is_subject(&filter->account, row->account, row->text[AUDIT_ACCOUNT]) ||
+        !is_subject(&filter->instrument, row->instrument, row->text[AUDIT_INSTRUMENT]))
+        return;
+    for (unsigned i = 0; i < AUDIT_COLUMNS_CNT; i++) {
+        if (i > 0)
+            putc_unlocked(',', filter->out);
+        put_field(filter->out, audit_text(row, (enum audit_column)i));
+    }
+    fputs("\r\n", filter->out);
+}
+
+static bool
+is_past(const struct point *to, const union cell *cell)
+{
+    if (!to->given)
+        return false;
+    return to->is_time ? cell_time(cell) >= to->value : cell_seq(cell) > to->value;
+}
+
+/* export reads from the start, for the names, whatever --from says. Returns as
+ * journal_reader_next does at the end. */
+static int export(struct journal_reader *reader, struct filter *filter)
+{
+    struct audit audit = {
+        .shard = journal_reader_shard(reader),
+        .on_row = on_row,
+        .ctx = filter,
+    };
+    const union cell *cells;
+    int count;
+
+    put_header(filter->out);
+    while ((count = journal_reader_next(reader, &cells)) > 0 && !ferror(filter->out)) {
+        const struct page *page = journal_reader_page(reader);
+        const struct audit_place place = {
+            .epoch = page->header.epoch,
+            .page_no = page->header.page_no,
+            .cell = (unsigned)(cells - page->cells),
+        };
+
+        if (is_past(&filter->to, &cells[0]))
+            break;
+        audit_message(&audit, cells, &place);
+    }
+    audit_free(&audit);
+    return count;
+}
+
+static int
+run(const char *dir, struct filter *filter)
+{
+    struct journal_fault fault = {.text = ""};
+    struct journal_reader *reader;
+    int code = EXIT_FINE;
+    int rc = journal_reader_open(&reader, dir, -1, &fault);
+
+    if (rc == -ENOENT)
+        return cli_fail(EXIT_SETUP, "audit", "%s holds no journal", dir);
+    if (rc != 0)
+        return cli_fail(rc == -EBADMSG ? EXIT_CHECK : EXIT_SETUP, "audit",
+                        "the journal in %s cannot be read: %s", dir,
+                        fault.text[0] != '\0' ? fault.text : strerror(-rc));
+    rc = export(reader, filter);
+    if (rc < 0)
+        code = cli_fail(EXIT_CHECK, "audit", "the journal in %s is damaged: %s", dir,
+                        journal_reader_fault(reader)->text);
+    journal_reader_close(reader);
+    if (fflush(filter->out) != 0 || ferror(filter->out))
+        return cli_fail(EXIT_SETUP, "audit", "the output cannot be written: %s", strerror(errno));
+    return code;
+}
+
+int
+cmd_audit(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"format", required_argument, NULL, 'f'},     {"account", required_argument, NULL, 'a'},
+        {"instrument", required_argument, NULL, 'i'}, {"from", required_argument, NULL, 'b'},
+        {"to", required_argument, NULL, 'e'},         {0},
+    };
+    struct cli cli = {.help = help, .arguments = 1};
+    struct filter filter = {.out = stdout};
+    bool csv = false;
+    int option;
+
+    while ((option = cli_next(&cli, argc, argv, options)) > 0) {
+        if (option == 'f' && !(csv = strcmp(optarg, "csv") == 0))
+            return cli_wrong("audit", "--format %s is not known, only csv", optarg);
+        if (option == 'a')
+            parse_subject(optarg, &filter.account);
+        if (option == 'i')
+            parse_subject(optarg, &filter.instrument);
+        if ((option == 'b' && !parse_point(optarg, &filter.from)) ||
+            (option == 'e' && !parse_point(optarg, &filter.to)))
+            return cli_wrong("audit", "%s is no sequence number and no time", optarg);
+    }
+    if (option < 0)
+        return cli.exit;
+    if (!csv)
+        return cli_wrong("audit", "--format csv is missing");
+    return run(argv[optind], &filter);
+}

@@ -1,0 +1,199 @@
+/*
+ * outcry serve: runs the exchange of a configuration, and says what it does in
+ * words.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "tools/cli.h"
+#include "tools/commands.h"
+#include "tools/config.h"
+#include "tools/exchange.h"
+#include "tools/text.h"
+
+static const char help[] =
+    "usage: outcry serve CONFIG [--check]\n"
+    "\n"
+    "Runs the exchange of the configuration file until SIGTERM or SIGINT. The journal's\n"
+    "folder must exist; what is in it is recovered first. A line that begins with\n"
+    "`outcry: ready` on stderr says that orders are taken, and where.\n"
+    "\n"
+    "  --check   only read CONFIG and print it as it is understood, defaults included\n"
+    "            (and access keys)\n"
+    "\n"
+    "exit codes: 0 stopped by a signal, or CONFIG is good; 2 wrong usage; 3 the\n"
+    "configuration, the journal or the machine does not allow it\n";
+
+static void
+say_ack(const struct config *config)
+{
+    switch ((enum cell_ack_mode)config->ack_mode) {
+    case CELL_ACK_MODE_DURABLE:
+        fputs("outcry: ack durable: a crash loses nothing that was told to a client\n", stderr);
+        break;
+    case CELL_ACK_MODE_INTERVAL:
+        fprintf(stderr,
+                "outcry: ack interval: a crash may lose what was told to clients in the last %u ms "
+                "and the time of one write; sessions then begin anew\n",
+                config->interval_ms);
+        break;
+    case CELL_ACK_MODE_MEMORY:
+        fputs("outcry: ack memory: a crash of the machine may lose all that was told to clients "
+              "since the last segment, a crash of the process the last moments; sessions then "
+              "begin anew\n",
+              stderr);
+        break;
+    default:
+        UNREACHABLE("no such ack mode");
+    }
+}
+
+static void
+say_recovered(const struct exchange *exchange)
+{
+    const struct exchange_recovered *recovered = &exchange->recovered;
+    char hash[TEXT_HASH_BYTES];
+
+    fprintf(stderr,
+            "outcry: journal %s: %" PRIu64 " commands recovered in %" PRIu64
+            " ms, last seq %" PRIu64 ", state hash %s\n",
+            exchange->config->journal_folder, recovered->commands_cnt,
+            recovered->elapsed_ns / 1000000u, recovered->last_seq,
+            text_hash(recovered->state_hash, hash));
+    if (recovered->dropped_cells > 0 || recovered->zeroed_bytes > 0)
+        fprintf(stderr,
+                "outcry: journal: the end was torn: %" PRIu64 " cells of an unfinished command "
+                "dropped, %" PRIu64 " bytes zeroed; nothing of it had been told\n",
+                recovered->dropped_cells, recovered->zeroed_bytes);
+    fputs(journal_writer_notes(exchange->journal), stderr);
+}
+
+static void
+say_layout(const struct config *config)
+{
+    static const char *const stages[] = {"gateway", "engine", "journal"};
+    static const char *const idles[] = {"spins", "yields", "sleeps"};
+
+    for (unsigned i = 0; i < config->threads_cnt; i++) {
+        const struct config_thread *thread = &config->threads[i];
+
+        fprintf(stderr, "outcry: thread %s", thread->name);
+        if (thread->core >= 0)
+            fprintf(stderr, " on core %d", thread->core);
+        for (unsigned k = 0; k < thread->stages_cnt; k++)
+            fprintf(stderr, "%s %s", k == 0 ? ":" : ",", stages[thread->stages[k]]);
+        fprintf(stderr, "; %s when idle\n", idles[thread->idle]);
+    }
+}
+
+static void
+say_ready(const struct exchange *exchange)
+{
+    const struct config *config = exchange->config;
+    char ip[16];
+
+    for (unsigned i = 0; i < config->ports_cnt; i++)
+        fprintf(stderr, "outcry: port %s: %s %s:%u\n", config->ports[i].name,
+                config->ports[i].kind == CONFIG_PORT_UDP ? "udp" : "dpdk",
+                text_ipv4(config->ports[i].address, ip), exchange->udp_ports[i]);
+    fprintf(stderr, "outcry: ready epoch %u", exchange->epoch);
+    for (unsigned i = 0; i < config->ports_cnt; i++)
+        fprintf(stderr, " %s=%s:%u", config->ports[i].name, text_ipv4(config->ports[i].address, ip),
+                exchange->udp_ports[i]);
+    fputc('\n', stderr);
+}
+
+static void
+say_ports(const struct exchange *exchange)
+{
+    for (unsigned i = 0; i < exchange->ports_cnt; i++) {
+        const struct port_stats *stats = &exchange->ports[i]->stats;
+
+        fprintf(stderr,
+                "outcry: port %s: %" PRIu64 " datagrams in, %" PRIu64 " out, %" PRIu64
+                " foreign, %" PRIu64 " invalid, %" PRIu64 " dropped\n",
+                exchange->config->ports[i].name, stats->rx_datagrams, stats->tx_datagrams,
+                stats->rx_foreign, stats->rx_invalid, stats->tx_dropped);
+    }
+}
+
+static void
+say_stats(const struct exchange *exchange)
+{
+    const struct sequencer *sequencer = &exchange->sequencer;
+    struct journal_writer_stats journal;
+    struct gateway_stats gateway;
+
+    say_ports(exchange);
+    gateway_stats_get(exchange->gateway, &gateway);
+    fprintf(stderr,
+            "outcry: gateway: %" PRIu64 " messages, %" PRIu64 " reports, %" PRIu64
+            " retransmitted, %" PRIu64 " duplicates, %" PRIu64 " gaps, %" PRIu64
+            " refused, %" PRIu64 " timeouts\n",
+            gateway.messages, gateway.reports, gateway.retransmitted, gateway.duplicates,
+            gateway.gaps, gateway.refused, gateway.timeouts);
+    fprintf(stderr,
+            "outcry: gateway: bad frames %" PRIu64 ", schemas %" PRIu64 ", sessions %" PRIu64
+            ", credentials %" PRIu64 "\n",
+            gateway.bad_frame, gateway.bad_schema, gateway.bad_session, gateway.bad_credentials);
+    fprintf(stderr,
+            "outcry: engine: %" PRIu64 " commands, %" PRIu64 " duplicates dropped, %" PRIu64
+            " invalid, %" PRIu64 " stalls\n",
+            sequencer->applied_cnt, sequencer->dropped_cnt, sequencer->invalid_cnt,
+            sequencer->stall_cnt);
+    journal_writer_stats_get(exchange->journal, &journal);
+    fprintf(stderr,
+            "outcry: journal: %" PRIu64 " cells, %" PRIu64 " pages, %" PRIu64 " writes, %" PRIu64
+            " syncs\n",
+            journal.cells, journal.pages, journal.batches, journal.syncs);
+}
+
+static int
+serve(const struct config *config)
+{
+    static struct exchange exchange;
+    char why[EXCHANGE_WHY_BYTES];
+
+    if (exchange_open(&exchange, config, why) != 0)
+        return cli_fail(EXIT_SETUP, "serve", "%s", why);
+    say_ack(config);
+    say_recovered(&exchange);
+    say_layout(config);
+    say_ready(&exchange);
+    const int rc = exchange_run(&exchange, why);
+    if (rc == 0)
+        say_stats(&exchange);
+    const uint64_t seq = engine_seq(exchange.engine);
+    exchange_close(&exchange);
+    if (rc != 0)
+        return cli_fail(EXIT_SETUP, "serve", "%s", why);
+    fprintf(stderr, "outcry: stopped at seq %" PRIu64 "; everything is on disk\n", seq);
+    return EXIT_FINE;
+}
+
+int
+cmd_serve(int argc, char **argv)
+{
+    static const struct option options[] = {{"check", no_argument, NULL, 'c'}, {0}};
+    struct cli cli = {.help = help, .arguments = 1};
+    char why[CONFIG_WHY_BYTES];
+    bool check = false;
+    int option;
+
+    while ((option = cli_next(&cli, argc, argv, options)) > 0)
+        check = true;
+    if (option < 0)
+        return cli.exit;
+    struct config *config = config_load(argv[optind], why);
+    if (config == NULL) {
+        fprintf(stderr, "%s\n", why);
+        return EXIT_SETUP;
+    }
+    int code = EXIT_FINE;
+    if (check)
+        config_print(config, stdout);
+    else
+        code = serve(config);
+    config_free(config);
+    return code;
+}

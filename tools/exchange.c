@@ -1,0 +1,666 @@
+#include "tools/exchange.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/event_hash.h"
+#include "journal/replay.h"
+#include "proto/limits.h"
+
+#include "tools/commands.h"
+#include "tools/memory.h"
+#include "tools/text.h"
+
+#define ADMIN_RING_CELLS 1024u
+#define JOURNAL_READER   0u
+#define GATEWAY_READER   1u
+
+/* During a replay, how often somebody who wants us to stop is listened to. */
+#define STOP_LOOK_MESSAGES 65536u
+
+uint64_t
+exchange_time_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static __attribute__((format(printf, 2, 3))) int
+refuse(char *why, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(why, EXCHANGE_WHY_BYTES, format, args);
+    va_end(args);
+    return -1;
+}
+
+static int
+take(struct exchange_memory *memory, size_t bytes, const char *what, char *why)
+{
+    memory->mem = memory_take(bytes);
+    if (memory->mem == NULL)
+        return refuse(why, "no memory for %s: %zu MiB (%s), expected smaller pools", what,
+                      bytes >> 20, strerror(errno));
+    memory->bytes = bytes;
+    return 0;
+}
+
+static void
+give(struct exchange_memory *memory)
+{
+    memory_give(memory->mem, memory->bytes);
+    *memory = (struct exchange_memory){NULL, 0};
+}
+
+/* open_folder sees that the journal's folder is there, and takes its lock. */
+static int
+open_folder(struct exchange *exchange, char *why)
+{
+    const char *dir = exchange->config->journal_folder;
+    struct stat status;
+
+    if (stat(dir, &status) != 0 && errno == ENOENT)
+        return refuse(why, "journal folder %s does not exist, make it with: mkdir -p '%s'", dir,
+                      dir);
+    if (stat(dir, &status) != 0)
+        return refuse(why, "journal folder %s cannot be used: %s", dir, strerror(errno));
+    if (!S_ISDIR(status.st_mode))
+        return refuse(why, "journal folder %s is no folder", dir);
+    if (access(dir, R_OK | W_OK | X_OK) != 0)
+        return refuse(why, "journal folder %s cannot be written: %s", dir, strerror(errno));
+    exchange->lock = journal_lock(dir);
+    if (exchange->lock == -EWOULDBLOCK)
+        return refuse(why, "journal folder %s is in use by another outcry", dir);
+    if (exchange->lock < 0)
+        return refuse(why, "journal folder %s cannot be locked: %s", dir,
+                      strerror(-exchange->lock));
+    return 0;
+}
+
+static void
+gateway_cfg_of(const struct exchange *exchange, struct gateway_cfg *cfg)
+{
+    const struct config *config = exchange->config;
+
+    *cfg = (struct gateway_cfg){
+        .shard = config->engine.shard,
+        .sessions_max = (uint16_t)config->engine.sessions_max,
+        .sessions = exchange->sessions,
+        .retransmit_max = config->retransmit,
+        .keepalive_ms = config->keepalive_ms,
+        .ports_max = config->ports_cnt,
+    };
+}
+
+static void
+make_sessions(struct exchange *exchange)
+{
+    const struct config *config = exchange->config;
+
+    exchange->sessions = calloc(config->engine.sessions_max, sizeof *exchange->sessions);
+    if (exchange->sessions == NULL)
+        return;
+    for (unsigned i = 0; i < config->sessions_cnt; i++) {
+        const struct config_session *from = &config->sessions[i];
+        struct gateway_session_cfg *to = &exchange->sessions[from->id];
+
+        memcpy(to->name, from->name, sizeof to->name);
+        memcpy(to->key, from->key, sizeof to->key);
+        to->used = true;
+    }
+}
+
+/* check_memory refuses pools that this machine could only swap for. */
+static int
+check_memory(struct exchange *exchange, size_t *gateway_bytes, char *why)
+{
+    const struct config *config = exchange->config;
+    struct gateway_cfg cfg;
+
+    make_sessions(exchange);
+    if (exchange->sessions == NULL)
+        return refuse(why, "no memory for the sessions");
+    gateway_cfg_of(exchange, &cfg);
+    *gateway_bytes = gateway_footprint(&cfg);
+    if (*gateway_bytes == 0)
+        return refuse(why,
+                      "%s: the gateway does not take these sizes, expected smaller "
+                      "pools.sessions or pools.retransmit",
+                      config->file);
+    const size_t bytes = engine_footprint(&config->engine) + *gateway_bytes +
+                         ring_footprint(config->in_ring_cells, 1) +
+                         ring_footprint(config->out_ring_cells, 2);
+    if (bytes > memory_of_machine())
+        return refuse(why,
+                      "%s: the pools need %zu MiB, but this machine has %zu MiB, expected "
+                      "smaller pools",
+                      config->file, bytes >> 20, memory_of_machine() >> 20);
+    return 0;
+}
+
+/* Names of the sizes of a Genesis, to say which one contradicts. */
+struct size_name {
+    size_t offset;
+    const char *name;
+};
+
+static const struct size_name size_names[] = {
+    {offsetof(struct engine_cfg, orders_max), "orders"},
+    {offsetof(struct engine_cfg, instruments_max), "instruments"},
+    {offsetof(struct engine_cfg, accounts_max), "accounts"},
+    {offsetof(struct engine_cfg, groups_max), "groups"},
+    {offsetof(struct engine_cfg, firms_max), "firms"},
+    {offsetof(struct engine_cfg, sessions_max), "sessions"},
+    {offsetof(struct engine_cfg, positions_max), "positions"},
+    {offsetof(struct engine_cfg, pages_max), "pages"},
+};
+
+static uint32_t
+size_of(const struct engine_cfg *cfg, size_t offset)
+{
+    uint32_t value;
+
+    memcpy(&value, (const char *)cfg + offset, sizeof value);
+    return value;
+}
+
+/* check_genesis compares the sizes of the journal with the configuration's. */
+static int
+check_genesis(const struct config *config, const union cell *cell, char *why)
+{
+    struct engine_cfg cfg;
+
+    if (cell_genesis_view(cell) != NULL && cell->genesis.rules_version != RULES_VERSION)
+        return refuse(why,
+                      "the journal in %s was written under rules version %u, this outcry has "
+                      "%u",
+                      config->journal_folder, cell->genesis.rules_version, RULES_VERSION);
+    if (!engine_cfg_of(cell, &cfg))
+        return refuse(why, "the journal in %s does not begin with a Genesis",
+                      config->journal_folder);
+    if (cfg.shard != config->engine.shard)
+        return refuse(why, "%s: exchange.shard is %u, but the journal in %s is of shard %u",
+                      config->file, config->engine.shard, config->journal_folder, cfg.shard);
+    for (unsigned i = 0; i < ARRAY_LEN(size_names); i++) {
+        const uint32_t ours = size_of(&config->engine, size_names[i].offset);
+        const uint32_t theirs = size_of(&cfg, size_names[i].offset);
+
+        if (ours != theirs)
+            return refuse(why,
+                          "%s: pools.%s is %u, but the journal in %s was made with %u; sizes "
+                          "are for ever, expected %u or an empty folder",
+                          config->file, size_names[i].name, ours, config->journal_folder, theirs,
+                          theirs);
+    }
+    return 0;
+}
+
+static int
+refuse_journal(const struct exchange *exchange,
+               int rc,
+               const struct journal_fault *fault,
+               char *why)
+{
+    return refuse(why, "the journal in %s cannot be used: %s%s%s", exchange->config->journal_folder,
+                  fault->text[0] != '\0' ? fault->text : strerror(-rc),
+                  rc == -EBADMSG ? "; nothing was changed, see: outcry verify " : "",
+                  rc == -EBADMSG ? exchange->config->journal_folder : "");
+}
+
+/* open_reader opens the journal to read; *reader is NULL if there is none. */
+static int
+open_reader(const struct exchange *exchange, struct journal_reader **reader, char *why)
+{
+    const struct config *config = exchange->config;
+    struct journal_fault fault = {.text = ""};
+    const int rc =
+        journal_reader_open(reader, config->journal_folder, config->engine.shard, &fault);
+
+    if (rc == 0)
+        return 0;
+    *reader = NULL;
+    return rc == -ENOENT ? 0 : refuse_journal(exchange, rc, &fault, why);
+}
+
+/* check_journal looks at the first message only. */
+static int
+check_journal(const struct exchange *exchange, char *why)
+{
+    struct journal_reader *reader;
+    const union cell *cells;
+    int rc = open_reader(exchange, &reader, why);
+
+    if (rc != 0 || reader == NULL)
+        return rc;
+    const int count = journal_reader_next(reader, &cells);
+    if (count < 0)
+        rc = refuse_journal(exchange, count, journal_reader_fault(reader), why);
+    else if (count > 0)
+        rc = check_genesis(exchange->config, cells, why);
+    journal_reader_close(reader);
+    return rc;
+}
+
+static int
+open_udp(struct exchange *exchange, const struct config_port *port, char *why)
+{
+    struct port **at = &exchange->ports[exchange->ports_cnt];
+    const struct port_udp_cfg cfg = {
+        .ip = port->address,
+        .udp_port = port->udp_port,
+        .busy_poll = true,
+    };
+    char ip[16];
+
+    const int rc = port_udp_open(at, &cfg);
+    if (rc == -EADDRINUSE)
+        return refuse(why, "port %s: %s:%u is in use by another program", port->name,
+                      text_ipv4(port->address, ip), port->udp_port);
+    if (rc != 0)
+        return refuse(why, "port %s: %s:%u cannot be opened: %s", port->name,
+                      text_ipv4(port->address, ip), port->udp_port, strerror(-rc));
+    exchange->udp_ports[exchange->ports_cnt++] = port_udp_local(*at);
+    return 0;
+}
+
+static int
+open_dpdk(struct exchange *exchange, const struct config_port *port, char *why)
+{
+    const struct port_dpdk_cfg cfg = {
+        .eal_argv = port->eal,
+        .ip = port->address,
+        .udp_port = port->udp_port,
+    };
+    char text[256] = "";
+
+    const int rc = port_dpdk_open(&exchange->ports[exchange->ports_cnt], &cfg, text);
+    if (rc != 0)
+        return refuse(why, "port %s: the device cannot be opened: %s", port->name,
+                      text[0] != '\0' ? text : strerror(-rc));
+    exchange->udp_ports[exchange->ports_cnt++] = port->udp_port;
+    return 0;
+}
+
+static int
+open_ports(struct exchange *exchange, char *why)
+{
+    const struct config *config = exchange->config;
+    int rc = 0;
+
+    for (unsigned i = 0; i < config->ports_cnt && rc == 0; i++)
+        rc = config->ports[i].kind == CONFIG_PORT_UDP ? open_udp(exchange, &config->ports[i], why)
+                                                      : open_dpdk(exchange, &config->ports[i], why);
+    return rc;
+}
+
+static int
+make_gateway(struct exchange *exchange, size_t bytes, char *why)
+{
+    struct gateway_cfg cfg;
+
+    if (take(&exchange->gateway_memory, bytes, "the gateway", why) != 0)
+        return -1;
+    gateway_cfg_of(exchange, &cfg);
+    exchange->gateway = gateway_init(exchange->gateway_memory.mem, &cfg);
+    for (unsigned i = 0; i < exchange->ports_cnt; i++)
+        gateway_add_port(exchange->gateway, exchange->ports[i]);
+    return 0;
+}
+
+struct replay_ctx {
+    struct gateway *gateway;
+    uint64_t messages_cnt;
+};
+
+/* on_message hands each recovered message to the gateway. Nothing has been
+ * written yet, so somebody who wants to stop can have it at once. */
+static void
+on_message(void *ctx, const union cell *cells)
+{
+    struct replay_ctx *replay = ctx;
+    sigset_t pending;
+
+    gateway_recover(replay->gateway, cells);
+    if (++replay->messages_cnt % STOP_LOOK_MESSAGES != 0)
+        return;
+    sigpending(&pending);
+    if (sigismember(&pending, SIGTERM) || sigismember(&pending, SIGINT)) {
+        fputs("outcry: stopped while the journal was read; nothing was changed\n", stderr);
+        _exit(EXIT_FINE);
+    }
+}
+
+/* The engine's memory is taken by the replay when there is a journal, through
+ * a function without context; it is kept here until the exchange has it. */
+static struct exchange_memory replay_memory;
+
+static void *
+replay_take(size_t bytes)
+{
+    replay_memory = (struct exchange_memory){memory_take(bytes), bytes};
+    return replay_memory.mem;
+}
+
+static int
+replay_journal(struct exchange *exchange, struct journal_reader *reader, char *why)
+{
+    struct replay_ctx ctx = {.gateway = exchange->gateway};
+    const struct replay_cfg cfg = {.on_message = on_message, .ctx = &ctx, .alloc = replay_take};
+    const uint64_t begin_ns = exchange_time_ns();
+    struct replay_result result = {.engine = NULL};
+    const int rc = replay_run(reader, &cfg, &result);
+
+    exchange->engine_memory = replay_memory;
+    replay_memory = (struct exchange_memory){NULL, 0};
+    if (rc == -EBADMSG)
+        return refuse_journal(exchange, rc, journal_reader_fault(reader), why);
+    if (rc != 0)
+        return refuse(why, "the journal in %s cannot be replayed: %s",
+                      exchange->config->journal_folder,
+                      result.text[0] != '\0' ? result.text : strerror(-rc));
+    if (result.engine != NULL && !result.identical)
+        return refuse(why, "the journal in %s does not replay to itself from seq %" PRIu64 ": %s",
+                      exchange->config->journal_folder, result.diverged_seq, result.text);
+    exchange->engine = result.engine;
+    exchange->recovered.commands_cnt = result.commands_cnt;
+    exchange->recovered.last_seq = result.last_seq;
+    exchange->recovered.elapsed_ns = exchange_time_ns() - begin_ns;
+    return 0;
+}
+
+/* make_engine fills the engine from the journal, or makes an empty one. */
+static int
+make_engine(struct exchange *exchange, char *why)
+{
+    const struct engine_cfg *cfg = &exchange->config->engine;
+    struct journal_reader *reader;
+
+    if (open_reader(exchange, &reader, why) != 0)
+        return -1;
+    if (reader != NULL) {
+        const int rc = replay_journal(exchange, reader, why);
+
+        journal_reader_close(reader);
+        if (rc != 0)
+            return rc;
+    }
+    if (exchange->engine == NULL) {
+        if (take(&exchange->engine_memory, engine_footprint(cfg), "the engine", why) != 0)
+            return -1;
+        exchange->engine = engine_init(exchange->engine_memory.mem, cfg);
+    }
+    exchange->recovered.state_hash = engine_hash(exchange->engine);
+    return exchange_check_fixed(exchange->engine, exchange->config, why);
+}
+
+static int
+make_ring(struct exchange_memory *memory,
+          uint64_t cells_cnt,
+          unsigned readers_cnt,
+          struct ring_writer *writer,
+          char *why)
+{
+    if (take(memory, ring_footprint(cells_cnt, readers_cnt), "a ring", why) != 0)
+        return -1;
+    ring_writer_init(writer, ring_init(memory->mem, cells_cnt, readers_cnt));
+    return 0;
+}
+
+static int
+make_rings(struct exchange *exchange, char *why)
+{
+    const struct config *config = exchange->config;
+
+    if (make_ring(&exchange->in_memory, config->in_ring_cells, 1, &exchange->in_writer, why) != 0 ||
+        make_ring(&exchange->admin_memory, ADMIN_RING_CELLS, 1, &exchange->admin_writer, why) !=
+            0 ||
+        make_ring(&exchange->out_memory, config->out_ring_cells, 2, &exchange->out_writer, why) !=
+            0)
+        return -1;
+    ring_reader_init(&exchange->in_reader, exchange->in_writer.ring, 0);
+    ring_reader_init(&exchange->admin_reader, exchange->admin_writer.ring, 0);
+    ring_reader_init(&exchange->out_journal, exchange->out_writer.ring, JOURNAL_READER);
+    ring_reader_init(&exchange->out_gateway, exchange->out_writer.ring, GATEWAY_READER);
+    sequencer_init(&exchange->sequencer, exchange->engine, &exchange->out_writer,
+                   BURST_COMMANDS_MAX);
+    sequencer_add_in(&exchange->sequencer, &exchange->admin_reader);
+    sequencer_add_in(&exchange->sequencer, &exchange->in_reader);
+    return 0;
+}
+
+/* open_writer makes the journal writable. The first change on disk is here. */
+static int
+open_writer(struct exchange *exchange, char *why)
+{
+    const struct config *config = exchange->config;
+    struct journal_fault fault = {.text = ""};
+    char text[256] = "";
+
+    int rc = journal_recover(config->journal_folder, config->engine.shard, &exchange->end, &fault);
+    if (rc != 0)
+        return refuse_journal(exchange, rc, &fault, why);
+    const struct journal_end *end = &exchange->end;
+    const uint32_t last = engine_epoch(exchange->engine);
+    exchange->epoch = (last > end->epoch ? last : end->epoch) + 1;
+    exchange->recovered.dropped_cells = end->dropped_cells;
+    exchange->recovered.zeroed_bytes = end->zeroed_bytes;
+
+    const struct journal_writer_cfg cfg = {
+        .dir = config->journal_folder,
+        .shard = config->engine.shard,
+        .epoch = exchange->epoch,
+        .segment_bytes =
+            end->segment_bytes != 0 ? end->segment_bytes : (uint64_t)config->segment_mib << 20,
+        .ack_mode = config->ack_mode,
+        .interval_ns = (uint64_t)config->interval_ms * 1000000u,
+        .next_page_no = end->next_page_no,
+        .prev_hash = end->prev_hash,
+    };
+    rc = journal_writer_open(&exchange->journal, &cfg, &exchange->out_journal, text);
+    if (rc != 0)
+        return refuse(why, "the journal in %s cannot be written: %s", config->journal_folder,
+                      text[0] != '\0' ? text : strerror(-rc));
+    return 0;
+}
+
+void
+exchange_pump(struct exchange *exchange)
+{
+    const uint64_t now_ns = exchange_time_ns();
+
+    sequencer_poll(&exchange->sequencer, now_ns);
+    journal_writer_poll(exchange->journal, now_ns);
+}
+
+/* take_outcome reads messages behind the sequencer until the outcome of the
+ * command `kind` of the admin ring has come and its group is complete; all go to
+ * the gateway as recovered ones. */
+static bool
+take_outcome(struct exchange *exchange, unsigned kind, uint16_t *outcome)
+{
+    struct ring_reader *reader = &exchange->out_gateway;
+    union cell message[CELL_MESSAGE_MAX];
+    bool complete = false;
+
+    while (!complete && ring_reader_available(reader, 1) > 0) {
+        const unsigned count = cell_count(ring_reader_cell(reader, 0));
+
+        ASSERT(count >= 1);
+        ASSERT(count <= CELL_MESSAGE_MAX);
+        for (unsigned i = 0; i < count; i++)
+            message[i] = *ring_reader_cell(reader, i);
+        if (cell_kind(&message[0]) == kind)
+            *outcome = cell_outcome(&message[0]);
+        gateway_recover(exchange->gateway, message);
+        complete = cell_is_last(&message[count - 1]) && *outcome != UINT16_MAX;
+        ring_reader_advance(reader, count);
+    }
+    ring_reader_release(reader);
+    return complete;
+}
+
+enum oe_reject_reason
+exchange_command(struct exchange *exchange, const union cell *cells, unsigned count)
+{
+    uint16_t outcome = UINT16_MAX;
+
+    while (ring_writer_room(&exchange->admin_writer, count) < count)
+        exchange_pump(exchange);
+    ring_write(&exchange->admin_writer, cells, count);
+    ring_publish(&exchange->admin_writer);
+    do {
+        exchange_pump(exchange);
+        /* What we send is well formed and of no session: it gets its group. */
+        ASSERT(exchange->sequencer.invalid_cnt == 0);
+        ASSERT(exchange->sequencer.dropped_cnt == 0);
+    } while (!take_outcome(exchange, cell_kind(&cells[0]), &outcome));
+    return (enum oe_reject_reason)outcome;
+}
+
+/* binary_hash hashes the program that runs, 0 if it cannot be read. */
+static uint64_t
+binary_hash(void)
+{
+    const int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    uint8_t piece[65536];
+    struct hash_state state;
+    ssize_t got = 0;
+
+    if (fd < 0)
+        return 0;
+    hash_init(&state);
+    while ((got = read(fd, piece, sizeof piece)) > 0)
+        hash_update(&state, piece, (size_t)got);
+    close(fd);
+    return got == 0 ? hash_digest(&state).lo : 0;
+}
+
+static int
+send_genesis(struct exchange *exchange, char *why)
+{
+    union cell cell;
+
+    engine_genesis(&exchange->config->engine, exchange_time_ns(), &cell);
+    const enum oe_reject_reason reason = exchange_command(exchange, &cell, 1);
+    if (reason != OE_REJECT_REASON_NONE)
+        return refuse(why, "the engine refused the Genesis: %s", oe_reject_reason_name(reason));
+    return 0;
+}
+
+static int
+send_restart(struct exchange *exchange, char *why)
+{
+    union cell cell;
+
+    memset(&cell, 0, sizeof cell);
+    cell.restart = (struct cell_restart){
+        .kind = CELL_KIND_RESTART,
+        .shape = 1,
+        .epoch = exchange->epoch,
+        .time = exchange_time_ns(),
+        .binary_hash = binary_hash(),
+        .config_hash = config_hash(exchange->config),
+        .rules_version = RULES_VERSION,
+        .ack_mode = exchange->config->ack_mode,
+        .session = CELL_SESSION,
+    };
+    const enum oe_reject_reason reason = exchange_command(exchange, &cell, 1);
+    if (reason != OE_REJECT_REASON_NONE)
+        return refuse(why, "the engine refused the Restart: %s", oe_reject_reason_name(reason));
+    return 0;
+}
+
+/* await_disk waits until all that the start commanded is on disk in ack mode
+ * durable, and in all modes until no write of this thread is in flight: the
+ * journal's thread goes on from here. */
+static void
+await_disk(struct exchange *exchange)
+{
+    const bool durable = exchange->config->ack_mode == CELL_ACK_MODE_DURABLE;
+    const uint64_t *cursor = journal_writer_durable(exchange->journal);
+
+    while (
+        (durable && __atomic_load_n(cursor, __ATOMIC_ACQUIRE) < exchange->out_writer.published) ||
+        journal_writer_in_flight(exchange->journal)) {
+        journal_writer_poll(exchange->journal, exchange_time_ns());
+        journal_writer_wait(exchange->journal, 1000000);
+    }
+}
+
+static int
+command_start(struct exchange *exchange, char *why)
+{
+    const bool durable = exchange->config->ack_mode == CELL_ACK_MODE_DURABLE;
+
+    if (engine_seq(exchange->engine) == 0 && send_genesis(exchange, why) != 0)
+        return -1;
+    if (send_restart(exchange, why) != 0 || exchange_configure(exchange, why) != 0)
+        return -1;
+    await_disk(exchange);
+    gateway_attach(exchange->gateway, &exchange->in_writer, &exchange->out_gateway,
+                   durable ? journal_writer_durable(exchange->journal) : NULL);
+    return 0;
+}
+
+/* block_signals makes SIGTERM and SIGINT wait for exchange_run, in this thread
+ * and in all that it starts. A file that hits its size limit is an error of its
+ * write, not the end of us. */
+static void
+block_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGXFSZ, SIG_IGN);
+}
+
+int
+exchange_open(struct exchange *exchange, const struct config *config, char why[EXCHANGE_WHY_BYTES])
+{
+    size_t gateway_bytes = 0;
+
+    *exchange = (struct exchange){.config = config, .lock = -1};
+    block_signals();
+    if (open_folder(exchange, why) == 0 && check_memory(exchange, &gateway_bytes, why) == 0 &&
+        check_journal(exchange, why) == 0 && open_ports(exchange, why) == 0 &&
+        make_gateway(exchange, gateway_bytes, why) == 0 && make_engine(exchange, why) == 0 &&
+        make_rings(exchange, why) == 0 && open_writer(exchange, why) == 0 &&
+        command_start(exchange, why) == 0)
+        return 0;
+    exchange_close(exchange);
+    return -1;
+}
+
+void
+exchange_close(struct exchange *exchange)
+{
+    if (exchange->journal != NULL)
+        journal_writer_close(exchange->journal);
+    for (unsigned i = 0; i < exchange->ports_cnt; i++)
+        port_close(exchange->ports[i]);
+    give(&exchange->engine_memory);
+    give(&exchange->gateway_memory);
+    give(&exchange->in_memory);
+    give(&exchange->admin_memory);
+    give(&exchange->out_memory);
+    free(exchange->sessions);
+    if (exchange->lock >= 0)
+        close(exchange->lock);
+}

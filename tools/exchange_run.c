@@ -1,0 +1,311 @@
+/*
+ * The threads of an exchange: one loop each over the stages of the layout.
+ *
+ * A loop reads the clock once and polls its stages in the order of the file. The
+ * phase goes one way:
+ *
+ *   RUN     until a signal
+ *   DRAIN   the gateway takes no more and answers what was accepted
+ *   QUIT    all loops end; what is left is done by the caller, alone
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <ck_pr.h>
+
+#include "tools/exchange.h"
+
+#define DRAIN_NS_MAX   5000000000u
+#define BLOCK_NS       10000000u /* a blocked thread looks at the phase as often */
+#define PHASE_WATCH_NS 1000000
+
+enum phase {
+    PHASE_RUN,
+    PHASE_DRAIN,
+    PHASE_QUIT
+};
+
+struct run;
+
+struct stage_thread {
+    struct run *run;
+    const struct config_thread *layout;
+    pthread_t id;
+    bool yields_in_flight; /* gives its core to the write that it waits for */
+};
+
+/* Written by the caller of exchange_run, but for drained. */
+struct run {
+    struct exchange *exchange;
+    unsigned phase;
+    unsigned drained; /* by the gateway's thread: 1 when all is answered */
+    bool journal_apart;
+    struct stage_thread threads[CONFIG_STAGES_CNT];
+};
+
+static bool
+has_stage(const struct config_thread *layout, enum config_stage stage)
+{
+    for (unsigned i = 0; i < layout->stages_cnt; i++)
+        if (layout->stages[i] == stage)
+            return true;
+    return false;
+}
+
+/* clock_of reads UTC for commands; a thread that has the journal alone only
+ * measures intervals, which must not jump. */
+static uint64_t
+clock_of(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static int
+poll_gateway(struct run *run, unsigned phase, bool *stopping, uint64_t now_ns)
+{
+    struct gateway *gateway = run->exchange->gateway;
+
+    if (phase != PHASE_RUN && !*stopping) {
+        gateway_stop(gateway);
+        *stopping = true;
+    }
+    const int work = gateway_poll(gateway, now_ns);
+    if (*stopping && gateway_stopped(gateway))
+        ck_pr_store_uint(&run->drained, 1);
+    return work;
+}
+
+static int
+poll_engine(struct run *run, uint64_t now_ns)
+{
+    const int work = sequencer_poll(&run->exchange->sequencer, now_ns);
+
+    if (work > 0 && run->journal_apart)
+        journal_writer_wake(run->exchange->journal);
+    return work;
+}
+
+static int
+poll_stage(struct run *run,
+           enum config_stage stage,
+           unsigned phase,
+           bool *stopping,
+           uint64_t now_ns)
+{
+    switch (stage) {
+    case CONFIG_GATEWAY:
+        return poll_gateway(run, phase, stopping, now_ns);
+    case CONFIG_ENGINE:
+        return poll_engine(run, now_ns);
+    case CONFIG_JOURNAL:
+        return journal_writer_poll(run->exchange->journal, now_ns);
+    case CONFIG_STAGES_CNT:
+    default:
+        UNREACHABLE("no such stage");
+    }
+}
+
+static void
+rest(struct stage_thread *thread, int work)
+{
+    struct journal_writer *journal = thread->run->exchange->journal;
+
+    switch (thread->layout->idle) {
+    case CONFIG_SPIN:
+        if (work == 0)
+            ck_pr_stall();
+        break;
+    case CONFIG_YIELD:
+        if (work == 0 || (thread->yields_in_flight && journal_writer_in_flight(journal)))
+            sched_yield();
+        break;
+    case CONFIG_BLOCK:
+        if (work == 0)
+            journal_writer_wait(journal, BLOCK_NS);
+        break;
+    default:
+        UNREACHABLE("no such idle policy");
+    }
+}
+
+/* settle lets the write in flight end: the kernel drops the requests of a thread
+ * that ends. */
+static void
+settle(struct journal_writer *journal)
+{
+    while (journal_writer_in_flight(journal)) {
+        journal_writer_poll(journal, clock_of(CLOCK_MONOTONIC));
+        journal_writer_wait(journal, BLOCK_NS);
+    }
+}
+
+static void *
+stage_loop(void *arg)
+{
+    struct stage_thread *thread = arg;
+    struct run *run = thread->run;
+    const struct config_thread *layout = thread->layout;
+    const bool journal_alone = layout->stages_cnt == 1 && layout->stages[0] == CONFIG_JOURNAL;
+    const clockid_t clock = journal_alone ? CLOCK_MONOTONIC : CLOCK_REALTIME;
+    bool stopping = false;
+    unsigned phase;
+
+    while ((phase = ck_pr_load_uint(&run->phase)) != PHASE_QUIT) {
+        const uint64_t now_ns = clock_of(clock);
+        int work = 0;
+
+        for (unsigned i = 0; i < layout->stages_cnt; i++)
+            work += poll_stage(run, layout->stages[i], phase, &stopping, now_ns);
+        rest(thread, work);
+    }
+    if (has_stage(layout, CONFIG_JOURNAL))
+        settle(run->exchange->journal);
+    return NULL;
+}
+
+/* no_core_to_spare tells whether the threads that do not sleep have every core
+ * to themselves. */
+static bool
+no_core_to_spare(const struct config *config)
+{
+    unsigned awake = 0;
+    cpu_set_t cores;
+
+    for (unsigned i = 0; i < config->threads_cnt; i++)
+        awake += config->threads[i].idle != CONFIG_BLOCK;
+    CPU_ZERO(&cores);
+    if (sched_getaffinity(0, sizeof cores, &cores) != 0)
+        return true;
+    return awake >= (unsigned)CPU_COUNT(&cores);
+}
+
+static int
+start_thread(struct stage_thread *thread)
+{
+    const struct config_thread *layout = thread->layout;
+    pthread_attr_t attr;
+    char name[16];
+    cpu_set_t core;
+
+    pthread_attr_init(&attr);
+    if (layout->core >= 0) {
+        CPU_ZERO(&core);
+        CPU_SET((size_t)layout->core, &core);
+        pthread_attr_setaffinity_np(&attr, sizeof core, &core);
+    }
+    const int rc = pthread_create(&thread->id, &attr, stage_loop, thread);
+    pthread_attr_destroy(&attr);
+    if (rc != 0)
+        return -rc;
+    snprintf(name, sizeof name, "%.15s", layout->name);
+    pthread_setname_np(thread->id, name);
+    return 0;
+}
+
+/* stop_threads ends the first cnt threads and waits for them. */
+static void
+stop_threads(struct run *run, unsigned cnt)
+{
+    ck_pr_store_uint(&run->phase, PHASE_QUIT);
+    journal_writer_wake(run->exchange->journal);
+    for (unsigned i = 0; i < cnt; i++)
+        pthread_join(run->threads[i].id, NULL);
+}
+
+static int
+start_threads(struct run *run, char *why)
+{
+    const struct config *config = run->exchange->config;
+    const bool crowded = no_core_to_spare(config);
+
+    for (unsigned i = 0; i < config->threads_cnt; i++) {
+        const struct config_thread *layout = &config->threads[i];
+
+        run->threads[i] = (struct stage_thread){
+            .run = run,
+            .layout = layout,
+            .yields_in_flight = crowded && has_stage(layout, CONFIG_JOURNAL),
+        };
+        const int rc = start_thread(&run->threads[i]);
+        if (rc != 0) {
+            snprintf(why, EXCHANGE_WHY_BYTES, "thread %s cannot be started on core %d: %s",
+                     layout->name, layout->core, strerror(-rc));
+            stop_threads(run, i);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* await_drained waits until the gateway has answered all; gives up after
+ * DRAIN_NS_MAX. */
+static bool
+await_drained(struct run *run)
+{
+    const struct timespec pause = {.tv_nsec = PHASE_WATCH_NS};
+    const uint64_t begin_ns = clock_of(CLOCK_MONOTONIC);
+
+    while (ck_pr_load_uint(&run->drained) == 0) {
+        if (clock_of(CLOCK_MONOTONIC) - begin_ns > DRAIN_NS_MAX)
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
+/* finish does what the loops left undone: commands that were taken get their
+ * group, so that the journal ends behind a whole one. Alone by now. */
+static void
+finish(struct exchange *exchange)
+{
+    int work;
+
+    do {
+        const uint64_t now_ns = exchange_time_ns();
+
+        work = sequencer_poll(&exchange->sequencer, 0);
+        /* The gateway reads no more; its place must not hold up the ring. */
+        ring_reader_advance(&exchange->out_gateway,
+                            ring_reader_available(&exchange->out_gateway, UINT64_MAX));
+        ring_reader_release(&exchange->out_gateway);
+        work += journal_writer_poll(exchange->journal, now_ns);
+    } while (work > 0 || exchange->sequencer.in_work ||
+             ring_reader_available(&exchange->in_reader, 1) > 0);
+}
+
+int
+exchange_run(struct exchange *exchange, char why[EXCHANGE_WHY_BYTES])
+{
+    struct run run = {
+        .exchange = exchange,
+        .journal_apart = config_thread_of(exchange->config, CONFIG_JOURNAL) !=
+                         config_thread_of(exchange->config, CONFIG_ENGINE),
+    };
+    sigset_t set;
+    int number;
+
+    if (start_threads(&run, why) != 0)
+        return -1;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigwait(&set, &number);
+    fprintf(stderr, "outcry: %s: stopping\n", strsignal(number));
+    ck_pr_store_uint(&run.phase, PHASE_DRAIN);
+    if (!await_drained(&run))
+        fputs("outcry: not everything could be answered within 5 s; clients will find it when "
+              "they come back\n",
+              stderr);
+    stop_threads(&run, exchange->config->threads_cnt);
+    finish(exchange);
+    return 0;
+}

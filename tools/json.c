@@ -1,0 +1,75 @@
+#include "tools/json.h"
+
+#include <inttypes.h>
+
+static void
+put_text(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (; *text != '\0'; text++) {
+        const unsigned char c = (unsigned char)*text;
+
+        if (c == '"' || c == '\\')
+            fprintf(out, "\\%c", c);
+        else if (c < 0x20 || c >= 0x7f)
+            fprintf(out, "\\u%04x", c);
+        else
+            fputc(c, out);
+    }
+    fputc('"', out);
+}
+
+static void
+put_key(struct json *json, const char *key)
+{
+    fprintf(json->out, json->first ? "\"%s\": " : ", \"%s\": ", key);
+    json->first = false;
+}
+
+void
+json_begin(struct json *json, FILE *out)
+{
+    *json = (struct json){.out = out, .first = true};
+    fputc('{', out);
+}
+
+void
+json_u64(struct json *json, const char *key, uint64_t value)
+{
+    put_key(json, key);
+    fprintf(json->out, "%" PRIu64, value);
+}
+
+void
+json_i64(struct json *json, const char *key, int64_t value)
+{
+    put_key(json, key);
+    fprintf(json->out, "%" PRId64, value);
+}
+
+void
+json_bool(struct json *json, const char *key, bool value)
+{
+    put_key(json, key);
+    fputs(value ? "true" : "false", json->out);
+}
+
+void
+json_text(struct json *json, const char *key, const char *value)
+{
+    put_key(json, key);
+    put_text(json->out, value);
+}
+
+void
+json_real(struct json *json, const char *key, double value)
+{
+    put_key(json, key);
+    fprintf(json->out, "%.3f", value);
+}
+
+void
+json_end(struct json *json)
+{
+    fputs("}\n", json->out);
+}

@@ -1,0 +1,55 @@
+/*
+ * outcry: one program, one command line.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/base.h"
+
+#include "tools/commands.h"
+
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *line;
+};
+
+static const struct command commands[] = {
+    {"demo", cmd_demo, "show the whole exchange on this machine"},
+    {"serve", cmd_serve, "run the exchange of a configuration"},
+    {"send", cmd_send, "send one order and print the answers"},
+    {"load", cmd_load, "send order flow and measure the answers"},
+    {"replay", cmd_replay, "replay a journal and prove that it comes out the same"},
+    {"verify", cmd_verify, "check every page of a journal"},
+    {"audit", cmd_audit, "export a journal as CSV"},
+};
+
+static void
+print_help(FILE *out)
+{
+    fputs("usage: outcry COMMAND [ARGUMENTS]\n\ncommands:\n", out);
+    for (unsigned i = 0; i < ARRAY_LEN(commands); i++)
+        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].line);
+    fputs("\n`outcry COMMAND --help` tells more.\n"
+          "exit codes: 0 fine, 1 a check failed, 2 wrong usage, 3 configuration or machine\n",
+          out);
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return EXIT_FINE;
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(commands); i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    fprintf(stderr, "outcry: there is no command %s, see outcry --help\n", argv[1]);
+    return EXIT_USAGE;
+}
