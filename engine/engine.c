@@ -307,3 +307,36 @@ engine_prefetch(const struct engine *engine, const union cell *cell)
         break;
     }
 }
+
+/* prefetch_order fetches what hangs on a live order. */
+static void
+prefetch_order(const struct engine *engine, const struct order *order)
+{
+    const struct order *orders = engine->orders.orders;
+
+    idmap_prefetch(&engine->ids, order->session, order->clord);
+    risk_prefetch_position(engine->risk, order->position);
+    PREFETCH_W(ladder_level(&engine->pages, order->level));
+    PREFETCH_W(&orders[order->prev]);
+    PREFETCH_W(&orders[order->next]);
+}
+
+void
+engine_prefetch_next(const struct engine *engine, const union cell *cell)
+{
+    const uint64_t order_id = cell->order_cancel.order_id;
+
+    switch (cell_kind(cell)) {
+    case CELL_KIND_ORDER_CANCEL:
+    case CELL_KIND_ORDER_REPLACE:
+        if ((cell_shape(cell) & CELL_BY_ID) != 0) {
+            const uint32_t slot = order_find(&engine->orders, order_id);
+
+            if (slot != ORDER_NONE)
+                prefetch_order(engine, &engine->orders.orders[slot]);
+        }
+        break;
+    default:
+        break;
+    }
+}
