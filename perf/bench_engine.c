@@ -10,7 +10,7 @@
  *
  *   copy       the cells alone, in to out: what memory costs
  *   apply      engine_apply
- *   ahead      with engine_prefetch some commands ahead, as the sequencer does
+ *   ahead      with engine_prefetch and engine_prefetch_next some commands ahead
  *   ahead+hash and the event hash of all output, which a reader has to bear
  *
  * Usage: bench_engine [runs] [commands]
@@ -29,7 +29,8 @@
 #define ACCOUNTS      16u
 #define MID_TICK      100000
 #define TICK_PX       (PX_ONE / 100)
-#define AHEAD         8u
+#define AHEAD         12u
+#define NEXT          6u
 #define RUNS_MAX      64
 #define CELLS_PER_CMD 2u
 
@@ -336,8 +337,10 @@ apply_all(struct bench *bench, enum mode mode, uint64_t *hash)
             bench->out.pos += cell_count(cell);
             continue;
         }
-        if (mode != MODE_APPLY && i + AHEAD < bench->commands_cnt)
+        if (mode != MODE_APPLY && i + AHEAD < bench->commands_cnt) {
             engine_prefetch(bench->engine, &bench->cells[bench->starts[i + AHEAD]]);
+            engine_prefetch_next(bench->engine, &bench->cells[bench->starts[i + NEXT]]);
+        }
 
         enum engine_result result = engine_apply(bench->engine, cell, &bench->out);
 
