@@ -895,6 +895,21 @@ Test(fixp, negotiate_refusals_say_why)
     rig_free(rig);
 }
 
+Test(fixp, time_of_a_request_may_be_a_minute_ahead_and_no_more)
+{
+    struct rig *rig = rig_new(56, 0, 0);
+    struct rig_client *rc = rig_client(rig, 0, 0);
+
+    client_connect(rc->client, rig->net.now_ns + 61000 * RIG_MS);
+    rig_run(rig, 2);
+    cr_assert_str_eq(client_error(rc->client), "negotiation refused: Timestamp is in the future");
+    rc = rig_client(rig, 0, 0);
+    client_connect(rc->client, rig->net.now_ns + 59000 * RIG_MS);
+    rig_run(rig, 2);
+    cr_assert_eq(client_state(rc->client), CLIENT_ESTABLISHED);
+    rig_free(rig);
+}
+
 Test(fixp, uuid_of_another_session_is_refused)
 {
     struct rig *rig = rig_new(32, 0, 0);
