@@ -48,14 +48,10 @@ book_unlink(struct engine *engine, uint32_t slot)
                       order->level);
         return;
     }
-    if (level->head == slot)
-        level->head = order->next;
-    else
-        orders[order->prev].next = order->next;
-    if (level->tail == slot)
-        level->tail = order->prev;
-    else
-        orders[order->next].prev = order->prev;
+    /* Chosen by conditional moves: where in its queue an order is that is
+     * canceled, no one can guess. */
+    *(order->prev == ORDER_NONE ? &level->head : &orders[order->prev].next) = order->next;
+    *(order->next == ORDER_NONE ? &level->tail : &orders[order->next].prev) = order->prev;
 }
 
 HOT void

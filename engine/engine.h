@@ -115,8 +115,11 @@ uint64_t engine_seq(const struct engine *engine);
 uint64_t engine_time_ns(const struct engine *engine);
 
 /* engine_prefetch fetches what the command will touch. A hint: no effect on
- * any outcome. */
+ * any outcome. engine_prefetch_next follows it some commands later, when what
+ * it fetched has come, and fetches what lies behind: level, neighbors, id,
+ * position of the order that is named. */
 void engine_prefetch(const struct engine *engine, const union cell *cell);
+void engine_prefetch_next(const struct engine *engine, const union cell *cell);
 
 /* engine_hash hashes all that can change an outcome, free lists included.
  * O(memory in use). Not while a command is in work. */
