@@ -202,6 +202,6 @@ engine_check(const struct engine *engine)
     check_books(engine);
     check_orders(engine);
     check_positions(engine);
-    idmap_check(&engine->ids);
+    idmap_check(&engine->ids, engine->orders.orders);
     timers_check(&engine->sessions.timers);
 }

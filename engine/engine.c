@@ -201,41 +201,23 @@ apply_sequence(struct engine *engine, const union cell *cell, struct cell_sink *
     return engine_finish(engine, out);
 }
 
-/* apply_order dispatches the kinds that a session numbers. */
-static inline enum engine_result
-apply_order(struct engine *engine, const union cell *cells, struct cell_sink *out)
+static enum engine_result
+apply_refused(struct engine *engine, const union cell *cell, struct cell_sink *out)
 {
-    struct session *session = admit(engine, cells);
-
-    if (UNLIKELY(session == NULL))
+    if (admit(engine, cell) == NULL)
         return ENGINE_DROPPED;
-    switch (cell_kind(cells)) {
-    case CELL_KIND_ORDER_NEW:
-        return match_new(engine, cells, session, out);
-    case CELL_KIND_ORDER_CANCEL:
-        return amend_cancel(engine, cells, out);
-    case CELL_KIND_ORDER_REPLACE:
-        return amend_replace(engine, cells, session, out);
-    case CELL_KIND_MASS_CANCEL:
-        return mass_cancel(engine, cells, session, out);
-    case CELL_KIND_MESSAGE_REFUSED:
-        (void)engine_emit_command(engine, cells, out, 1, 0, OE_REJECT_REASON_NONE);
-        return engine_finish(engine, out);
-    default:
-        UNREACHABLE("not a command of a session");
-    }
+    (void)engine_emit_command(engine, cell, out, 1, 0, OE_REJECT_REASON_NONE);
+    return engine_finish(engine, out);
 }
 
-HOT enum engine_result
-engine_apply(struct engine *engine, const union cell *cells, struct cell_sink *out)
+/* apply_rare does the kinds that are no orders. */
+static enum engine_result
+apply_rare(struct engine *engine, const union cell *cells, struct cell_sink *out)
 {
-    const unsigned kind = cell_kind(cells);
-
-    ASSERT(engine->work.kind == WORK_NONE);
     ASSERT(cell_valid(cells));
-    if (LIKELY(kind >= CELL_KIND_ORDER_NEW && kind <= CELL_KIND_MESSAGE_REFUSED))
-        return apply_order(engine, cells, out);
-    switch (kind) {
+    switch (cell_kind(cells)) {
+    case CELL_KIND_MESSAGE_REFUSED:
+        return apply_refused(engine, cells, out);
     case CELL_KIND_SESSION_NEGOTIATE:
         return apply_negotiate(engine, cells, out);
     case CELL_KIND_SESSION_ESTABLISH:
@@ -251,6 +233,37 @@ engine_apply(struct engine *engine, const union cell *cells, struct cell_sink *o
         ASSERT(cell_is_command(cells));
         begin(engine, cells);
         return config_apply(engine, cells, engine->seq == 1, out);
+    }
+}
+
+/* One switch for validity and for the handler: the kinds alternate without
+ * a pattern, so each further indirect jump would be guessed wrong as often. */
+HOT enum engine_result
+engine_apply(struct engine *engine, const union cell *cells, struct cell_sink *out)
+{
+    const struct session *session;
+
+    ASSERT(engine->work.kind == WORK_NONE);
+    switch (cell_kind(cells)) {
+    case CELL_KIND_ORDER_NEW:
+        ASSERT(cell_order_new_view(cells) != NULL);
+        session = admit(engine, cells);
+        return LIKELY(session != NULL) ? match_new(engine, cells, session, out) : ENGINE_DROPPED;
+    case CELL_KIND_ORDER_CANCEL:
+        ASSERT(cell_order_cancel_view(cells) != NULL);
+        session = admit(engine, cells);
+        return LIKELY(session != NULL) ? amend_cancel(engine, cells, out) : ENGINE_DROPPED;
+    case CELL_KIND_ORDER_REPLACE:
+        ASSERT(cell_order_replace_view(cells) != NULL);
+        session = admit(engine, cells);
+        return LIKELY(session != NULL) ? amend_replace(engine, cells, session, out)
+                                       : ENGINE_DROPPED;
+    case CELL_KIND_MASS_CANCEL:
+        ASSERT(cell_mass_cancel_view(cells) != NULL);
+        session = admit(engine, cells);
+        return LIKELY(session != NULL) ? mass_cancel(engine, cells, session, out) : ENGINE_DROPPED;
+    default:
+        return apply_rare(engine, cells, out);
     }
 }
 

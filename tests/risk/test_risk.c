@@ -251,6 +251,8 @@ Test(risk, ticks_of_any_size_are_divided_exactly)
             if (__builtin_mul_overflow(tick >> (k % 30), sizes[i], &f.order.px))
                 continue;
             f.order.px += (px_t)(k % 3) - 1;
+            if (k % 7 == 0)
+                f.order.px = -f.order.px;
             const enum oe_reject_reason reason =
                 risk_check_new(f.risk, &f.order, &f.ticket, &f.detail);
 
