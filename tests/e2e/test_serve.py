@@ -29,7 +29,7 @@ LAYOUTS = {
     'a thread per stage': '  - {name: net, stages: [gateway], idle: yield}\n'
                           '  - {name: engine, stages: [engine], idle: yield}\n'
                           '  - {name: disk, stages: [journal], idle: block}',
-    'spin and block': '  - {name: exchange, core: 0, stages: [gateway, engine], idle: spin}\n'
+    'spin and block': f'  - {{name: exchange, core: {min(os.sched_getaffinity(0))}, stages: [gateway, engine], idle: spin}}\n'
                       '  - {name: journal, stages: [journal], idle: block}',
 }
 
