@@ -103,6 +103,8 @@ route_negotiate(struct route *route, const struct cell_session_negotiate *cell)
 static void
 route_restart(struct route *route, const struct cell_restart *cell)
 {
+    if (cell->outcome != OE_REJECT_REASON_NONE)
+        return;
     if (route->ack_mode != CELL_ACK_MODE_DURABLE)
         route_flows_end(route);
     route->ack_mode = cell->ack_mode;

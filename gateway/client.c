@@ -278,9 +278,12 @@ poll_established(struct client *client, uint64_t now_ns)
 static void
 poll_request(struct client *client, uint64_t now_ns)
 {
+    const uint32_t max =
+        client->state == CLIENT_TERMINATING ? CLIENT_FAREWELL_MAX : CLIENT_REPEAT_MAX;
+
     if (now_ns - client->sent_ns < CLIENT_REPEAT_NS)
         return;
-    if (++client->repeats < CLIENT_REPEAT_MAX) {
+    if (++client->repeats < max) {
         request(client, now_ns);
         return;
     }

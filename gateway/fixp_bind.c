@@ -219,8 +219,14 @@ establish_admit(struct gateway *gateway,
     const bool same_transport =
         session->state == FIXP_BOUND && transport_equal(&session->transport, from);
 
+    /* The engine would say so too, but into the journal. */
+    if (!same_uuid) {
+        fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp,
+                                       FIXP_ESTABLISHMENT_REJECT_CODE_UNNEGOTIATED, "");
+        return;
+    }
     /* The ack was lost, or the request came twice. */
-    if (same_uuid && same_transport && msg->timestamp <= session->establish_time) {
+    if (same_transport && msg->timestamp <= session->establish_time) {
         gateway->stats.duplicates++;
         if (msg->timestamp < session->establish_time)
             return;
@@ -229,7 +235,7 @@ establish_admit(struct gateway *gateway,
             fixp_send_establishment_ack(gateway, session);
         return;
     }
-    if (same_uuid && msg->timestamp <= session->establish_time) {
+    if (msg->timestamp <= session->establish_time) {
         fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp,
                                        FIXP_ESTABLISHMENT_REJECT_CODE_UNSPECIFIED,
                                        "Timestamp is not newer than that of the session");
@@ -247,8 +253,8 @@ establish_admit(struct gateway *gateway,
         return;
     }
     establish_command(gateway, session, from, msg,
-                      same_uuid && session->state == FIXP_BOUND &&
-                          (same_transport || is_silent(gateway, session)));
+                      same_transport ||
+                          (session->state == FIXP_BOUND && is_silent(gateway, session)));
 }
 
 void

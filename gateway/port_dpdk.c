@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <rte_alarm.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -15,6 +16,7 @@
 #include <rte_pause.h>
 
 #include "gateway/eal_args.h"
+#include "gateway/eal_gate.h"
 #include "gateway/neighbours.h"
 #include "gateway/packet.h"
 #include "gateway/port.h"
@@ -35,13 +37,17 @@
 #define ASK_INTERVAL_MS     10u
 #define RESTART_INTERVAL_MS 200u
 
+/* What the control thread gets to run its handlers, which are due at once. */
+#define CONTROL_US 20u
+
 struct dpdk_port {
     struct port port;
     struct packet_self self;
     uint16_t ethdev;
     uint16_t udp_port; /* source of what is claimed */
     bool entered;      /* the owning thread is known to EAL */
-    bool is_memif;     /* a device whose start may have to wait for its peer */
+    bool is_memif;     /* its peer comes and goes, so it is behind the gate */
+    struct eal_gate_seat seat;
     uint32_t gateway_ip;
     unsigned held_cnt; /* mbufs that the datagrams of the last rx point into */
     unsigned tx_cnt;
@@ -60,6 +66,8 @@ struct dpdk_port {
 static struct {
     bool started;
     int error;
+    bool gated; /* the control thread parks at the gate */
+    struct eal_gate gate;
     struct eal_args args;
     struct dpdk_port *waiting[RTE_MAX_ETHPORTS]; /* set up, not started yet */
 } eal;
@@ -68,6 +76,13 @@ static inline struct dpdk_port *
 dpdk_of_port(struct port *port)
 {
     return (struct dpdk_port *)(void *)port;
+}
+
+/* is_shut says whether the device may not be touched at the moment. */
+static inline bool
+is_shut(struct dpdk_port *dpdk)
+{
+    return dpdk->is_memif && eal_gate_is_shut(&eal.gate, &dpdk->seat);
 }
 
 /* interval_is_over says whether ms have passed since *tsc, and notes now. */
@@ -93,13 +108,28 @@ enter_thread(struct dpdk_port *dpdk)
         (void)rte_thread_register();
 }
 
-/* dpdk_tx_flush offers the queue to the device a few times and drops the rest. */
+/* drop_queue drops what is queued from number `from` on. */
+static COLD void
+drop_queue(struct dpdk_port *dpdk, unsigned from)
+{
+    dpdk->port.stats.tx_dropped += dpdk->tx_cnt - from;
+    rte_pktmbuf_free_bulk(&dpdk->tx[from], dpdk->tx_cnt - from);
+    dpdk->tx_cnt = 0;
+}
+
+/* dpdk_tx_flush offers the queue to the device a few times and drops the rest.
+ * At a shut gate the queue waits for the next flush, unless it is full. */
 static HOT void
 dpdk_tx_flush(struct port *port)
 {
     struct dpdk_port *dpdk = dpdk_of_port(port);
     unsigned next = 0;
 
+    if (UNLIKELY(is_shut(dpdk))) {
+        if (dpdk->tx_cnt == PORT_BURST_MAX)
+            drop_queue(dpdk, 0);
+        return;
+    }
     for (unsigned tries = 0; next < dpdk->tx_cnt && tries < TX_TRIES; tries++) {
         const unsigned left = dpdk->tx_cnt - next;
         unsigned sent = rte_eth_tx_burst(dpdk->ethdev, QUEUE, &dpdk->tx[next], (uint16_t)left);
@@ -113,10 +143,8 @@ dpdk_tx_flush(struct port *port)
         if (UNLIKELY(sent < left))
             rte_pause();
     }
-    if (UNLIKELY(next < dpdk->tx_cnt)) {
-        port->stats.tx_dropped += dpdk->tx_cnt - next;
-        rte_pktmbuf_free_bulk(&dpdk->tx[next], dpdk->tx_cnt - next);
-    }
+    if (UNLIKELY(next < dpdk->tx_cnt))
+        drop_queue(dpdk, next);
     dpdk->tx_cnt = 0;
 }
 
@@ -209,6 +237,8 @@ dpdk_rx(struct port *port, struct datagram *datagrams, int max)
         rte_pktmbuf_free_bulk(dpdk->held, dpdk->held_cnt);
         dpdk->held_cnt = 0;
     }
+    if (UNLIKELY(is_shut(dpdk)))
+        return 0;
     const unsigned got = rte_eth_rx_burst(dpdk->ethdev, QUEUE, mbufs, (uint16_t)want);
 
     for (unsigned i = 0; i < got; i++)
@@ -307,40 +337,72 @@ device_start(struct dpdk_port *dpdk)
     return dpdk->is_memif ? -EAGAIN : error;
 }
 
+/* device_open starts the device and has its thread asked at the gate. */
+static COLD int
+device_open(struct dpdk_port *dpdk)
+{
+    int error;
+
+    if (!dpdk->is_memif)
+        return device_start(dpdk);
+    eal_gate_take_floor(&eal.gate);
+    error = device_start(dpdk);
+    if (error == 0 && (error = eal_gate_sit(&eal.gate, &dpdk->seat)) != 0)
+        (void)rte_eth_dev_stop(dpdk->ethdev);
+    eal_gate_give_floor(&eal.gate);
+    return error;
+}
+
+/* drop_arrivals takes one burst for the sake of the ARP replies in it. What the
+ * last rx gave out stays valid, so no more is taken than could be held. */
+static COLD void
+drop_arrivals(struct dpdk_port *dpdk)
+{
+    struct rte_mbuf *mbufs[PORT_BURST_MAX];
+    const uint16_t want = (uint16_t)(PORT_BURST_MAX - dpdk->held_cnt);
+    struct datagram datagram;
+    unsigned got = 0;
+
+    if (want != 0)
+        got = rte_eth_rx_burst(dpdk->ethdev, QUEUE, mbufs, want);
+    for (unsigned i = 0; i < got; i++) {
+        if (take_mbuf(dpdk, mbufs[i], &datagram))
+            rte_pktmbuf_free(dpdk->held[--dpdk->held_cnt]);
+    }
+    dpdk_tx_flush(&dpdk->port);
+}
+
 /* dpdk_ready also works on it: a memif link that went down is started anew,
  * and the gateway is asked for until it answers. What else arrives meanwhile
- * belongs to no session and is dropped. */
+ * belongs to no session. */
 static COLD bool
 dpdk_ready(struct port *port)
 {
     struct dpdk_port *dpdk = dpdk_of_port(port);
-    struct rte_mbuf *mbufs[PORT_BURST_MAX];
     struct rte_eth_link link = {.link_status = RTE_ETH_LINK_DOWN};
-    struct datagram datagram;
-    unsigned got;
 
-    if (rte_eth_link_get_nowait(dpdk->ethdev, &link) != 0)
+    if (is_shut(dpdk) || rte_eth_link_get_nowait(dpdk->ethdev, &link) != 0)
         return false;
     if (link.link_status == RTE_ETH_LINK_DOWN) {
         /* Behind the next link may be another machine with the same address. */
         neighbours_forget(&dpdk->neighbours, dpdk->gateway_ip);
         if (dpdk->is_memif && dpdk->gateway_ip != 0 &&
             interval_is_over(&dpdk->started_tsc, RESTART_INTERVAL_MS)) {
+            eal_gate_take_floor(&eal.gate);
             (void)rte_eth_dev_stop(dpdk->ethdev);
             (void)device_start(dpdk);
+            eal_gate_give_floor(&eal.gate);
         }
         return false;
     }
     if (dpdk->gateway_ip == 0 || neighbours_find(&dpdk->neighbours, dpdk->gateway_ip) != NULL)
         return true;
+    /* In this order: a burst is what gives memif's other end room to answer. */
+    drop_arrivals(dpdk);
+    if (neighbours_find(&dpdk->neighbours, dpdk->gateway_ip) != NULL)
+        return true;
     ask_for(dpdk, dpdk->gateway_ip);
-    got = rte_eth_rx_burst(dpdk->ethdev, QUEUE, mbufs, PORT_BURST_MAX);
-    for (unsigned i = 0; i < got; i++) {
-        if (take_mbuf(dpdk, mbufs[i], &datagram))
-            rte_pktmbuf_free(dpdk->held[--dpdk->held_cnt]);
-    }
-    dpdk_tx_flush(port);
-    return neighbours_find(&dpdk->neighbours, dpdk->gateway_ip) != NULL;
+    return false;
 }
 
 static COLD void
@@ -352,8 +414,15 @@ dpdk_close(struct port *port)
     rte_pktmbuf_free_bulk(dpdk->held, dpdk->held_cnt);
     if (dpdk->claimed != NULL)
         rte_pktmbuf_free(dpdk->claimed);
+    drop_queue(dpdk, 0);
+    if (dpdk->is_memif)
+        eal_gate_take_floor(&eal.gate);
     (void)rte_eth_dev_stop(dpdk->ethdev);
     (void)rte_eth_dev_close(dpdk->ethdev);
+    if (dpdk->is_memif) {
+        eal_gate_leave(&eal.gate, &dpdk->seat);
+        eal_gate_give_floor(&eal.gate);
+    }
     rte_mempool_free(dpdk->pool);
     rte_free(dpdk);
 }
@@ -401,6 +470,31 @@ eal_start(const char *const *eal_argv, char *why)
     if (error == 0)
         (void)pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus);
     return eal.error;
+}
+
+/* park_control runs in the control thread, as an alarm that sets itself again:
+ * the handlers of memif run between two of them. */
+static void
+park_control(void *arg)
+{
+    eal_gate_park(&eal.gate);
+    if (rte_eal_alarm_set(CONTROL_US, park_control, arg) != 0)
+        UNREACHABLE("an alarm follows the one before, in its memory");
+}
+
+/* gate_start brings the control thread to the gate, once. */
+static COLD int
+gate_start(void)
+{
+    int error;
+
+    if (eal.gated)
+        return 0;
+    error = eal_gate_open(&eal.gate);
+    if (error == 0)
+        error = rte_eal_alarm_set(1, park_control, NULL);
+    eal.gated = error == 0;
+    return error;
 }
 
 /* device_set_up configures one queue each way. Checksums are ours, so there is
@@ -465,7 +559,9 @@ port_make(struct dpdk_port **made, const struct port_dpdk_cfg *cfg, char *why)
     }
     dpdk->ethdev = cfg->ethdev;
     dpdk->is_memif = strcmp(info.driver_name, MEMIF) == 0;
-    error = device_set_up(dpdk, &info);
+    error = dpdk->is_memif ? gate_start() : 0;
+    if (error == 0)
+        error = device_set_up(dpdk, &info);
     if (error != 0) {
         snprintf(why, WHY_BYTES, "device %u (%s): %s", cfg->ethdev, info.driver_name,
                  rte_strerror(-error));
@@ -495,7 +591,7 @@ port_dpdk_open(struct port **port, const struct port_dpdk_cfg *cfg, char why[WHY
     if (error != 0)
         return error;
     dpdk = eal.waiting[cfg->ethdev];
-    error = device_start(dpdk);
+    error = device_open(dpdk);
     if (error != 0) {
         snprintf(why, WHY_BYTES, "device %u does not start: %s", cfg->ethdev,
                  error == -EAGAIN ? "its memif server is not there" : rte_strerror(-error));

@@ -246,6 +246,23 @@ Test(route, restart_after_a_lossy_run_ends_all_flows)
     }
 }
 
+Test(route, a_refused_restart_ends_nothing)
+{
+    struct route *route = route_new();
+    union cell refused = restart(CELL_ACK_MODE_DURABLE);
+
+    pass(route, restart(CELL_ACK_MODE_MEMORY));
+    pass(route, negotiate(1, 0xaa, 0));
+    use_up(route, 1, 7);
+    refused.restart.outcome = OE_REJECT_REASON_CONFIGURATION_CONFLICT;
+    pass(route, refused);
+    cr_assert_eq(route_next_no(route, 1), 7);
+    /* Nor was its mode taken: the next one still follows a lossy run. */
+    pass(route, restart(CELL_ACK_MODE_DURABLE));
+    cr_assert_eq(route_next_no(route, 1), 1);
+    free(route);
+}
+
 Test(route, session_out_of_range_is_corruption, .signal = SIGABRT)
 {
     pass(route_new(), message(CELL_KIND_ORDER_NEW, SESSIONS, 0));

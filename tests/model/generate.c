@@ -17,14 +17,14 @@ static const uint32_t firm_of_session[SESSIONS] = {0, 0, 0, 1, 1};
 
 const struct profile profiles[PROFILES] = {
     /* limit post ioc fok market sweep cancel replace mass hostile configure session */
-    {"mixed", 12, 100, 100000, 512, false, {30, 6, 8, 5, 4, 2, 20, 18, 1, 3, 1, 2}},
-    {"deep", 2, 20, 100000, 1024, false, {60, 6, 2, 2, 1, 0, 18, 12, 0, 1, 0, 0}},
-    {"one_tick", 0, 50, 100000, 512, false, {50, 8, 6, 6, 4, 1, 15, 12, 0, 1, 0, 0}},
-    {"sweeps", 40, 30, 100000, 1024, false, {80, 4, 2, 3, 2, 3, 5, 8, 0, 1, 0, 0}},
-    {"reuse", 6, 40, 40, 32, false, {40, 4, 6, 4, 3, 2, 22, 22, 1, 2, 0, 2}},
-    {"replaces", 5, 100, 100000, 256, false, {25, 6, 4, 2, 2, 1, 6, 60, 0, 1, 0, 0}},
-    {"limits", 30, 100, 1000, 256, true, {50, 6, 8, 5, 8, 2, 14, 24, 1, 4, 5, 3}},
-    {"mass", 15, 60, 100000, 512, false, {50, 6, 4, 2, 2, 1, 8, 10, 8, 3, 1, 2}},
+    {"mixed", 12, 4, 100, 100000, 512, false, {30, 6, 8, 5, 4, 2, 20, 18, 1, 3, 1, 2}},
+    {"deep", 2, 2, 20, 100000, 1024, false, {60, 6, 2, 2, 1, 0, 18, 12, 0, 1, 0, 0}},
+    {"one_tick", 0, 0, 50, 100000, 512, false, {50, 8, 6, 6, 4, 1, 15, 12, 0, 1, 0, 0}},
+    {"sweeps", 40, 38, 30, 100000, 1024, false, {800, 40, 20, 30, 20, 4, 50, 80, 0, 10, 0, 0}},
+    {"reuse", 6, 2, 40, 40, 32, false, {40, 4, 6, 4, 3, 2, 22, 22, 1, 2, 0, 2}},
+    {"replaces", 5, 3, 100, 100000, 256, false, {25, 6, 4, 2, 2, 1, 6, 60, 0, 1, 0, 0}},
+    {"limits", 30, 5, 100, 1000, 256, true, {50, 6, 8, 5, 8, 2, 14, 24, 1, 4, 5, 3}},
+    {"mass", 15, 10, 60, 100000, 512, false, {90, 6, 4, 2, 2, 1, 8, 10, 2, 3, 1, 2}},
 };
 
 struct engine_cfg
@@ -160,11 +160,12 @@ generate_setup(const struct profile *profile, struct step steps[SETUP_STEPS_MAX]
 }
 
 static px_t
-some_px(struct generator *g)
+some_px(struct generator *g, bool sell)
 {
     const uint32_t width = 2 * g->profile->spread_ticks + 1;
+    const px_t apart = (px_t)g->profile->apart_ticks * TICK_PX;
 
-    return MIDDLE_PX +
+    return MIDDLE_PX + (sell ? apart : -apart) +
            ((px_t)random_below(&g->random, width) - (px_t)g->profile->spread_ticks) * TICK_PX;
 }
 
@@ -185,6 +186,7 @@ some_order(struct generator *g)
     static const uint32_t accounts[FIRMS][4] = {{0, 1, 2, 5}, {3, 4, 3, 4}};
     struct random *random = &g->random;
     const uint32_t session = random_below(random, SESSIONS);
+    const bool sell = random_permille(random, 500);
     const uint32_t instrument =
         random_permille(random, 600) ? 0 : random_below(random, INSTRUMENTS);
 
@@ -194,9 +196,9 @@ some_order(struct generator *g)
                        ? random_below(random, ACCOUNTS)
                        : accounts[firm_of_session[session]][random_below(random, 4)],
         .session = (uint16_t)session,
-        .sell = random_permille(random, 500),
+        .sell = sell,
         .qty = some_qty(g, instrument),
-        .px = some_px(g),
+        .px = some_px(g, sell),
         .clord = 1 + random_below(random, g->profile->clords_max),
     };
 }
@@ -468,7 +470,9 @@ make_order(struct generator *g, enum action action, struct step *step)
     }
     if (action == ACTION_SWEEP) {
         req->qty = g->profile->qty_max * (50 + random_below(&g->random, 500));
-        req->px = MIDDLE_PX + (any.sell ? -1 : 1) * (px_t)(g->profile->spread_ticks + 1) * TICK_PX;
+        req->px = MIDDLE_PX + (any.sell ? -1 : 1) *
+                                  (px_t)(g->profile->spread_ticks + g->profile->apart_ticks) *
+                                  TICK_PX;
     }
 }
 

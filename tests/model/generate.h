@@ -44,6 +44,7 @@ enum action {
 struct profile {
     const char *name;
     uint32_t spread_ticks; /* prices lie this far around the middle */
+    uint32_t apart_ticks;  /* buys so much lower, sells so much higher */
     uint32_t qty_max;
     uint32_t clords_max; /* client ids are drawn from so many */
     uint32_t orders_max;

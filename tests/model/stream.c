@@ -49,8 +49,16 @@ count(struct stream *stream, const struct duo *duo)
         stream->dropped_cnt++;
     else if (duo_outcome(duo) != 0)
         stream->refused_cnt++;
+
+    uint32_t trades_cnt = 0;
+
     for (uint32_t i = 0; i < duo->out_cnt; i++)
-        stream->trades_cnt += cell_kind(&duo->out[i]) == CELL_KIND_TRADE;
+        trades_cnt += cell_kind(&duo->out[i]) == CELL_KIND_TRADE;
+    stream->trades_cnt += trades_cnt;
+    if (trades_cnt > stream->sweep_max)
+        stream->sweep_max = trades_cnt;
+    if (duo->model->orders_cnt > stream->live_max)
+        stream->live_max = duo->model->orders_cnt;
 }
 
 /* in_child runs work in a child and says whether it came back with true; of
@@ -124,6 +132,7 @@ stream_generate(struct stream *stream,
     stream->seed = seed;
     stream->steps_cnt = 0;
     stream->refused_cnt = stream->dropped_cnt = stream->trades_cnt = 0;
+    stream->live_max = stream->sweep_max = 0;
     return in_child(stream, generate, commands_cnt);
 }
 

@@ -25,6 +25,8 @@ struct stream {
     uint32_t refused_cnt;
     uint32_t dropped_cnt;
     uint32_t trades_cnt;
+    uint32_t live_max;  /* orders in the books at one time */
+    uint32_t sweep_max; /* trades of one command */
     struct step steps[];
 };
 

@@ -57,6 +57,7 @@ run_profile(unsigned number)
     const time_t end = time(NULL) + (time_t)(number_of("OUTCRY_SOAK_MINUTES", 0) * 60 / PROFILES);
     struct stream *stream = stream_new(SETUP_STEPS_MAX + COMMANDS_PER_STREAM);
     uint64_t refused = 0, dropped = 0, trades = 0, all = 0;
+    uint32_t live_max = 0, sweep_max = 0;
     uint64_t seed = first;
 
     for (; seed < first + streams || time(NULL) < end; seed++) {
@@ -66,11 +67,15 @@ run_profile(unsigned number)
         refused += stream->refused_cnt;
         dropped += stream->dropped_cnt;
         trades += stream->trades_cnt;
+        live_max = stream->live_max > live_max ? stream->live_max : live_max;
+        sweep_max = stream->sweep_max > sweep_max ? stream->sweep_max : sweep_max;
     }
     stream_free(stream);
     printf("# %s, seeds %" PRIu64 " to %" PRIu64 ": %" PRIu64 " commands, %" PRIu64
-           "%% refused, %" PRIu64 " dropped, %" PRIu64 " trades\n",
-           profile->name, first, seed - 1, all, refused * 100 / all, dropped, trades);
+           "%% refused, %" PRIu64 " dropped, %" PRIu64
+           " trades, at most %u by one command, at most %u orders in the books\n",
+           profile->name, first, seed - 1, all, refused * 100 / all, dropped, trades, sweep_max,
+           live_max);
     cr_assert_gt(trades, all / 20);
     cr_assert_lt(dropped, all / 2);
     if (profile->is_tight)

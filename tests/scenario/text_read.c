@@ -79,10 +79,10 @@ read_attribute(struct words *words, struct command *command)
 static void
 read_new(struct words *words, struct command *command)
 {
-    struct command_order order = {.session = words_session(words),
-                                  .account = words_name(words, 'A'),
-                                  .instrument = words_instrument(words)};
+    struct command_order order = {.session = words_session(words)};
 
+    order.account = words_name(words, 'A');
+    order.instrument = words_instrument(words);
     order.sell = read_side(words);
     order.qty = (qty_t)words_number(words);
 
@@ -159,8 +159,10 @@ read_cancel(struct words *words, struct command *command, struct text_target *ta
 static void
 read_replace(struct words *words, struct command *command, struct text_target *target)
 {
-    struct command_order order = {.session = words_session(words),
-                                  .instrument = words_instrument(words)};
+    struct command_order order = {.session = words_session(words)};
+
+    order.instrument = words_instrument(words);
+
     const uint64_t orig_clord = read_target(words, target);
 
     if (!words_take(words, "to"))

@@ -1,0 +1,553 @@
+#include "rig.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/limits.h"
+
+#define OUT_CELLS   4096u
+#define ADMIN_CELLS 1024u
+#define IN_CELLS    4096u
+#define SLICES_MAX  1024u
+
+static void *
+memory(size_t bytes)
+{
+    const size_t whole = (bytes + RING_ALIGN - 1) & ~(size_t)(RING_ALIGN - 1);
+    void *mem = aligned_alloc(RING_ALIGN, whole);
+
+    ASSERT(bytes != 0);
+    ASSERT(mem != NULL);
+    memset(mem, 0, whole);
+    return mem;
+}
+
+static void
+rings_make(struct rig *rig)
+{
+    const uint32_t cells[3] = {rig->in_cells, ADMIN_CELLS, OUT_CELLS};
+
+    for (unsigned i = 0; i < 3; i++) {
+        const unsigned readers_cnt = i == 2 ? 2 : 1;
+
+        rig->rings[i] = memory(ring_footprint(cells[i], readers_cnt));
+        ring_init(rig->rings[i], cells[i], readers_cnt);
+    }
+    ring_writer_init(&rig->in_writer, rig->rings[0]);
+    ring_reader_init(&rig->in_reader, rig->rings[0], 0);
+    ring_writer_init(&rig->admin_writer, rig->rings[1]);
+    ring_reader_init(&rig->admin_reader, rig->rings[1], 0);
+    ring_writer_init(&rig->out_writer, rig->rings[2]);
+    ring_reader_init(&rig->out_gateway, rig->rings[2], 0);
+    ring_reader_init(&rig->out_log, rig->rings[2], 1);
+    rig->durable = 0;
+    rig->run_cnt = rig->log_cnt;
+}
+
+static void
+gateway_make(struct rig *rig)
+{
+    const struct gateway_cfg cfg = {
+        .shard = 1,
+        .sessions_max = RIG_SESSIONS,
+        .sessions = rig->sessions,
+        .retransmit_max = RIG_RETRANSMIT,
+        .keepalive_ms = RIG_KEEPALIVE_MS,
+        .ports_max = 1,
+    };
+
+    rig->gateway = gateway_init(memory(gateway_footprint(&cfg)), &cfg);
+    gateway_add_port(rig->gateway, rig->server);
+    gateway_attach(rig->gateway, &rig->in_writer, &rig->out_gateway, &rig->durable);
+}
+
+static void
+engine_make(struct rig *rig)
+{
+    rig->engine = engine_init(memory(engine_footprint(&rig->engine_cfg)), &rig->engine_cfg);
+}
+
+/* engine_take applies what one in-ring has, while the out-ring has room. */
+static void
+engine_take(struct rig *rig, struct ring_reader *in)
+{
+    while (ring_reader_available(in, 1) > 0 &&
+           ring_writer_room(&rig->out_writer, SLICE_CELLS_MAX) >= SLICE_CELLS_MAX) {
+        const unsigned count = cell_count(ring_reader_cell(in, 0));
+        union cell cells[CELL_COMMAND_MAX];
+        enum engine_result result;
+
+        ASSERT(count >= 1);
+        ASSERT(count <= CELL_COMMAND_MAX);
+        for (unsigned i = 0; i < count; i++) {
+            cells[i] = *ring_reader_cell(in, i);
+            ASSERT(cell_valid(&cells[i]));
+        }
+        ring_reader_advance(in, count);
+        ring_reader_release(in);
+        result = engine_apply(rig->engine, cells, &rig->out_writer.sink);
+        while (result == ENGINE_MORE) {
+            ASSERT(ring_writer_room(&rig->out_writer, SLICE_CELLS_MAX) >= SLICE_CELLS_MAX);
+            result = engine_resume(rig->engine, &rig->out_writer.sink);
+        }
+        rig->dropped_cnt += result == ENGINE_DROPPED;
+    }
+    ring_publish(&rig->out_writer);
+}
+
+static void
+engine_poll(struct rig *rig)
+{
+    engine_take(rig, &rig->admin_reader);
+    engine_take(rig, &rig->in_reader);
+    if (engine_deadline_ns(rig->engine) <= rig->net.now_ns) {
+        const union cell cell = {.clock = {
+                                     .kind = CELL_KIND_CLOCK,
+                                     .shape = 1,
+                                     .time = rig->net.now_ns,
+                                     .session = CELL_SESSION,
+                                 }};
+
+        rig_admin(rig, &cell, 1);
+        engine_take(rig, &rig->admin_reader);
+    }
+}
+
+/* log_poll copies what is published; whole groups become durable. */
+static void
+log_poll(struct rig *rig)
+{
+    while (ring_reader_available(&rig->out_log, 1) > 0) {
+        const union cell *cell = ring_reader_cell(&rig->out_log, 0);
+
+        ASSERT(rig->log_cnt < RIG_LOG_MAX);
+        rig->log[rig->log_cnt++] = *cell;
+        ring_reader_advance(&rig->out_log, 1);
+        if (cell_is_last(cell) && !rig->hold_durable)
+            rig->durable = rig->out_log.pos;
+    }
+    ring_reader_release(&rig->out_log);
+}
+
+/* log_replay gives the log to a new engine and a new gateway. */
+static void
+log_replay(struct rig *rig)
+{
+    union cell *out = memory(OUT_CELLS * sizeof *out);
+
+    for (uint64_t at = 0; at < rig->log_cnt;) {
+        struct cell_sink sink = {.cells = out, .mask = OUT_CELLS - 1};
+        enum engine_result result = engine_apply(rig->engine, &rig->log[at], &sink);
+
+        ASSERT(result != ENGINE_DROPPED);
+        for (unsigned i = 0; result == ENGINE_MORE && i < SLICES_MAX; i++)
+            result = engine_resume(rig->engine, &sink);
+        ASSERT(result == ENGINE_DONE);
+        ASSERT(sink.pos <= rig->log_cnt - at);
+        ASSERT(memcmp(out, &rig->log[at], sink.pos * sizeof *out) == 0);
+        for (uint64_t end = at + sink.pos; at < end; at += cell_count(&rig->log[at]))
+            gateway_recover(rig->gateway, &rig->log[at]);
+    }
+    free(out);
+}
+
+void
+rig_admin(struct rig *rig, const union cell *cells, unsigned count)
+{
+    ASSERT(ring_writer_room(&rig->admin_writer, count) >= count);
+    ring_write(&rig->admin_writer, cells, count);
+    ring_publish(&rig->admin_writer);
+}
+
+static void
+restart_command(struct rig *rig, uint8_t ack_mode)
+{
+    const union cell cell = {.restart = {
+                                 .kind = CELL_KIND_RESTART,
+                                 .shape = 1,
+                                 .epoch = engine_epoch(rig->engine) + 1,
+                                 .time = rig->net.now_ns,
+                                 .rules_version = RULES_VERSION,
+                                 .ack_mode = ack_mode,
+                                 .session = CELL_SESSION,
+                             }};
+
+    rig_admin(rig, &cell, 1);
+}
+
+/* frame_of begins a command of the configuration. */
+static union cell
+frame_of(unsigned kind, unsigned shape)
+{
+    union cell cell = {.words = {0}};
+
+    cell.firm_set.kind = (uint8_t)kind;
+    cell.firm_set.shape = (uint8_t)shape;
+    cell.firm_set.time = RIG_START_NS;
+    cell.firm_set.session = CELL_SESSION;
+    return cell;
+}
+
+static void
+configure_instrument(struct rig *rig)
+{
+    union cell cells[2] = {frame_of(CELL_KIND_INSTRUMENT_SET, 2), {.words = {0}}};
+
+    memcpy(cells[0].instrument_set.symbol, "ACME", 4);
+    cells[0].instrument_set.tick_px = 1000000;
+    cells[0].instrument_set.lot_qty = 1;
+    cells[0].instrument_set.px_decimals = 2;
+    cells[1].instrument_limits = (struct cell_instrument_limits){
+        .kind = CELL_KIND_INSTRUMENT_LIMITS,
+        .order_qty_max = UINT32_MAX,
+        .order_value_max = INT64_MAX,
+    };
+    rig_admin(rig, cells, 2);
+}
+
+static void
+configure_account(struct rig *rig, uint32_t account)
+{
+    union cell cells[2] = {frame_of(CELL_KIND_ACCOUNT_SET, 2), {.words = {0}}};
+
+    snprintf(cells[0].account_set.name, sizeof cells[0].account_set.name, "ACCOUNT%u", account);
+    cells[0].account_set.account = account;
+    cells[1].account_limits = (struct cell_account_limits){
+        .kind = CELL_KIND_ACCOUNT_LIMITS,
+        .order_qty_max = UINT32_MAX,
+        .order_value_max = INT64_MAX,
+        .long_max = POSITION_LIMIT_MAX,
+        .short_max = POSITION_LIMIT_MAX,
+    };
+    rig_admin(rig, cells, 2);
+}
+
+static void
+configure(struct rig *rig, uint8_t ack_mode)
+{
+    union cell cell;
+
+    engine_genesis(&rig->engine_cfg, RIG_START_NS, &cell);
+    rig_admin(rig, &cell, 1);
+    restart_command(rig, ack_mode);
+    cell = frame_of(CELL_KIND_FIRM_SET, 1);
+    memcpy(cell.firm_set.name, "FIRM", 4);
+    rig_admin(rig, &cell, 1);
+    cell = frame_of(CELL_KIND_GROUP_SET, 1);
+    memcpy(cell.group_set.name, "GROUP", 5);
+    rig_admin(rig, &cell, 1);
+    configure_instrument(rig);
+    for (uint16_t i = 0; i < RIG_SESSIONS; i++) {
+        configure_account(rig, i);
+        cell = frame_of(CELL_KIND_SESSION_SET, 1);
+        memcpy(cell.session_set.name, rig->sessions[i].name, sizeof cell.session_set.name);
+        cell.session_set.session = i;
+        rig_admin(rig, &cell, 1);
+    }
+}
+
+struct rig *
+rig_new(uint64_t seed, uint8_t ack_mode, uint32_t in_cells)
+{
+    struct rig *rig = memory(sizeof *rig);
+
+    net_init(&rig->net, seed);
+    rig->net.now_ns = RIG_START_NS;
+    rig->in_cells = in_cells == 0 ? IN_CELLS : in_cells;
+    rig->log = memory(RIG_LOG_MAX * sizeof *rig->log);
+    for (unsigned i = 0; i < RIG_SESSIONS; i++) {
+        rig->sessions[i].used = true;
+        snprintf(rig->sessions[i].name, sizeof rig->sessions[i].name, "BROKER%u", i);
+        snprintf(rig->sessions[i].key, sizeof rig->sessions[i].key, "key-%u", i);
+    }
+    rig->engine_cfg = (struct engine_cfg){
+        .shard = 1,
+        .orders_max = 4096,
+        .instruments_max = 2,
+        .accounts_max = RIG_SESSIONS,
+        .groups_max = 1,
+        .firms_max = 1,
+        .sessions_max = RIG_SESSIONS,
+        .positions_max = 16,
+        .pages_max = 256,
+    };
+    rig->server = net_port(&rig->net, RIG_SERVER_IP, RIG_SERVER_PORT);
+    rings_make(rig);
+    engine_make(rig);
+    gateway_make(rig);
+    configure(rig, ack_mode);
+    rig_step(rig, 0);
+    rig_step(rig, 0);
+    return rig;
+}
+
+/* stop frees what a restart makes anew. */
+static void
+stop(struct rig *rig)
+{
+    free(rig->engine);
+    free(rig->gateway);
+    for (unsigned i = 0; i < ARRAY_LEN(rig->rings); i++)
+        free(rig->rings[i]);
+}
+
+void
+rig_free(struct rig *rig)
+{
+    stop(rig);
+    for (unsigned i = 0; i < RIG_CLIENTS_MAX; i++) {
+        rig_client_drop(&rig->clients[i]);
+        free(rig->clients[i].reports);
+    }
+    free(rig->log);
+    free(rig);
+}
+
+void
+rig_restart(struct rig *rig, uint8_t ack_mode)
+{
+    /* What was not durable is lost, as was never told. */
+    rig->log_cnt = rig->run_cnt + rig->durable;
+    stop(rig);
+    rings_make(rig);
+    engine_make(rig);
+    gateway_make(rig);
+    log_replay(rig);
+    restart_command(rig, ack_mode);
+    rig_step(rig, 0);
+}
+
+static void
+clients_poll(struct rig *rig)
+{
+    for (unsigned i = 0; i < RIG_CLIENTS_MAX; i++) {
+        struct rig_client *rc = &rig->clients[i];
+        struct datagram datagrams[PORT_BURST_MAX];
+        int cnt;
+
+        if (rc->client == NULL || rc->frozen)
+            continue;
+        cnt = port_rx(rc->port, datagrams, PORT_BURST_MAX);
+        for (int j = 0; j < cnt; j++)
+            client_datagram(rc->client, &datagrams[j], rig->net.now_ns);
+        client_poll(rc->client, rig->net.now_ns);
+    }
+}
+
+void
+rig_step(struct rig *rig, uint64_t ns)
+{
+    rig->net.now_ns += ns;
+    clients_poll(rig);
+    gateway_poll(rig->gateway, rig->net.now_ns);
+    if (!rig->hold_engine)
+        engine_poll(rig);
+    log_poll(rig);
+    gateway_poll(rig->gateway, rig->net.now_ns);
+}
+
+void
+rig_run(struct rig *rig, unsigned ms)
+{
+    for (unsigned i = 0; i < 10 * ms; i++)
+        rig_step(rig, RIG_MS / 10);
+}
+
+void
+rig_wait(struct rig *rig, unsigned ms)
+{
+    for (unsigned i = 0; i < ms; i++)
+        rig_step(rig, RIG_MS);
+}
+
+struct hash128
+rig_hash(const struct rig *rig)
+{
+    return engine_hash(rig->engine);
+}
+
+static void
+on_report(void *ctx, uint64_t no, const uint8_t *buf, size_t len)
+{
+    struct rig_client *rc = ctx;
+    struct rig_report *report = &rc->reports[rc->reports_cnt++];
+
+    ASSERT(rc->reports_cnt < RIG_REPORTS_MAX);
+    ASSERT(len <= sizeof report->bytes);
+    report->no = no;
+    report->len = (uint32_t)len;
+    memcpy(report->bytes, buf, len);
+}
+
+static void
+on_not_applied(void *ctx, uint64_t from, uint64_t count)
+{
+    struct rig_client *rc = ctx;
+
+    rc->not_applied_from = from;
+    rc->not_applied_cnt += count;
+    if (rc->on_not_applied != NULL)
+        rc->on_not_applied(rc, from, count);
+}
+
+void
+rig_client_cfg(struct rig *rig, unsigned i, struct client_cfg *cfg)
+{
+    struct rig_client *rc = &rig->clients[i];
+
+    cfg->port = rc->port;
+    cfg->server = (struct peer){.ip = RIG_SERVER_IP, .udp_port = RIG_SERVER_PORT};
+    cfg->on_report = on_report;
+    cfg->on_not_applied = on_not_applied;
+    cfg->ctx = rc;
+    memcpy(cfg->uuid, rc->uuid, sizeof rc->uuid);
+}
+
+struct rig_client *
+rig_client_new(struct rig *rig, unsigned i, uint16_t session, struct client_cfg *cfg)
+{
+    struct rig_client *rc = &rig->clients[i];
+
+    ASSERT(i < RIG_CLIENTS_MAX);
+    rig_client_drop(rc);
+    if (rc->port == NULL) {
+        rc->port = net_port(&rig->net, RIG_SERVER_IP + 1 + i, (uint16_t)(20000 + i));
+        rc->reports = memory(RIG_REPORTS_MAX * sizeof *rc->reports);
+    }
+    rc->session = session;
+    if (!cfg->resume) {
+        for (unsigned j = 0; j < sizeof rc->uuid; j++)
+            rc->uuid[j] = (uint8_t)net_random(&rig->net.random);
+        rc->uuid[6] = (uint8_t)((rc->uuid[6] & 0x0f) | 0x40);
+        rc->uuid[8] = (uint8_t)((rc->uuid[8] & 0x3f) | 0x80);
+        rc->reports_cnt = 0;
+        rc->not_applied_cnt = 0;
+    }
+    rig_client_cfg(rig, i, cfg);
+    rc->client = client_new(cfg);
+    ASSERT(rc->client != NULL);
+    return rc;
+}
+
+struct rig_client *
+rig_client(struct rig *rig, unsigned i, uint16_t session)
+{
+    struct client_cfg cfg = {
+        .name = rig->sessions[session].name,
+        .key = rig->sessions[session].key,
+        .keepalive_ms = RIG_KEEPALIVE_MS,
+    };
+
+    return rig_client_new(rig, i, session, &cfg);
+}
+
+void
+rig_client_drop(struct rig_client *rc)
+{
+    if (rc->client != NULL)
+        client_free(rc->client);
+    rc->client = NULL;
+}
+
+struct rig_client *
+rig_connect(struct rig *rig, unsigned i, uint16_t session)
+{
+    struct rig_client *rc = rig_client(rig, i, session);
+
+    client_connect(rc->client, rig->net.now_ns);
+    for (unsigned ms = 0; ms < 2000 && client_state(rc->client) != CLIENT_ESTABLISHED; ms++)
+        rig_step(rig, RIG_MS);
+    return rc;
+}
+
+struct rig_client *
+rig_resume(struct rig *rig, unsigned i)
+{
+    struct rig_client *rc = &rig->clients[i];
+    struct client_cfg cfg = {
+        .name = rig->sessions[rc->session].name,
+        .key = rig->sessions[rc->session].key,
+        .keepalive_ms = RIG_KEEPALIVE_MS,
+        .resume = true,
+        .resume_no = client_next_no(rc->client),
+        .resume_next_report_no = client_next_report_no(rc->client),
+    };
+
+    rig_client_new(rig, i, rc->session, &cfg);
+    client_connect(rc->client, rig->net.now_ns);
+    for (unsigned ms = 0; ms < 2000 && client_state(rc->client) == CLIENT_ESTABLISHING; ms++)
+        rig_step(rig, RIG_MS);
+    return rc;
+}
+
+uint64_t
+rig_order(struct rig *rig, struct rig_client *rc, uint64_t clord, bool sell, int64_t px)
+{
+    const struct oe_new_order_single msg = {
+        .cl_ord_id = clord,
+        .price = px,
+        .stop_px = OE_NEW_ORDER_SINGLE_STOP_PX_NULL,
+        .expire_time = OE_NEW_ORDER_SINGLE_EXPIRE_TIME_NULL,
+        .order_qty = 1,
+        .display_qty = OE_NEW_ORDER_SINGLE_DISPLAY_QTY_NULL,
+        .min_qty = OE_NEW_ORDER_SINGLE_MIN_QTY_NULL,
+        .account = rc->session,
+        .client_short_code = OE_NEW_ORDER_SINGLE_CLIENT_SHORT_CODE_NULL,
+        .decision_short_code = OE_NEW_ORDER_SINGLE_DECISION_SHORT_CODE_NULL,
+        .execution_short_code = OE_NEW_ORDER_SINGLE_EXECUTION_SHORT_CODE_NULL,
+        .side = sell ? OE_SIDE_SELL : OE_SIDE_BUY,
+        .ord_type = OE_ORD_TYPE_LIMIT,
+        .time_in_force = OE_TIME_IN_FORCE_DAY,
+        .order_capacity = OE_ORDER_CAPACITY_AGENCY,
+    };
+    uint8_t buf[128];
+    const size_t len = oe_new_order_single_encode(buf, sizeof buf, &msg);
+    const uint64_t no = client_send(rc->client, buf, len);
+
+    client_flush(rc->client, rig->net.now_ns);
+    return no;
+}
+
+void
+rig_raw(struct rig *rig, struct port *port, const void *bytes, size_t len)
+{
+    const struct peer server = {.ip = RIG_SERVER_IP, .udp_port = RIG_SERVER_PORT};
+    uint8_t *buf = port_tx_claim(port, &server);
+
+    (void)rig;
+    ASSERT(len <= DATAGRAM_BYTES_MAX);
+    memcpy(buf, bytes, len);
+    port_tx_push(port, len);
+}
+
+unsigned
+rig_template(const struct rig_report *report)
+{
+    return ((const struct oe_header *)report->bytes)->template_id;
+}
+
+const struct rig_report *
+rig_last(const struct rig_client *rc)
+{
+    ASSERT(rc->reports_cnt > 0);
+    return &rc->reports[rc->reports_cnt - 1];
+}
+
+struct gateway_stats
+rig_stats(const struct rig *rig)
+{
+    struct gateway_stats stats;
+
+    gateway_stats_get(rig->gateway, &stats);
+    return stats;
+}
+
+enum engine_session_state
+rig_session_state(const struct rig *rig, uint16_t session)
+{
+    struct engine_session state;
+
+    engine_session_get(rig->engine, session, &state);
+    return state.state;
+}
