@@ -176,7 +176,7 @@ Test(writer, memory_mode_calls_nothing_durable_before_the_close)
     /* Not before it lingered, then without a sync. */
     (void)journal_writer_poll(rig.writer, 1000);
     cr_assert(!journal_writer_in_flight(rig.writer));
-    (void)journal_writer_poll(rig.writer, 1000 + 2000000);
+    (void)journal_writer_poll(rig.writer, 1000 + 20000000);
     cr_assert(journal_writer_in_flight(rig.writer));
     rig_settle(&rig, 0);
     journal_writer_stats_get(rig.writer, &stats);
