@@ -97,7 +97,8 @@ NODISCARD bool engine_cfg_of(const union cell *genesis, struct engine_cfg *cfg);
  * engine_apply applies the command in cells[0 .. cell_count) and writes its
  * group to out, which has room for SLICE_CELLS_MAX cells. The command's cells
  * lie one behind the other (CELL_COMMAND_MAX at most) and are not changed.
- * Commands are well formed: cell_valid on each cell holds, else ASSERT.
+ * Commands are well formed: cell_valid on each cell holds, else ASSERT (for
+ * OrderNew, OrderCancel and OrderReplace ASSERT_SLOW).
  */
 NODISCARD enum engine_result
 engine_apply(struct engine *engine, const union cell *cells, struct cell_sink *out);

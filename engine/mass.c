@@ -1,4 +1,4 @@
-#include "engine/state.h"
+#include "engine/book.h"
 
 /* cancel_live cancels a live order with an event of its own. */
 static void
