@@ -29,12 +29,12 @@ check_level(const struct engine *engine, uint32_t instrument, bool sell, uint32_
         ASSERT(order->tick == tick);
         ASSERT(order->instrument == instrument);
         ASSERT(order_is_sell(order) == sell);
-        if (i > 0)
-            ASSERT(order->prev == prev);
+        ASSERT(order->prev == prev);
         qty += order->leaves_qty;
         prev = slot;
         slot = order->next;
     }
+    ASSERT(slot == ORDER_NONE);
     ASSERT(level->tail == prev);
     ASSERT(level->qty == qty);
 }

@@ -91,11 +91,14 @@ idmap_match(const struct idmap_bucket *bucket, int shift, uint32_t value)
     return (unsigned)_mm_movemask_epi8(all) & ((1u << IDMAP_WORDS) - 1);
 }
 
-/* idmap_find returns the slot of the pair's order, ORDER_NONE if it has none. */
+/* idmap_find_hashed is idmap_find with the hash of the pair at hand. */
 static inline uint32_t
-idmap_find(const struct idmap *map, const struct order *orders, uint16_t session, uint64_t clord)
+idmap_find_hashed(const struct idmap *map,
+                  const struct order *orders,
+                  uint64_t hash,
+                  uint16_t session,
+                  uint64_t clord)
 {
-    const uint64_t hash = idmap_hash(session, clord);
     const uint32_t tag = idmap_tag(hash);
     uint32_t at = (uint32_t)hash & map->mask;
 
@@ -114,11 +117,17 @@ idmap_find(const struct idmap *map, const struct order *orders, uint16_t session
     }
 }
 
-/* idmap_add adds a pair that is not in the map. */
-static inline void
-idmap_add(struct idmap *map, uint16_t session, uint64_t clord, uint32_t slot)
+/* idmap_find returns the slot of the pair's order, ORDER_NONE if it has none. */
+static inline uint32_t
+idmap_find(const struct idmap *map, const struct order *orders, uint16_t session, uint64_t clord)
 {
-    const uint64_t hash = idmap_hash(session, clord);
+    return idmap_find_hashed(map, orders, idmap_hash(session, clord), session, clord);
+}
+
+/* idmap_add_hashed adds a pair, by its hash, that is not in the map. */
+static inline void
+idmap_add_hashed(struct idmap *map, uint64_t hash, uint32_t slot)
+{
     struct idmap_bucket *bucket = &map->buckets[(uint32_t)hash & map->mask];
     unsigned empty = idmap_match(bucket, 0, 0);
 
@@ -128,6 +137,13 @@ idmap_add(struct idmap *map, uint16_t session, uint64_t clord, uint32_t slot)
     }
     bucket->words[__builtin_ctz(empty)] = idmap_tag(hash) << 24 | slot;
     map->entries_cnt++;
+}
+
+/* idmap_add adds a pair that is not in the map. */
+static inline void
+idmap_add(struct idmap *map, uint16_t session, uint64_t clord, uint32_t slot)
+{
+    idmap_add_hashed(map, idmap_hash(session, clord), slot);
 }
 
 /* idmap_remove removes a pair that is in the map with this slot. */
