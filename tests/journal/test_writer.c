@@ -211,6 +211,16 @@ Test(writer, interval_mode_syncs_what_nothing_follows)
     free(all.cells);
 }
 
+/* segment_path names a segment, in memory with room for a suffix. */
+static char *
+segment_path(unsigned segment_no)
+{
+    static char path[100];
+
+    snprintf(path, sizeof path, "%s/%08u.seg", dir, segment_no);
+    return path;
+}
+
 /* refused expects journal_writer_open to fail with a line for the operator. */
 static void
 refused(const struct journal_writer_cfg *cfg, int error)
@@ -267,9 +277,7 @@ Test(writer, another_segment_size_than_the_journal_has_is_refused)
     refused(&cfg, -EINVAL);
     cfg.next_page_no = 10;
     cfg.segment_bytes = RIG_SEGMENT_BYTES;
-    rig_store(
-        &(struct rig_file){.bytes = calloc(2, RIG_SEGMENT_BYTES), .len = 2 * RIG_SEGMENT_BYTES},
-        dir, 0);
+    cr_assert_eq(truncate(segment_path(0), 2 * RIG_SEGMENT_BYTES), 0);
     refused(&cfg, -EINVAL);
     free(all.cells);
 }
@@ -294,16 +302,13 @@ Test(writer, a_first_segment_that_does_not_fit_is_refused)
     const struct journal_writer_cfg cfg = {
         .dir = dir, .shard = 3, .epoch = 1, .segment_bytes = RIG_SEGMENT_BYTES};
     struct stat st;
-    char path[100];
 
     if (!small_disk(RIG_SEGMENT_BYTES / 2048))
         cr_skip_test("no namespaces here");
     refused(&cfg, -ENOSPC);
     /* Nothing is left behind that a later run could take for a segment. */
-    snprintf(path, sizeof path, "%s/00000000.seg", dir);
-    cr_assert_neq(stat(path, &st), 0);
-    snprintf(path, sizeof path, "%s/00000000.seg.new", dir);
-    cr_assert_neq(stat(path, &st), 0);
+    cr_assert_neq(stat(segment_path(0), &st), 0);
+    cr_assert_neq(stat(strcat(segment_path(0), ".new"), &st), 0);
 }
 
 /* exit_code_of runs function in a child and returns its exit code, -1 if it was
