@@ -173,8 +173,8 @@ struct port_dpdk_cfg {
  *   --no-huge --no-shconf -m 128 --no-pci --no-telemetry
  *   --vdev=net_memif0,role=server,id=0,rsize=14,bsize=2048,socket=PATH,socket-abstract=no
  *
- * and role=client for the other end. The server's rsize has to be no less than
- * the client's, whose is used. The ring of 2^rsize datagrams is what covers a
+ * and role=client, with the same rsize, for the other end, which makes the
+ * rings. The ring of 2^rsize datagrams is what covers a
  * reader that does not run: at 300,000 datagrams a second rsize=10 lasts for
  * 3 ms, 12 for 14 ms, 14 for 54 ms. On cores of one's own 12 loses nothing at
  * several millions a second; where other processes want the core as well, 14

@@ -33,9 +33,14 @@
  * about a microsecond, for a reader that is only a little behind. */
 #define TX_TRIES 8u
 
-/* Between two ARP requests, and two attempts to reach a memif server again. */
-#define ASK_INTERVAL_MS     10u
-#define RESTART_INTERVAL_MS 200u
+/* Between two ARP requests. */
+#define ASK_INTERVAL_MS 10u
+
+/* Between two attempts to reach a memif server: one that was not there is tried
+ * again soon; one that was gets time for its handshake, since its listener does
+ * not survive a connection that closes before it is accepted. */
+#define RESTART_MS   100u
+#define HANDSHAKE_MS 3000u
 
 /* What the control thread gets to run its handlers, which are due at once. */
 #define CONTROL_US 20u
@@ -58,6 +63,7 @@ struct dpdk_port {
     struct rte_mempool *pool;
     uint64_t asked_tsc;
     uint64_t started_tsc;
+    unsigned restart_ms; /* how long after that the next attempt may be */
     struct rte_mbuf *held[PORT_BURST_MAX];
     struct rte_mbuf *tx[PORT_BURST_MAX];
     uint16_t tx_payload[PORT_BURST_MAX]; /* payload bytes, 0: not a datagram */
@@ -348,6 +354,7 @@ device_start(struct dpdk_port *dpdk)
     error = rte_eth_dev_start(dpdk->ethdev);
     if (type >= 0)
         (void)rte_log_set_level((uint32_t)type, (uint32_t)level);
+    dpdk->restart_ms = error == 0 ? HANDSHAKE_MS : RESTART_MS;
     if (error == 0)
         return 0;
     return dpdk->is_memif ? -EAGAIN : error;
@@ -401,8 +408,10 @@ become_ready(struct dpdk_port *dpdk)
     if (link.link_status == RTE_ETH_LINK_DOWN) {
         /* Behind the next link may be another machine with the same address. */
         neighbours_forget(&dpdk->neighbours, dpdk->gateway_ip);
+        if (dpdk->was_ready)
+            dpdk->restart_ms = RESTART_MS;
         if (dpdk->is_memif && dpdk->gateway_ip != 0 &&
-            interval_is_over(&dpdk->started_tsc, RESTART_INTERVAL_MS)) {
+            interval_is_over(&dpdk->started_tsc, dpdk->restart_ms)) {
             eal_gate_take_floor(&eal.gate);
             (void)rte_eth_dev_stop(dpdk->ethdev);
             (void)device_start(dpdk);
