@@ -1,38 +1,36 @@
 # A thin front for Meson: `make run` shows outcry, `make test` proves it.
 SOAK_MINUTES ?= 10
-MAKEFLAGS    += --no-print-directory
 
-.PHONY: run test build check bench soak install clean format setup
+.PHONY: run test build check bench soak install clean format setup setup-test
 
 run: build
 	build/outcry demo
 
 # Every compiler, sanitizer and suite: about a quarter of an hour on two cores.
-test:
-	@.ci/setup test
+test: setup-test
 	python3 tests/matrix.py
 
 setup:
 	@.ci/setup run
 
-build: setup build/build.ninja
-	ninja -C build
+setup-test:
+	@.ci/setup test
 
-build/build.ninja:
+# The program alone; tests and benchmarks are built by those who run them.
+build: setup build/build.ninja
+	ninja -C build outcry
+
+build/build.ninja: | setup
 	meson setup build
 
 # The inner loop: seconds.
-check:
-	@.ci/setup test
-	@$(MAKE) build
-	meson test -C build --suite unit --print-errorlogs
+check: setup-test
+	python3 tests/matrix.py build --suite unit
 
-bench: build
+bench: setup build/build.ninja
 	meson test -C build --benchmark --verbose
 
-soak:
-	@.ci/setup test
-	@$(MAKE) build
+soak: setup-test
 	python3 tests/soak.py --minutes $(SOAK_MINUTES)
 
 install: build

@@ -4,7 +4,8 @@
  *   client_connect -> poll until CLIENT_ESTABLISHED -> client_send ... -> client_terminate
  *
  * The tools use it, and so can a broker. One thread; never blocks; time is an
- * argument. Reports arrive in order, without a hole and once each: gaps are
+ * argument, UTC nanoseconds: it goes into the requests, and the exchange refuses
+ * one that is older than the last. Reports arrive in order, without a hole and once each: gaps are
  * asked for again (RetransmitRequest) and what is ahead is held back. Numbers
  * that the exchange never got (NotApplied) are told to the caller, who may
  * send again under a new number.

@@ -144,7 +144,8 @@ directory_login(const struct directory *directory, const uint8_t *credentials, s
     uint8_t key[KEY_BYTES] = {0};
     uint8_t expected[KEY_BYTES] = {0};
 
-    if (colon == NULL)
+    /* A NUL would vanish in the padding. */
+    if (colon == NULL || memchr(credentials, '\0', len) != NULL)
         return DIRECTORY_NONE;
 
     const size_t name_len = (size_t)(colon - credentials);
@@ -155,8 +156,7 @@ directory_login(const struct directory *directory, const uint8_t *credentials, s
     memcpy(name, credentials, name_len);
     memcpy(key, colon + 1, key_len);
 
-    /* An unknown name is compared as well, against zeros. Should the client's
-     * key be zeros, it is the unknown name that is refused. */
+    /* An unknown name is compared as well, against zeros, which no key is. */
     const uint16_t session = name_find(directory, name);
     if (session != DIRECTORY_NONE)
         padded(expected, directory->sessions[session].key, KEY_BYTES);

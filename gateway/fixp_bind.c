@@ -19,6 +19,14 @@ uuid_is(const struct fixp_session *session, const uint8_t uuid[16])
     return memcmp(session->uuid, uuid, sizeof session->uuid) == 0;
 }
 
+/* is_ahead tells whether the time in a request is too far in the future. It
+ * would bar the session to all requests until then. */
+static bool
+is_ahead(const struct gateway *gateway, uint64_t request_time)
+{
+    return elapsed_ns(request_time, gateway->now_ns) > REQUEST_AHEAD_NS;
+}
+
 /* is_silent tells whether a bound transport has missed its own interval. */
 static bool
 is_silent(const struct gateway *gateway, const struct fixp_session *session)
@@ -112,6 +120,8 @@ negotiate_refusal(const struct gateway *gateway,
 {
     if (!uuid_valid(msg->session_id))
         return "SessionId is no UUID of version 4";
+    if (is_ahead(gateway, msg->timestamp))
+        return "Timestamp is in the future";
     if (msg->timestamp < session->negotiate_time)
         return "Timestamp is older than that of the session";
     if (msg->timestamp == session->negotiate_time && !uuid_is(session, msg->session_id))
@@ -239,6 +249,12 @@ establish_admit(struct gateway *gateway,
         fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp,
                                        FIXP_ESTABLISHMENT_REJECT_CODE_UNSPECIFIED,
                                        "Timestamp is not newer than that of the session");
+        return;
+    }
+    if (is_ahead(gateway, msg->timestamp)) {
+        fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp,
+                                       FIXP_ESTABLISHMENT_REJECT_CODE_UNSPECIFIED,
+                                       "Timestamp is in the future");
         return;
     }
     if (msg->keepalive_interval < KEEPALIVE_MS_MIN || msg->keepalive_interval > KEEPALIVE_MS_MAX) {
@@ -375,13 +391,13 @@ transport_set(struct gateway *gateway, struct fixp_session *session, const struc
     return true;
 }
 
-/* bind makes the requester the session's transport, in the place of one that
+/* session_bind makes the requester the session's transport, in the place of one that
  * was taken over. */
 static void
-bind(struct gateway *gateway,
-     struct fixp_session *session,
-     const struct transport *from,
-     const struct cell_session_establish *cell)
+session_bind(struct gateway *gateway,
+             struct fixp_session *session,
+             const struct transport *from,
+             const struct cell_session_establish *cell)
 {
     if (session->state != FIXP_FREE) {
         if (!transport_equal(&session->transport, from))
@@ -496,7 +512,7 @@ established(struct gateway *gateway,
      * the journal; it may do so once more. */
     session->establish_time = live ? cell->request_time : cell->request_time - 1;
     if (due)
-        bind(gateway, session, &from, cell);
+        session_bind(gateway, session, &from, cell);
 }
 
 /* unbind_came takes a SessionUnbind from behind the gate, whoever wrote it. */

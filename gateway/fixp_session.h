@@ -71,6 +71,9 @@
 /* Silence after which a client is gone: twice its interval and this. */
 #define SILENCE_GRACE_NS 50000000ull
 
+/* A client's clock may be this much ahead of ours. */
+#define REQUEST_AHEAD_NS 60000000000ull
+
 /* At most one Terminate in this time to a peer that does not know it is unbound. */
 #define REMIND_NS 1000000000ull
 

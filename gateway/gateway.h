@@ -23,6 +23,26 @@
  * session are kept, encoded, for RetransmitRequest; older ones are
  * RetransmitReject(OutOfRange).
  *
+ * On the wire a datagram holds messages one behind the other, each an SBE
+ * header and what belongs to it, of schema 2748 (session) or 100 (orders); there
+ * is no framing header, zeros at the end are ignored. Sequence (or Context with
+ * the session's UUID) states the number of the order that follows; the others
+ * count on. A lower number is a duplicate and is dropped silently, a higher one
+ * skips: NotApplied tells what is missing. Where a message ends that is not
+ * known cannot be told, so it takes all the rest of its datagram.
+ *
+ * The time in Negotiate and Establish is UTC nanoseconds, at most a minute
+ * ahead of ours, and never goes backwards within a session: a replayed request
+ * changes nothing. The last one accepted is answered again. A session that is
+ * bound is bound anew only from the same peer, or when the old one has been
+ * silent for longer than its keepalive interval.
+ *
+ * A RetransmitRequest is served at most 64 reports, which may be fewer than it
+ * asked for; one is served per session and poll, more are
+ * RetransmitReject(RequestLimitExceeded). FinishedSending is answered with
+ * FinishedReceiving and then ends the binding as Terminate does: the session
+ * itself may still be established again.
+ *
  * Hostile bytes: never an assert, never a log line; a counter per reason.
  *
  * Credentials of Negotiate and Establish: `NAME:KEY`, the session's name and

@@ -285,6 +285,8 @@ encode_mass_canceled(const union cell *cells, unsigned shard, uint8_t *buf, size
     return oe_mass_cancel_report_encode(buf, cap, &msg);
 }
 
+/* encode_message_refused: the one template that the field cannot name, its
+ * null, becomes 0, which is no template either. */
 static size_t
 encode_message_refused(const union cell *cells, uint8_t *buf, size_t cap)
 {
@@ -293,7 +295,7 @@ encode_message_refused(const union cell *cells, uint8_t *buf, size_t cap)
         .ref_seq_num = refused->ref_no,
         .transact_time = refused->time,
         .reject_reason = refused->reason,
-        .ref_template_id = refused->template_id,
+        .ref_template_id = refused->template_id == UINT16_MAX ? 0 : refused->template_id,
     };
 
     return oe_business_message_reject_encode(buf, cap, &msg);

@@ -19,7 +19,8 @@ import argparse
 import os
 
 from codegen_c import Printer
-from codegen_schema import Reader, SchemaError
+from codegen_model import SchemaError
+from codegen_schema import Reader
 
 
 def main():
@@ -44,7 +45,7 @@ def main():
     except (SchemaError, OSError) as err:
         print(err, file=sys.stderr)
         return 1
-    with open(args.out, 'w', encoding='ascii') as file:
+    with open(args.out, 'w', encoding='utf-8') as file:
         file.write(text)
     return 0
 

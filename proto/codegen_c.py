@@ -1,123 +1,25 @@
 """codegen_c: print a Schema as one C header in the style of the tree.
 
-The text comes out the way clang-format would leave it, so every construct
-that may grow past the line goes through one of the helpers at the top.
+Here is what wire messages and cells have in common: enums, sets, structs with
+their assertions, constants and the checks of a view.
 """
 
 import textwrap
 
-from codegen_schema import snake
-
-WIDTH = 100
-COMMENT_WIDTH = 80
-
-
-def upper(*names):
-    return '_'.join(snake(n).upper() for n in names)
+from codegen_big import BigPrinter, swapped
+from codegen_cells import CellPrinter
+from codegen_model import snake
+from codegen_text import (WIDTH, COMMENT_WIDTH, character, columns, comment, fill, integer, macros,
+                          prototype, switch, upper)
+from codegen_wire import WirePrinter
 
 
-def comment(text, indent=0):
-    """comment returns the lines of a block comment of its own."""
-    pad = ' ' * indent
-    one = f'{pad}/* {text} */'
-    if len(one) <= COMMENT_WIDTH:
-        return [one]
-    body = textwrap.wrap(text, COMMENT_WIDTH - indent - 3, break_long_words=False)
-    return [f'{pad}/*'] + [f'{pad} * {line}' for line in body] + [f'{pad} */']
-
-
-def columns(rows, indent=4):
-    """columns lines up trailing comments: rows are (code, comment text or '')."""
-    pad = ' ' * indent
-    start = max([len(code) for code, text in rows if text], default=0) + indent + 1
-    lines = []
-    for code, text in rows:
-        if not text:
-            lines.append(pad + code)
-            continue
-        body = textwrap.wrap(text, WIDTH - start - 6, break_long_words=False)
-        head = (pad + code).ljust(start) + '/* '
-        for i, line in enumerate(body):
-            lines.append((head if i == 0 else ' ' * start + ' * ') + line)
-        lines[-1] += ' */'
-    return lines
-
-
-def macros(rows):
-    """macros lines up the values of consecutive definitions."""
-    width = max([len(name) for name, _ in rows], default=0)
-    return [f'#define {name.ljust(width)} {value}' for name, value in rows]
-
-
-def fill(head, args, tail, indent=4):
-    """fill breaks a call the way clang-format does: as many arguments a line as fit."""
-    line = ' ' * indent + head
-    column = len(line)
-    lines = []
-    for i, arg in enumerate(args):
-        last = i == len(args) - 1
-        piece = arg + (tail if last else ',')
-        gap = '' if i == 0 else ' '
-        if i and len(line) + len(gap) + len(piece) > WIDTH:
-            lines.append(line)
-            line = ' ' * column + piece
-        else:
-            line += gap + piece
-    return lines + [line]
-
-
-def prototype(result, name, params):
-    """prototype starts a function definition."""
-    one = f"{name}({', '.join(params)})"
-    lines = [f'static inline {result}']
-    if len(one) <= WIDTH:
-        return lines + [one, '{']
-    pad = ' ' * (len(name) + 1)
-    lines.append(f'{name}({params[0]},')
-    lines += [f'{pad}{p},' for p in params[1:-1]]
-    return lines + [f'{pad}{params[-1]})', '{']
-
-
-def switch(value, cases, default):
-    """switch prints (labels, statement) pairs."""
-    lines = [f'    switch ({value}) {{']
-    for labels, statement in cases:
-        lines += [f'    case {label}:' for label in labels]
-        lines += [f'        {s}' for s in statement]
-    return lines + ['    default:', f'        {default}', '    }']
-
-
-def integer(value, primitive):
-    """integer writes a literal of the primitive's type."""
-    bits = 8 * primitive.size
-    if primitive.name == 'char':
-        return character(value)
-    if primitive.signed and value == primitive.lowest:
-        return f'INT{bits}_MIN'
-    if not primitive.signed and value == primitive.highest:
-        return f'UINT{bits}_MAX'
-    macro = f"{'' if primitive.signed else 'U'}INT{bits}_C"
-    return f'({macro}({value}))' if value < 0 else f'{macro}({value})'
-
-
-def character(value):
-    if 0x20 <= value <= 0x7e:
-        return "'" + ('\\' if chr(value) in "'\\" else '') + chr(value) + "'"
-    return f"'\\{value:o}'"
-
-
-def swapped(leaf):
-    """swapped tells whether a big-endian member needs a getter."""
-    return leaf.kind != 'composite' and leaf.length == 1 and leaf.primitive.size > 1
-
-
-class Printer:
+class Printer(WirePrinter, BigPrinter, CellPrinter):
     """Printer holds the schema and the lines printed so far."""
 
     def __init__(self, schema, prefix, cells, includes):
         self.schema, self.prefix, self.cells, self.includes = schema, prefix, cells, includes
         self.lines = []
-        self.taken = {}
 
     def put(self, *lines):
         self.lines += lines
@@ -241,12 +143,13 @@ class Printer:
         names = [self.u(typ.name, v.name) for v in typ.values]
         mask = sum(1 << v.value for v in typ.values)
         if mask >> 31:
-            rows = [(n, f'(UINT64_C(1) << {v.value})') for n, v in zip(names, typ.values)]
-            self.put(*macros(rows + [(self.u(typ.name, 'ALL'), f'UINT64_C(0x{mask:x})')]))
+            one = f'UINT{8 * typ.primitive.size}_C'  # too wide for an enum
+            rows = [(n, f'({one}(1) << {v.value})') for n, v in zip(names, typ.values)]
+            self.put(*macros(rows + [(self.u(typ.name, 'ALL'), f'{one}(0x{mask:x})')]))
             return
         rows = [(f'{n} = 1u << {v.value},', v.desc) for n, v in zip(names, typ.values)]
         self.put(f'enum {self.c(typ.name)} {{',
-                 *columns(rows + [(f"{self.u(typ.name, 'ALL')} = 0x{mask:x},", 'every choice')]),
+                 *columns(rows + [(f"{self.u(typ.name, 'ALL')} = 0x{mask:x},", '')]),
                  '};')
 
     # -- structs ----------------------------------------------------------
@@ -291,7 +194,7 @@ class Printer:
             self.put(*comment(desc))
         self.put(f'struct {tag} {{', *columns(rows),
                  '} __attribute__((packed, aligned(1)));' if packed else '};', '')
-        self.put(f'static_assert(sizeof(struct {tag}) == {size}, "size");')
+        self.put(*fill('static_assert(', [f'sizeof(struct {tag}) == {size}', '"size"'], ');', 0))
         for name, offset in pins:
             self.put(*fill('static_assert(', [f'offsetof(struct {tag}, {name}) == {offset}',
                                               '"offset"'], ');', 0))
@@ -347,13 +250,16 @@ class Printer:
             if f.reserved or (leaf.kind == 'type' and leaf.length != 1):
                 continue
             if leaf.kind == 'composite':
-                out += self.checks(None, leaf.wire_members(), value + '.')
+                inner = self.checks(None, leaf.wire_members(), value + '.')
+                has = f"{self.c(*names, 'has', f.name)}(buf) && " if f.since > 0 else ''
+                out += [has + (self.bracket(test) if has else test) for test in inner]
                 continue
             if self.schema.big and swapped(leaf):
                 value = f"{self.c(*names, f.name)}({expr.removesuffix('->')})"
             null = integer(f.null, leaf.primitive)
             if f.presence == 'optional' and names:
                 null = self.u(*names, f.name) + '_NULL'
+            known = len(out)
             if leaf.kind == 'enum':
                 test = f'!{leaf.prefix}_{snake(leaf.name)}_valid({value})'
                 if f.presence == 'optional':
@@ -367,20 +273,27 @@ class Printer:
                                f'({value} & ~{mask}) != 0')
             elif f.presence == 'required' and not self.cells and not self.schema.big:
                 out.append(f'{value} == {null}')
+            if f.since > 0:
+                out[known:] = [f"{self.c(*names, 'has', f.name)}(buf) && {self.bracket(test)}"
+                               for test in out[known:]]
         return out
+
+    @staticmethod
+    def bracket(test):
+        return f'({test})' if ' && ' in test else test
 
     def refuse(self, conditions, result='NULL'):
         lines = []
         for text in conditions:
-            head, _, rest = text.partition(' && ')
-            if len(text) + 9 <= WIDTH:
+            cut = ' && ' if ' && ' in text else ' & '
+            head, _, rest = text.partition(cut)
+            if len(text) + 9 <= WIDTH or not rest:
                 lines.append(f'    if ({text})')
             else:
-                lines += [f'    if ({head} &&', f'        {rest})']
+                pad = '        ' if cut == ' && ' else '         '
+                lines += [f'    if ({head}{cut.rstrip()}', f'{pad}{rest})']
             lines.append(f'        return {result};')
         return lines
-
-    # -- little-endian wire messages --------------------------------------
 
     def wire_schema(self):
         messages = self.schema.messages
@@ -396,383 +309,3 @@ class Printer:
             self.message_length()
         self.name_function(self.c('message_name'), 'template_id',
                            [(self.u(m.name) + '_ID', m.name) for m in messages])
-
-    def header_functions(self):
-        tag = self.c('header')
-        self.blank()
-        self.put('/* The SBE message header. */', f'struct {tag} {{',
-                 *columns([('uint16_t block_length;', '0: bytes of the root block alone'),
-                           ('uint16_t template_id;', '2'), ('uint16_t schema_id;', '4'),
-                           ('uint16_t version;', '6')]),
-                 '} __attribute__((packed, aligned(1)));', '',
-                 f'static_assert(sizeof(struct {tag}) == 8, "size");')
-        self.function(f'{tag}_matches tells whether the message at buf is of the template, has '
-                      'at least the block that we know, and holds its block in len bytes.',
-                      'bool', f'{tag}_matches',
-                      ['const uint8_t *buf', 'size_t len', 'unsigned template_id',
-                       'unsigned block'],
-                      [f'    const struct {tag} *hdr = (const struct {tag} *)buf;', '',
-                       '    return len >= sizeof(*hdr) && hdr->template_id == template_id &&',
-                       f"           hdr->schema_id == {self.u('SCHEMA_ID')} && "
-                       'hdr->block_length >= block &&',
-                       '           hdr->block_length <= len - sizeof(*hdr);'])
-        self.function(f'{tag}_put writes the header of a message.', 'void', f'{tag}_put',
-                      ['uint8_t *buf', 'uint16_t template_id', 'uint16_t block'],
-                      [f'    struct {tag} *hdr = (struct {tag} *)buf;', '',
-                       '    hdr->block_length = block;', '    hdr->template_id = template_id;',
-                       f"    hdr->schema_id = {self.u('SCHEMA_ID')};",
-                       f"    hdr->version = {self.u('SCHEMA_VERSION')};"])
-        datas = [d for m in self.schema.messages for d in m.datas]
-        for bits in (8, 16):
-            if any(self.data_bits(d) == bits for d in datas):
-                self.data_end(bits)
-        if any(m.groups for m in self.schema.messages):
-            self.group_functions()
-
-    @staticmethod
-    def data_bits(data):
-        return 8 * data.type.members[0].type.primitive.size
-
-    def data_end(self, bits):
-        name = self.c(f'data{bits}_end')
-        self.function(f'{name} gives the offset behind the variable data at off, 0 if it does '
-                      'not fit in len. An off of 0 stays 0, so that calls can be chained.',
-                      'size_t', name, ['const uint8_t *buf', 'size_t len', 'size_t off'],
-                      [f'    uint{bits}_t cnt;', '',
-                       '    if (off == 0 || len - off < sizeof(cnt))', '        return 0;',
-                       '    memcpy(&cnt, buf + off, sizeof(cnt));', '    off += sizeof(cnt);',
-                       f'    return cnt != UINT{bits}_MAX && cnt <= len - off ? off + cnt : 0;'])
-
-    def wire_message(self, m):
-        tag = self.c(m.name)
-        label = self.u(m.name)
-        fields = m.wire_fields()
-        rows = [(f'{label}_ID', f'{m.id}u'), (f'{label}_BLOCK', f'{m.length}u')]
-        self.define(rows + self.constants([m.name], m.fields))
-        gaps = []
-        if fields:
-            gaps = self.struct(tag, fields, m.length, m.desc)
-        else:
-            text = m.desc.rstrip('.') + '. ' if m.desc else ''
-            self.put(*comment(text + 'It has no fields: the struct stays incomplete.'),
-                     f'struct {tag};', '')
-        for group in m.groups:
-            self.group(m, group)
-        self.view(m, tag, label)
-        self.accessors(m)
-        self.encode(m, tag, label, gaps)
-
-    def view(self, m, tag, label):
-        head = self.c('header')
-        conditions = self.checks([m.name], m.wire_fields(), 'msg->')
-        lines = []
-        if conditions:
-            lines.append(f'    const struct {tag} *msg;')
-        if m.groups or m.datas:
-            lines.append('    size_t end;')
-        lines += [''] if lines else []
-        lines += fill(f'if (!{head}_matches(', ['buf', 'len', f'{label}_ID', f'{label}_BLOCK'],
-                      '))')
-        lines.append('        return NULL;')
-        if m.groups or m.datas:
-            lines.append(f'    end = sizeof(struct {head}) + ((const struct {head} *)buf)'
-                         '->block_length;')
-            for group in m.groups:
-                lines.append(f"    end = {self.c(m.name, group.name, 'end')}(buf, len, end);")
-            for data in m.datas:
-                lines.append(f"    end = {self.c(f'data{self.data_bits(data)}_end')}"
-                             '(buf, len, end);')
-            lines += ['    if (end == 0)', '        return NULL;']
-        block = f'(const struct {tag} *)(buf + sizeof(struct {head}))'
-        if conditions:
-            lines += [f'    msg = {block};', *self.refuse(conditions), '    return msg;']
-        else:
-            lines.append(f'    return {block};')
-        self.function('', f'const struct {tag} *', f'{tag}_view',
-                      ['const uint8_t *buf', 'size_t len'], lines)
-
-    def accessors(self, m):
-        """accessors prints the functions that find variable data after a successful view."""
-        head = self.c('header')
-        before = [f"    off = {self.c(m.name, g.name, 'end')}(buf, SIZE_MAX, off);"
-                  for g in m.groups]
-        for data in m.datas:
-            bits = self.data_bits(data)
-            name = self.c(m.name, data.name)
-            text = f'{name} gives the bytes and their number, after a successful view.'
-            body = [f'    uint{bits}_t cnt;',
-                    f'    size_t off = sizeof(struct {head}) + ((const struct {head} *)buf)'
-                    '->block_length;', '', *before,
-                    '    memcpy(&cnt, buf + off, sizeof(cnt));', '    *len = cnt;',
-                    '    return buf + off + sizeof(cnt);']
-            self.function(f'{text} {data.desc}'.strip(), 'const uint8_t *', name,
-                          ['const uint8_t *buf', 'uint16_t *len'], body)
-            before.append(f"    off = {self.c(f'data{bits}_end')}(buf, SIZE_MAX, off);")
-
-    def encode(self, m, tag, label, gaps):
-        head = self.c('header')
-        params = ['uint8_t *buf', 'size_t cap']
-        params += [f'const struct {tag} *msg'] if m.length else []
-        for group in m.groups:
-            params += [f'const struct {self.c(m.name, group.name)} *{group.cname}',
-                       f'uint16_t {snake(group.name)}_cnt']
-        for data in m.datas:
-            params += [f'const void *{data.cname}', f'uint16_t {snake(data.name)}_len']
-        size = [f'sizeof(struct {head})'] + ([f'{label}_BLOCK'] if m.length else [])
-        lines = [f"    size_t total = {' + '.join(size)};"]
-        if m.groups or m.datas:
-            lines.append('    size_t off = total;')
-        lines.append('')
-        for group in m.groups:
-            lines.append(f'    total += {self.dimensions()} + (size_t){snake(group.name)}_cnt * '
-                         f'sizeof(*{group.cname});')
-        for data in m.datas:
-            lines.append(f'    total += sizeof(uint{self.data_bits(data)}_t) + '
-                         f'{snake(data.name)}_len;')
-        limits = ['total > cap'] + [f'{snake(g.name)}_cnt == UINT16_MAX' for g in m.groups]
-        limits += [f'{snake(d.name)}_len >= UINT{self.data_bits(d)}_MAX' for d in m.datas]
-        for limit in limits:
-            lines += [f'    if ({limit})', '        return 0;']
-        lines.append(f'    {head}_put(buf, {label}_ID, {label}_BLOCK);')
-        if m.length:
-            lines.append(f'    memcpy(buf + sizeof(struct {head}), msg, {label}_BLOCK);')
-        for offset, count in gaps:
-            lines.append(f'    memset(buf + sizeof(struct {head}) + {offset}, 0, {count});')
-        for i, group in enumerate(m.groups):
-            entry = self.c(m.name, group.name)
-            lines.append(f'    off = {entry}_put(buf, off, {group.cname}, {snake(group.name)}_cnt);')
-        for i, data in enumerate(m.datas):
-            last = i == len(m.datas) - 1
-            lines += self.put_data(data, last)
-        self.function('', 'size_t', f'{tag}_encode', params, lines + ['    return total;'])
-
-    def put_data(self, data, last):
-        bits, count = self.data_bits(data), f'{snake(data.name)}_len'
-        if bits == 8:
-            lines = [f'    buf[off++] = (uint8_t){count};']
-        else:
-            lines = [f'    memcpy(buf + off, &{count}, sizeof({count}));',
-                     f'    off += sizeof({count});']
-        lines += [f'    if ({count} > 0)', f'        memcpy(buf + off, {data.cname}, {count});']
-        return lines + ([] if last else [f'    off += {count};'])
-
-    def message_length(self):
-        head, name = self.c('header'), self.c('message_length')
-        shapes = {}
-        for m in self.schema.messages:
-            shape = tuple(self.c(m.name, g.name, 'end') for g in m.groups) + \
-                tuple(self.c(f'data{self.data_bits(d)}_end') for d in m.datas)
-            shapes.setdefault(shape, []).append(self.u(m.name) + '_ID')
-        cases = []
-        for shape, labels in shapes.items():
-            calls = [f'{call}(buf, len, end)' for call in shape]
-            cases.append((labels, [f'end = {c};' for c in calls[:-1]] +
-                          [f"return {calls[-1] if calls else 'end'};"]))
-        body = [f'    const struct {head} *hdr = (const struct {head} *)buf;', '    size_t end;', '',
-                f"    if (len < sizeof(*hdr) || hdr->schema_id != {self.u('SCHEMA_ID')})",
-                '        return 0;', '    end = sizeof(*hdr) + hdr->block_length;',
-                '    if (end > len)', '        return 0;',
-                *switch('hdr->template_id', cases, 'return 0;')]
-        self.function(f'{name} gives the bytes of the message at buf, header included: the step '
-                      'to the next one. It is 0 if the message does not fit in len, its template '
-                      'is unknown or the schema is another. Of a message by a newer schema it '
-                      'covers the parts that this schema knows.', 'size_t', name,
-                      ['const uint8_t *buf', 'size_t len'], body)
-
-    # -- groups -----------------------------------------------------------
-
-    def dimensions(self):
-        return f"sizeof(struct {self.c('group_size')})"
-
-    def group_functions(self):
-        tag = self.c('group_size')
-        self.blank()
-        self.put('/* What stands before the entries of a repeating group. */', f'struct {tag} {{',
-                 *columns([('uint16_t block_length;', '0: bytes of one entry, the stride'),
-                           ('uint16_t num_in_group;', '2')]),
-                 '} __attribute__((packed, aligned(1)));', '',
-                 f'static_assert(sizeof(struct {tag}) == 4, "size");')
-
-    def group(self, m, g):
-        tag, dims = self.c(m.name, g.name), self.c('group_size')
-        self.define(self.constants([m.name, g.name], g.fields))
-        gaps = self.struct(tag, g.wire_fields(), g.length, g.desc)
-        conditions = self.checks([m.name, g.name], g.wire_fields(), 'entry->')
-        body = [f'    const struct {dims} *size;', '',
-                '    if (off == 0 || len - off < sizeof(*size))', '        return 0;',
-                f'    size = (const struct {dims} *)(buf + off);', '    off += sizeof(*size);',
-                '    if (size->num_in_group == UINT16_MAX || size->block_length < '
-                f'sizeof(struct {tag}))', '        return 0;',
-                '    if ((size_t)size->num_in_group * size->block_length > len - off)',
-                '        return 0;']
-        if conditions:
-            loop = [f'    for (unsigned i = 0; i < size->num_in_group; i++) {{',
-                    f'        const struct {tag} *entry =',
-                    f'            (const struct {tag} *)(buf + off + (size_t)i * '
-                    'size->block_length);', '']
-            body += loop + ['    ' + line for line in self.refuse(conditions, '0')] + ['    }']
-        body.append('    return off + (size_t)size->num_in_group * size->block_length;')
-        self.function(f'{tag}_end gives the offset behind the group at off, 0 if it does not fit '
-                      'in len or an entry holds a value that is not allowed.', 'size_t',
-                      f'{tag}_end', ['const uint8_t *buf', 'size_t len', 'size_t off'], body)
-        self.group_view(m, g, tag, dims)
-        self.group_put(g, tag, dims, gaps)
-
-    def group_view(self, m, g, tag, dims):
-        head = self.c('header')
-        before = m.groups[:m.groups.index(g)]
-        body = [f'    const struct {dims} *size;',
-                f'    size_t off = sizeof(struct {head}) + ((const struct {head} *)buf)'
-                '->block_length;', '']
-        body += [f"    off = {self.c(m.name, b.name, 'end')}(buf, SIZE_MAX, off);" for b in before]
-        body += [f'    size = (const struct {dims} *)(buf + off);',
-                 '    *count = size->num_in_group;', '    *stride = size->block_length;',
-                 '    return buf + off + sizeof(*size);']
-        self.function(f'{tag}_view gives the first entry, how many there are and how many bytes '
-                      f'apart, after a successful view of the message. Entry i is the struct {tag} '
-                      'at i * stride.', 'const uint8_t *', f'{tag}_view',
-                      ['const uint8_t *buf', 'uint16_t *count', 'uint16_t *stride'], body)
-
-    def group_put(self, g, tag, dims, gaps):
-        body = [f'    struct {dims} *size = (struct {dims} *)(buf + off);', '',
-                '    size->block_length = sizeof(*entries);', '    size->num_in_group = cnt;',
-                '    off += sizeof(*size);', '    for (unsigned i = 0; i < cnt; i++) {',
-                '        memcpy(buf + off, &entries[i], sizeof(*entries));']
-        body += [f'        memset(buf + off + {o}, 0, {n});' for o, n in gaps]
-        body += ['        off += sizeof(*entries);', '    }', '    return off;']
-        self.function(f'{tag}_put writes the group at off and gives the offset behind it.',
-                      'size_t', f'{tag}_put',
-                      ['uint8_t *buf', 'size_t off', f'const struct {tag} *entries',
-                       'uint16_t cnt'], body)
-
-    # -- big-endian messages without a header -----------------------------
-
-    def big_message(self, m):
-        tag, label = self.c(m.name), self.u(m.name)
-        fields = m.wire_fields()
-        rows = [(f'{label}_ID', f'{m.id}u'), (f'{label}_BLOCK', f'{m.length}u')]
-        types = [f for f in fields if f.presence == 'type byte']
-        rows += [(f'{label}_TYPE', character(f.constant)) for f in types]
-        self.define(rows + self.constants([m.name], m.fields))
-        gaps = self.struct(tag, fields, m.length, m.desc)
-        for field in fields:
-            if swapped(field.leaf):
-                self.swap_functions(m, tag, field)
-        conditions = ['len < sizeof(*msg)']
-        conditions += [f'msg->{f.cname} != {label}_TYPE' for f in types]
-        conditions += self.checks([m.name], fields, 'msg->')
-        self.function('', f'const struct {tag} *', f'{tag}_view',
-                      ['const uint8_t *buf', 'size_t len'],
-                      [f'    const struct {tag} *msg = (const struct {tag} *)buf;', '',
-                       *self.refuse(conditions), '    return msg;'])
-        body = [f'    if (cap < {label}_BLOCK)', '        return 0;',
-                f'    memcpy(buf, msg, {label}_BLOCK);']
-        body += [f'    buf[0] = {label}_TYPE;' for _ in types]
-        body += [f'    memset(buf + {o}, 0, {n});' for o, n in gaps]
-        self.function('', 'size_t', f'{tag}_encode',
-                      ['uint8_t *buf', 'size_t cap', f'const struct {tag} *msg'],
-                      body + [f'    return {label}_BLOCK;'])
-
-    def swap_functions(self, m, tag, field):
-        primitive = field.leaf.primitive
-        bits, ctype = 8 * primitive.size, primitive.ctype
-        back = f'({ctype})' if primitive.signed else ''
-        out = f'(uint{bits}_t)' if primitive.signed else ''
-        self.function('', ctype, self.c(m.name, field.name), [f'const struct {tag} *msg'],
-                      [f'    return {back}__builtin_bswap{bits}(msg->{field.cname}_be);'])
-        self.function('', 'void', self.c(m.name, 'set', field.name),
-                      [f'struct {tag} *msg', f'{ctype} v'],
-                      [f'    msg->{field.cname}_be = __builtin_bswap{bits}({out}v);'])
-
-    # -- cells ------------------------------------------------------------
-
-    def cell_schema(self):
-        messages = self.schema.messages
-        self.blank()
-        self.put('/* The kind of a cell: its first byte. */', f"enum {self.c('kind')} {{",
-                 *columns([(f"{self.u('kind', m.name)} = {m.id},", m.desc) for m in messages]),
-                 '};')
-        labels = [self.u('kind', m.name) for m in messages]
-        self.function('', 'bool', self.c('kind_valid'), ['uint8_t v'],
-                      switch('v', [(labels, ['return true;'])], 'return false;'))
-        self.name_function(self.c('kind_name'), 'v', list(zip(labels, [m.name for m in messages])))
-        for m in messages:
-            self.define(self.constants([m.name], m.fields))
-            self.struct(self.c(m.name), m.wire_fields(), m.length, m.desc, packed=False)
-        self.blank()
-        self.put('/* A cell seen as any of its kinds. */', f'union {self.prefix} {{',
-                 *[f'    struct {self.c(m.name)} {m.cname};' for m in messages],
-                 '    uint64_t words[8];', '    uint8_t bytes[64];',
-                 '} __attribute__((aligned(64)));', '',
-                 f'static_assert(sizeof(union {self.prefix}) == 64, "one line");')
-        for m in messages:
-            self.cell_view(m)
-        self.cell_valid()
-        self.cell_fields()
-
-    def cell_view(self, m):
-        tag = self.c(m.name)
-        tests = [f"msg->kind != {self.u('kind', m.name)}"]
-        tests += self.checks([m.name], m.wire_fields(), 'msg->')
-        tests += self.zero_tests(m)
-        self.function('', f'const struct {tag} *', f'{tag}_view',
-                      [f'const union {self.prefix} *cell'],
-                      [f'    const struct {tag} *msg = &cell->{m.cname};', '',
-                       *self.refuse(tests), '    return msg;'])
-
-    @staticmethod
-    def zero_tests(m):
-        """zero_tests compares reserved bytes with zero, a word at a time."""
-        tests = []
-        masks = [0] * 8
-        for field in m.wire_fields():
-            if field.reserved:
-                for at in range(field.offset, field.offset + field.size):
-                    masks[at // 8] |= 0xff << (8 * (at % 8))
-        for i, mask in enumerate(masks):
-            if mask == 0xffffffffffffffff:
-                tests.append(f'cell->words[{i}] != 0')
-            elif mask:
-                tests.append(f'(cell->words[{i}] & UINT64_C(0x{mask:016x})) != 0')
-        return tests
-
-    def cell_valid(self):
-        name, cell = self.c('valid'), f'const union {self.prefix} *cell'
-        cases = [([self.u('kind', m.name)], [f'return {self.c(m.name)}_view(cell) != NULL;'])
-                 for m in self.schema.messages]
-        self.function(f'{name} tells whether the cell is of a known kind and passes its view.',
-                      'bool', name, [cell], switch('cell->bytes[0]', cases, 'return false;'))
-
-    def cell_fields(self):
-        field = self.c('field')
-        letters = self.u('field')
-        self.blank()
-        self.put('/* How to print a field: a number, text, or bytes in hex. */',
-                 f"enum {field}_type {{", f'    {letters}_U,', f'    {letters}_I,',
-                 f'    {letters}_CHARS,', f'    {letters}_HEX,', '};', '',
-                 '/* A field of a cell, for tools that print and compare any kind. */',
-                 f'struct {field} {{', '    const char *name;', '    uint8_t offset;',
-                 '    uint8_t size;', f'    uint8_t type; /* enum {field}_type */', '};')
-        cases = []
-        for m in self.schema.messages:
-            rows = columns([(f'{{"{f.cname}", {f.offset}, {f.size}, {letters}_{self.letter(f)}}},',
-                             f.type.name) for f in m.wire_fields() if not f.reserved], 8)
-            name = f'{self.c(m.name)}_fields'
-            cases.append(([self.u('kind', m.name)], [f'return {name}(count);']))
-            self.function('', f'const struct {field} *', name, ['unsigned *count'],
-                          [f'    static const struct {field} fields[] = {{', *rows, '    };', '',
-                           '    *count = sizeof(fields) / sizeof(fields[0]);',
-                           '    return fields;'])
-        body = ['    *count = 0;', *switch('kind', cases, 'return NULL;')]
-        self.function(f"{self.c('fields')} gives the fields of a kind, reserved bytes left out; "
-                      'NULL and a count of 0 if the kind is unknown.', f'const struct {field} *',
-                      self.c('fields'), ['unsigned kind', 'unsigned *count'], body)
-
-    @staticmethod
-    def letter(field):
-        leaf = field.leaf
-        if leaf.primitive.name == 'char' and leaf.kind == 'type':
-            return 'CHARS'
-        if leaf.length != 1:
-            return 'HEX'
-        return 'I' if leaf.primitive.signed else 'U'

@@ -1,231 +1,19 @@
-"""codegen_schema: read an SBE 1.0 message schema and refuse what is wrong with it.
+"""codegen_schema: make a Schema of the XML and refuse what is wrong with it.
 
-The result is a tree of Type, Field, Block and Schema objects in which every
-reference is resolved and every offset is known; codegen_c.py only prints it.
-Each refusal is a SchemaError that names the file and the line, so the parser
-is expat: the ElementTree of the standard library forgets lines.
+In the result every reference is resolved and every offset is known, so that
+the printers (codegen_c.py and its parts) have nothing left to check. Each
+refusal is a SchemaError that names the file and the line.
 """
 
-import os
 import re
-import xml.parsers.expat
 
-NAMESPACE = 'http://fixprotocol.io/2016/sbe'
+from codegen_model import (PRIMITIVES, Block, Field, SchemaError, Schema, Type, Value, read_xml,
+                           snake)
+
 CELL_BYTES = 64
 
-# C and C++ keywords that a snake-case name could become.
-KEYWORDS = frozenset('''alignas alignof and asm auto bool break case catch char class const
-    continue decltype default delete do double else enum explicit export extern false float for
-    friend goto if inline int long mutable namespace new noexcept not nullptr operator or private
-    protected public register restrict return short signed sizeof static struct switch template
-    this throw true try typedef typeid typename union unsigned using virtual void volatile while
-    xor'''.split())
-
-SEMANTIC = {'semanticType', 'description', 'sinceVersion', 'deprecated'}
-PRESENCE = {'presence', 'valueRef'}
-BLOCK = {'name', 'id', 'blockLength'} | SEMANTIC
-FIELD = {'name', 'id', 'type', 'epoch', 'timeUnit', 'offset'} | PRESENCE | SEMANTIC
-ATTRIBUTES = {
-    'messageSchema': {'package', 'id', 'version', 'semanticVersion', 'description', 'byteOrder',
-                      'headerType'},
-    'types': set(),
-    'type': {'name', 'nullValue', 'minValue', 'maxValue', 'length', 'primitiveType',
-             'characterEncoding', 'offset'} | PRESENCE | SEMANTIC,
-    'composite': {'name', 'offset'} | SEMANTIC,
-    'ref': {'name', 'type', 'offset', 'sinceVersion', 'deprecated'},
-    'enum': {'name', 'encodingType', 'offset'} | SEMANTIC,
-    'set': {'name', 'encodingType', 'offset'} | SEMANTIC,
-    'validValue': {'name', 'description', 'sinceVersion', 'deprecated'},
-    'choice': {'name', 'description', 'sinceVersion', 'deprecated'},
-    'message': BLOCK,
-    'group': BLOCK | {'dimensionType'},
-    'field': FIELD,
-    'data': FIELD,
-}
-CHILDREN = {
-    'messageSchema': {'types', 'message'},
-    'types': {'type', 'composite', 'enum', 'set'},
-    'composite': {'type', 'composite', 'enum', 'set', 'ref'},
-    'enum': {'validValue'},
-    'set': {'choice'},
-    'message': {'field', 'group', 'data'},
-    'group': {'field', 'group', 'data'},
-}
-
-
-class SchemaError(Exception):
-    """SchemaError is one refusal; str() gives file:line: message."""
-
-    def __init__(self, path, line, text):
-        super().__init__(f'{path}:{line}: {text}')
-
-
-class Node:
-    """Node is one XML element with the line it starts on."""
-
-    def __init__(self, tag, attrs, line):
-        self.tag, self.attrs, self.line = tag, attrs, line
-        self.children = []
-        self.text = ''
-
-
-class Primitive:
-    """Primitive is one of the SBE integer encodings and its default range."""
-
-    def __init__(self, name, size, signed):
-        self.name, self.size, self.signed = name, size, signed
-        bits = 8 * size
-        if name == 'char':
-            self.lowest, self.highest, self.null = 0, 0x7e, 0
-        elif signed:
-            self.lowest, self.highest = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
-            self.null = self.lowest
-        else:
-            self.lowest, self.highest = 0, (1 << bits) - 1
-            self.null = self.highest
-
-    @property
-    def ctype(self):
-        return 'char' if self.name == 'char' else self.name + '_t'
-
-
-PRIMITIVES = {p.name: p for p in (
-    [Primitive('char', 1, False)] +
-    [Primitive(f'int{8 * n}', n, True) for n in (1, 2, 4, 8)] +
-    [Primitive(f'uint{8 * n}', n, False) for n in (1, 2, 4, 8)])}
-
-
-class Type:
-    """Type is a named encoding; kind is 'type', 'enum', 'set' or 'composite'."""
-
-    def __init__(self, kind, name, line, desc=''):
-        self.kind, self.name, self.line, self.desc = kind, name, line, desc
-        self.prefix = ''        # of the schema that declares it
-        self.primitive = None   # of type, enum and set
-        self.length = 1
-        self.presence = 'required'
-        self.null = self.lowest = self.highest = None
-        self.constant = None    # int or str
-        self.values = []        # of enum: Value; of set: Value with the bit as value
-        self.members = []       # of composite: Field
-        self.semantic = ''
-
-    @property
-    def size(self):
-        if self.presence == 'constant':
-            return 0
-        if self.kind == 'composite':
-            return max([m.offset + m.size for m in self.members], default=0)
-        return self.primitive.size * self.length
-
-    def wire_members(self):
-        return [m for m in self.members if m.presence != 'constant']
-
-
-class Value:
-    """Value is a valid value of an enum or a choice of a set."""
-
-    def __init__(self, name, value, desc, line):
-        self.name, self.value, self.desc, self.line = name, value, desc, line
-
-
-class Field:
-    """Field is a place in a block or composite; leaf is its type with one-member composites
-    (decimals) taken off."""
-
-    def __init__(self, name, ident, typ, line, desc=''):
-        self.name, self.id, self.type, self.line, self.desc = name, ident, typ, line, desc
-        self.cname = member_name(name)
-        self.presence = 'required'
-        self.offset = 0
-        self.constant = None
-        self.exponent = None
-        self.leaf = typ
-
-    @property
-    def size(self):
-        return 0 if self.presence == 'constant' else self.leaf.size
-
-    @property
-    def reserved(self):
-        return re.fullmatch(r'reserved_?\d*', self.cname) is not None
-
-    @property
-    def null(self):
-        return self.leaf.primitive.null if self.leaf.null is None else self.leaf.null
-
-
-class Block:
-    """Block is a message or a group."""
-
-    def __init__(self, name, ident, line, desc):
-        self.name, self.id, self.line, self.desc = name, ident, line, desc
-        self.cname = member_name(name)
-        self.fields, self.groups, self.datas = [], [], []
-        self.length = 0
-
-    def wire_fields(self):
-        return [f for f in self.fields if f.presence != 'constant']
-
-
-class Schema:
-    """Schema is the whole file."""
-
-    def __init__(self, path):
-        self.path = path
-        self.file = os.path.basename(path)
-        self.types, self.messages = {}, []
-        self.id = self.version = 0
-        self.package = self.desc = ''
-        self.big = False
-        self.headless = False
-
-
-def snake(name):
-    """snake turns ClOrdID into cl_ord_id."""
-    name = re.sub(r'([A-Z]+)([A-Z][a-z])', r'\1_\2', name)
-    return re.sub(r'([a-z0-9])([A-Z])', r'\1_\2', name).lower()
-
-
-def member_name(name):
-    """member_name is snake with an underscore behind what is a keyword: template_."""
-    return snake(name) + ('_' if snake(name) in KEYWORDS else '')
-
-
-def read_xml(path):
-    """read_xml returns the root Node; only elements of the SBE vocabulary pass."""
-    parser = xml.parsers.expat.ParserCreate(namespace_separator=' ')
-    stack, roots = [], []
-
-    def start(tag, attrs):
-        line = parser.CurrentLineNumber
-        space, _, local = tag.rpartition(' ')
-        want = NAMESPACE if local in ('messageSchema', 'message') else ''
-        if local not in ATTRIBUTES or space != want:
-            raise SchemaError(path, line, f"unknown element '{local}' in namespace '{space}'")
-        if not stack and local != 'messageSchema':
-            raise SchemaError(path, line, f"the root is '{local}', not messageSchema")
-        if stack and local not in CHILDREN.get(stack[-1].tag, ()):
-            raise SchemaError(path, line, f"'{local}' cannot stand inside '{stack[-1].tag}'")
-        for attr in attrs:
-            if attr not in ATTRIBUTES[local] and ' ' not in attr:
-                raise SchemaError(path, line, f"unknown attribute '{attr}' on {local}")
-        node = Node(local, attrs, line)
-        (stack[-1].children if stack else roots).append(node)
-        stack.append(node)
-
-    def text(data):
-        stack[-1].text += data
-
-    parser.StartElementHandler = start
-    parser.EndElementHandler = lambda tag: stack.pop()
-    parser.CharacterDataHandler = text
-    try:
-        with open(path, 'rb') as file:
-            parser.ParseFile(file)
-    except xml.parsers.expat.ExpatError as err:
-        raise SchemaError(path, err.lineno, f'not well-formed XML: {err}') from None
-    return roots[0]
+# Parameters and variables of *_encode(), which data and groups must not hide.
+PARAMETERS = frozenset(('buf', 'cap', 'msg', 'off', 'total'))
 
 
 class Reader:
@@ -268,7 +56,8 @@ class Reader:
         return value
 
     def desc(self, node):
-        return ' '.join(node.attrs.get('description', '').split()).replace('*/', '* /')
+        text = ' '.join(node.attrs.get('description', '').split())
+        return text.replace('*/', '* /').replace('/*', '/ *')
 
     def since(self, node):
         since = self.number(node, 'sinceVersion', 0)
@@ -285,7 +74,7 @@ class Reader:
         elif re.fullmatch(r'-?(0x[0-9a-fA-F]+|\d+)', text):
             value = int(text, 0) if 'x' in text else int(text)
         else:
-            self.fail(node, f"{what} '{text}' is not a {primitive.name}")
+            self.fail(node, f"{what} '{text}' is no {primitive.name}")
         if not primitive.lowest <= value <= primitive.highest:
             self.fail(node, f'{what} {text} does not fit {primitive.name}')
         return value
@@ -311,7 +100,7 @@ class Reader:
                 self.fail(node, 'types must come before the messages')
             for child in node.children if node.tag == 'types' else ():
                 self.declare(child)
-        for name in self.nodes:
+        for name in list(self.nodes):
             self.resolve(name)
         self.read_header(root)
         for node in root.children:
@@ -319,7 +108,24 @@ class Reader:
                 self.read_message(node)
         if not schema.messages:
             self.fail(root, 'the schema has no message')
+        self.check_tags()
         return schema
+
+    def check_tags(self):
+        """check_tags refuses two things of one name in C."""
+        taken = {name: 'a generated type' for name in
+                 (('kind', 'field', 'field_type') if self.cells else ('header', 'group_size'))}
+        things = [t for t in self.schema.types.values() if t.kind in ('enum', 'set')]
+        for message in self.schema.messages:
+            things.append(message)
+            for group in message.groups:
+                group.tag = f'{snake(message.name)}_{snake(group.name)}'
+                things.append(group)
+        for thing in things:
+            tag = getattr(thing, 'tag', snake(thing.name))
+            if tag in taken:
+                self.fail(thing, f"'{thing.name}' has the C name of {taken[tag]}")
+            taken[tag] = f"'{thing.name}' on line {thing.line}"
 
     def declare(self, node):
         name = self.name(node)
@@ -398,7 +204,7 @@ class Reader:
 
     def read_constant(self, node, typ):
         if 'valueRef' in node.attrs:
-            typ.constant = self.value_ref(node)
+            typ.constant = self.value_ref(node, typ)
         elif not node.text.strip():
             self.fail(node, f"constant '{typ.name}' has no value")
         elif typ.primitive.name == 'char' and typ.length != 1:
@@ -408,13 +214,18 @@ class Reader:
         else:
             typ.constant = self.literal(node, typ.primitive, node.text, 'constant')
 
-    def value_ref(self, node):
-        name, dot, value = node.attrs['valueRef'].partition('.')
+    def value_ref(self, node, want):
+        """value_ref reads enum-name.value-name as a constant of type want."""
+        text = node.attrs['valueRef']
+        name, _, value = text.partition('.')
         typ = self.lookup(node, name)
-        for item in typ.values if typ.kind == 'enum' and dot else ():
-            if item.name == value:
-                return item.value
-        self.fail(node, f"valueRef '{node.attrs['valueRef']}' is no value of an enum")
+        found = [v.value for v in typ.values if typ.kind == 'enum' and v.name == value]
+        if not found:
+            self.fail(node, f"valueRef '{text}' is no value of an enum")
+        if want.kind not in ('type', 'enum') or (want.kind == 'enum' and want is not typ) or \
+                found[0] > want.primitive.highest:
+            self.fail(node, f"valueRef '{text}' is no value of '{want.name}'")
+        return found[0]
 
     def read_values(self, node, typ, read_value):
         names, numbers = {}, {}
@@ -514,10 +325,12 @@ class Reader:
         if given == 'constant' and field.presence != 'constant':
             if 'valueRef' not in node.attrs:
                 self.fail(node, f"constant '{field.name}' has no value")
-            field.constant = self.value_ref(node)
+            field.constant = self.value_ref(node, typ)
             field.presence = 'constant'
         elif given == 'required' and field.presence == 'optional':
             self.fail(node, f"'{field.name}' is required but its type '{typ.name}' is optional")
+        elif given not in (None, field.presence) and field.presence == 'constant':
+            self.fail(node, f"'{field.name}' is {given} but its type '{typ.name}' is constant")
         elif given == 'optional':
             if field.leaf.kind == 'set':
                 self.fail(node, f"set '{field.name}' cannot be optional: a set has no null value")
@@ -535,8 +348,9 @@ class Reader:
         field = Field(name, int(node.attrs['id']), self.lookup(node, node.attrs['type']),
                       node.line, self.desc(node))
         self.finish_field(node, field)
-        if self.since(node) > 0:
-            self.fail(node, 'fields appended by a later version are not supported')
+        field.since = self.since(node)
+        if field.since > 0 and self.schema.headless:
+            self.fail(node, 'without an SBE header a block cannot grow')
         leaf = field.leaf
         empty = leaf.kind == 'composite' and any(m.size == 0 for m in leaf.wire_members())
         if field.presence != 'constant' and (empty or field.size == 0):
@@ -582,7 +396,15 @@ class Reader:
                 self.fail(child, f"'{field.name}' is declared twice")
             names.add(field.cname)
         block.length = end if given is None else given
+        later = [f.offset for f in block.wire_fields() if f.since > 0]
+        block.least = min(later, default=block.length)
         return block
+
+    def check_order_of_versions(self, node, block, field):
+        """check_order_of_versions sees to it that new fields stand at the end."""
+        if block.fields and block.fields[-1].since > field.since:
+            self.fail(node, f"'{field.name}' of version {field.since} stands behind "
+                            f"'{block.fields[-1].name}' of version {block.fields[-1].since}")
 
     def place_in_block(self, node, block, field, end, given):
         if self.schema.big and field.name == 'messageType' and field.presence == 'constant':
@@ -599,6 +421,7 @@ class Reader:
             self.fail(node, f"offset {offset} of '{field.name}' is beyond blockLength {given}")
         if self.cells:
             self.check_cell_field(node, field, end)
+        self.check_order_of_versions(node, block, field)
         new_end = self.place(node, field, end)
         if given is not None and new_end > given:
             self.fail(node, f"'{field.name}' ends at {new_end}, beyond blockLength {given}")
@@ -612,11 +435,15 @@ class Reader:
             if child.tag != 'field':
                 self.fail(child, f'a {child.tag} inside a group is not supported')
         group = self.read_block(node, ids)
+        group.cname += '_' if group.cname in PARAMETERS else ''
+        if self.since(node) > 0 or group.least != group.length:
+            self.fail(node, 'groups cannot be appended or grow in a later version')
         if group.length == 0:
             self.fail(node, f"group '{group.name}' has no fields")
         name = node.attrs.get('dimensionType', 'groupSizeEncoding')
         typ = self.lookup(node, name)
-        shape = [(m.name, m.leaf.primitive.name, m.offset) for m in typ.members]
+        shape = [(m.name, m.leaf.primitive.name, m.offset) for m in typ.members
+                 if m.leaf.kind == 'type' and m.size == 2]
         if shape != [('blockLength', 'uint16', 0), ('numInGroup', 'uint16', 2)]:
             self.fail(node, f"'{name}' is not {{uint16 blockLength, uint16 numInGroup}}")
         return group
@@ -636,7 +463,10 @@ class Reader:
             self.fail(node, f"length of '{typ.name}' must be a required uint8 or uint16")
         if data.kind != 'type' or data.primitive.name not in ('uint8', 'char') or data.length != 0:
             self.fail(node, f"varData of '{typ.name}' must be uint8 or char with length=\"0\"")
+        if self.since(node) > 0:
+            self.fail(node, 'data cannot be appended in a later version')
         field = Field(name, int(node.attrs['id']), typ, node.line, self.desc(node))
+        field.cname += '_' if field.cname in PARAMETERS else ''
         return field
 
     def read_message(self, node):
@@ -649,6 +479,8 @@ class Reader:
                 self.fail(node, f"message '{message.name}' is declared twice")
         if self.cells:
             self.check_cell(node, message)
+        elif self.schema.big and message.length == 0:
+            self.fail(node, f"message '{message.name}' has neither header nor fields")
         self.schema.messages.append(message)
 
     def read_header(self, root):

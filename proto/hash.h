@@ -20,8 +20,9 @@
  *      lo first. (This is not XXH128_canonicalFromHash, which is big-endian.)
  *   3. It detects damage and defects, not an adversary: there is no key.
  *
- * Cost here: 0.1 to 0.2 ns per byte from 4 KiB on, 3 to 5 ns for a cell. The
- * library is compiled into each user (XXH_INLINE_ALL), nothing is linked. A
+ * Cost, each hash waiting for the one before, on a 2-core x86-64-v3 VM: 14 ns for
+ * a cell, 190 ns for a page, 0.042 ns per byte from 64 KiB on. The library is
+ * compiled into each user (XXH_INLINE_ALL), nothing is linked. A
  * hash_state is 576 bytes, lives where its owner puts it and needs no fini.
  */
 

@@ -8,11 +8,13 @@ them has at least one result here:
 
     in the logs, with cases      its cases; one failure more if the program
                                  failed and none of its cases says so
-    in the logs, without cases   one result, the program's own
+    in the logs, without cases   one result, the program's own; a failure if it
+                                 should have told its cases
     not in the logs              one failure
 """
 
 import json
+import re
 import subprocess
 import xml.etree.ElementTree as ET
 from collections import namedtuple
@@ -20,41 +22,61 @@ from pathlib import Path
 
 Count = namedtuple("Count", "passed failed skipped complaints")
 GOOD_RESULTS = {"OK", "EXPECTEDFAIL", "SKIP"}
+# Enough to see what broke; all of it is in meson-logs/testlog.txt.
+TEXT_LINES_MAX = 100
 
 
 def expected_programs(build, suites):
-    """The names of the tests of these suites, or None if it is not configured."""
+    """Name -> protocol of the tests of these suites; None if not configured."""
     if not (build / "build.ninja").is_file():
         return None
     text = subprocess.run(["meson", "introspect", "--tests", str(build)],
                           check=True, capture_output=True, text=True).stdout
     tests = json.loads(text)
-    return [t["name"] for t in tests
-            if any(s.rpartition(":")[2] in suites for s in t["suite"])]
+    return {t["name"]: t["protocol"] for t in tests
+            if any(s.rpartition(":")[2] in suites for s in t["suite"])}
 
 
-def program_results(build):
-    """Name -> result as Meson saw the program; empty if there is no log."""
-    log = build / "meson-logs" / "testlog.json"
+def program_name(name):
+    """Meson writes "project:suite / program", or "program" if there is one suite."""
+    return name.rpartition(" / ")[2]
+
+
+def read_log(build):
+    """What Meson wrote about each program; empty if there is no log."""
+    log = Path(build) / "meson-logs" / "testlog.json"
     if not log.is_file():
-        return {}
+        return []
     with log.open(encoding="utf-8") as lines:
-        programs = [json.loads(line) for line in lines if line.strip()]
-    return {p["name"]: p["result"] for p in programs}
+        return [json.loads(line) for line in lines if line.strip()]
+
+
+def failure_texts(build):
+    """(name, text) of the TAP programs that failed: Meson does not show their output."""
+    for program in read_log(build):
+        lines = program.get("stdout", "").splitlines()
+        if program["result"] not in GOOD_RESULTS and lines and lines[0].startswith("TAP "):
+            rest = [ln for ln in lines[1:] if not re.match(r"ok |# ?Criterion|#$|\d+\.\.\d+$", ln)]
+            yield program_name(program["name"]), "\n".join(rest[:TEXT_LINES_MAX])
 
 
 def cases_by_program(build):
     """Name -> [passed, failed, skipped], for the programs that report cases."""
-    log = build / "meson-logs" / "testlog.junit.xml"
+    log = Path(build) / "meson-logs" / "testlog.junit.xml"
     cases = {}
     if not log.is_file():
         return cases
-    for suite in ET.parse(log).getroot().iter("testsuite"):
+    try:
+        root = ET.parse(log).getroot()
+    except ET.ParseError:
+        # Cut short, or a test printed what XML cannot hold: nothing to rely on.
+        return cases
+    for suite in root.iter("testsuite"):
         # "project.program" holds the cases of one program, "project" the programs without.
         _, dot, program = suite.get("name", "").partition(".")
         if not dot:
             continue
-        row = cases.setdefault(program, [0, 0, 0])
+        row = cases.setdefault(program_name(program), [0, 0, 0])
         for case in suite.iter("testcase"):
             if case.find("failure") is not None or case.find("error") is not None:
                 row[1] += 1
@@ -71,14 +93,20 @@ def count_build(build, suites):
     expected = expected_programs(build, suites)
     if expected is None:
         return Count(0, 1, 0, [f"{build}: not configured"])
+    return count_logs(build, expected)
 
-    results = program_results(build)
+
+def count_logs(build, expected):
+    """Sums the logs of a build directory for these programs, name -> protocol."""
+    results = {program_name(p["name"]): p["result"] for p in read_log(build)}
     cases = cases_by_program(build)
     passed, failed, skipped, complaints = 0, 0, 0, []
-    for program in expected:
-        result = results.get(program, "missing from the log")
-        good = result in GOOD_RESULTS
+    for program, protocol in expected.items():
+        result = results.get(program, "not built or not run")
         row = cases.get(program) or [0, 0, 0]
+        if result == "OK" and protocol == "tap" and sum(row) == 0:
+            result = "no cases"
+        good = result in GOOD_RESULTS
         if not good and row[1] == 0:
             row[1] = 1
         elif good and sum(row) == 0:

@@ -6,6 +6,7 @@ A job that fails does not stop the next. The last line is "N passed, N failed".
 
     tests/matrix.py                    all jobs
     tests/matrix.py build-asan ...     these jobs
+    tests/matrix.py build --suite unit ...and of their suites this one
     tests/matrix.py --count            no run: sum the logs of the last one
 
 Randomised tests run seeds OUTCRY_SEED (default 1) and the following; how many
@@ -118,7 +119,11 @@ def run_job(job):
     for suite in job.suites:
         args += ["--suite", suite]
     sanitized = any("b_sanitize" in option for option in job.options)
-    run((without_aslr() if sanitized else []) + args)
+    if sanitized:
+        args = [*without_aslr(), *args, "--timeout-multiplier", "4"]
+    run(args)
+    for program, text in junit.failure_texts(ROOT / job.name):
+        say(f"--- {job.name}: {program}\n{text}")
 
 
 def count(jobs, seconds):
@@ -139,6 +144,7 @@ def count(jobs, seconds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("jobs", nargs="*", help="build directories; all if none is named")
+    parser.add_argument("--suite", action="append", help="only this suite; may be repeated")
     parser.add_argument("--count", action="store_true", help="only sum the logs that are there")
     parser.add_argument("--status", type=int, default=0,
                         help="exit status of the run to count: one that failed has a failure")
@@ -149,6 +155,8 @@ def main():
 
     os.chdir(ROOT)
     jobs = [job for job in MATRIX if not args.jobs or job.name in args.jobs]
+    if args.suite:
+        jobs = [job._replace(suites=[s for s in job.suites if s in args.suite]) for job in jobs]
     seconds = {}
     if not args.count:
         say(f"first seed: OUTCRY_SEED={os.environ.setdefault('OUTCRY_SEED', '1')}")

@@ -17,7 +17,10 @@ enum exit_code {
 };
 
 int cmd_audit(int argc, char **argv);
+int cmd_demo(int argc, char **argv);
+int cmd_load(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
+int cmd_send(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 

@@ -16,7 +16,7 @@
 #include "proto/fixp.h"
 #include "proto/limits.h"
 
-#include "rig.h"
+#include "tests/gateway/rig.h"
 
 #define PX 10000000000ll /* 100.00 */
 
@@ -892,6 +892,21 @@ Test(fixp, negotiate_refusals_say_why)
         cr_assert_eq(reject->request_timestamp, 1 + i);
     }
     assert_hash_unchanged(rig, before);
+    rig_free(rig);
+}
+
+Test(fixp, time_of_a_request_may_be_a_minute_ahead_and_no_more)
+{
+    struct rig *rig = rig_new(56, 0, 0);
+    struct rig_client *rc = rig_client(rig, 0, 0);
+
+    client_connect(rc->client, rig->net.now_ns + 61000 * RIG_MS);
+    rig_run(rig, 2);
+    cr_assert_str_eq(client_error(rc->client), "negotiation refused: Timestamp is in the future");
+    rc = rig_client(rig, 0, 0);
+    client_connect(rc->client, rig->net.now_ns + 59000 * RIG_MS);
+    rig_run(rig, 2);
+    cr_assert_eq(client_state(rc->client), CLIENT_ESTABLISHED);
     rig_free(rig);
 }
 

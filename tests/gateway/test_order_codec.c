@@ -715,6 +715,18 @@ Test(order_codec, refused_message)
                   "1800 1f00 6400 0000 0200010000000000 0807060504030201 a000 6300 00000000");
 }
 
+Test(order_codec, refused_message_of_the_null_template)
+{
+    struct bytes bytes = hex("0800 ffff 6400 0000 0000000000000000");
+    union cell cells[CELL_COMMAND_MAX];
+
+    cr_assert_eq(decode(&bytes, cells), 1);
+    cells->message_refused.seq = 5;
+    cells->message_refused.time = REPORT_T;
+    assert_report(cells, false,
+                  "1800 1f00 6400 0000 0200010000000000 0807060504030201 a000 0000 00000000");
+}
+
 Test(order_codec, numbers_that_never_came)
 {
     union cell cell = {.session_not_applied = {

@@ -1,0 +1,409 @@
+/*
+ * From wire to acknowledgement: what a broker sees of the whole exchange.
+ *
+ *   bench_wire [--json] [--quick] [--reps N] [--only PART]
+ *
+ * Two processes, one core each, no code of the tools (perf/wire.h). Open loop:
+ * orders are due at fixed times and a latency counts from the time an order was
+ * due, so an exchange that falls behind is charged for it. In each repetition:
+ *
+ *   memif   ack memory, 50,000 orders/s over DPDK's memif
+ *   udp     the same over kernel sockets
+ *   ramp    rising rates over memif until something is lost or the p99 is above
+ *           a millisecond, twice, for a neighbour on the machine may have been
+ *           the reason; the last rate before that is the sustained one
+ *   durable ack durable at 50,000 orders/s over memif
+ *   raw     a durable write of as many bytes as one batch of the journal had,
+ *           one at a time, into a file of zeros in the same folder
+ *
+ * A real journal is written in all of them. The table has the median of the
+ * repetitions and the least; "clean" leaves out orders during whose flight one
+ * of the two cores had a gap of a microsecond or more in a turn without work,
+ * and says how many that were. Needs two cores that are otherwise idle.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "perf/wire.h"
+
+#define REPS_MAX      9u
+#define REPS_DEFAULT  3u
+#define RATE          50000u
+#define SECONDS       5u
+#define SECONDS_QUICK 1u
+#define RAMP_SECONDS  2u
+#define RAW_WRITES    2000u
+#define RAW_FILE      (64u << 20)
+#define RAW_BYTES_MAX (128u * 4096u)
+#define FIGURES_MAX   96u
+#define SLACK_NS      20000000000ull
+
+static const uint32_t ramp_rates[] = {100000, 200000, 300000,  400000, 500000,
+                                      600000, 800000, 1000000, 1400000};
+
+/* One line of the table: a figure of each repetition. */
+struct figure {
+    char name[40];
+    const char *unit;
+    double values[REPS_MAX];
+    unsigned cnt;
+};
+
+struct bench {
+    struct wire_shared *shared;
+    char folder[WIRE_FOLDER_MAX];
+    unsigned reps;
+    bool quick;
+    bool json;
+    const char *only; /* part, or NULL: all */
+    struct figure figures[FIGURES_MAX];
+    unsigned figures_cnt;
+    uint32_t batch_bytes; /* of the journal when durable */
+};
+
+static void
+add(struct bench *bench, const char *group, const char *name, const char *unit, double value)
+{
+    char full[sizeof bench->figures[0].name];
+    unsigned i = 0;
+
+    snprintf(full, sizeof full, "%s_%s", group, name);
+    while (i < bench->figures_cnt && strcmp(bench->figures[i].name, full) != 0)
+        i++;
+    if (i == FIGURES_MAX)
+        return;
+    if (i == bench->figures_cnt) {
+        memcpy(bench->figures[i].name, full, sizeof full);
+        bench->figures[i].unit = unit;
+        bench->figures_cnt++;
+    }
+    if (bench->figures[i].cnt < REPS_MAX)
+        bench->figures[i].values[bench->figures[i].cnt++] = value;
+}
+
+static int
+remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+    (void)status;
+    (void)type;
+    return walk->level > 0 ? remove(path) : 0;
+}
+
+static void
+empty_folder(const struct bench *bench)
+{
+    nftw(bench->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* fork_role runs one side in a process that ends with this one. */
+static pid_t
+fork_role(int (*role)(struct wire_shared *), struct wire_shared *shared)
+{
+    const pid_t parent = getpid();
+    const pid_t pid = fork();
+
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        _exit(getppid() == parent ? role(shared) : 1);
+    }
+    return pid;
+}
+
+/* reap waits for a child until the deadline and ends it then. */
+static bool
+reap(pid_t pid, uint64_t until_ns)
+{
+    int status = 0;
+    pid_t got;
+
+    while ((got = waitpid(pid, &status, WNOHANG)) == 0 && wire_clock_ns() < until_ns)
+        usleep(20000);
+    if (got == 0) {
+        kill(pid, SIGKILL);
+        waitpid(pid, &status, 0);
+    }
+    return got == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* run_pair runs an exchange and a client through the steps of cfg. */
+static bool
+run_pair(struct bench *bench, const struct wire_cfg *cfg)
+{
+    struct wire_shared *shared = bench->shared;
+    uint64_t until_ns = wire_clock_ns() + SLACK_NS;
+
+    empty_folder(bench);
+    memset(shared, 0, sizeof *shared);
+    shared->cfg = *cfg;
+    shared->cfg.gap_ns = cfg->dpdk ? GAP_NS : GAP_SOCKET_NS;
+    memcpy(shared->cfg.folder, bench->folder, sizeof bench->folder);
+    for (uint32_t i = 0; i < cfg->steps_cnt; i++)
+        until_ns += (uint64_t)cfg->steps[i].orders_cnt * 1000000000u / cfg->steps[i].rate;
+
+    const pid_t exchange = fork_role(wire_exchange, shared);
+    const pid_t client = fork_role(wire_client, shared);
+    const bool sent = client > 0 && reap(client, until_ns);
+
+    atomic_store(&shared->client_state, WIRE_DONE);
+    const bool served = exchange > 0 && reap(exchange, wire_clock_ns() + SLACK_NS);
+
+    if (sent && served)
+        return true;
+    fprintf(stderr, "bench_wire: exchange: %s; client: %s\n",
+            served                              ? "fine"
+            : shared->exchange_error[0] != '\0' ? shared->exchange_error
+                                                : "ended by a signal or too late",
+            sent                              ? "fine"
+            : shared->client_error[0] != '\0' ? shared->client_error
+                                              : "ended by a signal or too late");
+    return false;
+}
+
+static double
+us(uint32_t ns)
+{
+    return ns / 1000.0;
+}
+
+static void
+add_latencies(struct bench *bench, const char *group, const struct wire_result *result)
+{
+    const struct wire_shared *shared = bench->shared;
+    const double left_out = result->answered_cnt - result->clean_cnt;
+
+    add(bench, group, "p50", "us", us(result->p50_ns));
+    add(bench, group, "p99", "us", us(result->p99_ns));
+    add(bench, group, "p999", "us", us(result->p999_ns));
+    add(bench, group, "max", "us", us(result->max_ns));
+    add(bench, group, "clean_p50", "us", us(result->clean_p50_ns));
+    add(bench, group, "clean_p99", "us", us(result->clean_p99_ns));
+    add(bench, group, "clean_p999", "us", us(result->clean_p999_ns));
+    add(bench, group, "clean_max", "us", us(result->clean_max_ns));
+    add(bench, group, "left_out", "%", 100.0 * left_out / result->orders_cnt);
+    add(bench, group, "unanswered", "", result->orders_cnt - result->answered_cnt);
+    add(bench, group, "rejected", "", result->rejected_cnt);
+    add(bench, group, "exchange_gaps", "", shared->exchange_gaps.cnt);
+    add(bench, group, "client_gaps", "", shared->client_gaps.cnt);
+    add(bench, group, "exchange_switches", "", (double)shared->exchange_switches);
+    add(bench, group, "client_switches", "", (double)shared->client_switches);
+    add(bench, group, "long_turns", "",
+        (double)(shared->exchange_long_cnt + shared->client_long_cnt));
+}
+
+static bool
+run_latency(struct bench *bench, const char *group, bool dpdk, bool durable)
+{
+    const uint32_t seconds = bench->quick ? SECONDS_QUICK : SECONDS;
+    const struct wire_cfg cfg = {
+        .dpdk = dpdk,
+        .durable = durable,
+        .client_naps = durable,
+        .steps_cnt = 1,
+        .steps = {{.rate = RATE, .orders_cnt = RATE * seconds}},
+    };
+
+    if (!run_pair(bench, &cfg))
+        return false;
+    add_latencies(bench, group, &bench->shared->results[0]);
+    if (durable && bench->shared->journal_batches > 0)
+        bench->batch_bytes =
+            (uint32_t)(bench->shared->journal_bytes / bench->shared->journal_batches);
+    return true;
+}
+
+static bool
+run_ramp(struct bench *bench)
+{
+    const uint32_t seconds = bench->quick ? 1 : RAMP_SECONDS;
+    struct wire_cfg cfg = {.dpdk = true, .ramp = true, .steps_cnt = ARRAY_LEN(ramp_rates)};
+    uint32_t sustained = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(ramp_rates); i++)
+        cfg.steps[i] =
+            (struct wire_step){.rate = ramp_rates[i], .orders_cnt = ramp_rates[i] * seconds};
+    if (!run_pair(bench, &cfg))
+        return false;
+    for (uint32_t i = 0; i < bench->shared->results_cnt; i++) {
+        const struct wire_result *result = &bench->shared->results[i];
+
+        fprintf(stderr,
+                "ramp %7u/s: %u of %u answered, %u not applied, %" PRIu64
+                " retransmits, p50 %.1f p99 %.1f max %.1f us, sent at most %.1f us late\n",
+                result->rate, result->answered_cnt, result->orders_cnt, result->not_applied_cnt,
+                result->retransmits, us(result->p50_ns), us(result->p99_ns), us(result->max_ns),
+                (double)result->late_ns / 1000.0);
+        if (wire_result_is_whole(result))
+            sustained = result->rate;
+    }
+    add(bench, "ramp", "sustained", "orders/s", sustained);
+    return true;
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a;
+    const double y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* run_raw measures the disk alone: a write of one batch's size and its sync. */
+static bool
+run_raw(struct bench *bench)
+{
+    static double took_us[RAW_WRITES];
+    const uint32_t bytes = (bench->batch_bytes + 4095u) / 4096u * 4096u;
+    const uint32_t write_bytes = bytes == 0 ? 4096 : bytes > RAW_BYTES_MAX ? RAW_BYTES_MAX : bytes;
+    const unsigned writes = bench->quick ? RAW_WRITES / 10 : RAW_WRITES;
+    char path[PATH_MAX];
+    void *mem = NULL;
+    bool fine = posix_memalign(&mem, 4096, RAW_BYTES_MAX) == 0;
+
+    snprintf(path, sizeof path, "%s/raw", bench->folder);
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    fine = fine && fd >= 0;
+    if (fine)
+        memset(mem, 0, RAW_BYTES_MAX);
+    for (uint32_t off = 0; fine && off < RAW_FILE; off += RAW_BYTES_MAX)
+        fine = pwrite(fd, mem, RAW_BYTES_MAX, (off_t)off) == (ssize_t)RAW_BYTES_MAX;
+    fine = fine && fsync(fd) == 0;
+    if (fine && fcntl(fd, F_SETFL, O_DIRECT) != 0)
+        fprintf(stderr, "bench_wire: no O_DIRECT here, raw writes are buffered\n");
+    for (unsigned i = 0; fine && i < writes; i++) {
+        const off_t off = (off_t)((uint64_t)i * write_bytes % (RAW_FILE - RAW_BYTES_MAX));
+        const uint64_t start_ns = wire_clock_ns();
+
+        fine = pwrite(fd, mem, write_bytes, off / 4096 * 4096) == (ssize_t)write_bytes &&
+               fdatasync(fd) == 0;
+        took_us[i] = (double)(wire_clock_ns() - start_ns) / 1000.0;
+    }
+    if (fine) {
+        qsort(took_us, writes, sizeof took_us[0], by_value);
+        add(bench, "raw", "bytes", "", write_bytes);
+        add(bench, "raw", "p50", "us", took_us[writes / 2]);
+        add(bench, "raw", "p99", "us", took_us[writes * 99 / 100]);
+    } else {
+        fprintf(stderr, "bench_wire: raw writes: %s\n", strerror(errno));
+    }
+    if (fd >= 0)
+        close(fd);
+    free(mem);
+    return fine;
+}
+
+static void
+print_table(struct bench *bench)
+{
+    printf("%-24s %12s %12s\n", "wire to ack", "median", "least");
+    for (unsigned i = 0; i < bench->figures_cnt; i++) {
+        struct figure *figure = &bench->figures[i];
+
+        qsort(figure->values, figure->cnt, sizeof figure->values[0], by_value);
+        printf("%-24s %12.2f %12.2f %s\n", figure->name, figure->values[figure->cnt / 2],
+               figure->values[0], figure->unit);
+    }
+}
+
+static void
+print_json(struct bench *bench)
+{
+    printf("{\"reps\": %u", bench->reps);
+    for (unsigned i = 0; i < bench->figures_cnt; i++) {
+        struct figure *figure = &bench->figures[i];
+        const char *unit = strcmp(figure->unit, "us") == 0 ? "_us" : "";
+
+        qsort(figure->values, figure->cnt, sizeof figure->values[0], by_value);
+        printf(", \"%s%s\": %.3f, \"%s%s_least\": %.3f", figure->name, unit,
+               figure->values[figure->cnt / 2], figure->name, unit, figure->values[0]);
+    }
+    printf("}\n");
+}
+
+static bool
+wanted(const struct bench *bench, const char *part)
+{
+    return bench->only == NULL || strcmp(bench->only, part) == 0;
+}
+
+static bool
+run_all(struct bench *bench)
+{
+    for (unsigned rep = 0; rep < bench->reps; rep++) {
+        fprintf(stderr, "bench_wire: repetition %u of %u\n", rep + 1, bench->reps);
+        if ((wanted(bench, "memif") && !run_latency(bench, "memif", true, false)) ||
+            (wanted(bench, "udp") && !run_latency(bench, "udp", false, false)) ||
+            (wanted(bench, "ramp") && !run_ramp(bench)) ||
+            (wanted(bench, "durable") && !run_latency(bench, "durable", true, true)) ||
+            (wanted(bench, "durable") && !run_raw(bench)))
+            return false;
+    }
+    return true;
+}
+
+static bool
+parse_args(struct bench *bench, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0)
+            bench->json = true;
+        else if (strcmp(argv[i], "--quick") == 0)
+            bench->quick = true;
+        else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
+            bench->only = argv[++i];
+        else if (strcmp(argv[i], "--reps") == 0 && i + 1 < argc)
+            bench->reps = (unsigned)strtoul(argv[++i], NULL, 10);
+        else
+            return false;
+    }
+    return bench->reps >= 1 && bench->reps <= REPS_MAX;
+}
+
+int
+main(int argc, char **argv)
+{
+    static struct bench bench = {.reps = REPS_DEFAULT};
+    const char *base = getenv("TMPDIR");
+    cpu_set_t cores;
+
+    if (!parse_args(&bench, argc, argv)) {
+        fprintf(stderr,
+                "usage: bench_wire [--json] [--quick] [--reps 1..%u] "
+                "[--only memif|udp|ramp|durable]\n",
+                REPS_MAX);
+        return 2;
+    }
+    if (sched_getaffinity(0, sizeof cores, &cores) != 0 || !CPU_ISSET(0, &cores) ||
+        !CPU_ISSET(1, &cores)) {
+        printf("bench_wire: skipped, it needs the cores 0 and 1\n");
+        return 77;
+    }
+    bench.shared = mmap(NULL, sizeof *bench.shared, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    snprintf(bench.folder, sizeof bench.folder, "%s/outcry-wire-XXXXXX",
+             base != NULL ? base : "/tmp");
+    if (bench.shared == MAP_FAILED || mkdtemp(bench.folder) == NULL) {
+        fprintf(stderr, "bench_wire: %s\n", strerror(errno));
+        return 1;
+    }
+    const bool fine = run_all(&bench);
+
+    empty_folder(&bench);
+    rmdir(bench.folder);
+    if (bench.json)
+        print_json(&bench);
+    else
+        print_table(&bench);
+    return fine ? 0 : 1;
+}

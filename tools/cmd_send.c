@@ -1,0 +1,288 @@
+/* outcry send: one request from the command line, answers in plain words. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/orders.h"
+
+#include "tools/cli.h"
+#include "tools/clock.h"
+#include "tools/commands.h"
+#include "tools/config.h"
+#include "tools/link.h"
+#include "tools/request.h"
+#include "tools/text.h"
+
+#define CONNECT_NS 5000000000ull
+#define ANSWER_NS  5000000000ull
+#define QUIET_NS   50000000ull /* after the answer: trades come right behind it */
+
+struct options {
+    const char *config;
+    const char *port;
+    const char *session;
+    const char *udp_port;
+    struct request request;
+};
+
+struct dialog {
+    const struct config *config;
+    bool answered;
+    bool refused;
+    uint64_t last_ns;
+};
+
+static const char help[] =
+    "usage: outcry send CONFIG new     --instrument SYM --side buy|sell --qty N\n"
+    "                                  [--px P] [--type limit|market]\n"
+    "                                  [--tif day|gtc|ioc|fok] [--post-only]\n"
+    "                                  [--account NAME]\n"
+    "       outcry send CONFIG cancel  --instrument SYM --order-id ID | --orig-clord N\n"
+    "       outcry send CONFIG replace --instrument SYM --order-id ID | --orig-clord N\n"
+    "                                  --qty TOTAL --px P\n"
+    "       outcry send CONFIG mass-cancel [--instrument SYM] [--side buy|sell]\n"
+    "\n"
+    "Sends one request to a serving exchange and prints the answers.\n"
+    "\n"
+    "  --session NAME  whose order it is (the first of the configuration)\n"
+    "  --clord N       ClOrdID (from the clock)\n"
+    "  --port NAME     port of the configuration (the first)\n"
+    "  --udp-port N    where the configuration leaves it open\n"
+    "\n"
+    "The session is negotiated anew; its orders in the book stay. The total of a\n"
+    "replace counts fills in. Exit codes: 0 accepted, 1 refused, 2 usage, 3 no\n"
+    "exchange.\n";
+
+static int
+complain(const char *why)
+{
+    return cli_fail(EXIT_SETUP, "send", "%s", why);
+}
+
+/* options_parse returns -1 to go on, else the exit code. */
+static int
+options_parse(int argc, char **argv, struct options *options)
+{
+    struct request *request = &options->request;
+    const struct {
+        struct option option;
+        const char **to;
+    } words[] = {
+        {{"port", required_argument, NULL, 1}, &options->port},
+        {{"session", required_argument, NULL, 2}, &options->session},
+        {{"account", required_argument, NULL, 3}, &request->account},
+        {{"instrument", required_argument, NULL, 4}, &request->instrument},
+        {{"side", required_argument, NULL, 5}, &request->side},
+        {{"type", required_argument, NULL, 6}, &request->type},
+        {{"tif", required_argument, NULL, 7}, &request->tif},
+        {{"px", required_argument, NULL, 8}, &request->px},
+        {{"qty", required_argument, NULL, 9}, &request->qty},
+        {{"order-id", required_argument, NULL, 10}, &request->order_id},
+        {{"orig-clord", required_argument, NULL, 11}, &request->orig_clord},
+        {{"clord", required_argument, NULL, 12}, &request->clord},
+        {{"udp-port", required_argument, NULL, 13}, &options->udp_port},
+    };
+    struct option longs[ARRAY_LEN(words) + 2] = {0};
+    struct cli cli = {.help = help, .arguments = 2};
+    int option;
+
+    for (unsigned i = 0; i < ARRAY_LEN(words); i++)
+        longs[i] = words[i].option;
+    longs[ARRAY_LEN(words)] = (struct option){"post-only", no_argument, NULL, 'P'};
+    while ((option = cli_next(&cli, argc, argv, longs)) > 0) {
+        if (option == 'P')
+            request->post_only = true;
+        else
+            *words[option - 1].to = optarg;
+    }
+    if (option < 0)
+        return cli.exit;
+    options->config = argv[optind];
+    request->verb = argv[optind + 1];
+    return -1;
+}
+
+static const char *
+px_text(int64_t px, char buf[TEXT_PX_BYTES])
+{
+    return px == OE_NEW_ORDER_SINGLE_PRICE_NULL ? "market" : text_px(px, 2, buf);
+}
+
+static const char *
+symbol_of(const struct dialog *dialog, uint32_t id)
+{
+    for (unsigned i = 0; i < dialog->config->instruments_cnt; i++)
+        if (dialog->config->instruments[i].id == id)
+            return dialog->config->instruments[i].symbol;
+    return "?";
+}
+
+/* risk_say prints the numbers behind a refusal, if there are any. */
+static void
+risk_say(uint8_t level, int64_t limit, int64_t use, int64_t value)
+{
+    if (level != OE_RISK_LEVEL_NONE)
+        printf(" (%s limit %" PRId64 ", in use %" PRId64 ", this order %" PRId64 ")",
+               oe_risk_level_name(level), limit, use, value);
+    puts("");
+}
+
+static void
+say_execution(struct dialog *dialog, const uint8_t *buf, size_t len)
+{
+    const struct oe_execution_report_new *accepted = oe_execution_report_new_view(buf, len);
+    const struct oe_execution_report_cancel *canceled = oe_execution_report_cancel_view(buf, len);
+    const struct oe_execution_report_replace *replaced = oe_execution_report_replace_view(buf, len);
+    const struct oe_execution_report_trade *trade = oe_execution_report_trade_view(buf, len);
+    char px[TEXT_PX_BYTES];
+
+    if (accepted != NULL)
+        printf("accepted: %s %u %s @ %s, order id %" PRIu64 ", ClOrdID %" PRIu64 "\n",
+               oe_side_name(accepted->side), accepted->order_qty,
+               symbol_of(dialog, accepted->security_id), px_text(accepted->price, px),
+               accepted->order_id, accepted->cl_ord_id);
+    else if (canceled != NULL)
+        printf("canceled: order id %" PRIu64 ", %u taken out, %u filled before (%s)\n",
+               canceled->order_id, canceled->cxl_qty, canceled->cum_qty,
+               oe_cancel_reason_name(canceled->cancel_reason));
+    else if (replaced != NULL)
+        printf("replaced: order id %" PRIu64 ", was %" PRIu64 ", now %u @ %s, %u open\n",
+               replaced->order_id, replaced->replaced_order_id, replaced->order_qty,
+               px_text(replaced->price, px), replaced->leaves_qty);
+    else if (trade != NULL)
+        printf("traded: %s %u %s @ %s, order id %" PRIu64 ", %u open, match %" PRIu64 "\n",
+               oe_side_name(trade->side), trade->last_qty, symbol_of(dialog, trade->security_id),
+               px_text(trade->last_px, px), trade->order_id, trade->leaves_qty,
+               trade->trd_match_id);
+    dialog->answered = dialog->answered || accepted != NULL || canceled != NULL || replaced != NULL;
+}
+
+static void
+say_refusal(struct dialog *dialog, const uint8_t *buf, size_t len)
+{
+    const struct oe_execution_report_reject *reject = oe_execution_report_reject_view(buf, len);
+    const struct oe_order_cancel_reject *cancel = oe_order_cancel_reject_view(buf, len);
+    const struct oe_business_message_reject *business = oe_business_message_reject_view(buf, len);
+    const struct oe_mass_cancel_report *mass = oe_mass_cancel_report_view(buf, len);
+
+    if (reject != NULL) {
+        printf("refused: %s", oe_reject_reason_name(reject->reject_reason));
+        risk_say(reject->risk_level, reject->risk_limit, reject->risk_use, reject->risk_value);
+    } else if (cancel != NULL) {
+        printf("%s refused: %s", oe_cxl_rej_response_to_name(cancel->cxl_rej_response_to),
+               oe_reject_reason_name(cancel->reject_reason));
+        risk_say(cancel->risk_level, cancel->risk_limit, cancel->risk_use, cancel->risk_value);
+    } else if (business != NULL) {
+        printf("refused: %s\n", oe_reject_reason_name(business->reject_reason));
+    } else if (mass != NULL && mass->reject_reason == OE_REJECT_REASON_NONE) {
+        printf("mass cancel done: %u orders\n", mass->total_affected_orders);
+        dialog->answered = true;
+        return;
+    } else if (mass != NULL) {
+        printf("mass cancel refused: %s\n", oe_reject_reason_name(mass->reject_reason));
+    } else {
+        return;
+    }
+    dialog->answered = true;
+    dialog->refused = true;
+}
+
+static void
+on_report(void *ctx, unsigned index, uint64_t no, const uint8_t *buf, size_t len)
+{
+    struct dialog *dialog = ctx;
+
+    (void)index;
+    (void)no;
+    say_execution(dialog, buf, len);
+    say_refusal(dialog, buf, len);
+    dialog->last_ns = clock_utc_ns();
+}
+
+static void
+on_not_applied(void *ctx, unsigned index, uint64_t from, uint64_t count)
+{
+    struct dialog *dialog = ctx;
+
+    (void)index;
+    printf("not received: %" PRIu64 " message(s) from number %" PRIu64 "\n", count, from);
+    dialog->answered = true;
+    dialog->refused = true;
+}
+
+/* talk sends the request and listens until it is answered and quiet. */
+static int
+talk(struct link *link, struct dialog *dialog, const uint8_t *buf, size_t len)
+{
+    const uint64_t until_ns = clock_utc_ns() + ANSWER_NS;
+
+    if (link_send(link, 0, buf, len) == 0)
+        return complain("the session is not established");
+    link_flush(link);
+    for (;;) {
+        link_poll(link);
+        link_flush(link);
+        if (dialog->answered && link_now_ns(link) > dialog->last_ns + QUIET_NS)
+            return dialog->refused ? EXIT_CHECK : EXIT_FINE;
+        if (*link_error(link) != '\0')
+            return complain(link_error(link));
+        if (!dialog->answered && link_now_ns(link) > until_ns)
+            return complain("no answer for 5 seconds");
+    }
+}
+
+static int
+run(const struct options *options, const struct config *config)
+{
+    struct dialog dialog = {.config = config};
+    struct link_cfg cfg = {
+        .config = config,
+        .sessions_cnt = 1,
+        .events = {.on_report = on_report, .on_not_applied = on_not_applied, .ctx = &dialog},
+    };
+    char why[LINK_WHY_BYTES];
+    uint8_t buf[REQUEST_BYTES_MAX];
+    uint64_t udp_port = 0;
+    size_t len;
+
+    if (options->udp_port != NULL &&
+        (!text_u64_parse(options->udp_port, &udp_port) || udp_port == 0 || udp_port > 65535))
+        return cli_wrong("send", "--udp-port %s: expected 1 to 65535", options->udp_port);
+    cfg.udp_port = (uint16_t)udp_port;
+    cfg.port = options->port != NULL ? config_port(config, options->port) : &config->ports[0];
+    if (cfg.port == NULL || config->ports_cnt == 0)
+        return cli_wrong("send", "--port: expected a port of the configuration");
+    cfg.sessions[0] =
+        options->session != NULL ? config_session(config, options->session) : &config->sessions[0];
+    if (cfg.sessions[0] == NULL || config->sessions_cnt == 0)
+        return cli_wrong("send", "--session: expected a session of the configuration");
+    const char *wrong = request_make(&options->request, config, cfg.sessions[0], buf, &len);
+    if (wrong != NULL)
+        return cli_wrong("send", "%s", wrong);
+
+    struct link *link = link_open(&cfg, why);
+    if (link == NULL)
+        return complain(why);
+    const int code =
+        link_connect(link, CONNECT_NS, why) ? talk(link, &dialog, buf, len) : complain(why);
+    link_close(link);
+    return code;
+}
+
+int
+cmd_send(int argc, char **argv)
+{
+    struct options options = {0};
+    char why[CONFIG_WHY_BYTES];
+    int code = options_parse(argc, argv, &options);
+
+    if (code != -1)
+        return code;
+    struct config *config = config_load(options.config, why);
+    if (config == NULL)
+        return complain(why);
+    code = run(&options, config);
+    config_free(config);
+    return code;
+}

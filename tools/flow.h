@@ -1,0 +1,31 @@
+/*
+ * Flow: random order flow for load tests, seeded.
+ *
+ * Of each 100 messages about 50 are limit orders that rest up to 20 ticks from
+ * the instrument's reference price, 10 IOCs that cross, 30 cancels and 10
+ * replaces of own live orders; with few live orders, new ones instead. Sides,
+ * sizes (1 to 10 lots), accounts and instruments are drawn evenly. A source
+ * for load.h: it learns from reports which orders live.
+ */
+#ifndef OUTCRY_TOOLS_FLOW_H
+#define OUTCRY_TOOLS_FLOW_H
+
+#include <stdint.h>
+
+#include "tools/config.h"
+#include "tools/load.h"
+
+struct flow;
+
+/* flow_new makes a flow for these sessions; NULL with one line in why when the
+ * configuration has no account for a session or no open instrument. */
+struct flow *flow_new(const struct config *config,
+                      const struct config_session *const *sessions,
+                      unsigned sessions_cnt,
+                      uint32_t messages_cnt,
+                      uint64_t seed,
+                      char why[LINK_WHY_BYTES]);
+struct load_source flow_source(struct flow *flow);
+void flow_free(struct flow *flow);
+
+#endif

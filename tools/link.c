@@ -1,0 +1,329 @@
+#include "tools/link.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "tools/clock.h"
+
+/* Source ports on a shared device: from the dynamic range. */
+#define SOURCE_FIRST 50000u
+
+#define CLOSE_WAIT_NS 200000000ull
+#define OPEN_WAIT_NS  5000000000ull
+
+struct link_session {
+    struct link *link;
+    unsigned index;
+    struct port *port; /* a socket of its own, or the shared device */
+    struct client *client;
+};
+
+struct link {
+    struct link_cfg cfg;
+    struct port *shared;
+    uint64_t now_ns;
+    unsigned sessions_cnt; /* opened */
+    struct link_session sessions[LINK_SESSIONS_MAX];
+};
+
+static void
+report(void *ctx, uint64_t no, const uint8_t *buf, size_t len)
+{
+    const struct link_session *session = ctx;
+    const struct link_events *events = &session->link->cfg.events;
+
+    events->on_report(events->ctx, session->index, no, buf, len);
+}
+
+static void
+not_applied(void *ctx, uint64_t from, uint64_t count)
+{
+    const struct link_session *session = ctx;
+    const struct link_events *events = &session->link->cfg.events;
+
+    events->on_not_applied(events->ctx, session->index, from, count);
+}
+
+/* uuid_make makes a version 4 UUID. */
+static void
+uuid_make(uint8_t uuid[16])
+{
+    if (getrandom(uuid, 16, 0) != 16)
+        UNREACHABLE("16 bytes of randomness are always to be had");
+    uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40);
+    uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
+}
+
+static bool
+socket_open(struct port **port, char why[LINK_WHY_BYTES])
+{
+    const int result = port_udp_open(port, &(struct port_udp_cfg){.busy_poll = true});
+
+    if (result == 0)
+        return true;
+    snprintf(why, LINK_WHY_BYTES, "cannot open a socket: %s", strerror(-result));
+    return false;
+}
+
+static void
+nap(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+}
+
+/* device_open waits for the other side of a memif to be there. */
+static bool
+device_open(struct link *link, char why[LINK_WHY_BYTES])
+{
+    const struct config_port *where = link->cfg.port;
+    const uint64_t until_ns = clock_utc_ns() + OPEN_WAIT_NS;
+    char reason[256] = "";
+    int result;
+
+    if (!where->client.given) {
+        snprintf(why, LINK_WHY_BYTES, "port %s: has no client section, expected address and eal",
+                 where->name);
+        return false;
+    }
+    do {
+        result = port_dpdk_open(&link->shared,
+                                &(struct port_dpdk_cfg){
+                                    .eal_argv = where->client.eal,
+                                    .ip = where->client.address,
+                                    .udp_port_first = SOURCE_FIRST,
+                                    .udp_port_cnt = LINK_SESSIONS_MAX,
+                                    .gateway_ip = where->address,
+                                },
+                                reason);
+        if (result == -EAGAIN)
+            nap();
+    } while (result == -EAGAIN && clock_utc_ns() < until_ns);
+    if (result != 0) {
+        snprintf(why, LINK_WHY_BYTES, "port %s: %s", where->name,
+                 reason[0] != '\0' ? reason : strerror(-result));
+        return false;
+    }
+    while (!port_ready(link->shared)) {
+        struct datagram datagrams[PORT_BURST_MAX];
+
+        port_rx(link->shared, datagrams, PORT_BURST_MAX);
+        port_tx_flush(link->shared);
+        if (clock_utc_ns() >= until_ns) {
+            snprintf(why, LINK_WHY_BYTES, "port %s: the exchange does not answer, is it serving?",
+                     where->name);
+            return false;
+        }
+        nap();
+    }
+    return true;
+}
+
+static bool
+session_open(struct link *link, unsigned index, char why[LINK_WHY_BYTES])
+{
+    const struct config_port *where = link->cfg.port;
+    struct link_session *session = &link->sessions[index];
+    const uint16_t udp_port = link->cfg.udp_port != 0 ? link->cfg.udp_port : where->udp_port;
+    struct client_cfg cfg = {
+        .server = {.ip = where->address != 0 ? where->address : 0x7f000001, .udp_port = udp_port},
+        .udp_source = (uint16_t)(SOURCE_FIRST + index),
+        .name = link->cfg.sessions[index]->name,
+        .key = link->cfg.sessions[index]->key,
+        .keepalive_ms = link->cfg.config->keepalive_ms,
+        .on_report = report,
+        .on_not_applied = not_applied,
+        .ctx = session,
+    };
+
+    *session = (struct link_session){.link = link, .index = index, .port = link->shared};
+    if (session->port == NULL && !socket_open(&session->port, why))
+        return false;
+    link->sessions_cnt = index + 1;
+    cfg.port = session->port;
+    uuid_make(cfg.uuid);
+    session->client = client_new(&cfg);
+    if (session->client == NULL) {
+        snprintf(why, LINK_WHY_BYTES, "out of memory");
+        return false;
+    }
+    return true;
+}
+
+static void
+link_free(struct link *link)
+{
+    for (unsigned i = 0; i < link->sessions_cnt; i++) {
+        if (link->sessions[i].client != NULL)
+            client_free(link->sessions[i].client);
+        if (link->shared == NULL)
+            port_close(link->sessions[i].port);
+    }
+    if (link->shared != NULL)
+        port_close(link->shared);
+    free(link);
+}
+
+struct link *
+link_open(const struct link_cfg *cfg, char why[LINK_WHY_BYTES])
+{
+    struct link *link = calloc(1, sizeof *link);
+
+    ASSERT(cfg->sessions_cnt <= LINK_SESSIONS_MAX);
+    if (link == NULL) {
+        snprintf(why, LINK_WHY_BYTES, "out of memory");
+        return NULL;
+    }
+    link->cfg = *cfg;
+    link->now_ns = clock_utc_ns();
+    if (cfg->port->kind == CONFIG_PORT_UDP && cfg->port->udp_port == 0 && cfg->udp_port == 0) {
+        snprintf(why, LINK_WHY_BYTES,
+                 "port %s: the configuration leaves its udp_port open, expected --udp-port",
+                 cfg->port->name);
+        goto fail;
+    }
+    if (cfg->port->kind == CONFIG_PORT_DPDK && !device_open(link, why))
+        goto fail;
+    for (unsigned i = 0; i < cfg->sessions_cnt; i++)
+        if (!session_open(link, i, why))
+            goto fail;
+    return link;
+fail:
+    link_free(link);
+    return NULL;
+}
+
+static int
+socket_poll(struct link *link, struct link_session *session)
+{
+    struct datagram datagrams[PORT_BURST_MAX];
+    const int cnt = port_rx(session->port, datagrams, PORT_BURST_MAX);
+
+    if (cnt > 0)
+        link->now_ns = clock_utc_ns();
+    for (int i = 0; i < cnt; i++)
+        client_datagram(session->client, &datagrams[i], link->now_ns);
+    return cnt;
+}
+
+static int
+device_poll(struct link *link)
+{
+    struct datagram datagrams[PORT_BURST_MAX];
+    const int cnt = port_rx(link->shared, datagrams, PORT_BURST_MAX);
+
+    if (cnt > 0)
+        link->now_ns = clock_utc_ns();
+    for (int i = 0; i < cnt; i++) {
+        const unsigned index = datagrams[i].udp_port - SOURCE_FIRST;
+
+        if (index < link->sessions_cnt)
+            client_datagram(link->sessions[index].client, &datagrams[i], link->now_ns);
+    }
+    return cnt;
+}
+
+int
+link_poll(struct link *link)
+{
+    int done = 0;
+
+    link->now_ns = clock_utc_ns();
+    if (link->shared != NULL)
+        done = device_poll(link);
+    else
+        for (unsigned i = 0; i < link->sessions_cnt; i++)
+            done += socket_poll(link, &link->sessions[i]);
+    for (unsigned i = 0; i < link->sessions_cnt; i++)
+        client_poll(link->sessions[i].client, link->now_ns);
+    return done;
+}
+
+bool
+link_connect(struct link *link, uint64_t timeout_ns, char why[LINK_WHY_BYTES])
+{
+    const uint64_t until_ns = clock_utc_ns() + timeout_ns;
+    unsigned established = 0;
+
+    for (unsigned i = 0; i < link->sessions_cnt; i++)
+        client_connect(link->sessions[i].client, link->now_ns);
+    link_flush(link);
+    while (established < link->sessions_cnt) {
+        if (link_poll(link) == 0)
+            nap();
+        link_flush(link);
+        established = 0;
+        for (unsigned i = 0; i < link->sessions_cnt; i++) {
+            const struct client *client = link->sessions[i].client;
+
+            established += client_state(client) == CLIENT_ESTABLISHED;
+            if (client_state(client) == CLIENT_CLOSED) {
+                snprintf(why, LINK_WHY_BYTES, "session %s: %s", link->cfg.sessions[i]->name,
+                         client_error(client));
+                return false;
+            }
+        }
+        if (established < link->sessions_cnt && link->now_ns >= until_ns) {
+            snprintf(why, LINK_WHY_BYTES, "port %s: the exchange does not answer, is it serving?",
+                     link->cfg.port->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+uint64_t
+link_now_ns(const struct link *link)
+{
+    return link->now_ns;
+}
+
+uint64_t
+link_send(struct link *link, unsigned index, const void *message, size_t len)
+{
+    return client_send(link->sessions[index].client, message, len);
+}
+
+void
+link_flush(struct link *link)
+{
+    for (unsigned i = 0; i < link->sessions_cnt; i++) {
+        client_flush(link->sessions[i].client, link->now_ns);
+        if (link->shared == NULL)
+            port_tx_flush(link->sessions[i].port);
+    }
+    if (link->shared != NULL)
+        port_tx_flush(link->shared);
+}
+
+const char *
+link_error(const struct link *link)
+{
+    for (unsigned i = 0; i < link->sessions_cnt; i++)
+        if (client_state(link->sessions[i].client) == CLIENT_CLOSED)
+            return client_error(link->sessions[i].client);
+    return "";
+}
+
+void
+link_close(struct link *link)
+{
+    const uint64_t until_ns = clock_utc_ns() + CLOSE_WAIT_NS;
+    unsigned open = link->sessions_cnt;
+
+    for (unsigned i = 0; i < link->sessions_cnt; i++)
+        if (client_state(link->sessions[i].client) == CLIENT_ESTABLISHED)
+            client_terminate(link->sessions[i].client, link->now_ns);
+    while (open > 0 && clock_utc_ns() < until_ns) {
+        link_flush(link);
+        if (link_poll(link) == 0)
+            nap();
+        open = 0;
+        for (unsigned i = 0; i < link->sessions_cnt; i++)
+            open += client_state(link->sessions[i].client) == CLIENT_TERMINATING;
+    }
+    link_free(link);
+}

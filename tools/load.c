@@ -1,0 +1,279 @@
+#include "tools/load.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/orders.h"
+
+#include "tools/clock.h"
+
+#define ANSWER_WAIT_NS 5000000000ull
+#define PROGRESS_NS    500000000ull
+#define SENDS_PER_POLL 32u
+#define START_AFTER_NS 1000000ull
+
+struct pending {
+    uint64_t due_ns;
+    bool answered;
+};
+
+/* Which message went out under which number of a session's flow. */
+struct numbers {
+    uint32_t *message; /* by number - 1 */
+    size_t cnt;
+    size_t max;
+};
+
+struct load {
+    struct load_cfg cfg;
+    struct load_result *result;
+    struct link *link;
+    uint64_t base;
+    uint32_t next; /* message to send */
+    uint32_t in_flight;
+    uint64_t last_answer_ns;
+    struct pending *pending;
+    uint32_t *resend; /* messages that were not applied */
+    size_t resend_cnt;
+    size_t resend_max;
+    struct numbers numbers[LINK_SESSIONS_MAX];
+};
+
+static bool
+push_u32(uint32_t **items, size_t *cnt, size_t *max, uint32_t item)
+{
+    if (*cnt == *max) {
+        const size_t more = *max == 0 ? 4096 : 2 * *max;
+        uint32_t *grown = realloc(*items, more * sizeof(uint32_t));
+
+        if (grown == NULL)
+            return false;
+        *items = grown;
+        *max = more;
+    }
+    (*items)[(*cnt)++] = item;
+    return true;
+}
+
+/* answer counts the first report that answers message clord - base. */
+static void
+answer(struct load *load, uint64_t clord, bool accepted)
+{
+    const uint64_t no = clord - load->base;
+
+    if (no >= load->cfg.messages_cnt || load->pending[no].answered)
+        return;
+    struct pending *pending = &load->pending[no];
+    const uint64_t now_ns = link_now_ns(load->link);
+
+    pending->answered = true;
+    load->in_flight--;
+    load->last_answer_ns = now_ns;
+    if (accepted)
+        load->result->acknowledged++;
+    else
+        load->result->rejected++;
+    histogram_add(&load->result->latency, now_ns > pending->due_ns ? now_ns - pending->due_ns : 0);
+}
+
+/* cl_ord_id_at reads a ClOrdID out of a report's root block. */
+static uint64_t
+cl_ord_id_at(const uint8_t *buf, size_t offset)
+{
+    uint64_t value;
+
+    memcpy(&value, buf + sizeof(struct oe_header) + offset, sizeof value);
+    return value;
+}
+
+static void
+on_report(void *ctx, unsigned index, uint64_t no, const uint8_t *buf, size_t len)
+{
+    struct load *load = ctx;
+    struct oe_header header;
+
+    (void)index;
+    (void)no;
+    memcpy(&header, buf, sizeof header);
+    switch (header.template_id) {
+    case OE_EXECUTION_REPORT_NEW_ID:
+        answer(load, cl_ord_id_at(buf, offsetof(struct oe_execution_report_new, cl_ord_id)), true);
+        break;
+    case OE_EXECUTION_REPORT_REJECT_ID:
+        answer(load, cl_ord_id_at(buf, offsetof(struct oe_execution_report_reject, cl_ord_id)),
+               false);
+        break;
+    case OE_EXECUTION_REPORT_CANCEL_ID:
+        answer(load, cl_ord_id_at(buf, offsetof(struct oe_execution_report_cancel, cl_ord_id)),
+               true);
+        break;
+    case OE_EXECUTION_REPORT_REPLACE_ID:
+        answer(load, cl_ord_id_at(buf, offsetof(struct oe_execution_report_replace, cl_ord_id)),
+               true);
+        break;
+    case OE_ORDER_CANCEL_REJECT_ID:
+        answer(load, cl_ord_id_at(buf, offsetof(struct oe_order_cancel_reject, cl_ord_id)), false);
+        break;
+    case OE_EXECUTION_REPORT_TRADE_ID: {
+        const struct oe_execution_report_trade *trade = oe_execution_report_trade_view(buf, len);
+
+        load->result->filled += trade != NULL && trade->aggressor == OE_AGGRESSOR_AGGRESSIVE;
+        break;
+    }
+    default:
+        break;
+    }
+    load->cfg.source->on_report(load->cfg.source->ctx, load->base, buf, len);
+}
+
+static void
+on_not_applied(void *ctx, unsigned index, uint64_t from, uint64_t count)
+{
+    struct load *load = ctx;
+    const struct numbers *numbers = &load->numbers[index];
+
+    for (uint64_t no = from; no < from + count && no <= numbers->cnt; no++)
+        if (!push_u32(&load->resend, &load->resend_cnt, &load->resend_max,
+                      numbers->message[no - 1]))
+            snprintf(load->result->error, sizeof load->result->error, "out of memory");
+}
+
+struct load *
+load_new(const struct load_cfg *cfg)
+{
+    struct load *load = calloc(1, sizeof *load);
+
+    if (load == NULL)
+        return NULL;
+    load->cfg = *cfg;
+    load->pending = calloc(cfg->messages_cnt + 1u, sizeof(struct pending));
+    if (load->pending == NULL) {
+        free(load);
+        return NULL;
+    }
+    /* Seconds in the high half: no run meets the live orders of another. */
+    load->base = clock_utc_ns() / 1000000000ull << 32;
+    return load;
+}
+
+struct link_events
+load_events(struct load *load)
+{
+    return (struct link_events){
+        .on_report = on_report, .on_not_applied = on_not_applied, .ctx = load};
+}
+
+/* send_one makes message no and sends it; false if the session is gone. */
+static bool
+send_one(struct load *load, uint32_t no)
+{
+    uint8_t buf[LOAD_MESSAGE_BYTES_MAX];
+    unsigned session = 0;
+    const size_t len = load->cfg.source->make(load->cfg.source->ctx, load->base, no, &session, buf);
+    struct numbers *numbers = &load->numbers[session];
+
+    if (link_send(load->link, session, buf, len) == 0)
+        return false;
+    return push_u32(&numbers->message, &numbers->cnt, &numbers->max, no);
+}
+
+/* send_due sends what is due, at most SENDS_PER_POLL; false at an error. */
+static bool
+send_due(struct load *load, uint64_t start_ns, uint64_t now_ns, unsigned *sent)
+{
+    struct load_result *result = load->result;
+
+    while (load->resend_cnt > 0 && *sent < SENDS_PER_POLL) {
+        if (!send_one(load, load->resend[--load->resend_cnt]))
+            return false;
+        result->resent++;
+        (*sent)++;
+    }
+    while (load->next < load->cfg.messages_cnt && *sent < SENDS_PER_POLL &&
+           load->in_flight < load->cfg.window) {
+        const uint64_t due_ns =
+            load->cfg.rate > 0 ? start_ns + (uint64_t)((double)load->next * 1e9 / load->cfg.rate)
+                               : now_ns;
+
+        if (due_ns > now_ns)
+            break;
+        load->pending[load->next].due_ns = due_ns;
+        load->in_flight++;
+        if (!send_one(load, load->next++))
+            return false;
+        result->sent++;
+        (*sent)++;
+    }
+    return true;
+}
+
+static void
+progress(const struct load *load, uint64_t start_ns, uint64_t now_ns)
+{
+    const struct load_result *result = load->result;
+    const double seconds = now_ns > start_ns ? (double)(now_ns - start_ns) / 1e9 : 0;
+
+    fprintf(stderr, "%s: %5.1f s, %u of %u messages, %llu trades, p50 %.1f us\n", load->cfg.label,
+            seconds, load->next, load->cfg.messages_cnt, (unsigned long long)result->filled,
+            (double)histogram_at(&result->latency, 5000) / 1e3);
+}
+
+/* work sends and receives until all is answered, the link fails or nothing
+ * comes any more; returns the time of the first message. */
+static uint64_t
+work(struct load *load)
+{
+    struct load_result *result = load->result;
+    const uint64_t start_ns = clock_utc_ns() + START_AFTER_NS;
+    uint64_t progress_ns = start_ns + PROGRESS_NS;
+
+    load->last_answer_ns = start_ns;
+    while (load->next < load->cfg.messages_cnt || load->in_flight > 0) {
+        const int received = link_poll(load->link);
+        const uint64_t now_ns = link_now_ns(load->link);
+        unsigned sent = 0;
+
+        if (!send_due(load, start_ns, now_ns, &sent) || *link_error(load->link) != '\0') {
+            snprintf(result->error, sizeof result->error, "%s", link_error(load->link));
+            break;
+        }
+        link_flush(load->link);
+        if (now_ns > load->last_answer_ns + ANSWER_WAIT_NS && load->in_flight > 0) {
+            snprintf(result->error, sizeof result->error, "no answer for 5 seconds");
+            break;
+        }
+        if (load->in_flight == 0)
+            load->last_answer_ns = now_ns;
+        if (load->cfg.label != NULL && now_ns >= progress_ns) {
+            progress(load, start_ns, now_ns);
+            progress_ns += PROGRESS_NS;
+        }
+        if (load->cfg.yield && received == 0 && sent == 0)
+            sched_yield();
+    }
+    return start_ns;
+}
+
+void
+load_run(struct load *load, struct link *link, struct load_result *result)
+{
+    *result = (struct load_result){0};
+    load->result = result;
+    load->link = link;
+    const uint64_t start_ns = work(load);
+    result->lost = load->in_flight;
+    result->elapsed_ns = load->last_answer_ns > start_ns ? load->last_answer_ns - start_ns : 0;
+}
+
+void
+load_free(struct load *load)
+{
+    for (unsigned i = 0; i < LINK_SESSIONS_MAX; i++)
+        free(load->numbers[i].message);
+    free(load->resend);
+    free(load->pending);
+    free(load);
+}
