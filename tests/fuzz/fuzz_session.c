@@ -16,7 +16,7 @@
 
 #include "proto/fixp.h"
 
-#include "../gateway/rig.h"
+#include "tests/gateway/rig.h"
 
 #define FRAMES_MAX 64u
 #define UUID_OFF   8u

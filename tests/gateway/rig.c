@@ -1,4 +1,4 @@
-#include "rig.h"
+#include "tests/gateway/rig.h"
 
 #include <stdio.h>
 #include <stdlib.h>

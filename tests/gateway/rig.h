@@ -27,7 +27,7 @@
 #include "gateway/gateway.h"
 #include "proto/orders.h"
 
-#include "port_pair.h"
+#include "tests/gateway/port_pair.h"
 
 #define RIG_SESSIONS     4u
 #define RIG_CLIENTS_MAX  6u

@@ -16,7 +16,7 @@
 #include "proto/fixp.h"
 #include "proto/limits.h"
 
-#include "rig.h"
+#include "tests/gateway/rig.h"
 
 #define PX 10000000000ll /* 100.00 */
 

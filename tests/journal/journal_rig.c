@@ -1,4 +1,4 @@
-#include "journal_rig.h"
+#include "tests/journal/journal_rig.h"
 
 #include <dirent.h>
 #include <fcntl.h>

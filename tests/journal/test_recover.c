@@ -14,7 +14,7 @@
 
 #include "journal/reader.h"
 
-#include "journal_rig.h"
+#include "tests/journal/journal_rig.h"
 
 #define SECTOR_BYTES 512u
 

@@ -13,8 +13,8 @@
 #include "engine/event_hash.h"
 #include "journal/replay.h"
 
-#include "journal_rig.h"
-#include "workload.h"
+#include "tests/journal/journal_rig.h"
+#include "tests/journal/workload.h"
 
 static char dir[64];
 static struct rig_cells all;

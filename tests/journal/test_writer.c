@@ -17,7 +17,7 @@
 
 #include "journal/writer.h"
 
-#include "journal_rig.h"
+#include "tests/journal/journal_rig.h"
 
 static char dir[64];
 static bool mounted;

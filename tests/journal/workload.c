@@ -1,4 +1,4 @@
-#include "workload.h"
+#include "tests/journal/workload.h"
 
 #include <string.h>
 

@@ -22,7 +22,7 @@
 #include "gateway/order_codec.h"
 #include "proto/fixp.h"
 
-#include "../gateway/rig.h"
+#include "tests/gateway/rig.h"
 
 #define TRADERS           2u
 #define STEPS             4000u
