@@ -159,11 +159,13 @@ eal_args_clear_socket(const char *path)
         return errno == ENOENT ? 0 : -errno;
     if (!S_ISSOCK(status.st_mode) || strlen(path) >= sizeof address.sun_path)
         return -EADDRINUSE;
-    fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    /* Of another type than memif's, so that a server does not notice: it would
+     * be refused for that (EPROTOTYPE), and for nobody at all otherwise. */
+    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     memcpy(address.sun_path, path, strlen(path) + 1);
-    if (connect(fd, (const struct sockaddr *)&address, sizeof address) == 0)
+    if (connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 || errno == EPROTOTYPE)
         error = -EADDRINUSE;
     else if (errno != ECONNREFUSED)
         error = -errno;

@@ -9,7 +9,7 @@
  *   control thread                           polling threads
  *   parked in eal_gate_park: sleeps until    burst, burst, burst ...
  *   a memif socket has something to say
- *   turn becomes odd                ------>  eal_gate_is_shut: yielded = turn,
+ *   turn becomes odd                ------>  at the next receive: yielded = turn,
  *   waits until every seat yielded  <------  no burst while turn is odd
  *   takes the floor, returns to EAL, which
  *   runs the handlers, then parks again:
@@ -73,8 +73,21 @@ void eal_gate_give_floor(struct eal_gate *gate);
  * that this thread spins on, so that is given away too. */
 COLD void eal_gate_yield(struct eal_gate_seat *seat, unsigned turn);
 
-/* eal_gate_is_shut says whether the device of the seat may not be touched now.
- * Asked before each burst, and not within one. */
+/* eal_gate_has_yielded says whether the device of the seat may not be touched
+ * now. As long as the seat has not yielded to a turn, the turn waits. */
+static inline bool
+eal_gate_has_yielded(struct eal_gate *gate, struct eal_gate_seat *seat)
+{
+    /* A2 pairs with R2 */
+    const unsigned turn = atomic_load_explicit(&gate->turn, memory_order_acquire);
+
+    return UNLIKELY((turn & 1) != 0) &&
+           atomic_load_explicit(&seat->yielded, memory_order_relaxed) == turn;
+}
+
+/* eal_gate_is_shut yields to a turn that waits, and says whether there is one:
+ * then the device may not be touched. Asked where a thread has nothing under
+ * way, before it receives. */
 static inline bool
 eal_gate_is_shut(struct eal_gate *gate, struct eal_gate_seat *seat)
 {

@@ -33,9 +33,14 @@
  * about a microsecond, for a reader that is only a little behind. */
 #define TX_TRIES 8u
 
-/* Between two ARP requests, and two attempts to reach a memif server again. */
-#define ASK_INTERVAL_MS     10u
-#define RESTART_INTERVAL_MS 200u
+/* Between two ARP requests. */
+#define ASK_INTERVAL_MS 10u
+
+/* Between two attempts to reach a memif server: one that was not there is tried
+ * again soon; one that was gets time for its handshake, since its listener does
+ * not survive a connection that closes before it is accepted. */
+#define RESTART_MS   100u
+#define HANDSHAKE_MS 3000u
 
 /* What the control thread gets to run its handlers, which are due at once. */
 #define CONTROL_US 20u
@@ -45,8 +50,10 @@ struct dpdk_port {
     struct packet_self self;
     uint16_t ethdev;
     uint16_t udp_port; /* source of what is claimed */
-    bool entered;      /* the owning thread is known to EAL */
-    bool is_memif;     /* its peer comes and goes, so it is behind the gate */
+    bool was_ready;
+    bool flush_owed; /* a flush found the gate shut */
+    bool entered;    /* the owning thread is known to EAL */
+    bool is_memif;   /* its peer comes and goes, so it is behind the gate */
     struct eal_gate_seat seat;
     uint32_t gateway_ip;
     unsigned held_cnt; /* mbufs that the datagrams of the last rx point into */
@@ -56,6 +63,7 @@ struct dpdk_port {
     struct rte_mempool *pool;
     uint64_t asked_tsc;
     uint64_t started_tsc;
+    unsigned restart_ms; /* how long after that the next attempt may be */
     struct rte_mbuf *held[PORT_BURST_MAX];
     struct rte_mbuf *tx[PORT_BURST_MAX];
     uint16_t tx_payload[PORT_BURST_MAX]; /* payload bytes, 0: not a datagram */
@@ -78,11 +86,20 @@ dpdk_of_port(struct port *port)
     return (struct dpdk_port *)(void *)port;
 }
 
-/* is_shut says whether the device may not be touched at the moment. */
+/* is_shut makes room for the control thread if that waits; then the device may
+ * not be touched. */
 static inline bool
 is_shut(struct dpdk_port *dpdk)
 {
     return dpdk->is_memif && eal_gate_is_shut(&eal.gate, &dpdk->seat);
+}
+
+/* has_yielded says whether the last rx made room, and the device is not ours yet
+ * again: what an open rx brought in can still be answered. */
+static inline bool
+has_yielded(struct dpdk_port *dpdk)
+{
+    return dpdk->is_memif && eal_gate_has_yielded(&eal.gate, &dpdk->seat);
 }
 
 /* interval_is_over says whether ms have passed since *tsc, and notes now. */
@@ -118,16 +135,17 @@ drop_queue(struct dpdk_port *dpdk, unsigned from)
 }
 
 /* dpdk_tx_flush offers the queue to the device a few times and drops the rest.
- * At a shut gate the queue waits for the next flush, unless it is full. */
+ * Behind a shut gate the queue waits for the next rx or flush, unless it is full. */
 static HOT void
 dpdk_tx_flush(struct port *port)
 {
     struct dpdk_port *dpdk = dpdk_of_port(port);
     unsigned next = 0;
 
-    if (UNLIKELY(is_shut(dpdk))) {
+    if (UNLIKELY(has_yielded(dpdk))) {
         if (dpdk->tx_cnt == PORT_BURST_MAX)
             drop_queue(dpdk, 0);
+        dpdk->flush_owed = dpdk->tx_cnt != 0;
         return;
     }
     for (unsigned tries = 0; next < dpdk->tx_cnt && tries < TX_TRIES; tries++) {
@@ -239,6 +257,10 @@ dpdk_rx(struct port *port, struct datagram *datagrams, int max)
     }
     if (UNLIKELY(is_shut(dpdk)))
         return 0;
+    if (UNLIKELY(dpdk->flush_owed)) {
+        dpdk->flush_owed = false;
+        dpdk_tx_flush(port);
+    }
     const unsigned got = rte_eth_rx_burst(dpdk->ethdev, QUEUE, mbufs, (uint16_t)want);
 
     for (unsigned i = 0; i < got; i++)
@@ -332,6 +354,7 @@ device_start(struct dpdk_port *dpdk)
     error = rte_eth_dev_start(dpdk->ethdev);
     if (type >= 0)
         (void)rte_log_set_level((uint32_t)type, (uint32_t)level);
+    dpdk->restart_ms = error == 0 ? HANDSHAKE_MS : RESTART_MS;
     if (error == 0)
         return 0;
     return dpdk->is_memif ? -EAGAIN : error;
@@ -372,22 +395,23 @@ drop_arrivals(struct dpdk_port *dpdk)
     dpdk_tx_flush(&dpdk->port);
 }
 
-/* dpdk_ready also works on it: a memif link that went down is started anew,
- * and the gateway is asked for until it answers. What else arrives meanwhile
- * belongs to no session. */
+/* become_ready says whether we are, and works on it: a memif link that went
+ * down is started anew, and the gateway is asked for until it answers. What else
+ * arrives meanwhile belongs to no session. */
 static COLD bool
-dpdk_ready(struct port *port)
+become_ready(struct dpdk_port *dpdk)
 {
-    struct dpdk_port *dpdk = dpdk_of_port(port);
     struct rte_eth_link link = {.link_status = RTE_ETH_LINK_DOWN};
 
-    if (is_shut(dpdk) || rte_eth_link_get_nowait(dpdk->ethdev, &link) != 0)
+    if (rte_eth_link_get_nowait(dpdk->ethdev, &link) != 0)
         return false;
     if (link.link_status == RTE_ETH_LINK_DOWN) {
         /* Behind the next link may be another machine with the same address. */
         neighbours_forget(&dpdk->neighbours, dpdk->gateway_ip);
+        if (dpdk->was_ready)
+            dpdk->restart_ms = RESTART_MS;
         if (dpdk->is_memif && dpdk->gateway_ip != 0 &&
-            interval_is_over(&dpdk->started_tsc, RESTART_INTERVAL_MS)) {
+            interval_is_over(&dpdk->started_tsc, dpdk->restart_ms)) {
             eal_gate_take_floor(&eal.gate);
             (void)rte_eth_dev_stop(dpdk->ethdev);
             (void)device_start(dpdk);
@@ -403,6 +427,17 @@ dpdk_ready(struct port *port)
         return true;
     ask_for(dpdk, dpdk->gateway_ip);
     return false;
+}
+
+/* dpdk_ready repeats what it said last while the control thread is at work. */
+static COLD bool
+dpdk_ready(struct port *port)
+{
+    struct dpdk_port *dpdk = dpdk_of_port(port);
+
+    if (!is_shut(dpdk))
+        dpdk->was_ready = become_ready(dpdk);
+    return dpdk->was_ready;
 }
 
 static COLD void

@@ -233,7 +233,7 @@ is_due(const struct journal_writer *writer, uint64_t now_ns)
     if (writer->ack_mode == CELL_ACK_MODE_DURABLE)
         return true;
     return batch->pages_cnt >= (batch->pages_max + 3) / 4 ||
-           now_ns - batch->since_ns >= WRITER_LINGER_NS;
+           now_ns - batch->since_ns >= writer_linger_ns(writer);
 }
 
 /* sync_alone submits a sync without a write, when the interval is over and

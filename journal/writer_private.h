@@ -14,8 +14,11 @@
 #include "journal/writer.h"
 
 /* How long a page waits for more cells in the ack modes that do not wait for
- * the disk, and how long a writer sleeps there at most. */
-#define WRITER_LINGER_NS 1000000u
+ * the disk, and how long a writer sleeps there at most. In memory mode nobody
+ * counts on what is written, so it is done rarely: on two cores each time takes
+ * the core from somebody who is in a hurry. */
+#define WRITER_LINGER_NS        1000000u
+#define WRITER_LINGER_MEMORY_NS 10000000u
 
 /* How long a writer sleeps that waits for the next segment. */
 #define WRITER_STALL_NS 200000u
@@ -97,6 +100,13 @@ static inline bool
 writer_is_full(const struct journal_writer *writer)
 {
     return writer->gather->pages_cnt == writer->gather->pages_max;
+}
+
+/* writer_linger_ns returns how long a page waits where nobody waits for it. */
+static inline uint64_t
+writer_linger_ns(const struct journal_writer *writer)
+{
+    return writer->ack_mode == CELL_ACK_MODE_MEMORY ? WRITER_LINGER_MEMORY_NS : WRITER_LINGER_NS;
 }
 
 /* batch_begin makes the batch an empty one for the pages from first_page_no. */

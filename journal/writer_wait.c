@@ -59,7 +59,8 @@ journal_writer_wait(struct journal_writer *writer, uint64_t timeout_ns)
      * cells are not worth it. */
     if (!full && ring_reader_available(writer->out, JOURNAL_PAGE_CELLS) >= JOURNAL_PAGE_CELLS)
         return;
-    if (disk_in_flight(writer->disk)) {
+    /* In memory mode a completion is nothing to wake up for. */
+    if (disk_in_flight(writer->disk) && (full || writer->ack_mode != CELL_ACK_MODE_MEMORY)) {
         disk_wait(writer->disk, timeout_ns);
         return;
     }
@@ -69,7 +70,7 @@ journal_writer_wait(struct journal_writer *writer, uint64_t timeout_ns)
 
     if (writer->ack_mode != CELL_ACK_MODE_DURABLE) {
         wanted = pos + writer->out->ring->size / 8;
-        longest = WRITER_LINGER_NS;
+        longest = writer_linger_ns(writer);
     } else if (writer_has_cells(writer)) {
         longest = WRITER_STALL_NS; /* not written: the next segment is not ready */
     }

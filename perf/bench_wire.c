@@ -1,7 +1,7 @@
 /*
  * From wire to acknowledgement: what a broker sees of the whole exchange.
  *
- *   bench_wire [--json] [--quick] [--reps N] [--realtime]
+ *   bench_wire [--json] [--quick] [--reps N] [--only PART]
  *
  * Two processes, one core each, no code of the tools (perf/wire.h). Open loop:
  * orders are due at fixed times and a latency counts from the time an order was
@@ -10,7 +10,8 @@
  *   memif   ack memory, 50,000 orders/s over DPDK's memif
  *   udp     the same over kernel sockets
  *   ramp    rising rates over memif until something is lost or the p99 is above
- *           a millisecond; the last rate before that is the sustained one
+ *           a millisecond, twice, for a neighbour on the machine may have been
+ *           the reason; the last rate before that is the sustained one
  *   durable ack durable at 50,000 orders/s over memif
  *   raw     a durable write of as many bytes as one batch of the journal had,
  *           one at a time, into a file of zeros in the same folder
@@ -18,9 +19,7 @@
  * A real journal is written in all of them. The table has the median of the
  * repetitions and the least; "clean" leaves out orders during whose flight one
  * of the two cores had a gap of a microsecond or more in a turn without work,
- * and says how many that were. Needs two cores that are otherwise idle; where
- * they are not, --realtime takes them from everybody else while it measures,
- * if that is permitted.
+ * and says how many that were. Needs two cores that are otherwise idle.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -67,7 +66,7 @@ struct bench {
     unsigned reps;
     bool quick;
     bool json;
-    bool realtime;
+    const char *only; /* part, or NULL: all */
     struct figure figures[FIGURES_MAX];
     unsigned figures_cnt;
     uint32_t batch_bytes; /* of the journal when durable */
@@ -147,7 +146,6 @@ run_pair(struct bench *bench, const struct wire_cfg *cfg)
     empty_folder(bench);
     memset(shared, 0, sizeof *shared);
     shared->cfg = *cfg;
-    shared->cfg.realtime = bench->realtime;
     shared->cfg.gap_ns = cfg->dpdk ? GAP_NS : GAP_SOCKET_NS;
     memcpy(shared->cfg.folder, bench->folder, sizeof bench->folder);
     for (uint32_t i = 0; i < cfg->steps_cnt; i++)
@@ -159,9 +157,6 @@ run_pair(struct bench *bench, const struct wire_cfg *cfg)
 
     atomic_store(&shared->client_state, WIRE_DONE);
     const bool served = exchange > 0 && reap(exchange, wire_clock_ns() + SLACK_NS);
-
-    if (bench->realtime && !shared->cfg.realtime)
-        fprintf(stderr, "bench_wire: no real-time priority here\n");
 
     if (sent && served)
         return true;
@@ -206,15 +201,6 @@ add_latencies(struct bench *bench, const char *group, const struct wire_result *
         (double)(shared->exchange_long_cnt + shared->client_long_cnt));
 }
 
-static void
-debug_gaps(const char *what, const struct wire_gaps *g)
-{
-    uint64_t sum = 0, max = 0; unsigned h[8] = {0};
-    for (uint32_t i = 0; i < g->cnt; i++) { uint64_t d = g->gaps[i].end_ns - g->gaps[i].start_ns; sum += d; if (d > max) max = d;
-        h[d<1000?0:d<3000?1:d<10000?2:d<30000?3:d<100000?4:d<300000?5:d<1000000?6:7]++; }
-    fprintf(stderr, "DEBUG %s cnt %u sum %.1f ms max %.1f us; <1 %u <3 %u <10 %u <30 %u <100 %u <300 %u <1ms %u more %u\n", what, g->cnt, (double)sum/1e6, (double)max/1e3,h[0],h[1],h[2],h[3],h[4],h[5],h[6],h[7]);
-}
-
 static bool
 run_latency(struct bench *bench, const char *group, bool dpdk, bool durable)
 {
@@ -229,10 +215,6 @@ run_latency(struct bench *bench, const char *group, bool dpdk, bool durable)
 
     if (!run_pair(bench, &cfg))
         return false;
-    fprintf(stderr, "DEBUG %s batches %lu bytes %lu long ex %lu cl %lu\n", group, bench->shared->journal_batches, bench->shared->journal_bytes, bench->shared->exchange_long_cnt, bench->shared->client_long_cnt);
-    debug_gaps("ex", &bench->shared->exchange_gaps);
-    debug_gaps("cl", &bench->shared->client_gaps);
-    debug_gaps("jn", &bench->shared->journal_awake);
     add_latencies(bench, group, &bench->shared->results[0]);
     if (durable && bench->shared->journal_batches > 0)
         bench->batch_bytes =
@@ -254,9 +236,6 @@ run_ramp(struct bench *bench)
         return false;
     for (uint32_t i = 0; i < bench->shared->results_cnt; i++) {
         const struct wire_result *result = &bench->shared->results[i];
-        const bool last = i + 1 == bench->shared->results_cnt;
-        const bool whole = result->answered_cnt == result->orders_cnt && result->retransmits == 0 &&
-                           result->p99_ns <= 1000000;
 
         fprintf(stderr,
                 "ramp %7u/s: %u of %u answered, %u not applied, %" PRIu64
@@ -264,7 +243,7 @@ run_ramp(struct bench *bench)
                 result->rate, result->answered_cnt, result->orders_cnt, result->not_applied_cnt,
                 result->retransmits, us(result->p50_ns), us(result->p99_ns), us(result->max_ns),
                 (double)result->late_ns / 1000.0);
-        if (!last || whole)
+        if (wire_result_is_whole(result))
             sustained = result->rate;
     }
     add(bench, "ramp", "sustained", "orders/s", sustained);
@@ -353,13 +332,21 @@ print_json(struct bench *bench)
 }
 
 static bool
+wanted(const struct bench *bench, const char *part)
+{
+    return bench->only == NULL || strcmp(bench->only, part) == 0;
+}
+
+static bool
 run_all(struct bench *bench)
 {
     for (unsigned rep = 0; rep < bench->reps; rep++) {
         fprintf(stderr, "bench_wire: repetition %u of %u\n", rep + 1, bench->reps);
-        if (getenv("ONLY")) { if (!run_ramp(bench)) return false; continue; }
-        if (!run_latency(bench, "memif", true, false) || !run_latency(bench, "udp", false, false) ||
-            !run_ramp(bench) || !run_latency(bench, "durable", true, true) || !run_raw(bench))
+        if ((wanted(bench, "memif") && !run_latency(bench, "memif", true, false)) ||
+            (wanted(bench, "udp") && !run_latency(bench, "udp", false, false)) ||
+            (wanted(bench, "ramp") && !run_ramp(bench)) ||
+            (wanted(bench, "durable") && !run_latency(bench, "durable", true, true)) ||
+            (wanted(bench, "durable") && !run_raw(bench)))
             return false;
     }
     return true;
@@ -373,8 +360,8 @@ parse_args(struct bench *bench, int argc, char **argv)
             bench->json = true;
         else if (strcmp(argv[i], "--quick") == 0)
             bench->quick = true;
-        else if (strcmp(argv[i], "--realtime") == 0)
-            bench->realtime = true;
+        else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
+            bench->only = argv[++i];
         else if (strcmp(argv[i], "--reps") == 0 && i + 1 < argc)
             bench->reps = (unsigned)strtoul(argv[++i], NULL, 10);
         else
@@ -391,7 +378,9 @@ main(int argc, char **argv)
     cpu_set_t cores;
 
     if (!parse_args(&bench, argc, argv)) {
-        fprintf(stderr, "usage: bench_wire [--json] [--quick] [--realtime] [--reps 1..%u]\n",
+        fprintf(stderr,
+                "usage: bench_wire [--json] [--quick] [--reps 1..%u] "
+                "[--only memif|udp|ramp|durable]\n",
                 REPS_MAX);
         return 2;
     }

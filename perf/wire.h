@@ -95,8 +95,7 @@ struct wire_cfg {
     bool durable;     /* ack durable; else memory */
     uint32_t gap_ns;  /* GAP_NS or GAP_SOCKET_NS */
     bool client_naps; /* an idle client gives its core away */
-    bool ramp;        /* stop at the first step that loses something */
-    bool realtime;    /* first-in first-out priorities: nobody else runs on the two cores */
+    bool ramp;        /* stop at the first step that loses something twice */
     uint32_t steps_cnt;
     struct wire_step steps[WIRE_STEPS_MAX];
     char folder[WIRE_FOLDER_MAX]; /* for the journal and the memif socket */
@@ -151,6 +150,9 @@ int wire_client(struct wire_shared *shared);
  * due_ns. */
 void wire_sort_out(struct wire_shared *shared, struct wire_result *result);
 
+/* wire_result_is_whole says that nothing was lost, and nothing late by much. */
+bool wire_result_is_whole(const struct wire_result *result);
+
 /* wire_clock_ns is the clock of both sides. */
 uint64_t wire_clock_ns(void);
 
@@ -159,10 +161,6 @@ uint64_t wire_switches(void);
 
 /* wire_pin binds the calling thread to a core; false if it may not. */
 bool wire_pin(unsigned core);
-
-/* wire_realtime gives the calling thread a real-time priority, which the threads
- * that it makes inherit; false if it may not. */
-bool wire_realtime(int priority);
 
 /* wire_eal fills argv with the EAL arguments of one end of the memif. */
 void wire_eal(const struct wire_cfg *cfg,

@@ -233,8 +233,6 @@ run_journal(void *arg)
     uint64_t woke_ns = wire_clock_ns();
 
     (void)wire_pin(1);
-    if (exchange->shared->cfg.realtime)
-        (void)wire_realtime(2); /* before the client, which never sleeps */
     while (!atomic_load(&exchange->journal_stop)) {
         while (journal_writer_poll(exchange->writer, wire_clock_ns()) > 0)
             continue;
@@ -361,12 +359,9 @@ wire_exchange(struct wire_shared *shared)
     while (exchange.setup.published != exchange.setup_reader.pos)
         (void)sequencer_poll(&exchange.sequencer, wire_clock_ns());
     atomic_store(&shared->exchange_ready, 1);
-    /* The link needs EAL's own thread to come up, so priority comes after it. */
     spin(&exchange, WIRE_CONNECTING);
     const uint64_t switches = wire_switches();
 
-    if (shared->cfg.realtime && !wire_realtime(1))
-        shared->cfg.realtime = false;
     shared->exchange_gaps.cnt = 0;
     shared->exchange_long_cnt = 0;
     spin(&exchange, WIRE_MEASURING);

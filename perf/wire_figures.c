@@ -9,6 +9,8 @@
 
 #include "perf/wire.h"
 
+#define RAMP_P99_NS 1000000u
+
 uint64_t
 wire_clock_ns(void)
 {
@@ -34,13 +36,6 @@ wire_pin(unsigned core)
     CPU_ZERO(&one);
     CPU_SET(core, &one);
     return sched_setaffinity(0, sizeof one, &one) == 0;
-}
-
-bool
-wire_realtime(int priority)
-{
-    return sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = priority}) ==
-           0;
 }
 
 void
@@ -152,4 +147,11 @@ wire_sort_out(struct wire_shared *shared, struct wire_result *result)
     result->clean_p99_ns = at_share(sorted, result->clean_cnt, 990000);
     result->clean_p999_ns = at_share(sorted, result->clean_cnt, 999000);
     result->clean_max_ns = at_share(sorted, result->clean_cnt, 1000000);
+}
+
+bool
+wire_result_is_whole(const struct wire_result *result)
+{
+    return result->answered_cnt == result->orders_cnt && result->not_applied_cnt == 0 &&
+           result->retransmits == 0 && result->p99_ns <= RAMP_P99_NS;
 }

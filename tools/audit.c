@@ -583,6 +583,14 @@ row_other(struct audit *audit, const union cell *cells)
     put_fields(audit, cells);
 }
 
+/* has_second tells whether the message goes on with a cell of this kind. A page
+ * can be whole and hold what no engine of ours wrote. */
+static bool
+has_second(const union cell *cells, unsigned kind)
+{
+    return cell_count(&cells[0]) >= 2 && cell_kind(&cells[1]) == kind;
+}
+
 void
 audit_message(struct audit *audit, const union cell *cells, const struct audit_place *place)
 {
@@ -591,7 +599,7 @@ audit_message(struct audit *audit, const union cell *cells, const struct audit_p
         audit->sub_seq = 0;
     }
     names_message(&audit->names, cells);
-    if (cell_kind(&cells[0]) == CELL_KIND_TRADE) {
+    if (cell_kind(&cells[0]) == CELL_KIND_TRADE && has_second(cells, CELL_KIND_TRADE_MAKER)) {
         rows_of_trade(audit, cells, place);
         return;
     }
@@ -604,7 +612,10 @@ audit_message(struct audit *audit, const union cell *cells, const struct audit_p
         row_order_cancel(audit, cells);
         break;
     case CELL_KIND_ORDER_REPLACE:
-        row_order_replace(audit, cells);
+        if (has_second(cells, CELL_KIND_REPLACE_DETAIL))
+            row_order_replace(audit, cells);
+        else
+            row_other(audit, cells);
         break;
     case CELL_KIND_MASS_CANCEL:
     case CELL_KIND_MASS_CANCELED:

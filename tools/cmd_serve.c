@@ -68,6 +68,24 @@ say_recovered(const struct exchange *exchange)
     fputs(journal_writer_notes(exchange->journal), stderr);
 }
 
+/* say_unnamed tells what lives on although the file does not name it. */
+static void
+say_unnamed(const struct exchange *exchange)
+{
+    struct exchange_unnamed unnamed;
+
+    exchange_count_unnamed(exchange, &unnamed);
+    if (unnamed.firms + unnamed.groups + unnamed.accounts + unnamed.instruments +
+            unnamed.sessions ==
+        0)
+        return;
+    fprintf(stderr,
+            "outcry: the journal has %u firms, %u groups, %u accounts, %u instruments and %u "
+            "sessions that the configuration does not name: they stay as they are, but such "
+            "a session cannot log in\n",
+            unnamed.firms, unnamed.groups, unnamed.accounts, unnamed.instruments, unnamed.sessions);
+}
+
 static void
 say_layout(const struct config *config)
 {
@@ -158,6 +176,7 @@ serve(const struct config *config)
         return cli_fail(EXIT_SETUP, "serve", "%s", why);
     say_ack(config);
     say_recovered(&exchange);
+    say_unnamed(&exchange);
     say_layout(config);
     say_ready(&exchange);
     const int rc = exchange_run(&exchange, why);

@@ -126,6 +126,16 @@ NODISCARD int exchange_check_fixed(const struct engine *engine,
                                    char why[EXCHANGE_WHY_BYTES]);
 NODISCARD int exchange_configure(struct exchange *exchange, char why[EXCHANGE_WHY_BYTES]);
 
+/* What the journal has and the configuration does not name. */
+struct exchange_unnamed {
+    unsigned firms;
+    unsigned groups;
+    unsigned accounts;
+    unsigned instruments;
+    unsigned sessions;
+};
+void exchange_count_unnamed(const struct exchange *exchange, struct exchange_unnamed *unnamed);
+
 /* exchange_time_ns reads the clock that commands bear. */
 uint64_t exchange_time_ns(void);
 

@@ -5,7 +5,9 @@
  * gives the same request, nothing is sent. So a restart with an unchanged file
  * adds no command but Restart to the journal.
  */
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/cell.h"
@@ -375,4 +377,61 @@ exchange_check_fixed(const struct engine *engine,
         if (check_account(engine, config, &config->accounts[i], why) != 0)
             return -1;
     return 0;
+}
+
+/* count_unnamed counts the ids of a kind that the engine has and entities, cnt
+ * structs of `bytes` that begin with their id, have not. */
+static unsigned
+count_unnamed(const struct engine *engine,
+              unsigned kind,
+              uint32_t ids_max,
+              const void *entities,
+              unsigned cnt,
+              size_t bytes)
+{
+    bool *named = calloc(ids_max, sizeof *named);
+    union cell now[CELL_COMMAND_MAX];
+    unsigned unnamed = 0;
+
+    if (named == NULL)
+        return 0;
+    for (unsigned i = 0; i < cnt; i++) {
+        uint32_t id;
+
+        memcpy(&id, (const char *)entities + i * bytes, sizeof id);
+        ASSERT(id < ids_max);
+        named[id] = true;
+    }
+    for (uint32_t id = 0; id < ids_max; id++)
+        unnamed += !named[id] && engine_config_get(engine, kind, id, 0, now) > 0;
+    free(named);
+    return unnamed;
+}
+
+_Static_assert(offsetof(struct config_firm, id) == 0, "count_unnamed");
+_Static_assert(offsetof(struct config_group, id) == 0, "count_unnamed");
+_Static_assert(offsetof(struct config_account, id) == 0, "count_unnamed");
+_Static_assert(offsetof(struct config_instrument, id) == 0, "count_unnamed");
+_Static_assert(offsetof(struct config_session, id) == 0, "count_unnamed");
+
+void
+exchange_count_unnamed(const struct exchange *exchange, struct exchange_unnamed *unnamed)
+{
+    const struct config *config = exchange->config;
+    const struct engine_cfg *cfg = &config->engine;
+    const struct engine *engine = exchange->engine;
+
+    *unnamed = (struct exchange_unnamed){
+        .firms = count_unnamed(engine, CELL_KIND_FIRM_SET, cfg->firms_max, config->firms,
+                               config->firms_cnt, sizeof *config->firms),
+        .groups = count_unnamed(engine, CELL_KIND_GROUP_SET, cfg->groups_max, config->groups,
+                                config->groups_cnt, sizeof *config->groups),
+        .accounts = count_unnamed(engine, CELL_KIND_ACCOUNT_SET, cfg->accounts_max,
+                                  config->accounts, config->accounts_cnt, sizeof *config->accounts),
+        .instruments = count_unnamed(engine, CELL_KIND_INSTRUMENT_SET, cfg->instruments_max,
+                                     config->instruments, config->instruments_cnt,
+                                     sizeof *config->instruments),
+        .sessions = count_unnamed(engine, CELL_KIND_SESSION_SET, cfg->sessions_max,
+                                  config->sessions, config->sessions_cnt, sizeof *config->sessions),
+    };
 }

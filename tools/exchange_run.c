@@ -216,7 +216,6 @@ static void
 stop_threads(struct run *run, unsigned cnt)
 {
     ck_pr_store_uint(&run->phase, PHASE_QUIT);
-    journal_writer_wake(run->exchange->journal);
     for (unsigned i = 0; i < cnt; i++)
         pthread_join(run->threads[i].id, NULL);
 }

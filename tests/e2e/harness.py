@@ -118,10 +118,11 @@ def limit_files(size):
 
 
 def run(outcry, *args, preexec=None, seconds=SECONDS):
-    """run returns (exit code, stdout, stderr) of a command that ends by itself."""
-    done = subprocess.run([outcry, *args], capture_output=True, text=True, timeout=seconds,
+    """run returns (exit code, stdout, stderr) of a command that ends by itself; line
+    ends are left as they are."""
+    done = subprocess.run([outcry, *args], capture_output=True, timeout=seconds,
                           preexec_fn=preexec, check=False)
-    return done.returncode, done.stdout, done.stderr
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
 class Exchange:

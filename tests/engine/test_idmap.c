@@ -70,7 +70,7 @@ Test(idmap, emptied_map_is_all_zero_again)
     fixture_init(&f);
     for (uint32_t i = 0; i < ORDERS; i++)
         add(&f, i, (uint16_t)(i % 3), i);
-    idmap_check(&f.map);
+    idmap_check(&f.map, f.orders);
     for (uint32_t i = 0; i < ORDERS; i++)
         take_out(&f, (i * 7) % ORDERS);
     for (size_t i = 0; i < idmap_footprint(ORDERS); i++)
@@ -108,7 +108,7 @@ Test(idmap, random_changes_agree_with_an_array)
                 add(&f, slot, session, clord);
             if (step % 1000 != 0)
                 continue;
-            idmap_check(&f.map);
+            idmap_check(&f.map, f.orders);
             for (uint32_t i = 0; i < ORDERS; i++)
                 if (f.live[i])
                     cr_assert_eq(

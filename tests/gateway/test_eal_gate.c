@@ -74,16 +74,24 @@ run_control(void *arg)
 }
 
 static void
-poll_device(struct device *device)
+burst(struct device *device)
 {
-    if (eal_gate_is_shut(&gate, &device->seat))
-        return;
     atomic_store_explicit(&device->in_burst, true, memory_order_relaxed);
     for (unsigned i = 0; i < BURST; i++)
         atomic_signal_fence(memory_order_seq_cst);
     device->touched++;
     atomic_fetch_add_explicit(&device->bursts, 1, memory_order_relaxed);
     atomic_store_explicit(&device->in_burst, false, memory_order_relaxed);
+}
+
+/* poll_device receives, and sends whether or not something was received. */
+static void
+poll_device(struct device *device)
+{
+    if (!eal_gate_is_shut(&gate, &device->seat))
+        burst(device);
+    if (!eal_gate_has_yielded(&gate, &device->seat))
+        burst(device);
 }
 
 /* run_poller serves the devices from the given one on: the first alone, or two

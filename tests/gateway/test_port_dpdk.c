@@ -10,7 +10,11 @@
  *                  ports, come back with the same bytes on the same ports
  *   second client  the server outlived the first; the server is then killed,
  *                  another takes its place over the socket that was left
- *                  behind, and the client finds it
+ *                  behind, and the client finds it; three datagrams to
+ *                  another port are foreign
+ *   refused        no address, a socket that has its server, no device
+ *   killed         clients that die in the middle of an exchange leave the
+ *                  server alone
  *   last           a server that is asked to end removes its socket
  */
 #include <errno.h>
@@ -37,6 +41,8 @@
 #define WINDOW      64u
 #define DATAGRAMS   20000u
 #define PINGS       2000u
+#define STRAYS      3u
+#define KILLED      5
 #define DEADLINE_S  60
 #define IDLE_POLLS  200u
 
@@ -85,13 +91,16 @@ poll_or_yield(struct port *port, struct datagram *datagrams, unsigned *idle)
     return cnt;
 }
 
-/* open_port opens, trying again as it is told to; returns how often it was. */
-static unsigned
-open_port(struct port **port, bool server)
+static const char *const eal_argv[] = {"--no-huge", "--no-shconf",    "-m",   "128",
+                                       "--no-pci",  "--no-telemetry", device, NULL};
+
+static struct port_dpdk_cfg
+cfg_of(bool server)
 {
-    const char *const eal_argv[] = {"--no-huge", "--no-shconf",    "-m",   "128",
-                                    "--no-pci",  "--no-telemetry", device, NULL};
-    const struct port_dpdk_cfg cfg = {
+    snprintf(device, sizeof device,
+             "--vdev=net_memif0,role=%s,id=0,rsize=12,bsize=2048,socket=%s,socket-abstract=no",
+             server ? "server" : "client", socket_path);
+    return (struct port_dpdk_cfg){
         .eal_argv = eal_argv,
         .ip = server ? SERVER_IP : CLIENT_IP,
         .udp_port = server ? SERVER_PORT : 0,
@@ -99,6 +108,13 @@ open_port(struct port **port, bool server)
         .udp_port_cnt = SOURCES,
         .gateway_ip = server ? 0 : SERVER_IP,
     };
+}
+
+/* open_port opens, trying again as it is told to; returns how often it was. */
+static unsigned
+open_port(struct port **port, bool server)
+{
+    const struct port_dpdk_cfg cfg = cfg_of(server);
     const uint64_t end_ns = now_ns() + 20000000000u;
     cpu_set_t before;
     cpu_set_t after;
@@ -106,9 +122,6 @@ open_port(struct port **port, bool server)
     char why[256];
     int error;
 
-    snprintf(device, sizeof device,
-             "--vdev=net_memif0,role=%s,id=0,rsize=12,bsize=2048,socket=%s,socket-abstract=no",
-             server ? "server" : "client", socket_path);
     CHECK(sched_getaffinity(0, sizeof before, &before) == 0);
     while ((error = port_dpdk_open(port, &cfg, why)) == -EAGAIN && now_ns() < end_ns) {
         tries++;
@@ -142,12 +155,13 @@ on_signal(int number)
 
 /* run_server echoes to whoever sent until it is asked to end. */
 static void
-run_server(void)
+run_server(const char *mark)
 {
     struct datagram datagrams[PORT_BURST_MAX];
     struct port *port;
     unsigned idle = 0;
 
+    (void)mark;
     signal(SIGTERM, on_signal);
     open_port(&port, true);
     while (!ended) {
@@ -165,9 +179,8 @@ run_server(void)
             port_tx_flush(port);
     }
     CHECK(port->stats.rx_invalid == 0);
-    CHECK(port->stats.rx_foreign == 0);
-    CHECK(port->stats.tx_dropped == 0);
-    CHECK(port->stats.arp_replies >= 1);
+    CHECK(port->stats.rx_foreign == STRAYS);
+    CHECK(port->stats.arp_replies >= 1 + KILLED);
     port_close(port);
     CHECK(access(socket_path, F_OK) != 0);
 }
@@ -214,11 +227,23 @@ check_numbered(const struct datagram *datagram, uint32_t expected)
         CHECK(datagram->data[at] == byte_of(number, at));
 }
 
+/* give_up says what each counter saw of a datagram that did not come back. */
+static void
+give_up(const struct port *port, uint32_t sent, uint32_t seen)
+{
+    fprintf(
+        stderr, "sent %u, seen %u; tx %llu, dropped %llu; rx %llu, foreign %llu, invalid %llu\n",
+        sent, seen, (unsigned long long)port->stats.tx_datagrams,
+        (unsigned long long)port->stats.tx_dropped, (unsigned long long)port->stats.rx_datagrams,
+        (unsigned long long)port->stats.rx_foreign, (unsigned long long)port->stats.rx_invalid);
+    CHECK(seen == sent);
+}
+
 /* exchange sends cnt datagrams with up to window under way; memif keeps order. */
 static void
 exchange(struct port *port, uint32_t cnt, uint32_t window)
 {
-    const uint64_t end_ns = now_ns() + 30000000000u;
+    const uint64_t end_ns = now_ns() + 10000000000u;
     struct datagram datagrams[PORT_BURST_MAX];
     unsigned idle = 0;
     uint32_t sent = 0;
@@ -232,7 +257,8 @@ exchange(struct port *port, uint32_t cnt, uint32_t window)
 
         for (int i = 0; i < got; i++)
             check_numbered(&datagrams[i], seen++);
-        CHECK(got != 0 || now_ns() < end_ns);
+        if (got == 0 && now_ns() > end_ns)
+            give_up(port, sent, seen);
     }
 }
 
@@ -271,11 +297,12 @@ check_client_stats(const struct port *port)
 }
 
 static void
-run_first_client(void)
+run_first_client(const char *mark)
 {
     const struct peer stranger = {.ip = SERVER_IP + 100, .udp_port = 1};
     struct port *port;
 
+    (void)mark;
     CHECK(open_port(&port, false) > 0);
     await_ready(port, true);
     exchange(port, DATAGRAMS, WINDOW);
@@ -285,6 +312,17 @@ run_first_client(void)
     CHECK(port_tx_claim(port, &stranger) == NULL);
     CHECK(port->stats.tx_dropped == 1);
     port_close(port);
+}
+
+static void
+send_strays(struct port *port)
+{
+    const struct peer to = {.ip = SERVER_IP, .udp_port = SERVER_PORT + 1};
+
+    for (unsigned i = 0; i < STRAYS; i++) {
+        CHECK(port_tx_claim(port, &to) != NULL);
+        port_tx_push(port, 8);
+    }
 }
 
 /* run_second_client touches a file when the server may be killed. */
@@ -300,14 +338,52 @@ run_second_client(const char *mark)
     CHECK(creat(mark, 0600) >= 0);
     await_ready(port, false);
     await_ready(port, true);
+    send_strays(port);
     exchange(port, DATAGRAMS / 10, WINDOW);
     port_close(port);
+}
+
+/* run_killed_client waits for nothing but its end. */
+static void
+run_killed_client(const char *mark)
+{
+    struct port *port;
+
+    open_port(&port, false);
+    await_ready(port, true);
+    CHECK(creat(mark, 0600) >= 0);
+    for (;;)
+        exchange(port, WINDOW, WINDOW);
+}
+
+/* run_refused leads to nothing: EAL starts at the last of its attempts only. */
+static void
+run_refused(const char *mark)
+{
+    struct port_dpdk_cfg cfg = cfg_of(true);
+    struct port *port = NULL;
+    char why[256];
+
+    (void)mark;
+    cfg.ip = 0;
+    CHECK(port_dpdk_open(&port, &cfg, why) == -EINVAL);
+    cfg = cfg_of(true);
+    CHECK(port_dpdk_open(&port, &cfg, why) == -EADDRINUSE);
+    CHECK(strstr(why, socket_path) != NULL);
+    cfg = cfg_of(false);
+    cfg.udp_port_cnt = 0;
+    CHECK(port_dpdk_open(&port, &cfg, why) == -EINVAL);
+    cfg = cfg_of(false);
+    cfg.ethdev = 1;
+    CHECK(port_dpdk_open(&port, &cfg, why) == -ENODEV);
+    CHECK(why[0] != '\0');
+    CHECK(port == NULL);
 }
 
 /* start forks a child that may do nothing but what it is for. Its standard
  * output is a file, which has to stay empty. */
 static pid_t
-start(bool server, const char *mark)
+start(void (*run)(const char *mark), const char *mark)
 {
     const pid_t pid = fork();
 
@@ -321,12 +397,7 @@ start(bool server, const char *mark)
         CHECK(setgid(NOBODY) == 0);
         CHECK(setuid(NOBODY) == 0);
     }
-    if (server)
-        run_server();
-    else if (mark != NULL)
-        run_second_client(mark);
-    else
-        run_first_client();
+    run(mark);
     exit(0);
 }
 
@@ -358,6 +429,28 @@ make_folder(void)
     }
 }
 
+/* await_mark waits until a client touched the file, and removes it. */
+static void
+await_mark(pid_t client, const char *mark)
+{
+    while (access(mark, F_OK) != 0) {
+        CHECK(waitpid(client, NULL, WNOHANG) == 0);
+        nap_ms(10);
+    }
+    CHECK(unlink(mark) == 0);
+}
+
+/* end_by_force kills a child in whatever it is doing; it must still be there. */
+static void
+end_by_force(pid_t pid)
+{
+    int status;
+
+    CHECK(waitpid(pid, NULL, WNOHANG) == 0);
+    CHECK(kill(pid, SIGKILL) == 0);
+    CHECK(waitpid(pid, &status, 0) == pid);
+}
+
 int
 main(void)
 {
@@ -369,27 +462,30 @@ main(void)
     make_folder();
     snprintf(mark, sizeof mark, "%s/mark", folder);
 
-    client = start(false, NULL);
+    client = start(run_first_client, mark);
     nap_ms(500);
-    server = start(true, NULL);
+    server = start(run_server, mark);
     finish(client, "first client");
 
-    client = start(false, mark);
-    while (access(mark, F_OK) != 0) {
-        CHECK(waitpid(client, NULL, WNOHANG) == 0);
-        nap_ms(10);
-    }
-    CHECK(kill(server, SIGKILL) == 0);
-    CHECK(waitpid(server, NULL, 0) == server);
+    client = start(run_second_client, mark);
+    await_mark(client, mark);
+    end_by_force(server);
     CHECK(access(socket_path, F_OK) == 0);
-    server = start(true, NULL);
+    server = start(run_server, mark);
     finish(client, "second client");
+
+    finish(start(run_refused, mark), "refused");
+    for (int i = 0; i < KILLED; i++) {
+        client = start(run_killed_client, mark);
+        await_mark(client, mark);
+        nap_ms(20);
+        end_by_force(client);
+    }
 
     CHECK(kill(server, SIGTERM) == 0);
     finish(server, "server");
     CHECK(stat(stdout_path, &status) == 0);
     CHECK(status.st_size == 0);
-    CHECK(unlink(mark) == 0);
     CHECK(unlink(stdout_path) == 0);
     CHECK(rmdir(folder) == 0);
     return 0;

@@ -1,4 +1,4 @@
-#include "journal_rig.h"
+#include "tests/journal/journal_rig.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -83,15 +83,35 @@ rig_seeds(unsigned most)
     return seeds < most ? (unsigned)seeds : most;
 }
 
+void *
+rig_alloc(size_t bytes)
+{
+    void *mem = aligned_alloc(CACHE_LINE, (bytes + CACHE_LINE) / CACHE_LINE * CACHE_LINE);
+
+    CHECK(mem != NULL, "out of memory");
+    return mem;
+}
+
+void
+rig_reserve(struct rig_cells *all, size_t cnt)
+{
+    if (all->cnt + cnt <= all->max)
+        return;
+    all->max = 2 * (all->cnt + cnt) + 1024;
+
+    union cell *cells = rig_alloc(all->max * sizeof *cells);
+
+    if (all->cnt != 0)
+        memcpy(cells, all->cells, all->cnt * sizeof *cells);
+    free(all->cells);
+    all->cells = cells;
+}
+
 /* append adds one zeroed cell of a message of count cells; 0 continues one. */
 static union cell *
 append(struct rig_cells *all, unsigned kind, unsigned count)
 {
-    if (all->cnt == all->max) {
-        all->max = all->max == 0 ? 1024 : 2 * all->max;
-        all->cells = realloc(all->cells, all->max * sizeof *all->cells);
-        CHECK(all->cells != NULL, "out of memory");
-    }
+    rig_reserve(all, 1);
 
     union cell *cell = &all->cells[all->cnt++];
 
@@ -287,8 +307,7 @@ load_fd(struct rig_file *file, int dir_fd, const char *name)
     CHECK(fd >= 0, "%s", name);
     CHECK(fstat(fd, &st) == 0, "%s", name);
     file->len = (size_t)st.st_size;
-    file->bytes = malloc(file->len + 1);
-    CHECK(file->bytes != NULL, "out of memory");
+    file->bytes = rig_alloc(file->len);
     CHECK(read(fd, file->bytes, file->len) == (ssize_t)file->len, "%s", name);
     close(fd);
 }

@@ -51,6 +51,12 @@ struct rig_cells {
     uint64_t seq; /* of the last command */
 };
 
+/* rig_alloc is malloc at the alignment of cells and pages. */
+void *rig_alloc(size_t bytes);
+
+/* rig_reserve makes room for cnt more cells. */
+void rig_reserve(struct rig_cells *all, size_t cnt);
+
 /* rig_group appends a random group, of long_cells cells or a few more if that is
  * not 0. Without finish its last cell does not bear CELL_LAST. */
 void rig_group(struct rig_cells *all, uint64_t *random, unsigned long_cells, bool finish);

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "journal_rig.h"
+#include "tests/journal/journal_rig.h"
 
 #define ROUNDS      150u
 #define BURSTS      400u

@@ -14,7 +14,7 @@
 
 #include "journal/reader.h"
 
-#include "journal_rig.h"
+#include "tests/journal/journal_rig.h"
 
 #define SECTOR_BYTES 512u
 
@@ -32,6 +32,10 @@ static void
 teardown(void)
 {
     rig_dir_remove(dir);
+    free(all.cells);
+    free(file.bytes);
+    all = (struct rig_cells){0};
+    file.bytes = NULL;
 }
 
 TestSuite(recover, .init = setup, .fini = teardown);
@@ -89,8 +93,7 @@ goes_on(uint64_t pages_cnt, size_t cells_cnt)
     CHECK(end.zeroed_bytes == 0, "%zu", (size_t)end.zeroed_bytes);
     CHECK(fault.fault == PAGE_OK, "%s", fault.text);
 
-    more.cells = malloc((cells_cnt + 100) * CELL_BYTES);
-    more.max = cells_cnt + 100;
+    rig_reserve(&more, cells_cnt + 100);
     more.cnt = cells_cnt;
     memcpy(more.cells, all.cells, cells_cnt * CELL_BYTES);
     more.seq = end.last_seq;
@@ -131,7 +134,7 @@ Test(recover, a_journal_cut_at_any_page_of_its_last_batch_goes_on_there)
     for (uint64_t cut = 0; cut <= pages_cnt; cut++) {
         struct rig_file torn = file;
 
-        torn.bytes = malloc(file.len);
+        torn.bytes = rig_alloc(file.len);
         memcpy(torn.bytes, file.bytes, file.len);
         memset(torn.bytes + cut * JOURNAL_PAGE_BYTES, 0, file.len - cut * JOURNAL_PAGE_BYTES);
         rig_store(&torn, dir, 0);
@@ -170,7 +173,7 @@ Test(recover, sectors_that_arrived_without_the_others_are_a_torn_tail)
     uint64_t random = rig_seed();
 
     for (unsigned i = 0; i < 200; i++) {
-        struct rig_file torn = {.bytes = malloc(file.len), .len = file.len};
+        struct rig_file torn = {.bytes = rig_alloc(file.len), .len = file.len};
         uint64_t whole = first;
         bool all_whole = true;
 
@@ -388,10 +391,9 @@ Test(recover, a_foreign_or_repeated_segment_is_refused)
     rig_rehash(rig_page(&other, 0));
     teardown();
     setup();
-    all.cnt = 0;
-    all.seq = 0;
     written(600, 63, 600);
     rig_store(&other, dir, 2);
+    free(other.bytes);
     damaged(2 * RIG_SEGMENT_PAGES, -EBADMSG, "another shard");
 }
 
@@ -451,7 +453,6 @@ Test(recover, an_unfinished_group_never_happened)
         cr_assert_eq(cfg.epoch, run);
         rig_put(&rig, &all, from, all.cnt);
         rig_close(&rig);
-        cr_assert_lt(*rig.durable, 1000000);
         rig_forget(&all);
 
         rig_expect(dir, &all, expected);
@@ -484,7 +485,8 @@ Test(recover, any_flipped_bit_is_found)
 
     const int fd = open(segment_path(0), O_RDWR);
 
-    cr_assert_eq(unlink(segment_path(1)), 0);
+    /* The helper may have been stopped before it was done with the next one. */
+    cr_assert(unlink(segment_path(1)) == 0 || errno == ENOENT);
     for (uint64_t bit = 0; bit < small.len * 8; bit++) {
         const uint64_t page_no = bit / 8 / JOURNAL_PAGE_BYTES;
         struct journal_verify_result result;

@@ -13,8 +13,8 @@
 #include "engine/event_hash.h"
 #include "journal/replay.h"
 
-#include "journal_rig.h"
-#include "workload.h"
+#include "tests/journal/journal_rig.h"
+#include "tests/journal/workload.h"
 
 static char dir[64];
 static struct rig_cells all;
@@ -31,6 +31,8 @@ static void
 teardown(void)
 {
     rig_dir_remove(dir);
+    free(workload.engine);
+    free(all.cells);
 }
 
 TestSuite(replay, .init = setup, .fini = teardown);
@@ -110,8 +112,6 @@ Test(replay, gives_the_same_cells_and_the_same_state)
     cr_assert(hash128_equal(engine_hash(result.engine), engine_hash(workload.engine)));
     engine_check(result.engine);
     free(result.engine);
-    free(workload.engine);
-    free(all.cells);
 }
 
 Test(replay, stops_behind_the_command_that_was_asked_for)
@@ -130,6 +130,7 @@ Test(replay, stops_behind_the_command_that_was_asked_for)
     cfg.until_seq = all.seq + 100;
     cr_assert_eq(replay(&cfg, &result), 0);
     cr_assert_eq(result.last_seq, all.seq);
+    free(result.engine);
 }
 
 Test(replay, goes_on_after_a_group_that_never_happened)
@@ -216,6 +217,7 @@ diverges(unsigned kind, unsigned byte, const char *text)
     cr_assert_eq(result.diverged_seq, seq, "%s", result.text);
     cr_assert_eq(result.last_seq, seq - 1);
     cr_assert(strstr(result.text, text) != NULL, "%s", result.text);
+    free(result.engine);
 }
 
 Test(replay, names_a_number_that_came_out_otherwise)
@@ -262,6 +264,8 @@ Test(replay, names_a_command_that_is_not_admitted)
     cr_assert_eq(result.diverged_seq, cell_seq(&page->cells[i]));
     cr_assert(strstr(result.text, "OrderNew): the engine does not admit it") != NULL, "%s",
               result.text);
+    free(file.bytes);
+    free(result.engine);
 }
 
 Test(replay, of_an_empty_journal_has_no_engine)
@@ -306,6 +310,8 @@ refused(unsigned cell, unsigned byte, const char *text)
     rig_store(&file, dir, 0);
     cr_assert_eq(replay(&cfg, &result), -EPROTO);
     cr_assert(strstr(result.text, text) != NULL, "%s", result.text);
+    free(file.bytes);
+    free(result.engine);
 }
 
 Test(replay, under_other_rules_is_refused)
@@ -353,4 +359,6 @@ Test(replay, stops_at_damage)
     cr_assert_eq(replay(&cfg, &result), -EBADMSG);
     cr_assert(strstr(result.text, "(page 3)") != NULL, "%s", result.text);
     cr_assert_geq(result.last_seq, 10);
+    free(file.bytes);
+    free(result.engine);
 }

@@ -1,4 +1,4 @@
-#include "workload.h"
+#include "tests/journal/workload.h"
 
 #include <string.h>
 
@@ -20,11 +20,7 @@ workload_memory(size_t bytes)
 static void
 take(struct rig_cells *all, const union cell *cells, uint64_t cnt)
 {
-    if (all->cnt + cnt > all->max) {
-        all->max = 2 * (all->cnt + cnt);
-        all->cells = realloc(all->cells, all->max * sizeof *all->cells);
-        CHECK(all->cells != NULL, "out of memory");
-    }
+    rig_reserve(all, cnt);
     memcpy(&all->cells[all->cnt], cells, cnt * sizeof *cells);
     all->cnt += cnt;
 }

@@ -11,7 +11,7 @@
 
 #include "engine/engine.h"
 
-#include "journal_rig.h"
+#include "tests/journal/journal_rig.h"
 
 #define WORKLOAD_IDS 512u
 

@@ -656,6 +656,67 @@ mass_cancel(struct model *model,
     emit(model, &cell);
 }
 
+/* lowest_day_order finds the Day order of a session that has the lowest slot. */
+static struct model_order *
+lowest_day_order(const struct model *model, uint16_t session)
+{
+    struct model_order *lowest = NULL;
+
+    for (uint32_t i = 0; i < MODEL_INSTRUMENTS; i++)
+        for (unsigned side = 0; side < 2; side++)
+            for (struct model_order *o = model->instruments[i].side[side]; o; o = o->next)
+                if (o->session == session && o->tif == OE_TIME_IN_FORCE_DAY &&
+                    (lowest == NULL || SLOT_OF(o->order_id) < SLOT_OF(lowest->order_id)))
+                    lowest = o;
+    return lowest;
+}
+
+/* next_due finds the session whose grace time ended first, then the lowest. */
+static struct model_session *
+next_due(struct model *model)
+{
+    struct model_session *due = NULL;
+
+    for (uint32_t i = 0; i < MODEL_SESSIONS; i++) {
+        struct model_session *session = &model->sessions[i];
+
+        if (session->deadline_ns != 0 && session->deadline_ns <= model->time_ns &&
+            (due == NULL || session->deadline_ns < due->deadline_ns))
+            due = session;
+    }
+    return due;
+}
+
+/* clock lets time pass: sessions that did not come back lose their Day orders. */
+static void
+clock_passes(struct model *model,
+             const union cell *cells,
+             const union cell *engine_group,
+             uint32_t engine_cnt)
+{
+    struct model_session *session;
+    struct model_order *order;
+
+    emit_command(model, cells, 0, engine_group, engine_cnt);
+    while ((session = next_due(model)) != NULL) {
+        session->deadline_ns = 0;
+        while ((order = lowest_day_order(model, (uint16_t)(session - model->sessions))) != NULL) {
+            emit_canceled(model, order, OE_CANCEL_REASON_DISCONNECT);
+            unlink_order(model, order);
+            free(order);
+        }
+    }
+}
+
+/* unbind takes the session's transport away. */
+static void
+unbind(const struct model *model, struct model_session *session)
+{
+    if (session->bound && session->grace_ns != 0)
+        session->deadline_ns = model->time_ns + session->grace_ns;
+    session->bound = false;
+}
+
 /* session_sequence skips what never came; false if it skips nothing. */
 static bool
 session_sequence(struct model *model, const union cell *cells)
@@ -746,21 +807,21 @@ set_up(struct model *model,
 
         session->known = true;
         session->firm = cells->session_set.firm;
-        session->blocked = cells->session_set.blocked != 0;
+        session->grace_ns = cells->session_set.cancel_on_disconnect_ms * UINT64_C(1000000);
         break;
     }
     case CELL_KIND_SESSION_NEGOTIATE:
-        model->sessions[cells->session_negotiate.session].negotiated = true;
-        model->sessions[cells->session_negotiate.session].bound = false;
+        unbind(model, &model->sessions[cells->session_negotiate.session]);
         model->sessions[cells->session_negotiate.session].next_in_no = 1;
         break;
     case CELL_KIND_SESSION_ESTABLISH:
         model->sessions[cells->session_establish.session].bound = true;
+        model->sessions[cells->session_establish.session].deadline_ns = 0;
         break;
     case CELL_KIND_SESSION_UNBIND:
-        model->sessions[cells->session_unbind.session].bound = false;
+        unbind(model, &model->sessions[cells->session_unbind.session]);
         break;
-    default: /* Genesis, Restart of a run without orders, Clock */
+    default: /* Genesis, Restart of a run without orders */
         break;
     }
 }
@@ -811,6 +872,9 @@ model_apply(struct model *model,
         emit_command(model, cells, 0, engine_group, engine_cnt);
         break;
     case CELL_KIND_SESSION_SEQUENCE:
+        break;
+    case CELL_KIND_CLOCK:
+        clock_passes(model, cells, engine_group, engine_cnt);
         break;
     default:
         set_up(model, cells, engine_group, engine_cnt);

@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""test_audit: what `outcry audit` says about a day of which all is known.
+
+Two brokers trade over the wire; the CSV is read by Python's reader, which knows
+RFC 4180, and each row is compared with what was done.
+
+usage: test_audit.py OUTCRY
+"""
+
+import csv
+import io
+import re
+import struct
+import subprocess
+import sys
+
+from fixp import Client
+from harness import Exchange, Folder, Tap, make_journal, run, write_config
+
+PX = 10**8
+TIME = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z')
+
+
+def export(outcry, journal, *args):
+    """export returns (exit code, raw text, rows)."""
+    code, out, _ = run(outcry, 'audit', journal, '--format', 'csv', *args)
+    return code, out, list(csv.DictReader(io.StringIO(out, newline='')))
+
+
+def trade(exchange):
+    """trade does one of everything and returns what the clients were told."""
+    alpha = Client(exchange.ports['kernel'], 'BROKER1', 'alpha')
+    beta = Client(exchange.ports['kernel'], 'BROKER2', 'beta')
+    alpha.order(11, '2', 10, 100 * PX, 0, codes=(7, 8, 9))     # rests
+    alpha.wait(1)
+    beta.order(21, '1', 4, 101 * PX, 1)                        # takes 4
+    beta.wait(2)
+    beta.order(22, '1', 20, 100 * PX, 1, tif='3')              # takes 6, 14 expire
+    beta.wait(5)
+    alpha.wait(3)
+    alpha.order(12, '1', 600, 50 * PX, 0)                      # below the collar
+    alpha.order(13, '1', 600, 99 * PX, 0)                      # too large a value
+    alpha.order(14, '1', 5, 99 * PX, 0)                        # rests
+    alpha.replace(15, 14, 7, 98 * PX)                          # moves
+    alpha.cancel(16, 15)                                       # goes
+    alpha.cancel(17, 15)                                       # is gone
+    alpha.wait(9)
+    beta.order(23, '1', 10, 5 * PX // 10, 1, instrument=1)     # restricted
+    beta.order(24, '1', 3, 90 * PX, 1)                         # outside nothing: rests
+    beta.mass_cancel(25)
+    beta.wait(9)
+    told = alpha.reports, beta.reports
+    alpha.close()
+    beta.close()
+    return told
+
+
+def pick(row, *names):
+    return tuple(row[name] for name in names)
+
+
+def by_clord(rows, clord):
+    return [row for row in rows if row['clord'] == str(clord)]
+
+
+def check_orders(tap, rows):
+    event = ('event', 'outcome', 'reason')
+    new = by_clord(rows, 11)[0]
+    tap.same(pick(new, *event, 'session', 'firm', 'account', 'instrument', 'side', 'type', 'tif',
+                  'capacity', 'limit_price', 'qty', 'leaves_qty', 'cum_qty'),
+             ('NEWO', 'accepted', '', 'BROKER1', 'ALPHA', 'A1', 'ACME', 'SELL', 'Limit',
+              'GoodTillCancel', 'DEAL', '100.00', '10', '10', '0'), 'a new order')
+    tap.same(pick(new, 'client_code', 'decision_code', 'execution_code'), ('7', '8', '9'),
+             'its short codes')
+    low, large = by_clord(rows, 12)[0], by_clord(rows, 13)[0]
+    tap.same(pick(low, *event, 'risk_level', 'risk_subject', 'risk_limit', 'risk_value'),
+             ('REMO', 'refused', 'PriceCollarLow', 'Instrument', '0', '90.00', '50.00'),
+             'an order below the collar, with limit and value')
+    tap.same(pick(large, *event, 'risk_level', 'risk_limit', 'risk_value'),
+             ('REMO', 'refused', 'MaxOrderValue', 'Account', '50000.00', '59400.00'),
+             'an order of too large a value')
+    rested, moved = by_clord(rows, 14)[0], by_clord(rows, 15)[0]
+    tap.same(pick(moved, *event, 'orig_clord', 'order_id', 'limit_price', 'qty', 'leaves_qty'),
+             ('REME', 'accepted', '', '14', rested['order_id'], '98.00', '7', '7'), 'a replace')
+    tap.ok(moved['new_order_id'] not in ('', '0', moved['order_id']), 'gives it a new id', moved)
+    gone, late = by_clord(rows, 16)[0], by_clord(rows, 17)[0]
+    tap.same(pick(gone, *event, 'orig_clord', 'order_id', 'removed_qty', 'leaves_qty', 'side'),
+             ('CAME', 'accepted', '', '15', moved['new_order_id'], '7', '0', 'BUYI'), 'a cancel')
+    tap.same(pick(late, *event, 'account', 'side'), ('CARJ', 'refused', 'UnknownOrder', '', ''),
+             'a cancel that is too late')
+    tap.same(pick(by_clord(rows, 23)[0], *event, 'instrument', 'limit_price'),
+             ('REMO', 'refused', 'RestrictedInstrument', 'ZINC', '0.5'), 'a restricted instrument')
+    tap.same([pick(row, *event) for row in by_clord(rows, 25)],
+             [('MCAN', 'accepted', ''), ('MDON', '', '')], 'a mass cancel')
+    tap.ok('count=1' in by_clord(rows, 25)[1]['detail'], 'and how many it took')
+    tap.same([pick(row, *event) for row in by_clord(rows, 24)],
+             [('NEWO', 'accepted', ''), ('CAME', '', 'MassCancel')], 'the order that it took')
+
+
+def check_trades(tap, rows, told):
+    trades = [row for row in rows if row['kind'] == 'Trade']
+    tap.same([pick(row, 'event', 'clord', 'side', 'aggressor', 'exec_price', 'exec_qty',
+                   'leaves_qty', 'cum_qty', 'account', 'firm') for row in trades],
+             [('FILL', '21', 'BUYI', 'AGRE', '100.00', '4', '0', '4', 'B1', 'BETA'),
+              ('PARF', '11', 'SELL', 'PASV', '100.00', '4', '6', '4', 'A1', 'ALPHA'),
+              ('PARF', '22', 'BUYI', 'AGRE', '100.00', '6', '14', '6', 'B1', 'BETA'),
+              ('FILL', '11', 'SELL', 'PASV', '100.00', '6', '0', '10', 'A1', 'ALPHA')],
+             'two trades of two sides each')
+    tap.same(trades[0]['match_id'], trades[1]['match_id'], 'both sides have one match id')
+    tap.same(int(trades[1]['exec_id']), int(trades[0]['exec_id']) + 1, 'and ids of their own')
+    reports = [struct.unpack_from('<QQQQ', body) for kind, body in told[0] if kind == 'Trade']
+    tap.same([(int(row['order_id']), int(row['clord']), int(row['exec_id']), int(row['match_id']))
+              for row in (trades[1], trades[3])], reports, 'as the client was told')
+    expired = [row for row in by_clord(rows, 22) if row['event'] == 'EXPI']
+    tap.same([pick(row, 'reason', 'removed_qty', 'cum_qty') for row in expired],
+             [('ImmediateOrCancel', '14', '6')], 'what an IOC could not trade expires')
+
+
+def check_form(tap, raw, rows):
+    lines = raw.split('\r\n')
+    tap.ok(lines[-1] == '' and '\n' not in raw.replace('\r\n', ''), 'every line ends with CRLF')
+    tap.same(len(lines) - 2, len(rows), 'one line for each row, and a header')
+    tap.ok(all(None not in row and None not in row.values() for row in rows),
+           'every row has every column')
+    tap.ok(all(TIME.fullmatch(row['time']) for row in rows), 'times are ISO 8601 in nanoseconds')
+    keys = [(int(row['seq']), int(row['sub_seq'])) for row in rows]
+    tap.same(sorted(set(keys)), keys, 'seq and sub_seq name each row, in order')
+    tap.same(sorted({seq for seq, _ in keys}), list(range(1, keys[-1][0] + 1)),
+             'no command is missing')
+    tap.ok(all(row['page'].isdigit() and int(row['cell']) < 63 for row in rows),
+           'each row has its place in the journal')
+
+
+def check_filters(tap, outcry, journal, rows):
+    for args, wanted, name in (
+            (['--account', 'A1'], lambda r: r['account'] == 'A1', 'account by name'),
+            (['--account', '1'], lambda r: r['account_id'] == '1', 'account by id'),
+            (['--instrument', 'ZINC'], lambda r: r['instrument'] == 'ZINC', 'instrument'),
+            (['--account', 'B1', '--instrument', 'ACME'],
+             lambda r: r['account'] == 'B1' and r['instrument'] == 'ACME', 'both'),
+            (['--from', '20'], lambda r: int(r['seq']) >= 20, 'from a seq'),
+            (['--to', '20'], lambda r: int(r['seq']) <= 20, 'to a seq'),
+            (['--from', rows[20]['time']], lambda r: r['time'] >= rows[20]['time'], 'from a time'),
+            (['--to', rows[20]['time']], lambda r: r['time'] < rows[20]['time'], 'to a time'),
+            (['--to', '1971-01-01'], lambda r: False, 'to a day long ago'),
+            (['--from', '2400-02-29'], lambda r: False, 'from a day far away'),
+            (['--account', 'NOBODY'], lambda r: False, 'an account that is not there')):
+        code, _, got = export(outcry, journal, *args)
+        tap.same((code, got), (0, [row for row in rows if wanted(row)]), f'filter: {name}')
+    for bad in ('2025-02-29', '2025-13-01', '2025-01-01T24:00:00Z', '1.5', '-1', ''):
+        code, _, _ = export(outcry, journal, '--from', bad)
+        tap.same(code, 2, f'no time: {bad!r}')
+
+
+def main():
+    outcry = sys.argv[1]
+    tap = Tap()
+    with Folder() as folder:
+        journal = make_journal(folder)
+        with Exchange(outcry, write_config(folder)) as exchange:
+            told = trade(exchange)
+            code, _, live = export(outcry, journal)
+            tap.same((code, len([row for row in live if row['kind'] == 'Trade'])), (0, 4),
+                     'a live journal can be exported')
+            exchange.stop()
+        code, raw, rows = export(outcry, journal)
+        tap.same(code, 0, 'the export ends with 0')
+        tap.same(rows[:len(live)], live, 'what was there when it was live is there still')
+        check_form(tap, raw, rows)
+        check_orders(tap, rows)
+        check_trades(tap, rows, told)
+        check_filters(tap, outcry, journal, rows)
+        with open('/dev/full', 'w', encoding='ascii') as full:
+            done = subprocess.run([outcry, 'audit', journal, '--format', 'csv'], stdout=full,
+                                  stderr=subprocess.DEVNULL, timeout=20, check=False)
+        tap.same(done.returncode, 3, 'an output that is full ends it with 3')
+    tap.done()
+
+
+main()

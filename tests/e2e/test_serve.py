@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+"""test_serve: `outcry serve` from start to stop, over restarts, crashes, layouts.
+
+usage: test_serve.py OUTCRY
+"""
+
+import csv
+import io
+import json
+import os
+import signal
+import struct
+import sys
+
+from fixp import Client
+from harness import Exchange, Folder, Tap, make_journal, run, write_config
+
+PX = 10**8
+
+# Commands of a first start: Genesis, Restart, two each of firms, instruments,
+# groups, accounts and sessions, and one restriction.
+START_SEQ = 13
+
+LAYOUTS = {
+    'one thread': '  - {name: all, stages: [gateway, engine, journal], idle: yield}',
+    'one thread, other order': '  - {name: all, stages: [journal, engine, gateway], idle: yield}',
+    'gateway apart': '  - {name: net, stages: [gateway], idle: yield}\n'
+                     '  - {name: rest, stages: [engine, journal], idle: yield}',
+    'a thread per stage': '  - {name: net, stages: [gateway], idle: yield}\n'
+                          '  - {name: engine, stages: [engine], idle: yield}\n'
+                          '  - {name: disk, stages: [journal], idle: block}',
+    'spin and block': f'  - {{name: exchange, core: {min(os.sched_getaffinity(0))}, stages: [gateway, engine], idle: spin}}\n'
+                      '  - {name: journal, stages: [journal], idle: block}',
+}
+
+
+def audit(outcry, folder, *args):
+    code, out, err = run(outcry, 'audit', os.path.join(folder, 'journal'), '--format', 'csv', *args)
+    assert code == 0, err
+    return list(csv.DictReader(io.StringIO(out, newline='')))
+
+
+def replay(outcry, folder):
+    code, out, err = run(outcry, 'replay', os.path.join(folder, 'journal'), '--json')
+    return code, json.loads(out) if out else err
+
+
+def trade_once(exchange, name='BROKER1', key='alpha'):
+    """trade_once rests an order, trades against it and leaves some of it."""
+    client = Client(exchange.ports['kernel'], name, key)
+    client.order(1, '2', 10, 100 * PX, 0)
+    client.order(2, '1', 4, 100 * PX, 0)
+    kinds = [kind for kind, _ in client.wait(4)]
+    client.close()
+    return kinds
+
+
+def test_start_and_stop(tap, outcry):
+    with Folder() as folder:
+        make_journal(folder)
+        config = write_config(folder)
+        with Exchange(outcry, config) as exchange:
+            tap.ok(exchange.epoch == 1 and exchange.ports['kernel'][1] != 0,
+                   'the ready line names epoch and port', exchange.text)
+            for words in ('ack durable: a crash loses nothing', '/journal: 0 commands recovered',
+                          'thread exchange: gateway, engine; yields when idle',
+                          'thread journal: journal; sleeps when idle', 'state hash '):
+                tap.ok(words in exchange.text, f'it says: {words}', exchange.text)
+            tap.same(exchange.stop(), 0, 'SIGTERM ends it with 0')
+            tap.ok('everything is on disk' in exchange.text, 'and it says that all is on disk',
+                   exchange.text)
+        code, result = replay(outcry, folder)
+        tap.ok(code == 0 and result['identical'] and result['commands'] == START_SEQ,
+               'Genesis, Restart and all entities are journaled', code, result)
+        with Exchange(outcry, config) as exchange:
+            tap.same(exchange.epoch, 2, 'the next run has the next epoch')
+            tap.ok(f'{START_SEQ} commands recovered' in exchange.text, 'and says what it recovered',
+                   exchange.text)
+            tap.same(exchange.stop(signal.SIGINT), 0, 'SIGINT ends it with 0')
+        rows = audit(outcry, folder, '--from', str(START_SEQ + 1))
+        tap.same([row['event'] for row in rows], ['REST'],
+                 'with the same configuration, Restart is all that is new')
+
+
+def test_difference(tap, outcry):
+    with Folder() as folder:
+        make_journal(folder)
+        with Exchange(outcry, write_config(folder)) as exchange:
+            exchange.stop()
+        more = 'positions: [{account: B1, instrument: ACME, long: 7}]\n'
+        with Exchange(outcry, write_config(folder, long=400, more=more)) as exchange:
+            exchange.stop()
+        rows = audit(outcry, folder, '--from', str(START_SEQ + 1))
+        tap.same([row['event'] for row in rows], ['REST', 'ACCT', 'PLIM'],
+                 'only what differs is sent')
+        tap.ok('long_max=400' in rows[1]['detail'], 'with its new value', rows[1]['detail'])
+        path = write_config(folder, long=400, more=more)
+        with open(path, encoding='ascii') as file:
+            text = file.read().replace(', restricted: [ZINC]', '')
+        with open(path, 'w', encoding='ascii') as file:
+            file.write(text)
+        with Exchange(outcry, path) as exchange:
+            exchange.stop()
+        rows = audit(outcry, folder, '--from', str(int(rows[-1]['seq']) + 1))
+        tap.same([(row['event'], row['instrument']) for row in rows],
+                 [('REST', ''), ('PERM', 'ZINC')], 'a restriction that is gone is lifted')
+
+
+def test_orders(tap, outcry, layout, ack):
+    with Folder() as folder:
+        make_journal(folder)
+        config = write_config(folder, threads=LAYOUTS[layout], ack=ack)
+        with Exchange(outcry, config) as exchange:
+            kinds = trade_once(exchange)
+            tap.same(kinds, ['New', 'New', 'Trade', 'Trade'], f'{layout}, {ack}: orders trade')
+            tap.same(exchange.stop(), 0, f'{layout}, {ack}: stops')
+        code, result = replay(outcry, folder)
+        tap.ok(code == 0 and result['identical'] and result['trades'] == 1 and
+               result['orders_live'] == 1, f'{layout}, {ack}: replays', code, result)
+
+
+def test_crash(tap, outcry):
+    with Folder() as folder:
+        make_journal(folder)
+        config = write_config(folder)
+        with Exchange(outcry, config) as exchange:
+            trade_once(exchange)
+            exchange.kill()
+        code, result = replay(outcry, folder)
+        tap.ok(code == 0 and result['trades'] == 1, 'what was told is there after a crash', code,
+               result)
+        with Exchange(outcry, config) as exchange:
+            client = Client(exchange.ports['kernel'], 'BROKER1', 'alpha')
+            client.cancel(3, 1)
+            kinds = [kind for kind, _ in client.wait(1)]
+            tap.same(kinds, ['Cancel'], 'the order is still live and can be canceled')
+            client.close()
+            exchange.stop()
+        code, result = replay(outcry, folder)
+        tap.ok(code == 0 and result['identical'] and result['orders_live'] == 0,
+               'both runs replay as one', code, result)
+
+
+def test_torn_end(tap, outcry):
+    """A page that a crash left half written is dropped, and said so."""
+    with Folder() as folder:
+        journal = make_journal(folder)
+        config = write_config(folder)
+        with Exchange(outcry, config) as exchange:
+            trade_once(exchange)
+            exchange.kill()
+        segment = os.path.join(journal, '00000000.seg')
+        with open(segment, 'r+b') as file:
+            data = file.read()
+            end = max(at for at in range(0, len(data), 4096) if data[at:at + 4] == b'OTCY') + 4096
+            file.seek(end)
+            file.write(struct.pack('<4sHHQ', b'OTCY', 1, 0, end // 4096) + bytes(range(256)))
+        code, out, err = run(outcry, 'verify', journal, '--json')
+        result = json.loads(out)
+        tap.ok(code == 0 and result['torn_tail'] and not result['damaged'],
+               'verify: a torn end is no damage', code, out, err)
+        before = replay(outcry, folder)[1]
+        tap.ok(before['identical'], 'replay goes up to it', before)
+        with Exchange(outcry, config) as exchange:
+            tap.ok('the end was torn' in exchange.text and before['state_hash'] in exchange.text,
+                   'the next start says that it dropped it, and has the state', exchange.text)
+            exchange.stop()
+        result = json.loads(run(outcry, 'verify', journal, '--json')[1])
+        tap.ok(not result['torn_tail'] and result['epochs'] == 2, 'and then it is whole', result)
+
+
+def test_until(tap, outcry):
+    """Every prefix of a journal replays; the last has the state of the whole."""
+    with Folder() as folder:
+        journal = make_journal(folder)
+        with Exchange(outcry, write_config(folder)) as exchange:
+            trade_once(exchange)
+            exchange.stop()
+        whole = replay(outcry, folder)[1]
+        hashes = []
+        for seq in range(1, whole['last_seq'] + 1):
+            code, out, err = run(outcry, 'replay', journal, '--json', '--until', str(seq))
+            result = json.loads(out) if code == 0 else {'state_hash': err, 'last_seq': 0}
+            hashes.append((result['last_seq'] == seq, result['state_hash']))
+        tap.ok(all(good for good, _ in hashes), 'replay --until stops behind each command', hashes)
+        tap.same(hashes[-1][1], whole['state_hash'], 'the last state is that of the whole')
+        tap.same(len({state for _, state in hashes}), len(hashes), 'no two states are the same')
+
+
+def test_unnamed(tap, outcry):
+    with Folder() as folder:
+        make_journal(folder)
+        with Exchange(outcry, write_config(folder)) as exchange:
+            tap.ok('does not name' not in exchange.text, 'nothing is unnamed', exchange.text)
+            exchange.stop()
+        path = write_config(folder)
+        with open(path, encoding='ascii') as file:
+            lines = [line for line in file if 'BROKER2' not in line]
+        with open(path, 'w', encoding='ascii') as file:
+            file.writelines(lines)
+        with Exchange(outcry, path) as exchange:
+            tap.ok('0 firms, 0 groups, 0 accounts, 0 instruments and 1 sessions' in exchange.text,
+                   'a session that is not named is told', exchange.text)
+            tap.same(Client(exchange.ports['kernel'], 'BROKER2', 'beta').refused, (3, 0),
+                     'and cannot log in')
+            exchange.stop()
+
+
+def test_stop_with_sessions(tap, outcry):
+    with Folder() as folder:
+        make_journal(folder)
+        with Exchange(outcry, write_config(folder)) as exchange:
+            client = Client(exchange.ports['kernel'], 'BROKER1', 'alpha')
+            client.order(1, '1', 1, 100 * PX, 0)
+            client.wait(1)
+            exchange.process.send_signal(signal.SIGTERM)
+            messages = [m for _ in range(20) for m in client.receive(0.25)]
+            tap.ok(any(schema == 2748 and template == 14 for schema, template, _ in messages),
+                   'a bound session is told Terminate', messages)
+            tap.same(exchange.stop(), 0, 'then it stops')
+            tap.ok('could not be answered' not in exchange.text, 'and all was answered',
+                   exchange.text)
+        rows = audit(outcry, folder)
+        tap.same(rows[-1]['event'], 'SUNB', 'the journal ends with the unbind')
+        tap.same(run(outcry, 'verify', os.path.join(folder, 'journal'))[0], 0,
+                 'and is whole')
+
+
+def test_login(tap, outcry):
+    with Folder() as folder:
+        make_journal(folder)
+        with Exchange(outcry, write_config(folder)) as exchange:
+            tap.same(Client(exchange.ports['kernel'], 'BROKER1', 'beta').refused, (3, 0),
+                     'a wrong key is refused')
+            tap.same(Client(exchange.ports['kernel'], 'BROKER1', 'alpha').refused, None,
+                     'the right one is not')
+            exchange.stop()
+
+
+def main():
+    outcry = sys.argv[1]
+    tap = Tap()
+    test_start_and_stop(tap, outcry)
+    test_difference(tap, outcry)
+    for layout in LAYOUTS:
+        test_orders(tap, outcry, layout, 'durable')
+    for ack in ('interval', 'memory'):
+        test_orders(tap, outcry, 'one thread', ack)
+        test_orders(tap, outcry, 'a thread per stage', ack)
+    test_crash(tap, outcry)
+    test_torn_end(tap, outcry)
+    test_until(tap, outcry)
+    test_unnamed(tap, outcry)
+    test_stop_with_sessions(tap, outcry)
+    test_login(tap, outcry)
+    tap.done()
+
+
+main()
