@@ -544,24 +544,26 @@ order_replace(struct model *model,
         free(order);
 }
 
-/* may_mass_cancel: a session has power over its own firm's orders alone. */
+/* may_mass_cancel: a session has power over its own firm's orders alone; the
+ * exchange itself over all, and what it names need not be there. */
 static bool
 may_mass_cancel(const struct model *model, const struct cell_mass_cancel *req)
 {
     const uint32_t firm = firm_of_session(model, req->session);
 
+    if (firm == UINT32_MAX)
+        return true;
     switch (req->scope) {
     case OE_MASS_CANCEL_SCOPE_SESSION:
         return true;
     case OE_MASS_CANCEL_SCOPE_ACCOUNT:
         return req->target < MODEL_ACCOUNTS && model->accounts[req->target].known &&
-               (firm == UINT32_MAX || model_account_firm(model, req->target) == firm);
+               model_account_firm(model, req->target) == firm;
     case OE_MASS_CANCEL_SCOPE_GROUP:
         return req->target < MODEL_GROUPS && model->group_known[req->target] &&
-               (firm == UINT32_MAX || model->group_firm[req->target] == firm);
+               model->group_firm[req->target] == firm;
     default:
-        return req->target < MODEL_FIRMS && model->firm_known[req->target] &&
-               (firm == UINT32_MAX || req->target == firm);
+        return req->target == firm;
     }
 }
 
