@@ -1,4 +1,4 @@
-#include "engine/state.h"
+#include "engine/book.h"
 
 /* find_order returns the slot of the live order that a cancel or replace
  * names, ORDER_NONE if the session has no such order in that instrument. */

@@ -29,12 +29,12 @@ check_level(const struct engine *engine, uint32_t instrument, bool sell, uint32_
         ASSERT(order->tick == tick);
         ASSERT(order->instrument == instrument);
         ASSERT(order_is_sell(order) == sell);
-        if (i > 0)
-            ASSERT(order->prev == prev);
+        ASSERT(order->prev == prev);
         qty += order->leaves_qty;
         prev = slot;
         slot = order->next;
     }
+    ASSERT(slot == ORDER_NONE);
     ASSERT(level->tail == prev);
     ASSERT(level->qty == qty);
 }
@@ -202,6 +202,6 @@ engine_check(const struct engine *engine)
     check_books(engine);
     check_orders(engine);
     check_positions(engine);
-    idmap_check(&engine->ids);
+    idmap_check(&engine->ids, engine->orders.orders);
     timers_check(&engine->sessions.timers);
 }

@@ -97,7 +97,8 @@ NODISCARD bool engine_cfg_of(const union cell *genesis, struct engine_cfg *cfg);
  * engine_apply applies the command in cells[0 .. cell_count) and writes its
  * group to out, which has room for SLICE_CELLS_MAX cells. The command's cells
  * lie one behind the other (CELL_COMMAND_MAX at most) and are not changed.
- * Commands are well formed: cell_valid on each cell holds, else ASSERT.
+ * Commands are well formed: cell_valid on each cell holds, else ASSERT (for
+ * OrderNew, OrderCancel and OrderReplace ASSERT_SLOW).
  */
 NODISCARD enum engine_result
 engine_apply(struct engine *engine, const union cell *cells, struct cell_sink *out);
@@ -115,8 +116,11 @@ uint64_t engine_seq(const struct engine *engine);
 uint64_t engine_time_ns(const struct engine *engine);
 
 /* engine_prefetch fetches what the command will touch. A hint: no effect on
- * any outcome. */
+ * any outcome. engine_prefetch_next follows it some commands later, when what
+ * it fetched has come, and fetches what lies behind: level, neighbors, id,
+ * position of the order that is named. */
 void engine_prefetch(const struct engine *engine, const union cell *cell);
+void engine_prefetch_next(const struct engine *engine, const union cell *cell);
 
 /* engine_hash hashes all that can change an outcome, free lists included.
  * O(memory in use). Not while a command is in work. */

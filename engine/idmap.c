@@ -1,15 +1,13 @@
 #include "engine/idmap.h"
 
-#define ENTRIES_MIN 16u
-
-_Static_assert(sizeof(struct idmap_entry) == 8, "eight to a line");
-
+/* buckets_cnt returns the power of two with which at most 8 of the 15 words
+ * of a bucket are in use on average. */
 static uint32_t
-entries_cnt(uint32_t orders_max)
+buckets_cnt(uint32_t orders_max)
 {
-    uint32_t cnt = ENTRIES_MIN;
+    uint32_t cnt = 2;
 
-    while (cnt < 2 * orders_max)
+    while (cnt * 8u < orders_max)
         cnt *= 2;
     return cnt;
 }
@@ -17,50 +15,41 @@ entries_cnt(uint32_t orders_max)
 size_t
 idmap_footprint(uint32_t orders_max)
 {
-    return entries_cnt(orders_max) * sizeof(struct idmap_entry);
+    return buckets_cnt(orders_max) * sizeof(struct idmap_bucket);
 }
 
 void
 idmap_init(struct idmap *map, void *mem, uint32_t orders_max)
 {
     ASSERT((uintptr_t)mem % CACHE_LINE == 0);
-    *map = (struct idmap){.entries = mem, .mask = entries_cnt(orders_max) - 1};
-}
-
-HOT void
-idmap_remove(struct idmap *map, uint16_t session, uint64_t clord, uint32_t slot)
-{
-    uint32_t hole = idmap_hash(session, clord) & map->mask;
-
-    while (map->entries[hole].slot1 != slot + 1) {
-        ASSERT(map->entries[hole].slot1 != 0);
-        hole = (hole + 1) & map->mask;
-    }
-    /* What lies behind moves into the hole unless that is before its home. */
-    for (uint32_t at = (hole + 1) & map->mask; map->entries[at].slot1 != 0;
-         at = (at + 1) & map->mask) {
-        const uint32_t home = map->entries[at].hash & map->mask;
-
-        if (((at - home) & map->mask) >= ((at - hole) & map->mask)) {
-            map->entries[hole] = map->entries[at];
-            hole = at;
-        }
-    }
-    map->entries[hole] = (struct idmap_entry){.slot1 = 0};
-    map->entries_cnt--;
+    *map = (struct idmap){.buckets = mem, .mask = buckets_cnt(orders_max) - 1};
 }
 
 void
-idmap_check(const struct idmap *map)
+idmap_check(const struct idmap *map, const struct order *orders)
 {
-    uint32_t cnt = 0;
+    uint32_t entries_cnt = 0;
+    uint64_t passed_cnt = 0;
 
-    for (uint32_t i = 0; i <= map->mask; i++) {
-        if (map->entries[i].slot1 == 0)
-            continue;
-        cnt++;
-        for (uint32_t at = map->entries[i].hash & map->mask; at != i; at = (at + 1) & map->mask)
-            ASSERT(map->entries[at].slot1 != 0);
+    for (uint32_t at = 0; at <= map->mask; at++) {
+        const struct idmap_bucket *bucket = &map->buckets[at];
+
+        passed_cnt -= bucket->passed_cnt;
+        for (uint32_t i = 0; i < IDMAP_WORDS; i++) {
+            if (bucket->words[i] == 0)
+                continue;
+
+            const struct order *order = &orders[bucket->words[i] & 0xffffffu];
+            const uint64_t hash = idmap_hash(order->session, order->clord);
+
+            entries_cnt++;
+            ASSERT(bucket->words[i] >> 24 == idmap_tag(hash));
+            for (uint32_t on = (uint32_t)hash & map->mask; on != at; on = (on + 1) & map->mask) {
+                ASSERT(map->buckets[on].passed_cnt > 0);
+                passed_cnt++;
+            }
+        }
     }
-    ASSERT(cnt == map->entries_cnt);
+    ASSERT(passed_cnt == 0);
+    ASSERT(entries_cnt == map->entries_cnt);
 }

@@ -29,13 +29,6 @@ slot_at(uint32_t key, uint32_t height)
     return key >> 6 * height & 63;
 }
 
-/* covers says whether the root's block has the key in it. */
-static inline bool
-covers(const struct ladder *ladder, uint32_t key)
-{
-    return (uint64_t)key >> 6 * (ladder->height + 1) == ladder->prefix;
-}
-
 static uint32_t
 page_take(struct ladder_pool *pool, uint32_t height, uint32_t prefix, uint32_t parent)
 {
@@ -75,7 +68,7 @@ ladder_pages_wanted(const struct ladder_pool *pool, const struct ladder *ladder,
 {
     if (ladder->root == LADDER_NONE)
         return 1;
-    if (!covers(ladder, key)) {
+    if (!ladder_covers(ladder, key)) {
         uint32_t height = ladder->height;
         uint32_t prefix = ladder->prefix;
 
@@ -96,28 +89,11 @@ ladder_pages_wanted(const struct ladder_pool *pool, const struct ladder *ladder,
     return 0;
 }
 
-HOT uint32_t
-ladder_find(const struct ladder_pool *pool, const struct ladder *ladder, uint32_t key)
-{
-    uint32_t page = ladder->root;
-
-    if (page == LADDER_NONE || !covers(ladder, key))
-        return LADDER_NONE;
-    for (uint32_t height = ladder->height; height > 0; height--) {
-        page = pool->pages[page].at.children[slot_at(key, height)];
-        if (page == LADDER_NONE)
-            return LADDER_NONE;
-    }
-    if ((pool->pages[page].bitmap >> (key & 63) & 1) == 0)
-        return LADDER_NONE;
-    return page << 6 | (key & 63);
-}
-
 /* grow puts roots on top until the root covers key. */
 static COLD void
 grow(struct ladder_pool *pool, struct ladder *ladder, uint32_t key)
 {
-    while (!covers(ladder, key)) {
+    while (!ladder_covers(ladder, key)) {
         ASSERT(ladder->height < LADDER_HEIGHT_MAX);
 
         const uint32_t slot = ladder->prefix & 63;
@@ -146,15 +122,15 @@ add_child(struct ladder_pool *pool, uint32_t parent, uint32_t height, uint32_t k
     return page;
 }
 
-HOT uint32_t
-ladder_obtain(struct ladder_pool *pool, struct ladder *ladder, uint32_t key)
+uint32_t
+ladder_create(struct ladder_pool *pool, struct ladder *ladder, uint32_t key)
 {
     ASSERT(key <= LADDER_KEY_MASK);
     if (UNLIKELY(ladder->root == LADDER_NONE)) {
         ladder->prefix = key >> 6;
         ladder->height = 0;
         ladder->root = page_take(pool, 0, ladder->prefix, LADDER_NONE);
-    } else if (UNLIKELY(!covers(ladder, key))) {
+    } else if (UNLIKELY(!ladder_covers(ladder, key))) {
         grow(pool, ladder, key);
     }
 
@@ -170,14 +146,13 @@ ladder_obtain(struct ladder_pool *pool, struct ladder *ladder, uint32_t key)
     const uint64_t bit = UINT64_C(1) << (key & 63);
     const uint32_t level = page << 6 | (key & 63);
 
-    if ((leaf->bitmap & bit) == 0) {
-        leaf->bitmap |= bit;
-        leaf->at.levels[key & 63] = (struct level){.orders_cnt = 0};
-        ladder->levels_cnt++;
-        if (key < ladder->best_key) {
-            ladder->best_key = key;
-            ladder->best_level = level;
-        }
+    ASSERT((leaf->bitmap & bit) == 0);
+    leaf->bitmap |= bit;
+    leaf->at.levels[key & 63] = (struct level){.orders_cnt = 0};
+    ladder->levels_cnt++;
+    if (key < ladder->best_key) {
+        ladder->best_key = key;
+        ladder->best_level = level;
     }
     return level;
 }
@@ -276,7 +251,7 @@ ladder_prefetch(const struct ladder_pool *pool, const struct ladder *ladder, uin
 {
     uint32_t page = ladder->root;
 
-    if (page == LADDER_NONE || !covers(ladder, key))
+    if (page == LADDER_NONE || !ladder_covers(ladder, key))
         return;
     for (uint32_t height = ladder->height; height > 0; height--) {
         page = pool->pages[page].at.children[slot_at(key, height)];

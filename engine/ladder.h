@@ -132,14 +132,43 @@ ladder_has_room(const struct ladder_pool *pool, const struct ladder *ladder, uin
     return LIKELY(room >= LADDER_PAGES_PER_LEVEL) || ladder_pages_wanted(pool, ladder, key) <= room;
 }
 
-/* ladder_find returns the level at key, LADDER_NONE if there is none. */
-PURE uint32_t ladder_find(const struct ladder_pool *pool,
-                          const struct ladder *ladder,
-                          uint32_t key);
+/* ladder_covers says whether the block of the root has the key in it. */
+static inline bool
+ladder_covers(const struct ladder *ladder, uint32_t key)
+{
+    return (uint64_t)key >> 6 * (ladder->height + 1) == ladder->prefix;
+}
 
-/* ladder_obtain returns the level at key and creates it, without orders, if
- * there is none; ladder_has_room has said yes. The caller adds an order. */
-uint32_t ladder_obtain(struct ladder_pool *pool, struct ladder *ladder, uint32_t key);
+/* ladder_find returns the level at key, LADDER_NONE if there is none. */
+static inline uint32_t
+ladder_find(const struct ladder_pool *pool, const struct ladder *ladder, uint32_t key)
+{
+    uint32_t page = ladder->root;
+
+    if (UNLIKELY(page == LADDER_NONE || !ladder_covers(ladder, key)))
+        return LADDER_NONE;
+    for (uint32_t height = ladder->height; height > 0; height--) {
+        page = pool->pages[page].at.children[key >> 6 * height & 63];
+        if (UNLIKELY(page == LADDER_NONE))
+            return LADDER_NONE;
+    }
+    if (UNLIKELY((pool->pages[page].bitmap >> (key & 63) & 1) == 0))
+        return LADDER_NONE;
+    return page << 6 | (key & 63);
+}
+
+/* ladder_create creates a level at key, without orders, where there is none;
+ * ladder_has_room has said yes. The caller adds an order. */
+uint32_t ladder_create(struct ladder_pool *pool, struct ladder *ladder, uint32_t key);
+
+/* ladder_obtain returns the level at key, creating it if need be. */
+static inline uint32_t
+ladder_obtain(struct ladder_pool *pool, struct ladder *ladder, uint32_t key)
+{
+    const uint32_t level = ladder_find(pool, ladder, key);
+
+    return LIKELY(level != LADDER_NONE) ? level : ladder_create(pool, ladder, key);
+}
 
 /* ladder_remove removes a level that has no orders any more. */
 void ladder_remove(struct ladder_pool *pool, struct ladder *ladder, uint32_t level);

@@ -2,6 +2,8 @@
  * Engine state: what the files of the engine share. Private to engine/.
  *
  *   engine.c      memory, admission, dispatch
+ *   book.h        orders into levels and out
+ *   emit.c        cells of several handlers
  *   match.c       new orders, sweeps
  *   amend.c       cancel, replace
  *   mass.c        mass cancel and cancel on disconnect, in slices
@@ -120,29 +122,6 @@ void engine_emit_canceled(struct engine *engine,
                           const struct order *order,
                           uint8_t reason,
                           struct cell_sink *out);
-
-/* book_side returns the ladder of a side. */
-static inline struct ladder *
-book_side(struct book *book, bool sell)
-{
-    return &book->sides[sell ? 1 : 0];
-}
-
-/* book_crosses says whether an order at tick would trade. */
-static inline bool
-book_crosses(const struct book *book, bool sell, uint32_t tick)
-{
-    return book->sides[sell ? 0 : 1].best_key <= ladder_key(tick, !sell);
-}
-
-/* book_add puts the order at the back of its level and makes it live. There is
- * room, and its session does not yet use the clord. */
-void book_add(struct engine *engine, uint32_t slot);
-
-/* book_unlink takes the order out of its level alone; book_remove ends a live
- * order: out of level, id map, counts and pool. Both leave the reservation. */
-void book_unlink(struct engine *engine, uint32_t slot);
-void book_remove(struct engine *engine, uint32_t slot);
 
 /* The handlers. session is the sender's. */
 enum engine_result match_new(struct engine *engine,

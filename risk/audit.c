@@ -15,12 +15,16 @@ risk_position_get(const struct risk *risk,
 
     if (slot->used == 0)
         return false;
+
+    const uint64_t *max =
+        slot->limited != 0 ? slot->position_max : risk->accounts[account].position_max;
+
     *out = (struct risk_position){
         .position_qty = slot->position_qty,
-        .open_buy_qty = slot->open_buy_qty,
-        .open_sell_qty = slot->open_sell_qty,
-        .long_max = slot->limited != 0 ? slot->long_max : risk->accounts[account].long_max,
-        .short_max = slot->limited != 0 ? slot->short_max : risk->accounts[account].short_max,
+        .open_buy_qty = slot->open_qty[0],
+        .open_sell_qty = slot->open_qty[1],
+        .long_max = max[0],
+        .short_max = max[1],
     };
     return true;
 }
@@ -93,8 +97,8 @@ risk_position_check(const struct risk *risk,
     const struct risk_slot *slot = &risk->positions[position];
 
     ASSERT(slot->used == 1);
-    ASSERT(slot->open_buy_qty == open_buy_qty);
-    ASSERT(slot->open_sell_qty == open_sell_qty);
+    ASSERT(slot->open_qty[0] == open_buy_qty);
+    ASSERT(slot->open_qty[1] == open_sell_qty);
     ASSERT(risk_position_find(risk, slot->account, slot->instrument) == position);
 }
 
@@ -135,8 +139,8 @@ account_get(const struct risk *risk, uint32_t id, union cell cells[2])
     limits->kind = CELL_KIND_ACCOUNT_LIMITS;
     limits->order_qty_max = account->order_qty_max;
     limits->order_value_max = account->order_value_max;
-    limits->long_max = account->long_max;
-    limits->short_max = account->short_max;
+    limits->long_max = account->position_max[0];
+    limits->short_max = account->position_max[1];
     return 2;
 }
 
@@ -181,8 +185,8 @@ position_limit_get(const struct risk *risk, uint32_t account, uint32_t instrumen
         return 0;
     cell->position_limit_set.account = account;
     cell->position_limit_set.instrument = instrument;
-    cell->position_limit_set.long_max = slot->long_max;
-    cell->position_limit_set.short_max = slot->short_max;
+    cell->position_limit_set.long_max = slot->position_max[0];
+    cell->position_limit_set.short_max = slot->position_max[1];
     return 1;
 }
 

@@ -1,55 +1,23 @@
-#include <string.h>
-
-#include "risk/state.h"
-
-/* The collar around a reference, both ends inclusive. */
-struct collar {
-    px_t ref_px;
-    px_t low_px;
-    px_t high_px;
-};
-
-static px_t
-px_clip(notional_t px)
-{
-    return px > PX_MAX ? PX_MAX : px < PX_MIN ? PX_MIN : (px_t)px;
-}
+#include "risk/bounds.h"
 
 /*
- * collar_of returns the tighter of both collars; false if there is none. The
- * per-mille bound is exact: for integers px * 1000 <= ref * (1000 + permille)
- * is the same as px <= floor(ref * (1000 + permille) / 1000), and likewise the
- * low one with the ceiling.
+ * The hot path: a check is one comparison with a bound that is prepared. Which
+ * limit it was, and its numbers, is found out in cold functions afterwards.
  */
-static bool
-collar_of(const struct risk_instrument *instrument, px_t last_px, struct collar *out)
+
+static px_t
+value_clip(notional_t value)
 {
-    const px_t ref_px = last_px != 0 ? last_px : instrument->reference_px;
-    notional_t low = PX_MIN;
-    notional_t high = PX_MAX;
-
-    if ((instrument->collar_ticks | instrument->collar_permille) == 0)
-        return false;
-    if (instrument->collar_ticks != 0) {
-        const notional_t width = px_mul_qty(instrument->tick_px, instrument->collar_ticks);
-
-        low = (notional_t)ref_px - width;
-        high = (notional_t)ref_px + width;
-    }
-    if (instrument->collar_permille != 0) {
-        const notional_t width = px_mul_qty(ref_px, instrument->collar_permille);
-        /* The width divided towards zero is the same on both sides, because
-         * ref * 1000 is a multiple of 1000. */
-        const notional_t milli = width <= PX_MAX ? (notional_t)((px_t)width / 1000) : width / 1000;
-
-        if ((notional_t)ref_px - milli > low)
-            low = (notional_t)ref_px - milli;
-        if ((notional_t)ref_px + milli < high)
-            high = (notional_t)ref_px + milli;
-    }
-    *out = (struct collar){.ref_px = ref_px, .low_px = px_clip(low), .high_px = px_clip(high)};
-    return true;
+    return value > PX_MAX ? PX_MAX : (px_t)value;
 }
+
+/* What the checks have found out about an order. */
+struct subject {
+    struct risk_bounds *bounds;
+    const struct risk_account *account;
+    struct risk_slot *slot; /* in use or not */
+    qty_t old_leaves_qty;
+};
 
 static COLD enum oe_reject_reason
 refuse(struct risk_detail *detail, enum oe_reject_reason reason, struct risk_detail numbers)
@@ -58,43 +26,161 @@ refuse(struct risk_detail *detail, enum oe_reject_reason reason, struct risk_det
     return reason;
 }
 
+/* refuse_instrument refuses with numbers of an instrument's limit. */
 static COLD enum oe_reject_reason
 refuse_instrument(struct risk_detail *detail,
                   enum oe_reject_reason reason,
-                  const struct risk_order *order,
+                  uint32_t instrument,
                   px_t limit,
                   px_t used,
                   px_t value)
 {
     return refuse(detail, reason,
                   (struct risk_detail){.level = OE_RISK_LEVEL_INSTRUMENT,
-                                       .subject = order->instrument,
+                                       .subject = instrument,
                                        .limit = limit,
                                        .used = used,
                                        .value = value});
 }
 
-/* What the checks have found out about an order. */
-struct subject {
-    const struct risk_instrument *instrument;
-    const struct risk_account *account;
-    uint32_t at; /* position slot, in use or not */
-    qty_t old_leaves_qty;
-};
+static COLD enum oe_reject_reason
+refuse_closed(const struct risk_instrument *instrument)
+{
+    if (instrument->known == 0)
+        return OE_REJECT_REASON_UNKNOWN_INSTRUMENT;
+    return instrument->state == CELL_INSTRUMENT_STATE_HALTED ? OE_REJECT_REASON_INSTRUMENT_HALTED
+                                                             : OE_REJECT_REASON_INSTRUMENT_CLOSED;
+}
 
-/* check_parties does the checks of who may trade what. */
+static COLD enum oe_reject_reason
+refuse_price(const struct risk_instrument *instrument, px_t px)
+{
+    if (px <= 0 || px / instrument->tick_px >= (px_t)TICK_MAX)
+        return OE_REJECT_REASON_INVALID_PRICE;
+    return OE_REJECT_REASON_INVALID_TICK;
+}
+
+static COLD enum oe_reject_reason
+refuse_qty(const struct risk_order *order,
+           const struct subject *subject,
+           struct risk_detail *detail)
+{
+    const struct risk_bounds *bounds = subject->bounds;
+
+    if (order->qty == 0)
+        return OE_REJECT_REASON_INVALID_QUANTITY;
+    if (order->qty % bounds->lot_qty != 0)
+        return OE_REJECT_REASON_INVALID_LOT;
+    if (order->qty < bounds->order_qty_min)
+        return refuse_instrument(detail, OE_REJECT_REASON_MIN_ORDER_QTY, order->instrument,
+                                 bounds->order_qty_min, 0, order->qty);
+    if (bounds->order_qty_max < subject->account->order_qty_max)
+        return refuse_instrument(detail, OE_REJECT_REASON_MAX_ORDER_QTY, order->instrument,
+                                 bounds->order_qty_max, 0, order->qty);
+    return refuse(detail, OE_REJECT_REASON_MAX_ORDER_QTY,
+                  (struct risk_detail){.level = OE_RISK_LEVEL_ACCOUNT,
+                                       .subject = order->account,
+                                       .limit = subject->account->order_qty_max,
+                                       .value = order->qty});
+}
+
+/* refuse_bounds finds out which of collar and band px is out of. */
+static COLD enum oe_reject_reason
+refuse_bounds(const struct risk_instrument *instrument,
+              const struct risk_order *order,
+              px_t px,
+              struct risk_detail *detail)
+{
+    struct risk_collar collar;
+
+    if (risk_collar_of(instrument, order->last_px, &collar)) {
+        if (px > collar.high_px)
+            return refuse_instrument(detail, OE_REJECT_REASON_PRICE_COLLAR_HIGH, order->instrument,
+                                     collar.high_px, collar.ref_px, px);
+        if (px < collar.low_px)
+            return refuse_instrument(detail, OE_REJECT_REASON_PRICE_COLLAR_LOW, order->instrument,
+                                     collar.low_px, collar.ref_px, px);
+    }
+    return refuse_instrument(detail, OE_REJECT_REASON_PRICE_BAND, order->instrument,
+                             instrument->band_low_px != 0 && px < instrument->band_low_px
+                                 ? instrument->band_low_px
+                                 : instrument->band_high_px,
+                             0, px);
+}
+
+static COLD enum oe_reject_reason
+refuse_value(const struct risk_order *order,
+             const struct subject *subject,
+             notional_t value,
+             struct risk_detail *detail)
+{
+    const px_t account_max = subject->account->order_value_max;
+    const px_t instrument_max = subject->bounds->order_value_max;
+
+    if (instrument_max < account_max)
+        return refuse_instrument(detail, OE_REJECT_REASON_MAX_ORDER_VALUE, order->instrument,
+                                 instrument_max, 0, value_clip(value));
+    return refuse(detail, OE_REJECT_REASON_MAX_ORDER_VALUE,
+                  (struct risk_detail){.level = OE_RISK_LEVEL_ACCOUNT,
+                                       .subject = order->account,
+                                       .limit = account_max,
+                                       .value = value_clip(value)});
+}
+
+/* refuse_state says why an account that is not active may not; close-only lets
+ * an order pass if the position stays on its side of zero even when all open
+ * orders of the order's side are filled. */
+static COLD enum oe_reject_reason
+refuse_state(const struct risk_order *order, const struct subject *subject)
+{
+    const int64_t position_qty = subject->slot->position_qty;
+    notional_t reached = order->sell ? -(notional_t)position_qty : (notional_t)position_qty;
+
+    if (subject->account->state == CELL_ACCOUNT_STATE_SUSPENDED)
+        return OE_REJECT_REASON_ACCOUNT_SUSPENDED;
+    if (subject->account->state == CELL_ACCOUNT_STATE_BLOCKED)
+        return OE_REJECT_REASON_ACCOUNT_BLOCKED;
+    reached += subject->slot->open_qty[order->sell];
+    reached += order->leaves_qty;
+    reached -= subject->old_leaves_qty;
+    return reached > 0 ? OE_REJECT_REASON_ACCOUNT_CLOSE_ONLY : OE_REJECT_REASON_NONE;
+}
+
+/* market_bound finds the limit of a market order: the last tick inside its
+ * collar. Without a collar, a reference or a tick inside there is none. */
+static COLD enum oe_reject_reason
+market_bound(const struct risk_instrument *instrument,
+             const struct risk_order *order,
+             struct risk_ticket *ticket)
+{
+    const px_t tick_px = instrument->tick_px;
+    struct risk_collar collar;
+    px_t tick;
+
+    if (!risk_collar_of(instrument, order->last_px, &collar) || collar.ref_px == 0)
+        return OE_REJECT_REASON_NO_REFERENCE_PRICE;
+    if (order->sell) {
+        tick = collar.low_px <= 0 ? 1 : (collar.low_px - 1) / tick_px + 1;
+    } else {
+        tick = collar.high_px / tick_px;
+        if (tick >= (px_t)TICK_MAX)
+            tick = (px_t)TICK_MAX - 1;
+    }
+    if (tick < 1 || tick >= (px_t)TICK_MAX || !px_of_tick((uint32_t)tick, tick_px, &ticket->px))
+        return OE_REJECT_REASON_NO_REFERENCE_PRICE;
+    ticket->tick = (uint32_t)tick;
+    return OE_REJECT_REASON_NONE;
+}
+
+/* check_parties does the checks of instrument and account up to the firm. */
 static inline enum oe_reject_reason
 check_parties(const struct risk *risk, const struct risk_order *order, struct subject *subject)
 {
     if (UNLIKELY(order->instrument >= risk->cfg.instruments_max))
         return OE_REJECT_REASON_UNKNOWN_INSTRUMENT;
-    subject->instrument = &risk->instruments[order->instrument];
-    if (UNLIKELY(subject->instrument->known == 0))
-        return OE_REJECT_REASON_UNKNOWN_INSTRUMENT;
-    if (UNLIKELY(subject->instrument->state != CELL_INSTRUMENT_STATE_OPEN))
-        return subject->instrument->state == CELL_INSTRUMENT_STATE_HALTED
-                   ? OE_REJECT_REASON_INSTRUMENT_HALTED
-                   : OE_REJECT_REASON_INSTRUMENT_CLOSED;
+    subject->bounds = &risk->bounds[order->instrument];
+    if (UNLIKELY(subject->bounds->open == 0))
+        return refuse_closed(&risk->instruments[order->instrument]);
     if (UNLIKELY(order->account >= risk->cfg.accounts_max))
         return OE_REJECT_REASON_UNKNOWN_ACCOUNT;
     subject->account = &risk->accounts[order->account];
@@ -105,228 +191,89 @@ check_parties(const struct risk *risk, const struct risk_order *order, struct su
     return OE_REJECT_REASON_NONE;
 }
 
-/* check_state does the checks of the account's state and permission. Close-only
- * lets an order pass if the position stays on its side of zero even when all
- * open orders of the order's side are filled. */
+/* check_terms does the checks from the account's state to the order's value. */
 static inline enum oe_reject_reason
-check_state(const struct risk *risk, const struct risk_order *order, const struct subject *subject)
-{
-    const struct risk_slot *slot = &risk->positions[subject->at];
-
-    if (UNLIKELY(subject->account->state != CELL_ACCOUNT_STATE_ACTIVE)) {
-        if (subject->account->state == CELL_ACCOUNT_STATE_SUSPENDED)
-            return OE_REJECT_REASON_ACCOUNT_SUSPENDED;
-        if (subject->account->state == CELL_ACCOUNT_STATE_BLOCKED)
-            return OE_REJECT_REASON_ACCOUNT_BLOCKED;
-
-        const notional_t open = order->sell ? slot->open_sell_qty : slot->open_buy_qty;
-        const notional_t position =
-            order->sell ? -(notional_t)slot->position_qty : (notional_t)slot->position_qty;
-
-        if (position + open - subject->old_leaves_qty + order->leaves_qty > 0)
-            return OE_REJECT_REASON_ACCOUNT_CLOSE_ONLY;
-    }
-    if (UNLIKELY(risk_is_restricted(risk, subject->account->group, order->instrument)))
-        return OE_REJECT_REASON_RESTRICTED_INSTRUMENT;
-    return OE_REJECT_REASON_NONE;
-}
-
-/* market_bound finds the limit of a market order: the last tick inside its
- * collar. False if no tick is. */
-static bool
-market_bound(const struct risk_instrument *instrument,
-             const struct collar *collar,
-             bool sell,
-             struct risk_ticket *ticket)
-{
-    const px_t tick_px = instrument->tick_px;
-    px_t tick;
-
-    if (sell) {
-        if (collar->low_px <= tick_px)
-            tick = 1;
-        else
-            tick = collar->low_px / tick_px + (collar->low_px % tick_px != 0 ? 1 : 0);
-    } else {
-        tick = collar->high_px / tick_px;
-        if (tick >= (px_t)TICK_MAX)
-            tick = (px_t)TICK_MAX - 1;
-    }
-    if (tick < 1 || tick >= (px_t)TICK_MAX)
-        return false;
-    ticket->tick = (uint32_t)tick;
-    return px_of_tick(ticket->tick, tick_px, &ticket->px);
-}
-
-/* check_price_form sets the ticket's tick and price. */
-static inline enum oe_reject_reason
-check_price_form(const struct risk_order *order,
-                 const struct risk_instrument *instrument,
-                 struct risk_ticket *ticket)
-{
-    if (UNLIKELY(order->px <= 0))
-        return OE_REJECT_REASON_INVALID_PRICE;
-
-    /* Unsigned: the compiler needs one division for both. */
-    const uint64_t tick = (uint64_t)order->px / (uint64_t)instrument->tick_px;
-
-    if (UNLIKELY(tick >= TICK_MAX))
-        return OE_REJECT_REASON_INVALID_PRICE;
-    if (UNLIKELY(tick * (uint64_t)instrument->tick_px != (uint64_t)order->px))
-        return OE_REJECT_REASON_INVALID_TICK;
-    ticket->tick = (uint32_t)tick;
-    ticket->px = order->px;
-    return OE_REJECT_REASON_NONE;
-}
-
-static inline enum oe_reject_reason
-check_qty(const struct risk_order *order, const struct subject *subject, struct risk_detail *detail)
-{
-    const struct risk_instrument *instrument = subject->instrument;
-    const struct risk_account *account = subject->account;
-
-    if (UNLIKELY(order->qty == 0))
-        return OE_REJECT_REASON_INVALID_QUANTITY;
-    if (UNLIKELY(instrument->lot_qty != 1 && order->qty % instrument->lot_qty != 0))
-        return OE_REJECT_REASON_INVALID_LOT;
-    if (UNLIKELY(order->qty < instrument->order_qty_min))
-        return refuse_instrument(detail, OE_REJECT_REASON_MIN_ORDER_QTY, order,
-                                 instrument->order_qty_min, 0, order->qty);
-    if (UNLIKELY(order->qty > account->order_qty_max || order->qty > instrument->order_qty_max)) {
-        if (instrument->order_qty_max < account->order_qty_max)
-            return refuse_instrument(detail, OE_REJECT_REASON_MAX_ORDER_QTY, order,
-                                     instrument->order_qty_max, 0, order->qty);
-        return refuse(detail, OE_REJECT_REASON_MAX_ORDER_QTY,
-                      (struct risk_detail){.level = OE_RISK_LEVEL_ACCOUNT,
-                                           .subject = order->account,
-                                           .limit = account->order_qty_max,
-                                           .value = order->qty});
-    }
-    return OE_REJECT_REASON_NONE;
-}
-
-/* check_collar checks the collar and the static band; a market order gets its
- * limit here. */
-static inline enum oe_reject_reason
-check_collar(const struct risk_order *order,
-             const struct risk_instrument *instrument,
-             struct risk_ticket *ticket,
-             struct risk_detail *detail)
-{
-    struct collar collar;
-
-    if (collar_of(instrument, order->last_px, &collar)) {
-        if (UNLIKELY(collar.ref_px == 0))
-            return OE_REJECT_REASON_NO_REFERENCE_PRICE;
-        if (UNLIKELY(order->market)) {
-            if (!market_bound(instrument, &collar, order->sell, ticket))
-                return OE_REJECT_REASON_NO_REFERENCE_PRICE;
-        } else if (UNLIKELY(ticket->px > collar.high_px)) {
-            return refuse_instrument(detail, OE_REJECT_REASON_PRICE_COLLAR_HIGH, order,
-                                     collar.high_px, collar.ref_px, ticket->px);
-        } else if (UNLIKELY(ticket->px < collar.low_px)) {
-            return refuse_instrument(detail, OE_REJECT_REASON_PRICE_COLLAR_LOW, order,
-                                     collar.low_px, collar.ref_px, ticket->px);
-        }
-    } else if (UNLIKELY(order->market)) {
-        return OE_REJECT_REASON_NO_REFERENCE_PRICE;
-    }
-    if (UNLIKELY(instrument->band_low_px != 0 && ticket->px < instrument->band_low_px))
-        return refuse_instrument(detail, OE_REJECT_REASON_PRICE_BAND, order,
-                                 instrument->band_low_px, 0, ticket->px);
-    if (UNLIKELY(instrument->band_high_px != 0 && ticket->px > instrument->band_high_px))
-        return refuse_instrument(detail, OE_REJECT_REASON_PRICE_BAND, order,
-                                 instrument->band_high_px, 0, ticket->px);
-    return OE_REJECT_REASON_NONE;
-}
-
-static inline enum oe_reject_reason
-check_value(const struct risk_order *order,
+check_terms(const struct risk *risk,
+            const struct risk_order *order,
             const struct subject *subject,
-            px_t px,
+            struct risk_ticket *ticket,
             struct risk_detail *detail)
 {
-    const px_t account_max = subject->account->order_value_max;
-    const px_t instrument_max = subject->instrument->order_value_max;
-    const px_t value_max = instrument_max < account_max ? instrument_max : account_max;
-    const notional_t value = px_mul_qty(px, order->qty);
+    const struct risk_account *account = subject->account;
+    struct risk_bounds *bounds = subject->bounds;
+    enum oe_reject_reason reason;
 
-    if (LIKELY(value <= value_max || value_max == PX_MAX))
-        return OE_REJECT_REASON_NONE;
-    if (instrument_max < account_max)
-        return refuse_instrument(detail, OE_REJECT_REASON_MAX_ORDER_VALUE, order, instrument_max, 0,
-                                 px_clip(value));
-    return refuse(detail, OE_REJECT_REASON_MAX_ORDER_VALUE,
-                  (struct risk_detail){.level = OE_RISK_LEVEL_ACCOUNT,
-                                       .subject = order->account,
-                                       .limit = account_max,
-                                       .value = px_clip(value)});
+    if (UNLIKELY(account->state != CELL_ACCOUNT_STATE_ACTIVE)) {
+        reason = refuse_state(order, subject);
+        if (reason != OE_REJECT_REASON_NONE)
+            return reason;
+    }
+    if (UNLIKELY(risk_is_restricted(risk, account->group, order->instrument)))
+        return OE_REJECT_REASON_RESTRICTED_INSTRUMENT;
+
+    const struct risk_instrument *instrument = &risk->instruments[order->instrument];
+    const uint64_t tick = risk_tick_of(bounds, order->px);
+
+    ticket->tick = (uint32_t)tick;
+    ticket->px = order->px;
+    if (LIKELY(!order->market) && UNLIKELY(tick - 1 >= bounds->tick_end - UINT64_C(1)))
+        return refuse_price(instrument, order->px);
+
+    const qty_t qty_max = account->order_qty_max < bounds->order_qty_max ? account->order_qty_max
+                                                                         : bounds->order_qty_max;
+
+    if (UNLIKELY(order->qty == 0 || order->qty > qty_max || order->qty < bounds->order_qty_min ||
+                 (bounds->lot_qty != 1 && order->qty % bounds->lot_qty != 0)))
+        return refuse_qty(order, subject, detail);
+
+    if (UNLIKELY(order->market)) {
+        reason = market_bound(instrument, order, ticket);
+        if (reason != OE_REJECT_REASON_NONE)
+            return reason;
+    }
+    if (UNLIKELY(bounds->last_px != order->last_px) &&
+        !risk_bounds_refresh(bounds, instrument, order->last_px))
+        return OE_REJECT_REASON_NO_REFERENCE_PRICE;
+    if (UNLIKELY(ticket->px < bounds->low_px || ticket->px > bounds->high_px))
+        return refuse_bounds(instrument, order, ticket->px, detail);
+
+    const px_t value_max = account->order_value_max < bounds->order_value_max
+                               ? account->order_value_max
+                               : bounds->order_value_max;
+    const notional_t value = px_mul_qty(ticket->px, order->qty);
+
+    if (UNLIKELY(value > value_max && value_max != PX_MAX))
+        return refuse_value(order, subject, value, detail);
+    return OE_REJECT_REASON_NONE;
 }
 
 /* check_position does the check of the worst case. No limit means the largest
  * that can be set: so no sum of a position ever overflows. */
 static inline enum oe_reject_reason
-check_position(const struct risk *risk,
-               const struct risk_order *order,
+check_position(const struct risk_order *order,
                const struct subject *subject,
                struct risk_detail *detail)
 {
-    const struct risk_slot *slot = &risk->positions[subject->at];
-    const bool own = slot->limited != 0;
-    const int64_t position_qty = order->sell ? -slot->position_qty : slot->position_qty;
-    const uint64_t open_qty = order->sell ? slot->open_sell_qty : slot->open_buy_qty;
-    uint64_t max = order->sell ? subject->account->short_max : subject->account->long_max;
+    const struct risk_slot *slot = subject->slot;
+    const int64_t sign = order->sell ? -1 : 1;
+    const uint64_t *max_of =
+        UNLIKELY(slot->limited != 0) ? slot->position_max : subject->account->position_max;
+    const uint64_t given = max_of[order->sell];
+    const int64_t max = given > POSITION_LIMIT_MAX ? (int64_t)POSITION_LIMIT_MAX : (int64_t)given;
+    const int64_t used = sign * slot->position_qty + (int64_t)slot->open_qty[order->sell] -
+                         (int64_t)subject->old_leaves_qty;
 
-    if (own)
-        max = order->sell ? slot->short_max : slot->long_max;
-    if (max > POSITION_LIMIT_MAX)
-        max = POSITION_LIMIT_MAX;
-
-    const int64_t used = position_qty + (int64_t)open_qty - (int64_t)subject->old_leaves_qty;
-
-    if (LIKELY(used + (int64_t)order->leaves_qty <= (int64_t)max))
+    if (LIKELY(used + (int64_t)order->leaves_qty <= max))
         return OE_REJECT_REASON_NONE;
-    return refuse(detail,
-                  order->sell ? OE_REJECT_REASON_SHORT_POSITION_LIMIT
-                              : OE_REJECT_REASON_LONG_POSITION_LIMIT,
-                  (struct risk_detail){.level = own ? OE_RISK_LEVEL_ACCOUNT_INSTRUMENT
-                                                    : OE_RISK_LEVEL_ACCOUNT,
-                                       .subject = order->account,
-                                       .limit = (int64_t)max,
-                                       .used = used,
-                                       .value = order->leaves_qty});
-}
-
-/* check_terms does the checks of price, quantity and value. */
-static inline enum oe_reject_reason
-check_terms(const struct risk_order *order,
-            const struct subject *subject,
-            struct risk_ticket *ticket,
-            struct risk_detail *detail)
-{
-    enum oe_reject_reason reason;
-
-    if (LIKELY(!order->market)) {
-        reason = check_price_form(order, subject->instrument, ticket);
-        if (UNLIKELY(reason != OE_REJECT_REASON_NONE))
-            return reason;
-    }
-    reason = check_qty(order, subject, detail);
-    if (UNLIKELY(reason != OE_REJECT_REASON_NONE))
-        return reason;
-    reason = check_collar(order, subject->instrument, ticket, detail);
-    if (UNLIKELY(reason != OE_REJECT_REASON_NONE))
-        return reason;
-    return check_value(order, subject, ticket->px, detail);
-}
-
-static inline void
-reserve(struct risk_slot *slot, bool sell, qty_t qty)
-{
-    if (sell)
-        slot->open_sell_qty += qty;
-    else
-        slot->open_buy_qty += qty;
+    return refuse(
+        detail,
+        order->sell ? OE_REJECT_REASON_SHORT_POSITION_LIMIT : OE_REJECT_REASON_LONG_POSITION_LIMIT,
+        (struct risk_detail){.level = slot->limited != 0 ? OE_RISK_LEVEL_ACCOUNT_INSTRUMENT
+                                                         : OE_RISK_LEVEL_ACCOUNT,
+                             .subject = order->account,
+                             .limit = max,
+                             .used = used,
+                             .value = order->leaves_qty});
 }
 
 HOT enum oe_reject_reason
@@ -342,26 +289,23 @@ risk_check_new(struct risk *risk,
     reason = check_parties(risk, order, &subject);
     if (UNLIKELY(reason != OE_REJECT_REASON_NONE))
         return reason;
-    subject.at = risk_position_find(risk, order->account, order->instrument);
-    reason = check_state(risk, order, &subject);
+
+    const uint32_t at = risk_position_find(risk, order->account, order->instrument);
+
+    subject.slot = &risk->positions[at];
+    reason = check_terms(risk, order, &subject, ticket, detail);
     if (UNLIKELY(reason != OE_REJECT_REASON_NONE))
         return reason;
-    reason = check_terms(order, &subject, ticket, detail);
-    if (UNLIKELY(reason != OE_REJECT_REASON_NONE))
-        return reason;
-
-    struct risk_slot *slot = &risk->positions[subject.at];
-
-    if (UNLIKELY(slot->used == 0 && risk->marks.positions_cnt == risk->cfg.positions_max))
+    if (UNLIKELY(subject.slot->used == 0 && risk->marks.positions_cnt == risk->cfg.positions_max))
         return OE_REJECT_REASON_POSITION_POOL_FULL;
-    reason = check_position(risk, order, &subject, detail);
+    reason = check_position(order, &subject, detail);
     if (UNLIKELY(reason != OE_REJECT_REASON_NONE))
         return reason;
 
-    if (UNLIKELY(slot->used == 0))
-        risk_position_take(risk, subject.at, order->account, order->instrument);
-    reserve(slot, order->sell, order->leaves_qty);
-    ticket->position = subject.at;
+    if (UNLIKELY(subject.slot->used == 0))
+        risk_position_take(risk, at, order->account, order->instrument);
+    subject.slot->open_qty[order->sell] += order->leaves_qty;
+    ticket->position = at;
     return OE_REJECT_REASON_NONE;
 }
 
@@ -373,8 +317,8 @@ risk_check_replace(struct risk *risk,
                    struct risk_ticket *ticket,
                    struct risk_detail *detail)
 {
-    struct subject subject = {.at = position, .old_leaves_qty = old_leaves_qty};
     struct risk_slot *slot = &risk->positions[position];
+    struct subject subject = {.slot = slot, .old_leaves_qty = old_leaves_qty};
     enum oe_reject_reason reason;
 
     ASSERT(position <= risk->slots_mask);
@@ -384,19 +328,16 @@ risk_check_replace(struct risk *risk,
     reason = check_parties(risk, order, &subject);
     if (UNLIKELY(reason != OE_REJECT_REASON_NONE))
         return reason;
-    reason = check_state(risk, order, &subject);
-    if (UNLIKELY(reason != OE_REJECT_REASON_NONE))
-        return reason;
-    reason = check_terms(order, &subject, ticket, detail);
+    reason = check_terms(risk, order, &subject, ticket, detail);
     if (UNLIKELY(reason != OE_REJECT_REASON_NONE))
         return reason;
     if (order->leaves_qty > old_leaves_qty) {
-        reason = check_position(risk, order, &subject, detail);
+        reason = check_position(order, &subject, detail);
         if (UNLIKELY(reason != OE_REJECT_REASON_NONE))
             return reason;
     }
     risk_release(risk, position, order->sell, old_leaves_qty);
-    reserve(slot, order->sell, order->leaves_qty);
+    slot->open_qty[order->sell] += order->leaves_qty;
     ticket->position = position;
     return OE_REJECT_REASON_NONE;
 }
@@ -404,10 +345,8 @@ risk_check_replace(struct risk *risk,
 HOT void
 risk_on_fill(struct risk *risk, uint32_t position, bool sell, qty_t qty)
 {
-    struct risk_slot *slot = &risk->positions[position];
-
     risk_release(risk, position, sell, qty);
-    slot->position_qty += sell ? -(int64_t)qty : (int64_t)qty;
+    risk->positions[position].position_qty += sell ? -(int64_t)qty : (int64_t)qty;
 }
 
 HOT void
@@ -415,8 +354,7 @@ risk_release(struct risk *risk, uint32_t position, bool sell, qty_t qty)
 {
     ASSERT(position <= risk->slots_mask);
 
-    struct risk_slot *slot = &risk->positions[position];
-    uint64_t *open_qty = sell ? &slot->open_sell_qty : &slot->open_buy_qty;
+    uint64_t *open_qty = &risk->positions[position].open_qty[sell];
 
     ASSERT(*open_qty >= qty);
     *open_qty -= qty;
@@ -427,7 +365,7 @@ risk_reserve(struct risk *risk, uint32_t position, bool sell, qty_t qty)
 {
     ASSERT(position <= risk->slots_mask);
     ASSERT(risk->positions[position].used != 0);
-    reserve(&risk->positions[position], sell, qty);
+    risk->positions[position].open_qty[sell] += qty;
 }
 
 void
@@ -435,7 +373,14 @@ risk_prefetch(const struct risk *risk, uint32_t account, uint32_t instrument)
 {
     if (account < risk->cfg.accounts_max && instrument < risk->cfg.instruments_max) {
         PREFETCH_R(&risk->accounts[account]);
-        PREFETCH_R(&risk->instruments[instrument]);
+        PREFETCH_R(&risk->bounds[instrument]);
         PREFETCH_W(&risk->positions[risk_position_home(risk, account, instrument)]);
     }
+}
+
+void
+risk_prefetch_position(const struct risk *risk, uint32_t position)
+{
+    ASSERT(position <= risk->slots_mask);
+    PREFETCH_W(&risk->positions[position]);
 }

@@ -7,6 +7,7 @@
 struct layout {
     size_t accounts;
     size_t instruments;
+    size_t bounds;
     size_t positions;
     size_t used;
     size_t restricted;
@@ -61,6 +62,7 @@ layout_of(const struct risk_cfg *cfg)
     (void)take(&at.bytes, 1, sizeof(struct risk));
     at.accounts = take(&at.bytes, cfg->accounts_max, sizeof(struct risk_account));
     at.instruments = take(&at.bytes, cfg->instruments_max, sizeof(struct risk_instrument));
+    at.bounds = take(&at.bytes, cfg->instruments_max, sizeof(struct risk_bounds));
     at.positions = take(&at.bytes, slots_cnt(cfg->positions_max), sizeof(struct risk_slot));
     at.used = take(&at.bytes, cfg->positions_max, sizeof(uint32_t));
     at.restricted = take(&at.bytes, cfg->groups_max * row_words(cfg), sizeof(uint64_t));
@@ -93,6 +95,7 @@ risk_init(void *mem, const struct risk_cfg *cfg)
     risk->row_words = (uint32_t)row_words(cfg);
     risk->accounts = (struct risk_account *)(void *)(base + at.accounts);
     risk->instruments = (struct risk_instrument *)(void *)(base + at.instruments);
+    risk->bounds = (struct risk_bounds *)(void *)(base + at.bounds);
     risk->positions = (struct risk_slot *)(void *)(base + at.positions);
     risk->used = (uint32_t *)(void *)(base + at.used);
     risk->restricted = (uint64_t *)(void *)(base + at.restricted);
@@ -172,8 +175,8 @@ risk_account_set(struct risk *risk,
     account->state = cell->state;
     account->order_qty_max = limits->order_qty_max;
     account->order_value_max = limits->order_value_max;
-    account->long_max = limits->long_max;
-    account->short_max = limits->short_max;
+    account->position_max[0] = limits->long_max;
+    account->position_max[1] = limits->short_max;
     memcpy(account->name, cell->name, sizeof account->name);
     mark(&risk->marks.accounts_cnt, cell->account);
     return OE_REJECT_REASON_NONE;
@@ -233,6 +236,7 @@ risk_instrument_set(struct risk *risk,
         .px_decimals = cell->px_decimals,
     };
     memcpy(symbol, cell->symbol, 8);
+    risk_bounds_set(&risk->bounds[cell->instrument], instrument);
     mark(&risk->marks.instruments_cnt, cell->instrument);
     return OE_REJECT_REASON_NONE;
 }
@@ -255,8 +259,8 @@ risk_position_limit_set(struct risk *risk, const struct cell_position_limit_set 
         risk_position_take(risk, at, cell->account, cell->instrument);
     }
     slot->limited = 1;
-    slot->long_max = cell->long_max;
-    slot->short_max = cell->short_max;
+    slot->position_max[0] = cell->long_max;
+    slot->position_max[1] = cell->short_max;
     return OE_REJECT_REASON_NONE;
 }
 

@@ -158,6 +158,7 @@ void risk_reserve(struct risk *risk, uint32_t position, bool sell, qty_t qty);
 
 /* risk_prefetch fetches what the check of such an order will touch. */
 void risk_prefetch(const struct risk *risk, uint32_t account, uint32_t instrument);
+void risk_prefetch_position(const struct risk *risk, uint32_t position);
 
 /* What an operator or a query sees. False if the pair has no position. */
 struct risk_position {

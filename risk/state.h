@@ -4,6 +4,7 @@
  *
  *   accounts[account]        one line: group, firm, state, limits
  *   instruments[instrument]  one line: tick, lot, state, collar, band, limits
+ *   bounds[instrument]       one line: the same, prepared for the checks
  *   positions[slot]          one line, open addressing over (account, instrument),
  *                            at most half full, never deleted: slots are stable
  *   used[i]                  slots in the order in which they came into use
@@ -14,6 +15,7 @@
  *     all that can change an outcome.
  *  2. A position slot is in use if and only if it is in used[].
  *  3. An account's firm is its group's firm, copied; neither ever changes.
+ *  4. bounds follow from the instrument and the last trade; they are no state.
  *
  * Everything is written by the engine thread.
  */
@@ -46,8 +48,7 @@ struct risk_account {
     uint8_t zero[2];
     qty_t order_qty_max;
     px_t order_value_max;
-    uint64_t long_max;
-    uint64_t short_max;
+    uint64_t position_max[2]; /* long, short: indexed by "is a sell" */
     char name[16];
     uint64_t zero2;
 };
@@ -69,14 +70,37 @@ struct risk_instrument {
     uint8_t zero;
 };
 
+/*
+ * What the checks of an instrument need, on one line. The tick size is
+ * tick_odd << tick_shift; tick_inverse is the inverse of tick_odd modulo 2^64.
+ * A multiple of the tick size times the inverse, shifted, is the quotient; of
+ * anything else the product is too large (Granlund and Montgomery, "Division
+ * by invariant integers using multiplication", section 9). So one
+ * multiplication replaces the division and tells whether it was exact.
+ */
+struct risk_bounds {
+    uint64_t tick_inverse;
+    px_t last_px; /* low and high hold for this last trade; -1: for none */
+    px_t low_px;  /* collar and band together, both inclusive */
+    px_t high_px;
+    px_t order_value_max;
+    qty_t order_qty_min;
+    qty_t order_qty_max;
+    uint32_t lot_qty;
+    uint32_t tick_end; /* one past the largest tick */
+    uint8_t tick_shift;
+    uint8_t open; /* known and open */
+    uint8_t zero[6];
+};
+
+#define RISK_LAST_PX_STALE ((px_t)-1)
+
 struct risk_slot {
     uint32_t account;
     uint32_t instrument;
     int64_t position_qty;
-    uint64_t open_buy_qty;
-    uint64_t open_sell_qty;
-    uint64_t long_max;  /* if limited: the pair's own, else 0 */
-    uint64_t short_max; /* if limited: the pair's own, else 0 */
+    uint64_t open_qty[2];     /* buys, sells: indexed by "is a sell" */
+    uint64_t position_max[2]; /* long, short; if limited the pair's own, else 0 */
     uint8_t used;
     uint8_t limited;
     uint8_t zero[14];
@@ -86,6 +110,7 @@ _Static_assert(sizeof(struct risk_firm) == 20, "no padding");
 _Static_assert(sizeof(struct risk_group) == 24, "no padding");
 _Static_assert(sizeof(struct risk_account) == CACHE_LINE, "one line");
 _Static_assert(sizeof(struct risk_instrument) == CACHE_LINE, "one line");
+_Static_assert(sizeof(struct risk_bounds) == CACHE_LINE, "one line");
 _Static_assert(sizeof(struct risk_slot) == CACHE_LINE, "one line");
 
 /* High-water marks: one past the largest id that was ever set. */
@@ -105,6 +130,7 @@ struct risk {
     uint32_t row_words;
     struct risk_account *accounts;
     struct risk_instrument *instruments;
+    struct risk_bounds *bounds;
     struct risk_slot *positions;
     uint32_t *used;
     uint64_t *restricted;
@@ -113,6 +139,22 @@ struct risk {
     char (*symbols)[8];
     struct risk_marks marks;
 };
+
+/* risk_bounds_set prepares the bounds of an instrument that was just set. */
+void risk_bounds_set(struct risk_bounds *bounds, const struct risk_instrument *instrument);
+
+/* risk_tick_of returns the tick of px; if px is no multiple of the tick size, is
+ * not positive or is too far up, what it returns is not less than tick_end, or
+ * 0 for 0. */
+static inline uint64_t
+risk_tick_of(const struct risk_bounds *bounds, px_t px)
+{
+    const uint64_t product = (uint64_t)px * bounds->tick_inverse;
+    const unsigned shift = bounds->tick_shift;
+
+    /* Rotated, so that low bits that should be zero make it large. */
+    return product >> shift | product << (-shift & 63);
+}
 
 /* risk_position_home returns where the search for a pair begins. */
 static inline uint32_t
