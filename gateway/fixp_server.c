@@ -245,6 +245,10 @@ take_message(struct inbound *in, const uint8_t *buf, size_t len)
         gateway->stats.bad_frame += !is_padding(buf, len);
         return 0;
     }
+    if (UNLIKELY(ring_writer_room(gateway->in, MESSAGE_CELLS_MAX) < MESSAGE_CELLS_MAX)) {
+        gateway->stats.in_ring_full++;
+        return 0;
+    }
     if (hdr->schema_id == OE_SCHEMA_ID) {
         bytes = oe_message_length(buf, len);
         if (bytes == 0)

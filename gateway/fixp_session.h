@@ -56,6 +56,10 @@
  * than 16; and one SessionUnbind. */
 #define DATAGRAM_CELLS_MAX (DATAGRAM_BYTES_MAX / 8u + 1u)
 
+/* Cells that the handling of one message can take: its command, or what is
+ * skipped, and the end of the binding. */
+#define MESSAGE_CELLS_MAX (CELL_COMMAND_MAX + 1u)
+
 /* Numbers that one Sequence may skip: NotApplied has a count of 32 bits. */
 #define SEQUENCE_GAP_MAX (1ull << 31)
 
@@ -147,6 +151,8 @@ struct gateway {
     struct port *ports[GATEWAY_PORTS_MAX];
     unsigned ports_cnt;
 
+    uint32_t datagram_cells; /* room without which no datagram is taken */
+
     uint64_t now_ns;
     uint64_t poll_no;
     uint32_t generation; /* of tokens */
@@ -208,8 +214,8 @@ gateway_command(struct gateway *gateway, const union cell *cells, unsigned count
     ring_write(gateway->in, cells, count);
 }
 
-/* fixp_server.c: takes one datagram; the in-ring has room for
- * DATAGRAM_CELLS_MAX. */
+/* fixp_server.c: takes one datagram. What the in-ring has no room for is
+ * dropped, as if the network had lost it. */
 void
 fixp_server_datagram(struct gateway *gateway, unsigned port_idx, const struct datagram *datagram);
 

@@ -298,6 +298,46 @@ Test(fixp_transfer, full_in_ring_stops_receiving)
     rig_free(rig);
 }
 
+/* mass_cancels queues that many, all in one datagram. */
+static void
+mass_cancels(struct rig *rig, struct rig_client *rc, unsigned cnt)
+{
+    const struct oe_order_mass_cancel_request msg = {
+        .cl_ord_id = 1,
+        .security_id_filter = UINT32_MAX,
+        .account_filter = UINT32_MAX,
+        .mass_cancel_scope = OE_MASS_CANCEL_SCOPE_SESSION,
+        .side_filter = OE_SIDE_FILTER_ANY,
+    };
+    uint8_t buf[64];
+    const size_t len = oe_order_mass_cancel_request_encode(buf, sizeof buf, &msg);
+
+    for (unsigned i = 0; i < cnt; i++)
+        cr_assert_gt(client_send(rc->client, buf, len), 0);
+    client_flush(rc->client, rig->net.now_ns);
+}
+
+Test(fixp_transfer, what_the_in_ring_has_no_room_for_is_told)
+{
+    struct rig *rig = rig_new(57, 0, 64);
+    struct rig_client *rc = rig_connect(rig, 0, 0);
+
+    cr_assert_eq(client_state(rc->client), CLIENT_ESTABLISHED);
+    rig->hold_engine = true;
+    mass_cancels(rig, rc, 30);
+    rig_step(rig, RIG_MS / 10);
+    mass_cancels(rig, rc, 45);
+    rig_step(rig, RIG_MS / 10);
+    cr_assert_eq(rig_stats(rig).messages, 60, "room for one message and an unbind is kept");
+    cr_assert_gt(rig_stats(rig).in_ring_full, 0);
+    rig->hold_engine = false;
+    rig_wait(rig, RIG_KEEPALIVE_MS + 20);
+    cr_assert_eq(rc->reports_cnt, 60);
+    cr_assert_eq(rc->not_applied_from, 61);
+    cr_assert_eq(rc->not_applied_cnt, 15);
+    rig_free(rig);
+}
+
 Test(fixp_transfer, full_port_delays_reports)
 {
     struct rig *rig = rig_new(51, 0, 0);
