@@ -80,7 +80,7 @@ session_sequence(struct model *model, const union cell *cells)
     if (req->next_no <= session->next_in_no)
         return false;
     model->seq++;
-    model_emit_command(model, cells, 0, NULL, 0);
+    model_emit_command(model, cells, 0, NULL);
 
     const union cell cell = {.session_not_applied = {
                                  .kind = CELL_KIND_SESSION_NOT_APPLIED,
@@ -209,21 +209,21 @@ model_apply(struct model *model,
         model_order_new(model, cells, engine_group, engine_cnt, origin);
         break;
     case CELL_KIND_ORDER_CANCEL:
-        model_order_cancel(model, cells, engine_group, engine_cnt);
+        model_order_cancel(model, cells);
         break;
     case CELL_KIND_ORDER_REPLACE:
         model_order_replace(model, cells, engine_group, engine_cnt);
         break;
     case CELL_KIND_MASS_CANCEL:
-        model_mass_cancel(model, cells, engine_group, engine_cnt);
+        model_mass_cancel(model, cells);
         break;
     case CELL_KIND_MESSAGE_REFUSED:
-        model_emit_command(model, cells, 0, engine_group, engine_cnt);
+        model_emit_command(model, cells, 0, NULL);
         break;
     case CELL_KIND_SESSION_SEQUENCE:
         break;
     case CELL_KIND_CLOCK:
-        model_clock(model, cells, engine_group, engine_cnt);
+        model_clock(model, cells);
         break;
     default:
         set_up(model, cells, engine_group, engine_cnt);

@@ -33,14 +33,11 @@ model_emit(struct model *model, const union cell *cell)
     return &model->group[model->group_cnt++];
 }
 
-/* model_emit_command writes the command's own message: the request with its outcome,
- * and what the engine says about the numbers behind a refusal. */
 union cell *
 model_emit_command(struct model *model,
                    const union cell *cells,
                    uint16_t outcome,
-                   const union cell *engine_group,
-                   uint32_t engine_cnt)
+                   const struct cell_risk_detail *detail)
 {
     const uint32_t first = model->group_cnt;
     unsigned count = cell_count(cells);
@@ -49,20 +46,20 @@ model_emit_command(struct model *model,
         count--;
     for (unsigned i = 0; i < count; i++)
         model_emit(model, &cells[i]);
-    if (outcome != 0 && engine_cnt > count &&
-        cell_kind(&engine_group[count]) == CELL_KIND_RISK_DETAIL) {
-        model_emit(model, &engine_group[count])->bytes[1] &= (uint8_t)~CELL_LAST;
+    if (detail != NULL && detail->level != OE_RISK_LEVEL_NONE) {
+        const union cell cell = {.risk_detail = *detail};
+
+        model_emit(model, &cell)->bytes[0] = CELL_KIND_RISK_DETAIL;
         count++;
     }
 
-    union cell *own = &model->group[first];
+    struct cell_order_new *own = &model->group[first].order_new;
 
-    own->order_new.shape =
-        (uint8_t)((own->order_new.shape & ~(CELL_SHAPE_COUNT | CELL_LAST)) | count);
-    own->order_new.outcome = outcome;
-    own->order_new.seq = model->seq;
-    own->order_new.time = model->time_ns;
-    return own;
+    own->shape = (uint8_t)((own->shape & ~(CELL_SHAPE_COUNT | CELL_LAST)) | count);
+    own->outcome = outcome;
+    own->seq = model->seq;
+    own->time = model->time_ns;
+    return &model->group[first];
 }
 
 /* model_emit_canceled reports that the venue took an order out. */

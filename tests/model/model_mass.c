@@ -71,10 +71,7 @@ next_in_scope(const struct model *model, const struct cell_mass_cancel *req, uin
 }
 
 void
-model_mass_cancel(struct model *model,
-                  const union cell *cells,
-                  const union cell *engine_group,
-                  uint32_t engine_cnt)
+model_mass_cancel(struct model *model, const union cell *cells)
 {
     const struct cell_mass_cancel *req = &cells->mass_cancel;
     const bool allowed = may_mass_cancel(model, req);
@@ -82,8 +79,7 @@ model_mass_cancel(struct model *model,
     uint32_t count = 0;
     uint64_t slot = 0;
 
-    model_emit_command(model, cells, allowed ? 0 : OE_REJECT_REASON_SCOPE_NOT_ALLOWED, engine_group,
-                       engine_cnt);
+    model_emit_command(model, cells, allowed ? 0 : OE_REJECT_REASON_SCOPE_NOT_ALLOWED, NULL);
     if (!allowed)
         return;
     while ((order = next_in_scope(model, req, slot)) != NULL) {
@@ -147,17 +143,14 @@ next_due(struct model *model)
     return due;
 }
 
-/* clock lets time pass: sessions that did not come back lose their Day orders. */
+/* model_clock lets time pass: sessions that did not come back lose their Day orders. */
 void
-model_clock(struct model *model,
-            const union cell *cells,
-            const union cell *engine_group,
-            uint32_t engine_cnt)
+model_clock(struct model *model, const union cell *cells)
 {
     struct model_session *session;
     struct model_order *order;
 
-    model_emit_command(model, cells, 0, engine_group, engine_cnt);
+    model_emit_command(model, cells, 0, NULL);
     while ((session = next_due(model)) != NULL) {
         session->deadline_ns = 0;
         while ((order = lowest_day_order(model, (uint16_t)(session - model->sessions))) != NULL) {

@@ -65,7 +65,7 @@ model_order_new(struct model *model,
         model_would_trade(model, req->instrument, question.sell, question.px))
         reason = OE_REJECT_REASON_WOULD_TRADE;
 
-    union cell *own = model_emit_command(model, cells, reason, engine_group, engine_cnt);
+    union cell *own = model_emit_command(model, cells, reason, &question.detail);
 
     own->order_new.order_id = 0;
     if (reason != 0)
@@ -135,15 +135,12 @@ set_side(union cell *own, bool sell)
 }
 
 void
-model_order_cancel(struct model *model,
-                   const union cell *cells,
-                   const union cell *engine_group,
-                   uint32_t engine_cnt)
+model_order_cancel(struct model *model, const union cell *cells)
 {
     const struct cell_order_cancel *req = &cells->order_cancel;
     struct model_order *order = named(model, req, req->order_id, req->orig_clord);
-    union cell *own = model_emit_command(
-        model, cells, order == NULL ? OE_REJECT_REASON_UNKNOWN_ORDER : 0, engine_group, engine_cnt);
+    union cell *own =
+        model_emit_command(model, cells, order == NULL ? OE_REJECT_REASON_UNKNOWN_ORDER : 0, NULL);
     struct cell_order_cancel *res = &own->order_cancel;
 
     res->removed_qty = order == NULL ? 0 : model_leaves(order);
@@ -165,7 +162,8 @@ model_order_cancel(struct model *model,
 static uint16_t
 refuse_replace(const struct model *model,
                const struct cell_order_replace *req,
-               const struct model_order *order)
+               const struct model_order *order,
+               struct cell_risk_detail *detail)
 {
     struct model_question question = {
         .instrument = order->instrument,
@@ -186,6 +184,7 @@ refuse_replace(const struct model *model,
 
     const uint16_t reason = model_risk(model, &question);
 
+    *detail = question.detail;
     if (reason != 0)
         return reason;
     if ((order->exec_inst & OE_EXEC_INST_POST_ONLY) != 0 &&
@@ -232,14 +231,15 @@ model_order_replace(struct model *model,
 {
     const struct cell_order_replace *req = &cells[0].order_replace;
     const struct cell_replace_detail *wish = &cells[1].replace_detail;
+    struct cell_risk_detail numbers = {.level = OE_RISK_LEVEL_NONE};
     const bool is_rare = wish->display_qty != 0 || wish->min_qty != 0 || wish->stop_px != 0 ||
                          wish->expire_time != 0;
     struct model_order *order =
         is_rare ? NULL : named(model, &cells[0].order_cancel, req->order_id, wish->orig_clord);
     const uint16_t reason = is_rare         ? OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED
                             : order == NULL ? OE_REJECT_REASON_UNKNOWN_ORDER
-                                            : refuse_replace(model, req, order);
-    union cell *own = model_emit_command(model, cells, reason, engine_group, engine_cnt);
+                                            : refuse_replace(model, req, order, &numbers);
+    union cell *own = model_emit_command(model, cells, reason, &numbers);
     struct cell_replace_detail *detail = &own[1].replace_detail;
 
     fill_replace(own, reason == 0 ? order : NULL);

@@ -17,14 +17,13 @@
 uint32_t model_firm_of_session(const struct model *model, uint16_t session);
 void model_use_position(struct model *model, uint32_t account, uint32_t instrument);
 
-/* Events and the command's own message, with what the engine says about the
- * numbers behind a refusal. */
+/* Events and the command's own message; detail is NULL, or without a level, if
+ * there are no numbers behind its outcome. */
 union cell *model_emit(struct model *model, const union cell *cell);
 union cell *model_emit_command(struct model *model,
                                const union cell *cells,
                                uint16_t outcome,
-                               const union cell *engine_group,
-                               uint32_t engine_cnt);
+                               const struct cell_risk_detail *detail);
 void model_emit_canceled(struct model *model, const struct model_order *order, uint8_t reason);
 
 /* The book. */
@@ -41,21 +40,12 @@ void model_order_new(struct model *model,
                      const union cell *engine_group,
                      uint32_t engine_cnt,
                      uint32_t origin);
-void model_order_cancel(struct model *model,
-                        const union cell *cells,
-                        const union cell *engine_group,
-                        uint32_t engine_cnt);
+void model_order_cancel(struct model *model, const union cell *cells);
 void model_order_replace(struct model *model,
                          const union cell *cells,
                          const union cell *engine_group,
                          uint32_t engine_cnt);
-void model_mass_cancel(struct model *model,
-                       const union cell *cells,
-                       const union cell *engine_group,
-                       uint32_t engine_cnt);
-void model_clock(struct model *model,
-                 const union cell *cells,
-                 const union cell *engine_group,
-                 uint32_t engine_cnt);
+void model_mass_cancel(struct model *model, const union cell *cells);
+void model_clock(struct model *model, const union cell *cells);
 
 #endif
