@@ -92,8 +92,8 @@ check_new(struct engine *engine,
                       !ladder_has_room(&engine->pages, book_side(book, sell),
                                        ladder_key(ticket->tick, sell))))
         reason = OE_REJECT_REASON_LEVEL_POOL_FULL;
-    if (UNLIKELY(reason != OE_REJECT_REASON_NONE))
-        risk_release(engine->risk, ticket->position, sell, in->qty);
+    if (LIKELY(reason == OE_REJECT_REASON_NONE))
+        risk_reserve_new(engine->risk, &order, ticket);
     return reason;
 }
 

@@ -194,6 +194,8 @@ sessions_establish(struct sessions *sessions,
 
     if (!has_uuid(session, cell->uuid))
         return OE_REJECT_REASON_SESSION_UNNEGOTIATED;
+    if (session->blocked != 0)
+        return OE_REJECT_REASON_SESSION_BLOCKED;
     if (session->state == ENGINE_SESSION_BOUND && cell->takeover == 0)
         return OE_REJECT_REASON_SESSION_ALREADY_ESTABLISHED;
     if (cell->keepalive_ms < KEEPALIVE_MS_MIN || cell->keepalive_ms > KEEPALIVE_MS_MAX)

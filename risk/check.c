@@ -277,7 +277,7 @@ check_position(const struct risk_order *order,
 }
 
 HOT enum oe_reject_reason
-risk_check_new(struct risk *risk,
+risk_check_new(const struct risk *risk,
                const struct risk_order *order,
                struct risk_ticket *ticket,
                struct risk_detail *detail)
@@ -302,11 +302,20 @@ risk_check_new(struct risk *risk,
     if (UNLIKELY(reason != OE_REJECT_REASON_NONE))
         return reason;
 
-    if (UNLIKELY(subject.slot->used == 0))
-        risk_position_take(risk, at, order->account, order->instrument);
-    subject.slot->open_qty[order->sell] += order->leaves_qty;
     ticket->position = at;
     return OE_REJECT_REASON_NONE;
+}
+
+HOT void
+risk_reserve_new(struct risk *risk,
+                 const struct risk_order *order,
+                 const struct risk_ticket *ticket)
+{
+    struct risk_slot *slot = &risk->positions[ticket->position];
+
+    if (UNLIKELY(slot->used == 0))
+        risk_position_take(risk, ticket->position, order->account, order->instrument);
+    slot->open_qty[order->sell] += order->leaves_qty;
 }
 
 HOT enum oe_reject_reason

@@ -126,13 +126,18 @@ NODISCARD enum oe_reject_reason risk_position_limit_set(struct risk *risk,
 NODISCARD enum oe_reject_reason risk_permission_set(struct risk *risk,
                                                     const struct cell_permission_set *cell);
 
-/* risk_check_new runs every check on a new order and, when all pass, reserves
- * leaves_qty on its position and fills ticket. On a refusal detail is filled
- * and nothing else has changed. */
-NODISCARD enum oe_reject_reason risk_check_new(struct risk *risk,
+/* risk_check_new runs every check on a new order and fills ticket when all pass,
+ * detail when one refuses. It changes nothing: risk_reserve_new does. */
+NODISCARD enum oe_reject_reason risk_check_new(const struct risk *risk,
                                                const struct risk_order *order,
                                                struct risk_ticket *ticket,
                                                struct risk_detail *detail);
+
+/* risk_reserve_new reserves leaves_qty of an order that risk_check_new has just let
+ * pass, on the position that its ticket names. */
+void risk_reserve_new(struct risk *risk,
+                      const struct risk_order *order,
+                      const struct risk_ticket *ticket);
 
 /* risk_check_replace checks order (the state after the replace; leaves_qty is
  * the new leaves) against a live order of the same account, instrument and

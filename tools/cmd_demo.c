@@ -115,7 +115,7 @@ config_write(const struct demo *demo, const char *ack)
         return complain(path, strerror(errno));
     fprintf(file,
             "exchange: {shard: 0, ack: %s}\n"
-            "journal: {folder: journal-%s}\n"
+            "journal: {folder: journal-%s, segment_mib: 64}\n"
             "pools: {orders: 1000000, instruments: 16, accounts: 16, groups: 8, firms: 8,\n"
             "        sessions: 8, positions: 1024, pages: 65536}\n"
             "threads:\n"

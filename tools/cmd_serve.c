@@ -63,7 +63,7 @@ say_recovered(const struct exchange *exchange)
     if (recovered->dropped_cells > 0 || recovered->zeroed_bytes > 0)
         fprintf(stderr,
                 "outcry: journal: the end was torn: %" PRIu64 " cells of an unfinished command "
-                "dropped, %" PRIu64 " bytes zeroed; nothing of it had been told\n",
+                "dropped, %" PRIu64 " bytes zeroed; nothing of it was durable\n",
                 recovered->dropped_cells, recovered->zeroed_bytes);
     fputs(journal_writer_notes(exchange->journal), stderr);
 }

@@ -62,7 +62,7 @@ print_text(const struct journal_verify_result *result, bool damage)
     printf("cells     %" PRIu64 "\n", result->cells_cnt);
     printf("runs      %" PRIu32 "\n", result->epochs_cnt);
     if (result->torn_tail)
-        printf("the end is torn at page %" PRIu64 " (%s): nothing behind it was acknowledged, the "
+        printf("the end is torn at page %" PRIu64 " (%s): nothing behind it was durable, the "
                "next start drops it\n",
                result->fault.page_no, result->fault.text);
 }

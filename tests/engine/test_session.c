@@ -102,6 +102,26 @@ Test(session, of_another_flow_or_blocked_is_refused)
     harness_fini(&h);
 }
 
+Test(session, blocked_after_it_was_negotiated_does_not_come_back)
+{
+    struct harness h;
+    uint8_t uuid[16];
+    union cell set = {
+        .session_set = {
+            .kind = CELL_KIND_SESSION_SET, .shape = 1, .name = "x", .blocked = 1, .session = 5}};
+
+    harness_init(&h, NULL);
+    harness_session_set(&h, 5, 0, 0);
+    other_uuid(uuid, 97);
+    cr_assert_eq(harness_negotiate(&h, 5, uuid, 1), 0);
+    (void)harness_apply(&h, &set);
+    cr_assert_eq(harness_establish(&h, 5, uuid, false), OE_REJECT_REASON_SESSION_BLOCKED);
+    set.session_set.blocked = 0;
+    (void)harness_apply(&h, &set);
+    cr_assert_eq(harness_establish(&h, 5, uuid, false), 0);
+    harness_fini(&h);
+}
+
 Test(session, keepalive_has_a_range)
 {
     struct harness h;

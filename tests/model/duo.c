@@ -225,8 +225,7 @@ check_position(struct duo *duo, uint32_t account, uint32_t instrument)
     struct risk_position seen = {0};
     const bool is_used = risk_position_get(engine_risk(duo->engine), account, instrument, &seen);
 
-    /* A refused order may leave an empty position behind. */
-    if ((is_used || !position->used) && seen.position_qty == position->qty &&
+    if (is_used == position->used && seen.position_qty == position->qty &&
         seen.open_buy_qty == model_open_qty(duo->model, account, instrument, false) &&
         seen.open_sell_qty == model_open_qty(duo->model, account, instrument, true))
         return true;

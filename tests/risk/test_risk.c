@@ -80,13 +80,27 @@ hash_of(const struct risk *risk)
     return hash_digest(&hash);
 }
 
+/* enter checks an order and, when it passes, reserves for it. */
+static enum oe_reject_reason
+enter(struct risk *risk,
+      const struct risk_order *order,
+      struct risk_ticket *ticket,
+      struct risk_detail *detail)
+{
+    const enum oe_reject_reason reason = risk_check_new(risk, order, ticket, detail);
+
+    if (reason == OE_REJECT_REASON_NONE)
+        risk_reserve_new(risk, order, ticket);
+    return reason;
+}
+
 /* assert_refused checks the order and asserts that nothing has changed. */
 static void
 assert_refused(struct fixture *f, enum oe_reject_reason reason)
 {
     const struct hash128 before = hash_of(f->risk);
 
-    cr_assert_eq(risk_check_new(f->risk, &f->order, &f->ticket, &f->detail), reason, "line of %s",
+    cr_assert_eq(enter(f->risk, &f->order, &f->ticket, &f->detail), reason, "line of %s",
                  oe_reject_reason_name(reason));
     cr_assert(hash128_equal(before, hash_of(f->risk)));
 }
@@ -95,7 +109,7 @@ assert_refused(struct fixture *f, enum oe_reject_reason reason)
 static void
 assert_taken(struct fixture *f)
 {
-    const enum oe_reject_reason reason = risk_check_new(f->risk, &f->order, &f->ticket, &f->detail);
+    const enum oe_reject_reason reason = enter(f->risk, &f->order, &f->ticket, &f->detail);
 
     cr_assert_eq(reason, OE_REJECT_REASON_NONE, "%s", oe_reject_reason_name(reason));
     risk_release(f->risk, f->ticket.position, f->order.sell, f->order.leaves_qty);
@@ -163,7 +177,7 @@ Test(risk, close_only_takes_orders_up_to_the_position)
     struct fixture f;
 
     fixture_init(&f);
-    cr_assert_eq(risk_check_new(f.risk, &f.order, &f.ticket, &f.detail), 0);
+    cr_assert_eq(enter(f.risk, &f.order, &f.ticket, &f.detail), 0);
     risk_on_fill(f.risk, f.ticket.position, false, 10);
     f.account.state = CELL_ACCOUNT_STATE_CLOSE_ONLY;
     apply_sets(&f);
@@ -175,7 +189,7 @@ Test(risk, close_only_takes_orders_up_to_the_position)
     set_qty(&f, 11);
     assert_refused(&f, OE_REJECT_REASON_ACCOUNT_CLOSE_ONLY);
     set_qty(&f, 9);
-    cr_assert_eq(risk_check_new(f.risk, &f.order, &f.ticket, &f.detail), 0);
+    cr_assert_eq(enter(f.risk, &f.order, &f.ticket, &f.detail), 0);
     set_qty(&f, 1);
     assert_taken(&f);
     set_qty(&f, 2);
@@ -257,8 +271,7 @@ Test(risk, ticks_of_any_size_are_divided_exactly)
                 continue;
             if (k % 7 == 0)
                 f.order.px = -f.order.px;
-            const enum oe_reject_reason reason =
-                risk_check_new(f.risk, &f.order, &f.ticket, &f.detail);
+            const enum oe_reject_reason reason = enter(f.risk, &f.order, &f.ticket, &f.detail);
 
             if (px_to_tick(f.order.px, sizes[i], &want)) {
                 cr_assert_eq(reason, 0, "tick size %ld px %ld", (long)sizes[i], (long)f.order.px);
@@ -476,8 +489,8 @@ Test(risk, worst_case_position_is_limited_on_both_sides)
         f.account_limits.long_max = 30;
         f.account_limits.short_max = 30;
         apply_sets(&f);
-        cr_assert_eq(risk_check_new(f.risk, &f.order, &f.ticket, &f.detail), 0);
-        cr_assert_eq(risk_check_new(f.risk, &f.order, &f.ticket, &f.detail), 0);
+        cr_assert_eq(enter(f.risk, &f.order, &f.ticket, &f.detail), 0);
+        cr_assert_eq(enter(f.risk, &f.order, &f.ticket, &f.detail), 0);
         risk_on_fill(f.risk, f.ticket.position, f.order.sell, 10);
         assert_taken(&f);
         set_qty(&f, 9);
@@ -544,10 +557,10 @@ Test(risk, release_and_fill_are_exact)
 
     fixture_init(&f);
     cr_assert(!risk_position_get(f.risk, 1, 65, &position));
-    cr_assert_eq(risk_check_new(f.risk, &f.order, &f.ticket, &f.detail), 0);
+    cr_assert_eq(enter(f.risk, &f.order, &f.ticket, &f.detail), 0);
     f.order.sell = true;
     set_qty(&f, 7);
-    cr_assert_eq(risk_check_new(f.risk, &f.order, &f.ticket, &f.detail), 0);
+    cr_assert_eq(enter(f.risk, &f.order, &f.ticket, &f.detail), 0);
     risk_on_fill(f.risk, f.ticket.position, false, 4);
     risk_on_fill(f.risk, f.ticket.position, true, 7);
     risk_release(f.risk, f.ticket.position, false, 6);
@@ -566,7 +579,7 @@ Test(risk, replace_moves_the_reservation_or_nothing)
     fixture_init(&f);
     f.account_limits.long_max = 20;
     apply_sets(&f);
-    cr_assert_eq(risk_check_new(f.risk, &f.order, &f.ticket, &f.detail), 0);
+    cr_assert_eq(enter(f.risk, &f.order, &f.ticket, &f.detail), 0);
     set_qty(&f, 20);
     cr_assert_eq(risk_check_replace(f.risk, &f.order, f.ticket.position, 10, &f.ticket, &f.detail),
                  0);
