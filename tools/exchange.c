@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -13,20 +12,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/event_hash.h"
-#include "journal/replay.h"
 #include "proto/limits.h"
 
-#include "tools/commands.h"
+#include "tools/exchange_private.h"
 #include "tools/memory.h"
 #include "tools/text.h"
 
 #define ADMIN_RING_CELLS 1024u
 #define JOURNAL_READER   0u
 #define GATEWAY_READER   1u
-
-/* During a replay, how often somebody who wants us to stop is listened to. */
-#define STOP_LOOK_MESSAGES 65536u
 
 uint64_t
 exchange_time_ns(void)
@@ -37,8 +31,8 @@ exchange_time_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static __attribute__((format(printf, 2, 3))) int
-refuse(char *why, const char *format, ...)
+int
+exchange_refuse(char *why, const char *format, ...)
 {
     va_list args;
 
@@ -48,13 +42,13 @@ refuse(char *why, const char *format, ...)
     return -1;
 }
 
-static int
-take(struct exchange_memory *memory, size_t bytes, const char *what, char *why)
+int
+exchange_take(struct exchange_memory *memory, size_t bytes, const char *what, char *why)
 {
     memory->mem = memory_take(bytes);
     if (memory->mem == NULL)
-        return refuse(why, "no memory for %s: %zu MiB (%s), expected smaller pools", what,
-                      bytes >> 20, strerror(errno));
+        return exchange_refuse(why, "no memory for %s: %zu MiB (%s), expected smaller pools", what,
+                               bytes >> 20, strerror(errno));
     memory->bytes = bytes;
     return 0;
 }
@@ -74,20 +68,21 @@ open_folder(struct exchange *exchange, char *why)
     struct stat status;
 
     if (stat(dir, &status) != 0 && errno == ENOENT)
-        return refuse(why, "journal folder %s does not exist, make it with: mkdir -p '%s'", dir,
-                      dir);
+        return exchange_refuse(why, "journal folder %s does not exist, make it with: mkdir -p '%s'",
+                               dir, dir);
     if (stat(dir, &status) != 0)
-        return refuse(why, "journal folder %s cannot be used: %s", dir, strerror(errno));
+        return exchange_refuse(why, "journal folder %s cannot be used: %s", dir, strerror(errno));
     if (!S_ISDIR(status.st_mode))
-        return refuse(why, "journal folder %s is no folder", dir);
+        return exchange_refuse(why, "journal folder %s is no folder", dir);
     if (access(dir, R_OK | W_OK | X_OK) != 0)
-        return refuse(why, "journal folder %s cannot be written: %s", dir, strerror(errno));
+        return exchange_refuse(why, "journal folder %s cannot be written: %s", dir,
+                               strerror(errno));
     exchange->lock = journal_lock(dir);
     if (exchange->lock == -EWOULDBLOCK)
-        return refuse(why, "journal folder %s is in use by another outcry", dir);
+        return exchange_refuse(why, "journal folder %s is in use by another outcry", dir);
     if (exchange->lock < 0)
-        return refuse(why, "journal folder %s cannot be locked: %s", dir,
-                      strerror(-exchange->lock));
+        return exchange_refuse(why, "journal folder %s cannot be locked: %s", dir,
+                               strerror(-exchange->lock));
     return 0;
 }
 
@@ -133,126 +128,23 @@ check_memory(struct exchange *exchange, size_t *gateway_bytes, char *why)
 
     make_sessions(exchange);
     if (exchange->sessions == NULL)
-        return refuse(why, "no memory for the sessions");
+        return exchange_refuse(why, "no memory for the sessions");
     gateway_cfg_of(exchange, &cfg);
     *gateway_bytes = gateway_footprint(&cfg);
     if (*gateway_bytes == 0)
-        return refuse(why,
-                      "%s: the gateway does not take these sizes, expected smaller "
-                      "pools.sessions or pools.retransmit",
-                      config->file);
+        return exchange_refuse(why,
+                               "%s: the gateway does not take these sizes, expected smaller "
+                               "pools.sessions or pools.retransmit",
+                               config->file);
     const size_t bytes = engine_footprint(&config->engine) + *gateway_bytes +
                          ring_footprint(config->in_ring_cells, 1) +
                          ring_footprint(config->out_ring_cells, 2);
     if (bytes > memory_of_machine())
-        return refuse(why,
-                      "%s: the pools need %zu MiB, but this machine has %zu MiB, expected "
-                      "smaller pools",
-                      config->file, bytes >> 20, memory_of_machine() >> 20);
+        return exchange_refuse(why,
+                               "%s: the pools need %zu MiB, but this machine has %zu MiB, expected "
+                               "smaller pools",
+                               config->file, bytes >> 20, memory_of_machine() >> 20);
     return 0;
-}
-
-/* Names of the sizes of a Genesis, to say which one contradicts. */
-struct size_name {
-    size_t offset;
-    const char *name;
-};
-
-static const struct size_name size_names[] = {
-    {offsetof(struct engine_cfg, orders_max), "orders"},
-    {offsetof(struct engine_cfg, instruments_max), "instruments"},
-    {offsetof(struct engine_cfg, accounts_max), "accounts"},
-    {offsetof(struct engine_cfg, groups_max), "groups"},
-    {offsetof(struct engine_cfg, firms_max), "firms"},
-    {offsetof(struct engine_cfg, sessions_max), "sessions"},
-    {offsetof(struct engine_cfg, positions_max), "positions"},
-    {offsetof(struct engine_cfg, pages_max), "pages"},
-};
-
-static uint32_t
-size_of(const struct engine_cfg *cfg, size_t offset)
-{
-    uint32_t value;
-
-    memcpy(&value, (const char *)cfg + offset, sizeof value);
-    return value;
-}
-
-/* check_genesis compares the sizes of the journal with the configuration's. */
-static int
-check_genesis(const struct config *config, const union cell *cell, char *why)
-{
-    struct engine_cfg cfg;
-
-    if (cell_genesis_view(cell) != NULL && cell->genesis.rules_version != RULES_VERSION)
-        return refuse(why,
-                      "the journal in %s was written under rules version %u, this outcry has "
-                      "%u",
-                      config->journal_folder, cell->genesis.rules_version, RULES_VERSION);
-    if (!engine_cfg_of(cell, &cfg))
-        return refuse(why, "the journal in %s does not begin with a Genesis",
-                      config->journal_folder);
-    if (cfg.shard != config->engine.shard)
-        return refuse(why, "%s: exchange.shard is %u, but the journal in %s is of shard %u",
-                      config->file, config->engine.shard, config->journal_folder, cfg.shard);
-    for (unsigned i = 0; i < ARRAY_LEN(size_names); i++) {
-        const uint32_t ours = size_of(&config->engine, size_names[i].offset);
-        const uint32_t theirs = size_of(&cfg, size_names[i].offset);
-
-        if (ours != theirs)
-            return refuse(why,
-                          "%s: pools.%s is %u, but the journal in %s was made with %u; sizes "
-                          "are for ever, expected %u or an empty folder",
-                          config->file, size_names[i].name, ours, config->journal_folder, theirs,
-                          theirs);
-    }
-    return 0;
-}
-
-static int
-refuse_journal(const struct exchange *exchange,
-               int rc,
-               const struct journal_fault *fault,
-               char *why)
-{
-    return refuse(why, "the journal in %s cannot be used: %s%s%s", exchange->config->journal_folder,
-                  fault->text[0] != '\0' ? fault->text : strerror(-rc),
-                  rc == -EBADMSG ? "; nothing was changed, see: outcry verify " : "",
-                  rc == -EBADMSG ? exchange->config->journal_folder : "");
-}
-
-/* open_reader opens the journal to read; *reader is NULL if there is none. */
-static int
-open_reader(const struct exchange *exchange, struct journal_reader **reader, char *why)
-{
-    const struct config *config = exchange->config;
-    struct journal_fault fault = {.text = ""};
-    const int rc =
-        journal_reader_open(reader, config->journal_folder, config->engine.shard, &fault);
-
-    if (rc == 0)
-        return 0;
-    *reader = NULL;
-    return rc == -ENOENT ? 0 : refuse_journal(exchange, rc, &fault, why);
-}
-
-/* check_journal looks at the first message only. */
-static int
-check_journal(const struct exchange *exchange, char *why)
-{
-    struct journal_reader *reader;
-    const union cell *cells;
-    int rc = open_reader(exchange, &reader, why);
-
-    if (rc != 0 || reader == NULL)
-        return rc;
-    const int count = journal_reader_next(reader, &cells);
-    if (count < 0)
-        rc = refuse_journal(exchange, count, journal_reader_fault(reader), why);
-    else if (count > 0)
-        rc = check_genesis(exchange->config, cells, why);
-    journal_reader_close(reader);
-    return rc;
 }
 
 static int
@@ -268,11 +160,11 @@ open_udp(struct exchange *exchange, const struct config_port *port, char *why)
 
     const int rc = port_udp_open(at, &cfg);
     if (rc == -EADDRINUSE)
-        return refuse(why, "port %s: %s:%u is in use by another program", port->name,
-                      text_ipv4(port->address, ip), port->udp_port);
+        return exchange_refuse(why, "port %s: %s:%u is in use by another program", port->name,
+                               text_ipv4(port->address, ip), port->udp_port);
     if (rc != 0)
-        return refuse(why, "port %s: %s:%u cannot be opened: %s", port->name,
-                      text_ipv4(port->address, ip), port->udp_port, strerror(-rc));
+        return exchange_refuse(why, "port %s: %s:%u cannot be opened: %s", port->name,
+                               text_ipv4(port->address, ip), port->udp_port, strerror(-rc));
     exchange->udp_ports[exchange->ports_cnt++] = port_udp_local(*at);
     return 0;
 }
@@ -289,8 +181,8 @@ open_dpdk(struct exchange *exchange, const struct config_port *port, char *why)
 
     const int rc = port_dpdk_open(&exchange->ports[exchange->ports_cnt], &cfg, text);
     if (rc != 0)
-        return refuse(why, "port %s: the device cannot be opened: %s", port->name,
-                      text[0] != '\0' ? text : strerror(-rc));
+        return exchange_refuse(why, "port %s: the device cannot be opened: %s", port->name,
+                               text[0] != '\0' ? text : strerror(-rc));
     exchange->udp_ports[exchange->ports_cnt++] = port->udp_port;
     return 0;
 }
@@ -312,99 +204,13 @@ make_gateway(struct exchange *exchange, size_t bytes, char *why)
 {
     struct gateway_cfg cfg;
 
-    if (take(&exchange->gateway_memory, bytes, "the gateway", why) != 0)
+    if (exchange_take(&exchange->gateway_memory, bytes, "the gateway", why) != 0)
         return -1;
     gateway_cfg_of(exchange, &cfg);
     exchange->gateway = gateway_init(exchange->gateway_memory.mem, &cfg);
     for (unsigned i = 0; i < exchange->ports_cnt; i++)
         gateway_add_port(exchange->gateway, exchange->ports[i]);
     return 0;
-}
-
-struct replay_ctx {
-    struct gateway *gateway;
-    uint64_t messages_cnt;
-};
-
-/* on_message hands each recovered message to the gateway. Nothing has been
- * written yet, so somebody who wants to stop can have it at once. */
-static void
-on_message(void *ctx, const union cell *cells)
-{
-    struct replay_ctx *replay = ctx;
-    sigset_t pending;
-
-    gateway_recover(replay->gateway, cells);
-    if (++replay->messages_cnt % STOP_LOOK_MESSAGES != 0)
-        return;
-    sigpending(&pending);
-    if (sigismember(&pending, SIGTERM) || sigismember(&pending, SIGINT)) {
-        fputs("outcry: stopped while the journal was read; nothing was changed\n", stderr);
-        _exit(EXIT_FINE);
-    }
-}
-
-/* The engine's memory is taken by the replay when there is a journal, through
- * a function without context; it is kept here until the exchange has it. */
-static struct exchange_memory replay_memory;
-
-static void *
-replay_take(size_t bytes)
-{
-    replay_memory = (struct exchange_memory){memory_take(bytes), bytes};
-    return replay_memory.mem;
-}
-
-static int
-replay_journal(struct exchange *exchange, struct journal_reader *reader, char *why)
-{
-    struct replay_ctx ctx = {.gateway = exchange->gateway};
-    const struct replay_cfg cfg = {.on_message = on_message, .ctx = &ctx, .alloc = replay_take};
-    const uint64_t begin_ns = exchange_time_ns();
-    struct replay_result result = {.engine = NULL};
-    const int rc = replay_run(reader, &cfg, &result);
-
-    exchange->engine_memory = replay_memory;
-    replay_memory = (struct exchange_memory){NULL, 0};
-    if (rc == -EBADMSG)
-        return refuse_journal(exchange, rc, journal_reader_fault(reader), why);
-    if (rc != 0)
-        return refuse(why, "the journal in %s cannot be replayed: %s",
-                      exchange->config->journal_folder,
-                      result.text[0] != '\0' ? result.text : strerror(-rc));
-    if (result.engine != NULL && !result.identical)
-        return refuse(why, "the journal in %s does not replay to itself from seq %" PRIu64 ": %s",
-                      exchange->config->journal_folder, result.diverged_seq, result.text);
-    exchange->engine = result.engine;
-    exchange->recovered.commands_cnt = result.commands_cnt;
-    exchange->recovered.last_seq = result.last_seq;
-    exchange->recovered.elapsed_ns = exchange_time_ns() - begin_ns;
-    return 0;
-}
-
-/* make_engine fills the engine from the journal, or makes an empty one. */
-static int
-make_engine(struct exchange *exchange, char *why)
-{
-    const struct engine_cfg *cfg = &exchange->config->engine;
-    struct journal_reader *reader;
-
-    if (open_reader(exchange, &reader, why) != 0)
-        return -1;
-    if (reader != NULL) {
-        const int rc = replay_journal(exchange, reader, why);
-
-        journal_reader_close(reader);
-        if (rc != 0)
-            return rc;
-    }
-    if (exchange->engine == NULL) {
-        if (take(&exchange->engine_memory, engine_footprint(cfg), "the engine", why) != 0)
-            return -1;
-        exchange->engine = engine_init(exchange->engine_memory.mem, cfg);
-    }
-    exchange->recovered.state_hash = engine_hash(exchange->engine);
-    return exchange_check_fixed(exchange->engine, exchange->config, why);
 }
 
 static int
@@ -414,7 +220,7 @@ make_ring(struct exchange_memory *memory,
           struct ring_writer *writer,
           char *why)
 {
-    if (take(memory, ring_footprint(cells_cnt, readers_cnt), "a ring", why) != 0)
+    if (exchange_take(memory, ring_footprint(cells_cnt, readers_cnt), "a ring", why) != 0)
         return -1;
     ring_writer_init(writer, ring_init(memory->mem, cells_cnt, readers_cnt));
     return 0;
@@ -439,41 +245,6 @@ make_rings(struct exchange *exchange, char *why)
                    BURST_COMMANDS_MAX);
     sequencer_add_in(&exchange->sequencer, &exchange->admin_reader);
     sequencer_add_in(&exchange->sequencer, &exchange->in_reader);
-    return 0;
-}
-
-/* open_writer makes the journal writable. The first change on disk is here. */
-static int
-open_writer(struct exchange *exchange, char *why)
-{
-    const struct config *config = exchange->config;
-    struct journal_fault fault = {.text = ""};
-    char text[256] = "";
-
-    int rc = journal_recover(config->journal_folder, config->engine.shard, &exchange->end, &fault);
-    if (rc != 0)
-        return refuse_journal(exchange, rc, &fault, why);
-    const struct journal_end *end = &exchange->end;
-    const uint32_t last = engine_epoch(exchange->engine);
-    exchange->epoch = (last > end->epoch ? last : end->epoch) + 1;
-    exchange->recovered.dropped_cells = end->dropped_cells;
-    exchange->recovered.zeroed_bytes = end->zeroed_bytes;
-
-    const struct journal_writer_cfg cfg = {
-        .dir = config->journal_folder,
-        .shard = config->engine.shard,
-        .epoch = exchange->epoch,
-        .segment_bytes =
-            end->segment_bytes != 0 ? end->segment_bytes : (uint64_t)config->segment_mib << 20,
-        .ack_mode = config->ack_mode,
-        .interval_ns = (uint64_t)config->interval_ms * 1000000u,
-        .next_page_no = end->next_page_no,
-        .prev_hash = end->prev_hash,
-    };
-    rc = journal_writer_open(&exchange->journal, &cfg, &exchange->out_journal, text);
-    if (rc != 0)
-        return refuse(why, "the journal in %s cannot be written: %s", config->journal_folder,
-                      text[0] != '\0' ? text : strerror(-rc));
     return 0;
 }
 
@@ -557,7 +328,8 @@ send_genesis(struct exchange *exchange, char *why)
     engine_genesis(&exchange->config->engine, exchange_time_ns(), &cell);
     const enum oe_reject_reason reason = exchange_command(exchange, &cell, 1);
     if (reason != OE_REJECT_REASON_NONE)
-        return refuse(why, "the engine refused the Genesis: %s", oe_reject_reason_name(reason));
+        return exchange_refuse(why, "the engine refused the Genesis: %s",
+                               oe_reject_reason_name(reason));
     return 0;
 }
 
@@ -580,7 +352,8 @@ send_restart(struct exchange *exchange, char *why)
     };
     const enum oe_reject_reason reason = exchange_command(exchange, &cell, 1);
     if (reason != OE_REJECT_REASON_NONE)
-        return refuse(why, "the engine refused the Restart: %s", oe_reject_reason_name(reason));
+        return exchange_refuse(why, "the engine refused the Restart: %s",
+                               oe_reject_reason_name(reason));
     return 0;
 }
 
@@ -639,10 +412,10 @@ exchange_open(struct exchange *exchange, const struct config *config, char why[E
     *exchange = (struct exchange){.config = config, .lock = -1};
     block_signals();
     if (open_folder(exchange, why) == 0 && check_memory(exchange, &gateway_bytes, why) == 0 &&
-        check_journal(exchange, why) == 0 && open_ports(exchange, why) == 0 &&
-        make_gateway(exchange, gateway_bytes, why) == 0 && make_engine(exchange, why) == 0 &&
-        make_rings(exchange, why) == 0 && open_writer(exchange, why) == 0 &&
-        command_start(exchange, why) == 0)
+        exchange_check_journal(exchange, why) == 0 && open_ports(exchange, why) == 0 &&
+        make_gateway(exchange, gateway_bytes, why) == 0 &&
+        exchange_make_engine(exchange, why) == 0 && make_rings(exchange, why) == 0 &&
+        exchange_open_writer(exchange, why) == 0 && command_start(exchange, why) == 0)
         return 0;
     exchange_close(exchange);
     return -1;

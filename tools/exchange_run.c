@@ -78,7 +78,7 @@ poll_gateway(struct run *run, unsigned phase, bool *stopping, uint64_t now_ns)
     }
     const int work = gateway_poll(gateway, now_ns);
     if (*stopping && gateway_stopped(gateway))
-        __atomic_store_n(&run->drained, 1, __ATOMIC_RELEASE);
+        __atomic_store_n(&run->drained, 1, __ATOMIC_RELEASE); /* R2 pairs with A2 */
     return work;
 }
 
@@ -157,6 +157,7 @@ stage_loop(void *arg)
     bool stopping = false;
     unsigned phase;
 
+    /* A1 pairs with R1 */
     while ((phase = __atomic_load_n(&run->phase, __ATOMIC_ACQUIRE)) != PHASE_QUIT) {
         const uint64_t now_ns = clock_of(clock);
         int work = 0;
@@ -213,7 +214,7 @@ start_thread(struct stage_thread *thread)
 static void
 stop_threads(struct run *run, unsigned cnt)
 {
-    __atomic_store_n(&run->phase, PHASE_QUIT, __ATOMIC_RELEASE);
+    __atomic_store_n(&run->phase, PHASE_QUIT, __ATOMIC_RELEASE); /* R1 pairs with A1 */
     for (unsigned i = 0; i < cnt; i++)
         pthread_join(run->threads[i].id, NULL);
 }
@@ -251,7 +252,7 @@ await_drained(struct run *run)
     const struct timespec pause = {.tv_nsec = PHASE_WATCH_NS};
     const uint64_t begin_ns = clock_of(CLOCK_MONOTONIC);
 
-    while (__atomic_load_n(&run->drained, __ATOMIC_ACQUIRE) == 0) {
+    while (__atomic_load_n(&run->drained, __ATOMIC_ACQUIRE) == 0) { /* A2 pairs with R2 */
         if (clock_of(CLOCK_MONOTONIC) - begin_ns > DRAIN_NS_MAX)
             return false;
         nanosleep(&pause, NULL);
@@ -297,7 +298,7 @@ exchange_run(struct exchange *exchange, char why[EXCHANGE_WHY_BYTES])
     sigaddset(&set, SIGINT);
     sigwait(&set, &number);
     fprintf(stderr, "outcry: %s: stopping\n", strsignal(number));
-    __atomic_store_n(&run.phase, PHASE_DRAIN, __ATOMIC_RELEASE);
+    __atomic_store_n(&run.phase, PHASE_DRAIN, __ATOMIC_RELEASE); /* R1 pairs with A1 */
     if (!await_drained(&run))
         fputs("outcry: not everything could be answered within 5 s; clients will find it when "
               "they come back\n",
