@@ -117,6 +117,25 @@ emit_mass_canceled(struct engine *engine, uint32_t target, struct cell_sink *out
     };
 }
 
+/* is_exhausted says whether no order of the scope can be left: known at once
+ * for a session, which counts its orders. */
+static bool
+is_exhausted(const struct engine *engine)
+{
+    const struct work *work = &engine->work;
+
+    if (work->slot >= engine->orders.used_cnt)
+        return true;
+    if (work->mass.scope != OE_MASS_CANCEL_SCOPE_SESSION)
+        return false;
+    if (work->mass.target > UINT16_MAX)
+        return true;
+
+    const struct session *session = session_of(&engine->sessions, (uint16_t)work->mass.target);
+
+    return session == NULL || session->orders_cnt == 0;
+}
+
 enum engine_result
 mass_cancel_slice(struct engine *engine, struct cell_sink *out)
 {
@@ -124,7 +143,7 @@ mass_cancel_slice(struct engine *engine, struct cell_sink *out)
     const uint32_t canceled_end = work->canceled_cnt + SLICE_CANCELS_MAX;
     const uint32_t slot_end = work->slot + SLICE_SCAN_MAX;
 
-    for (; work->slot < engine->orders.used_cnt; work->slot++) {
+    for (; !is_exhausted(engine); work->slot++) {
         const struct order *order = &engine->orders.orders[work->slot];
 
         if (work->slot == slot_end || work->canceled_cnt == canceled_end)

@@ -2,9 +2,10 @@
 
 #include "proto/limits.h"
 
-/* How far ahead of the command in work the hints go, in cells: about as long
- * as a line takes from memory. */
-#define PREFETCH_CELLS 4u
+/* How far ahead of the command in work the hints go, in cells: what a command
+ * names, and, when that has come from memory, what lies behind it. */
+#define PREFETCH_CELLS      12u
+#define PREFETCH_NEXT_CELLS 6u
 
 #define BURST_LIMIT 64u
 
@@ -166,17 +167,16 @@ gather(const struct ring_reader *in, unsigned count, union cell spare[CELL_COMMA
     return spare;
 }
 
-/* prefetch_ahead hints at what a command further back in the ring will touch. */
+/* prefetch_ahead hints at what commands further back in the ring will touch.
+ * Whatever lies there, it is but a hint: the kind decides what is looked at. */
 static inline void
 prefetch_ahead(const struct sequencer *sequencer, const struct ring_reader *in, uint64_t cells_cnt)
 {
-    if (cells_cnt <= PREFETCH_CELLS)
+    if (cells_cnt <= PREFETCH_NEXT_CELLS)
         return;
-
-    const union cell *cell = ring_reader_cell(in, PREFETCH_CELLS);
-
-    if (cell_is_command(cell))
-        engine_prefetch(sequencer->engine, cell);
+    engine_prefetch_next(sequencer->engine, ring_reader_cell(in, PREFETCH_NEXT_CELLS));
+    if (cells_cnt > PREFETCH_CELLS)
+        engine_prefetch(sequencer->engine, ring_reader_cell(in, PREFETCH_CELLS));
 }
 
 /*

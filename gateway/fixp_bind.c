@@ -3,70 +3,15 @@
 #include "gateway/fixp_session.h"
 #include "proto/orders.h"
 
-#define TOKEN_SESSION_BITS 14u
-_Static_assert(SESSIONS_MAX <= 1u << TOKEN_SESSION_BITS, "a session fits into a token");
-
-/* uuid_valid: version 4, as the standard wants it. */
-static bool
-uuid_valid(const uint8_t uuid[16])
+bool
+fixp_transport_taken(const struct gateway *gateway,
+                     const struct fixp_session *session,
+                     const struct transport *transport)
 {
-    return uuid[6] >> 4 == 4 && uuid[8] >> 6 == 2;
-}
+    const uint16_t owner = directory_peer(&gateway->directory, transport);
 
-static bool
-uuid_is(const struct fixp_session *session, const uint8_t uuid[16])
-{
-    return memcmp(session->uuid, uuid, sizeof session->uuid) == 0;
-}
-
-/* is_ahead tells whether the time in a request is too far in the future. It
- * would bar the session to all requests until then. */
-static bool
-is_ahead(const struct gateway *gateway, uint64_t request_time)
-{
-    return elapsed_ns(request_time, gateway->now_ns) > REQUEST_AHEAD_NS;
-}
-
-/* is_silent tells whether a bound transport has missed its own interval. */
-static bool
-is_silent(const struct gateway *gateway, const struct fixp_session *session)
-{
-    return elapsed_ns(gateway->now_ns, session->last_rx_ns) > session->keepalive_ms * NS_PER_MS;
-}
-
-/* login finds the session of a request; NULL if the credentials are wrong. */
-static struct fixp_session *
-login(struct gateway *gateway, const uint8_t *credentials, size_t len)
-{
-    const uint16_t number = directory_login(&gateway->directory, credentials, len);
-
-    if (number == DIRECTORY_NONE) {
-        gateway->stats.bad_credentials++;
-        return NULL;
-    }
-    return &gateway->sessions[number];
-}
-
-/* request_begin notes where the answer goes and returns the token for the
- * command. */
-static uint32_t
-request_begin(struct gateway *gateway,
-              struct fixp_session *session,
-              const struct transport *from,
-              unsigned kind,
-              bool takeover)
-{
-    ASSERT(session->request.token == 0);
-    if (++gateway->generation >= 1u << (32 - TOKEN_SESSION_BITS))
-        gateway->generation = 1;
-    session->request = (struct fixp_request){
-        .token = gateway->generation << TOKEN_SESSION_BITS | session_number(gateway, session),
-        .kind = (uint8_t)kind,
-        .takeover = takeover,
-        .from = *from,
-    };
-    gateway->requests_cnt++;
-    return session->request.token;
+    return owner != DIRECTORY_NONE && owner != session_number(gateway, session) &&
+           gateway->sessions[owner].state != FIXP_FREE;
 }
 
 /* request_end returns whether the command that came back is the one that the
@@ -81,225 +26,6 @@ request_end(struct gateway *gateway, struct fixp_session *session, unsigned kind
     session->request.takeover = false;
     gateway->requests_cnt--;
     return true;
-}
-
-/* negotiate_command writes the command. A bound session that is negotiated anew
- * is unbound by the engine; until then its old transport is not listened to. */
-static void
-negotiate_command(struct gateway *gateway,
-                  struct fixp_session *session,
-                  const struct transport *from,
-                  const struct fixp_negotiate *msg)
-{
-    const bool takeover = session->state == FIXP_BOUND;
-    union cell cell = {.session_negotiate = {
-                           .kind = CELL_KIND_SESSION_NEGOTIATE,
-                           .shape = 1,
-                           .time = gateway->now_ns,
-                           .request_time = msg->timestamp,
-                           .client_flow = msg->client_flow,
-                           .server_flow = FIXP_FLOW_TYPE_RECOVERABLE,
-                           .session = session_number(gateway, session),
-                       }};
-
-    memcpy(cell.session_negotiate.uuid, msg->session_id, sizeof msg->session_id);
-    cell.session_negotiate.transport =
-        request_begin(gateway, session, from, CELL_KIND_SESSION_NEGOTIATE, takeover);
-    gateway_command(gateway, &cell, 1);
-}
-
-/*
- * negotiate_refusal returns why a request with good credentials is refused
- * without asking the engine, NULL if it is not.
- */
-static const char *
-negotiate_refusal(const struct gateway *gateway,
-                  const struct fixp_session *session,
-                  const struct transport *from,
-                  const struct fixp_negotiate *msg)
-{
-    if (!uuid_valid(msg->session_id))
-        return "SessionId is no UUID of version 4";
-    if (is_ahead(gateway, msg->timestamp))
-        return "Timestamp is in the future";
-    if (msg->timestamp < session->negotiate_time)
-        return "Timestamp is older than that of the session";
-    if (msg->timestamp == session->negotiate_time && !uuid_is(session, msg->session_id))
-        return "Timestamp is that of the session";
-    if (session->state == FIXP_BOUND && !transport_equal(&session->transport, from) &&
-        !is_silent(gateway, session))
-        return "session is bound to another transport";
-    return NULL;
-}
-
-void
-fixp_negotiate(struct gateway *gateway,
-               const struct transport *from,
-               const uint8_t *buf,
-               size_t len)
-{
-    const struct fixp_negotiate *msg = fixp_negotiate_view(buf, len);
-    uint16_t credentials_len;
-
-    if (msg == NULL) {
-        gateway->stats.bad_frame++;
-        return;
-    }
-
-    const uint8_t *credentials = fixp_negotiate_credentials(buf, &credentials_len);
-    struct fixp_session *session = login(gateway, credentials, credentials_len);
-
-    /* No longer than the request, so nothing is gained by forging a source. */
-    if (session == NULL) {
-        fixp_send_negotiation_reject(gateway, from, msg->session_id, msg->timestamp,
-                                     FIXP_NEGOTIATION_REJECT_CODE_CREDENTIALS, "");
-        return;
-    }
-    if (session->request.token != 0) {
-        gateway->stats.duplicates++;
-        return;
-    }
-    if (msg->client_flow != FIXP_FLOW_TYPE_IDEMPOTENT) {
-        fixp_send_negotiation_reject(gateway, from, msg->session_id, msg->timestamp,
-                                     FIXP_NEGOTIATION_REJECT_CODE_FLOW_TYPE_NOT_SUPPORTED,
-                                     "the client flow is Idempotent");
-        return;
-    }
-    if (session->negotiated && uuid_is(session, msg->session_id) &&
-        msg->timestamp == session->negotiate_time) {
-        gateway->stats.duplicates++;
-        fixp_send_negotiation_response(gateway, from, msg->session_id, msg->timestamp);
-        return;
-    }
-
-    const char *refusal = negotiate_refusal(gateway, session, from, msg);
-
-    if (refusal != NULL) {
-        fixp_send_negotiation_reject(gateway, from, msg->session_id, msg->timestamp,
-                                     FIXP_NEGOTIATION_REJECT_CODE_UNSPECIFIED, refusal);
-        return;
-    }
-    negotiate_command(gateway, session, from, msg);
-}
-
-static void
-establish_command(struct gateway *gateway,
-                  struct fixp_session *session,
-                  const struct transport *from,
-                  const struct fixp_establish *msg,
-                  bool takeover)
-{
-    union cell cell = {.session_establish = {
-                           .kind = CELL_KIND_SESSION_ESTABLISH,
-                           .shape = 1,
-                           .time = gateway->now_ns,
-                           .request_time = msg->timestamp,
-                           .keepalive_ms = msg->keepalive_interval,
-                           .session = session_number(gateway, session),
-                           .takeover = takeover,
-                       }};
-
-    memcpy(cell.session_establish.uuid, msg->session_id, sizeof msg->session_id);
-    cell.session_establish.transport =
-        request_begin(gateway, session, from, CELL_KIND_SESSION_ESTABLISH, takeover);
-    gateway_command(gateway, &cell, 1);
-}
-
-/* transport_taken tells whether another session lives on the transport: its
- * datagrams name no session, so it can have one only. */
-static bool
-transport_taken(const struct gateway *gateway,
-                const struct fixp_session *session,
-                const struct transport *transport)
-{
-    const uint16_t owner = directory_peer(&gateway->directory, transport);
-
-    return owner != DIRECTORY_NONE && owner != session_number(gateway, session) &&
-           gateway->sessions[owner].state != FIXP_FREE;
-}
-
-/* establish_admit decides on a request with good credentials. */
-static void
-establish_admit(struct gateway *gateway,
-                struct fixp_session *session,
-                const struct transport *from,
-                const struct fixp_establish *msg)
-{
-    const bool same_uuid = uuid_is(session, msg->session_id);
-    const bool same_transport =
-        session->state == FIXP_BOUND && transport_equal(&session->transport, from);
-
-    /* The engine would say so too, but into the journal. */
-    if (!same_uuid) {
-        fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp,
-                                       FIXP_ESTABLISHMENT_REJECT_CODE_UNNEGOTIATED, "");
-        return;
-    }
-    /* The ack was lost, or the request came twice. */
-    if (same_transport && msg->timestamp <= session->establish_time) {
-        gateway->stats.duplicates++;
-        if (msg->timestamp < session->establish_time)
-            return;
-        session->last_rx_ns = gateway->now_ns;
-        if (publisher_flush(gateway, session))
-            fixp_send_establishment_ack(gateway, session);
-        return;
-    }
-    if (msg->timestamp <= session->establish_time) {
-        fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp,
-                                       FIXP_ESTABLISHMENT_REJECT_CODE_UNSPECIFIED,
-                                       "Timestamp is not newer than that of the session");
-        return;
-    }
-    if (is_ahead(gateway, msg->timestamp)) {
-        fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp,
-                                       FIXP_ESTABLISHMENT_REJECT_CODE_UNSPECIFIED,
-                                       "Timestamp is in the future");
-        return;
-    }
-    if (msg->keepalive_interval < KEEPALIVE_MS_MIN || msg->keepalive_interval > KEEPALIVE_MS_MAX) {
-        fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp,
-                                       FIXP_ESTABLISHMENT_REJECT_CODE_KEEPALIVE_INTERVAL, "");
-        return;
-    }
-    if (transport_taken(gateway, session, from)) {
-        fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp,
-                                       FIXP_ESTABLISHMENT_REJECT_CODE_UNSPECIFIED,
-                                       "another session is bound to this transport");
-        return;
-    }
-    establish_command(gateway, session, from, msg,
-                      same_transport ||
-                          (session->state == FIXP_BOUND && is_silent(gateway, session)));
-}
-
-void
-fixp_establish(struct gateway *gateway,
-               const struct transport *from,
-               const uint8_t *buf,
-               size_t len)
-{
-    const struct fixp_establish *msg = fixp_establish_view(buf, len);
-    uint16_t credentials_len;
-
-    if (msg == NULL) {
-        gateway->stats.bad_frame++;
-        return;
-    }
-
-    const uint8_t *credentials = fixp_establish_credentials(buf, &credentials_len);
-    struct fixp_session *session = login(gateway, credentials, credentials_len);
-
-    if (session == NULL) {
-        fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp,
-                                       FIXP_ESTABLISHMENT_REJECT_CODE_CREDENTIALS, "");
-        return;
-    }
-    if (session->request.token != 0) {
-        gateway->stats.duplicates++;
-        return;
-    }
-    establish_admit(gateway, session, from, msg);
 }
 
 void
@@ -373,7 +99,7 @@ unbound(struct gateway *gateway, struct fixp_session *session)
 static bool
 transport_set(struct gateway *gateway, struct fixp_session *session, const struct transport *from)
 {
-    const bool taken = transport_taken(gateway, session, from);
+    const bool taken = fixp_transport_taken(gateway, session, from);
     uint16_t owner;
 
     if (session->listed)
@@ -472,7 +198,7 @@ negotiated(struct gateway *gateway,
                                          oe_reject_reason_name(cell->outcome));
         return;
     }
-    if (!uuid_is(session, cell->uuid)) {
+    if (!fixp_uuid_is(session, cell->uuid)) {
         if (session->state != FIXP_FREE) {
             if (!due || !transport_equal(&session->transport, &from))
                 fixp_send_terminate(gateway, session, FIXP_TERMINATION_CODE_UNSPECIFIED_ERROR,

@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "gateway/fixp_session.h"
 #include "gateway/order_codec.h"
 #include "proto/orders.h"
@@ -40,7 +38,7 @@ remind(struct inbound *in)
 static bool
 is_ours(struct inbound *in, const uint8_t uuid[16])
 {
-    if (memcmp(in->session->uuid, uuid, sizeof in->session->uuid) == 0)
+    if (fixp_uuid_is(in->session, uuid))
         return true;
     in->gateway->stats.bad_session++;
     return false;
@@ -118,7 +116,7 @@ take_retransmit_request(struct inbound *in, const uint8_t *buf, size_t len)
     struct gateway *gateway = in->gateway;
     struct fixp_session *session = in->session;
 
-    if (memcmp(session->uuid, msg->session_id, sizeof session->uuid) != 0) {
+    if (!fixp_uuid_is(session, msg->session_id)) {
         gateway->stats.bad_session++;
         fixp_send_retransmit_reject(gateway, session, msg,
                                     FIXP_RETRANSMIT_REJECT_CODE_INVALID_SESSION);
@@ -245,6 +243,10 @@ take_message(struct inbound *in, const uint8_t *buf, size_t len)
 
     if (len < sizeof *hdr || hdr->schema_id == 0) {
         gateway->stats.bad_frame += !is_padding(buf, len);
+        return 0;
+    }
+    if (UNLIKELY(ring_writer_room(gateway->in, MESSAGE_CELLS_MAX) < MESSAGE_CELLS_MAX)) {
+        gateway->stats.in_ring_full++;
         return 0;
     }
     if (hdr->schema_id == OE_SCHEMA_ID) {

@@ -5,8 +5,8 @@
  *   gateway.c       the stage: burst of datagrams, timers, burst of messages, drain
  *   fixp_server.c   datagrams of clients -> commands, and the few answers that
  *                   need no command
- *   fixp_bind.c     Negotiate, Establish, Terminate: requests -> commands, and
- *                   commands that came back -> answers
+ *   fixp_request.c  Negotiate and Establish -> commands, or refusals
+ *   fixp_bind.c     session commands that came back -> bindings and answers
  *   fixp_send.c     session messages -> datagrams
  *   publisher.c     messages of the out-ring -> reports, kept and sent
  *   directory.c     logins and peers -> sessions
@@ -40,6 +40,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "engine/ring.h"
 #include "engine/route.h"
@@ -54,6 +55,10 @@
  * a header of 8 bytes and then makes one cell, those that make two have more
  * than 16; and one SessionUnbind. */
 #define DATAGRAM_CELLS_MAX (DATAGRAM_BYTES_MAX / 8u + 1u)
+
+/* Cells that the handling of one message can take: its command, or what is
+ * skipped, and the end of the binding. */
+#define MESSAGE_CELLS_MAX (CELL_COMMAND_MAX + 1u)
 
 /* Numbers that one Sequence may skip: NotApplied has a count of 32 bits. */
 #define SEQUENCE_GAP_MAX (1ull << 31)
@@ -146,6 +151,8 @@ struct gateway {
     struct port *ports[GATEWAY_PORTS_MAX];
     unsigned ports_cnt;
 
+    uint32_t datagram_cells; /* room without which no datagram is taken */
+
     uint64_t now_ns;
     uint64_t poll_no;
     uint32_t generation; /* of tokens */
@@ -168,6 +175,13 @@ static inline uint16_t
 session_number(const struct gateway *gateway, const struct fixp_session *session)
 {
     return (uint16_t)(session - gateway->sessions);
+}
+
+/* fixp_uuid_is tells whether the session was negotiated under the UUID. */
+static inline bool
+fixp_uuid_is(const struct fixp_session *session, const uint8_t uuid[16])
+{
+    return memcmp(session->uuid, uuid, sizeof session->uuid) == 0;
 }
 
 /* elapsed_ns is 0 when the clock was set back. */
@@ -200,12 +214,12 @@ gateway_command(struct gateway *gateway, const union cell *cells, unsigned count
     ring_write(gateway->in, cells, count);
 }
 
-/* fixp_server.c: takes one datagram; the in-ring has room for
- * DATAGRAM_CELLS_MAX. */
+/* fixp_server.c: takes one datagram. What the in-ring has no room for is
+ * dropped, as if the network had lost it. */
 void
 fixp_server_datagram(struct gateway *gateway, unsigned port_idx, const struct datagram *datagram);
 
-/* fixp_bind.c */
+/* fixp_request.c */
 
 /* fixp_negotiate and fixp_establish take a request that came from there. */
 void fixp_negotiate(struct gateway *gateway,
@@ -216,6 +230,14 @@ void fixp_establish(struct gateway *gateway,
                     const struct transport *from,
                     const uint8_t *buf,
                     size_t len);
+
+/* fixp_bind.c */
+
+/* fixp_transport_taken tells whether another session lives on the transport: its
+ * datagrams name no session, so it can have one only. */
+bool fixp_transport_taken(const struct gateway *gateway,
+                          const struct fixp_session *session,
+                          const struct transport *transport);
 
 /* fixp_close begins the end of a binding: writes SessionUnbind (one cell). */
 void fixp_close(struct gateway *gateway,

@@ -131,8 +131,12 @@ gateway_attach(struct gateway *gateway,
                struct ring_reader *out,
                const uint64_t *gate)
 {
-    /* Else no datagram would ever be taken. */
-    ASSERT(in->size >= DATAGRAM_CELLS_MAX);
+    /* A ring too small for every datagram takes them one by one, and of those
+     * that are too long for it a part. */
+    gateway->datagram_cells = DATAGRAM_CELLS_MAX;
+    if (in->size < 2 * DATAGRAM_CELLS_MAX)
+        gateway->datagram_cells = (uint32_t)(in->size / 2);
+    ASSERT(gateway->datagram_cells >= MESSAGE_CELLS_MAX);
     gateway->in = in;
     gateway->out = out;
     gateway->gate = gate;
@@ -150,7 +154,9 @@ static int
 receive(struct gateway *gateway, unsigned port_idx)
 {
     const uint64_t room = ring_writer_room(gateway->in, PORT_BURST_MAX * DATAGRAM_CELLS_MAX);
-    const uint64_t max = room / DATAGRAM_CELLS_MAX;
+    const uint64_t max = gateway->datagram_cells == DATAGRAM_CELLS_MAX
+                             ? room / DATAGRAM_CELLS_MAX
+                             : room >= gateway->datagram_cells;
     struct datagram datagrams[PORT_BURST_MAX];
 
     if (UNLIKELY(max == 0)) {

@@ -13,6 +13,9 @@
  * O_DIRECT where the file system takes it; else writes go through the page
  * cache, which is as durable but slower.
  *
+ * Where io_uring is not allowed (containers often forbid it) disk_submit writes
+ * and syncs before it returns: as durable, but its thread waits.
+ *
  * All calls but disk_segment_* belong to one thread at a time. That thread must
  * live until what it submitted is complete: the kernel drops the requests
  * of a thread that ends.
@@ -31,19 +34,24 @@
 
 struct disk;
 
-/* disk_open sets up the queue for writes out of buffer (page aligned, at most
- * DISK_BUFFER_BYTES_MAX). 0 or -errno. Lines for the operator are appended to
- * notes. */
-NODISCARD int
-disk_open(struct disk **disk, void *buffer, size_t buffer_bytes, char *notes, size_t notes_bytes);
+struct disk_cfg {
+    void *buffer;        /* all writes come out of it; page aligned */
+    size_t buffer_bytes; /* at most DISK_BUFFER_BYTES_MAX */
+    char *notes;         /* lines for the operator are appended */
+    size_t notes_bytes;
+    bool no_uring; /* as if io_uring were not to be had */
+};
+
+/* disk_open sets up the queue. 0 or -errno. */
+NODISCARD int disk_open(struct disk **disk, const struct disk_cfg *cfg);
 
 /* disk_use makes fd the file that is written from now on; nothing is in
  * flight. The caller keeps it open until the next disk_use or disk_close. */
 NODISCARD int disk_use(struct disk *disk, int fd);
 
 /* disk_submit starts to write bytes of the buffer from buffer_off to off of the
- * file, and a sync behind it. bytes 0: a sync alone. Never blocks on a batch;
- * none is in flight. 0 or -errno. */
+ * file, and a sync behind it. bytes 0: a sync alone. Does not wait for
+ * the disk, if there is io_uring. Nothing is in flight. 0 or -errno. */
 NODISCARD int
 disk_submit(struct disk *disk, size_t buffer_off, size_t bytes, uint64_t off, bool sync);
 
@@ -59,13 +67,22 @@ bool disk_in_flight(const struct disk *disk);
 /* disk_close waits for what is in flight and frees. */
 void disk_close(struct disk *disk);
 
+/* How somebody else steers the filling of a segment: slowly, so that it leaves
+ * the disk to the journal; at full speed, since the journal waits for it;
+ * or not at all, -ECANCELED. */
+enum disk_hurry {
+    DISK_SLOWLY,
+    DISK_FAST,
+    DISK_STOP
+};
+
 /* What disk_segment_open is to do. */
 struct disk_segment_cfg {
     int dir_fd;
     uint64_t segment_no;
     uint64_t bytes;
-    bool no_direct;    /* do not try O_DIRECT */
-    const int *cancel; /* atomic; not 0: give up with -ECANCELED. May be NULL */
+    bool no_direct;   /* do not try O_DIRECT */
+    const int *hurry; /* atomic enum disk_hurry, or NULL: fast */
 };
 
 /*

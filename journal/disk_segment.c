@@ -12,6 +12,12 @@
 
 #define ZEROS_BYTES (1u << 20)
 
+/* Slowly: so much at a time, then a nap. A write of the journal that comes
+ * behind such a piece waits a tenth of a millisecond longer, and a fifth of the
+ * disk is used. 256 MiB take below a second. */
+#define SLOW_BYTES  (256u << 10)
+#define SLOW_NAP_US 500u
+
 /* segment_error words a failed call. */
 static COLD int
 segment_error(char why[256], const char *name, const char *call, int error)
@@ -34,32 +40,48 @@ zeros_get(void)
     return mem == MAP_FAILED ? NULL : mem;
 }
 
+/* zero_piece writes zeros at off, at most left bytes. Returns how many were
+ * written or -errno. */
+static int64_t
+zero_piece(int fd, const void *zeros, uint64_t off, uint64_t left, enum disk_hurry hurry)
+{
+    const uint64_t most = hurry == DISK_SLOWLY ? SLOW_BYTES : ZEROS_BYTES;
+    ssize_t done;
+
+    if (hurry == DISK_STOP)
+        return -ECANCELED;
+    if (hurry == DISK_SLOWLY)
+        usleep(SLOW_NAP_US);
+    do
+        done = pwrite(fd, zeros, left < most ? left : most, (off_t)off);
+    while (done < 0 && errno == EINTR);
+    if (done < 0)
+        return -errno;
+    return done == 0 ? -EIO : done;
+}
+
 /* zero_fill writes zeros from `from` to `to` and syncs. 0 or -errno. */
 static int
-zero_fill(int fd, uint64_t from, uint64_t to, const int *cancel)
+zero_fill(int fd, uint64_t from, uint64_t to, const int *hurry)
 {
     void *zeros = zeros_get();
-    int rc = zeros == NULL ? -ENOMEM : 0;
 
-    while (from < to && rc == 0) {
-        const uint64_t left = to - from;
-        const ssize_t done =
-            pwrite(fd, zeros, left < ZEROS_BYTES ? left : ZEROS_BYTES, (off_t)from);
+    if (zeros == NULL)
+        return -ENOMEM;
 
+    int64_t done = 0;
+
+    for (uint64_t off = from; off < to; off += (uint64_t)done) {
+        const int how = hurry == NULL ? DISK_FAST : __atomic_load_n(hurry, __ATOMIC_RELAXED);
+
+        done = zero_piece(fd, zeros, off, to - off, (enum disk_hurry)how);
         if (done < 0)
-            rc = errno == EINTR ? 0 : -errno;
-        else if (done == 0)
-            rc = -EIO;
-        else
-            from += (uint64_t)done;
-        if (cancel != NULL && __atomic_load_n(cancel, __ATOMIC_RELAXED) != 0)
-            rc = -ECANCELED;
+            break;
     }
-    if (rc == 0 && fdatasync(fd) != 0)
-        rc = -errno;
-    if (zeros != NULL)
-        munmap(zeros, ZEROS_BYTES);
-    return rc;
+    if (done >= 0 && fdatasync(fd) != 0)
+        done = -errno;
+    munmap(zeros, ZEROS_BYTES);
+    return done < 0 ? (int)done : 0;
 }
 
 /* takes_direct tries whether aligned I/O past the page cache works on fd. */
@@ -104,7 +126,7 @@ fill(const struct disk_segment_cfg *cfg, int fd, const char *name, uint64_t from
     if (fallocate(fd, 0, 0, (off_t)cfg->bytes) != 0 && errno != EOPNOTSUPP && errno != ENOSYS)
         return segment_error(why, name, "allocate", errno);
 
-    const int rc = zero_fill(fd, from, cfg->bytes, cfg->cancel);
+    const int rc = zero_fill(fd, from, cfg->bytes, cfg->hurry);
 
     return rc == 0 ? 0 : segment_error(why, name, "fill with zeros", -rc);
 }

@@ -27,14 +27,15 @@ struct disk {
     int error;        /* first of the batch in flight */
     bool fixed_buffer;
     bool fixed_file;
+    bool blocking; /* without io_uring: submit does it all */
 };
 
 static COLD void
-note(char *notes, size_t notes_bytes, const char *line, int error)
+note(const struct disk_cfg *cfg, const char *line, int error)
 {
-    const size_t len = strlen(notes);
+    const size_t len = strlen(cfg->notes);
 
-    snprintf(notes + len, notes_bytes - len, "%s: %s\n", line, strerror(error));
+    snprintf(cfg->notes + len, cfg->notes_bytes - len, "%s: %s\n", line, strerror(error));
 }
 
 /* queue_init prefers completions that wait until the thread asks for them to
@@ -64,29 +65,33 @@ register_buffer(struct disk *disk, size_t buffer_bytes)
 }
 
 int
-disk_open(struct disk **disk, void *buffer, size_t buffer_bytes, char *notes, size_t notes_bytes)
+disk_open(struct disk **disk, const struct disk_cfg *cfg)
 {
     struct disk *new_disk = calloc(1, sizeof *new_disk);
 
-    ASSERT(buffer_bytes <= DISK_BUFFER_BYTES_MAX);
+    ASSERT(cfg->buffer_bytes <= DISK_BUFFER_BYTES_MAX);
     if (new_disk == NULL)
         return -ENOMEM;
-    new_disk->buffer = buffer;
+    new_disk->buffer = cfg->buffer;
     new_disk->fd = -1;
+    *disk = new_disk;
 
-    int rc = queue_init(&new_disk->uring);
+    const int queue = cfg->no_uring ? -ENOSYS : queue_init(&new_disk->uring);
 
-    if (rc != 0) {
-        free(new_disk);
-        return rc;
+    if (queue != 0) {
+        new_disk->blocking = true;
+        if (!cfg->no_uring)
+            note(cfg, "io_uring is not to be had, so each write of the journal blocks", -queue);
+        return 0;
     }
     /* A pinned part of a huge page would pin, and count, all of it. */
-    (void)madvise(buffer, buffer_bytes, MADV_NOHUGEPAGE);
-    rc = register_buffer(new_disk, buffer_bytes);
-    new_disk->fixed_buffer = rc == 0;
-    if (rc != 0)
-        note(notes, notes_bytes, "journal buffers are not registered with the kernel", -rc);
-    *disk = new_disk;
+    (void)madvise(cfg->buffer, cfg->buffer_bytes, MADV_NOHUGEPAGE);
+
+    const int buffer = register_buffer(new_disk, cfg->buffer_bytes);
+
+    new_disk->fixed_buffer = buffer == 0;
+    if (buffer != 0)
+        note(cfg, "journal buffers are not registered with the kernel", -buffer);
     return 0;
 }
 
@@ -94,11 +99,13 @@ int
 disk_use(struct disk *disk, int fd)
 {
     ASSERT(disk->pending == 0);
+    disk->fd = fd;
+    if (disk->blocking)
+        return 0;
 
     const int rc = disk->fixed_file ? io_uring_register_files_update(&disk->uring, 0, &fd, 1)
                                     : io_uring_register_files(&disk->uring, &fd, 1);
 
-    disk->fd = fd;
     /* A file that is not registered is looked up for each write; no more. */
     disk->fixed_file = rc >= 0;
     return 0;
@@ -143,6 +150,24 @@ prepare_sync(struct disk *disk)
     disk->pending++;
 }
 
+/* submit_blocking writes and syncs at once; disk_reap tells how it went. */
+static COLD int
+submit_blocking(struct disk *disk, size_t buffer_off, size_t bytes, uint64_t off, bool sync)
+{
+    ssize_t done = 0;
+
+    disk->pending = 1;
+    if (bytes != 0)
+        done = pwrite(disk->fd, disk->buffer + buffer_off, bytes, (off_t)off);
+    if (done < 0)
+        disk->error = -errno;
+    else if ((size_t)done != bytes)
+        disk->error = -EIO;
+    else if (sync && fdatasync(disk->fd) != 0)
+        disk->error = -errno;
+    return 0;
+}
+
 int
 disk_submit(struct disk *disk, size_t buffer_off, size_t bytes, uint64_t off, bool sync)
 {
@@ -151,6 +176,8 @@ disk_submit(struct disk *disk, size_t buffer_off, size_t bytes, uint64_t off, bo
     ASSERT(disk->fd >= 0);
     disk->write_bytes = bytes;
     disk->error = 0;
+    if (disk->blocking)
+        return submit_blocking(disk, buffer_off, bytes, off, sync);
     if (bytes != 0)
         prepare_write(disk, buffer_off, bytes, off, sync);
     if (sync)
@@ -188,6 +215,8 @@ disk_reap(struct disk *disk)
 
     if (disk->pending == 0)
         return 0;
+    if (disk->blocking)
+        disk->pending = 0;
     while (disk->pending != 0 && io_uring_peek_cqe(&disk->uring, &cqe) == 0) {
         take(disk, cqe);
         io_uring_cqe_seen(&disk->uring, cqe);
@@ -208,7 +237,7 @@ disk_wait(struct disk *disk, uint64_t timeout_ns)
 
     /* All that is pending: the write alone is of no use to anybody. Errors
      * show when it is reaped. */
-    if (disk->pending != 0)
+    if (disk->pending != 0 && !disk->blocking)
         (void)io_uring_wait_cqes(&disk->uring, &cqe, disk->pending, &timeout, NULL);
 }
 
@@ -223,6 +252,7 @@ disk_close(struct disk *disk)
 {
     while (disk->pending != 0 && disk_reap(disk) == 0)
         disk_wait(disk, 100000000u);
-    io_uring_queue_exit(&disk->uring);
+    if (!disk->blocking)
+        io_uring_queue_exit(&disk->uring);
     free(disk);
 }

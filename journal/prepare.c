@@ -17,7 +17,7 @@ struct prepare {
     pthread_cond_t asked;
     struct disk_segment_cfg cfg; /* segment_no: what is asked for */
     bool ask;
-    int end;       /* atomic: zero_fill looks at it without the mutex */
+    int hurry;     /* atomic enum disk_hurry: looked at without the mutex */
     int result;    /* atomic: released by the helper, acquired by the writer */
     char why[256]; /* written before result */
 };
@@ -25,7 +25,7 @@ struct prepare {
 static bool
 prepare_ends(const struct prepare *prepare)
 {
-    return __atomic_load_n(&prepare->end, __ATOMIC_RELAXED) != 0;
+    return __atomic_load_n(&prepare->hurry, __ATOMIC_RELAXED) == DISK_STOP;
 }
 
 /* prepare_await waits for the next request; false: the end. */
@@ -85,7 +85,7 @@ prepare_open(struct prepare **prepare, const struct disk_segment_cfg *cfg)
     if (new_prepare == NULL)
         return -ENOMEM;
     new_prepare->cfg = *cfg;
-    new_prepare->cfg.cancel = &new_prepare->end;
+    new_prepare->cfg.hurry = &new_prepare->hurry;
     new_prepare->result = PREPARE_IDLE;
     pthread_mutex_init(&new_prepare->mutex, NULL);
     pthread_cond_init(&new_prepare->asked, NULL);
@@ -105,6 +105,7 @@ prepare_next(struct prepare *prepare, uint64_t segment_no)
 {
     ASSERT(prepare->result == PREPARE_IDLE);
     __atomic_store_n(&prepare->result, PREPARE_BUSY, __ATOMIC_RELAXED);
+    __atomic_store_n(&prepare->hurry, DISK_SLOWLY, __ATOMIC_RELAXED);
     pthread_mutex_lock(&prepare->mutex);
     prepare->cfg.segment_no = segment_no;
     prepare->ask = true;
@@ -118,8 +119,10 @@ prepare_take(struct prepare *prepare, char why[256])
     const int result = __atomic_load_n(&prepare->result, __ATOMIC_ACQUIRE); /* P2 pairs with P1 */
 
     ASSERT(result != PREPARE_IDLE);
-    if (result == PREPARE_BUSY)
+    if (result == PREPARE_BUSY) {
+        __atomic_store_n(&prepare->hurry, DISK_FAST, __ATOMIC_RELAXED);
         return -EAGAIN;
+    }
     if (result < 0)
         memcpy(why, prepare->why, sizeof prepare->why);
     else
@@ -139,7 +142,7 @@ void
 prepare_close(struct prepare *prepare)
 {
     pthread_mutex_lock(&prepare->mutex);
-    __atomic_store_n(&prepare->end, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&prepare->hurry, DISK_STOP, __ATOMIC_RELAXED);
     pthread_cond_signal(&prepare->asked);
     pthread_mutex_unlock(&prepare->mutex);
     pthread_join(prepare->thread, NULL);

@@ -4,7 +4,9 @@
  *   writer: prepare_next(n + 1) ... (writes segment n) ... prepare_take -> fd
  *   helper thread:  create, fill with zeros, sync, rename
  *
- * A roll then costs the writer no more than taking a descriptor. When the
+ * A roll then costs the writer no more than taking a descriptor. The helper
+ * takes its time, so that it leaves the disk to the writer, until the writer
+ * has come to the end of its segment and asks in vain. When the
  * helper fails, the writer learns it at the roll: until then there is room.
  */
 #ifndef OUTCRY_JOURNAL_PREPARE_H
@@ -17,7 +19,7 @@
 
 struct prepare;
 
-/* prepare_open starts the helper; segment_no and cancel are ignored. 0 or -errno. */
+/* prepare_open starts the helper; segment_no and hurry are ignored. 0 or -errno. */
 NODISCARD int prepare_open(struct prepare **prepare, const struct disk_segment_cfg *cfg);
 
 /* prepare_next asks for segment segment_no. The one before was taken. */

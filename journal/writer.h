@@ -54,6 +54,7 @@ struct journal_writer_cfg {
     uint64_t next_page_no;  /* where journal_recover says that writing goes on */
     struct hash128 prev_hash;
     bool no_direct; /* buffered I/O even where O_DIRECT works (tests) */
+    bool no_uring;  /* blocking I/O even where io_uring works (tests) */
 };
 
 /* journal_writer_open opens or creates the segment in which next_page_no lies.
@@ -71,7 +72,8 @@ NODISCARD int journal_writer_open(struct journal_writer **writer,
 const char *journal_writer_notes(const struct journal_writer *writer);
 
 /* journal_writer_poll reaps completions, moves the durable cursor, takes cells
- * from the out-ring and submits the next batch. Never blocks. now_ns: any
+ * from the out-ring and submits the next batch. Never blocks (unless
+ * the notes say that io_uring is not to be had). now_ns: any
  * monotonic clock, for the ack modes that wait. Returns cells taken plus
  * completions seen. */
 int journal_writer_poll(struct journal_writer *writer, uint64_t now_ns);

@@ -72,7 +72,9 @@ open_segment(struct journal_writer *writer, const struct journal_writer_cfg *cfg
     if (writer->fd < 0)
         return writer->fd;
     if (!direct && !cfg->no_direct)
-        strcat(writer->notes, "journal is written through the page cache: O_DIRECT is refused\n");
+        snprintf(writer->notes + strlen(writer->notes),
+                 sizeof writer->notes - strlen(writer->notes),
+                 "journal is written through the page cache: O_DIRECT is refused\n");
 
     /* With O_DIRECT refused once, the helper need not try again. */
     segment.no_direct = !direct;
@@ -91,7 +93,7 @@ open_segment(struct journal_writer *writer, const struct journal_writer_cfg *cfg
 
 /* open_buffers maps the page buffers and opens the queue that writes them. */
 static int
-open_buffers(struct journal_writer *writer, char why[256])
+open_buffers(struct journal_writer *writer, bool no_uring, char why[256])
 {
     writer->buffer_bytes = 2 * (size_t)writer->batch_pages * JOURNAL_PAGE_BYTES;
     writer->buffer = mmap(NULL, writer->buffer_bytes, PROT_READ | PROT_WRITE,
@@ -104,15 +106,17 @@ open_buffers(struct journal_writer *writer, char why[256])
     writer->batches[0].pages = writer->buffer;
     writer->batches[1].pages = writer->batches[0].pages + writer->batch_pages;
 
-    const int rc = disk_open(&writer->disk, writer->buffer, writer->buffer_bytes, writer->notes,
-                             sizeof writer->notes);
+    const struct disk_cfg disk = {
+        .buffer = writer->buffer,
+        .buffer_bytes = writer->buffer_bytes,
+        .notes = writer->notes,
+        .notes_bytes = sizeof writer->notes,
+        .no_uring = no_uring,
+    };
+    const int rc = disk_open(&writer->disk, &disk);
 
     if (rc != 0)
-        snprintf(why, 256, "io_uring: %s%s", strerror(-rc),
-                 rc == -EPERM || rc == -ENOSYS ? " (not allowed here: see"
-                                                 " /proc/sys/kernel/io_uring_disabled and"
-                                                 " the container's seccomp profile)"
-                                               : "");
+        snprintf(why, 256, "page buffers: %s", strerror(-rc));
     return rc;
 }
 
@@ -191,7 +195,7 @@ journal_writer_open(struct journal_writer **writer,
     if (rc == 0)
         rc = check_sizes(cfg, new_writer->dir_fd, why);
     if (rc == 0)
-        rc = open_buffers(new_writer, why);
+        rc = open_buffers(new_writer, cfg->no_uring, why);
     if (rc == 0)
         rc = open_segment(new_writer, cfg, why);
     if (rc != 0) {

@@ -70,7 +70,7 @@ def check_messages(tap, protocol):
     for message in orders.iter(MESSAGE):
         name, number, block = (message.get(k) for k in ('name', 'id', 'blockLength'))
         head = f'**{name}**, template {number}, block {block} bytes.'
-        if re.search(rf'\*\*{name}\*\* \(template\s{number}\)', protocol):
+        if re.search(rf'\*\*{name}\*\*\s+\(template\s{number}\)', protocol):
             continue                       # named as one that is not sent
         if head not in protocol:
             wrong.append(f'no table with {head}')

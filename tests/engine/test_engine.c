@@ -119,6 +119,29 @@ Test(engine, refused_order_changes_only_the_numbers)
     harness_fini(&h);
 }
 
+Test(engine, prefetch_has_no_effect_whatever_it_is_given)
+{
+    struct harness h;
+    union cell cell = {.order_cancel = {.shape = 1u | CELL_BY_ID, .orig_clord = 7}};
+
+    harness_init(&h, NULL);
+    const uint64_t id = harness_new(&h, (struct harness_order){.clord = 1, .px = 5, .qty = 1});
+    const struct hash128 before = engine_hash(h.engine);
+    const uint64_t ids[] = {0, id, id + 1, UINT64_MAX};
+
+    for (unsigned kind = 0; kind < 256; kind++)
+        for (unsigned i = 0; i < ARRAY_LEN(ids); i++) {
+            cell.order_cancel.kind = (uint8_t)kind;
+            cell.order_cancel.order_id = ids[i];
+            cell.order_cancel.instrument = i == 3 ? UINT32_MAX : i;
+            cell.order_cancel.account = i == 3 ? UINT32_MAX : i;
+            engine_prefetch(h.engine, &cell);
+            engine_prefetch_next(h.engine, &cell);
+        }
+    cr_assert(hash128_equal(before, engine_hash(h.engine)));
+    harness_fini(&h);
+}
+
 /* random_step applies one random command of a random session. */
 static void
 random_step(struct harness *h, uint64_t ids[64], uint64_t clord)

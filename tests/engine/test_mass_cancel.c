@@ -158,3 +158,35 @@ Test(mass_cancel, of_ten_thousand_orders_runs_in_slices)
     }
     harness_fini(&h);
 }
+
+Test(mass_cancel, slices_that_find_nothing_still_end_well)
+{
+    enum {
+        OTHERS = 3 * SLICE_SCAN_MAX
+    };
+    struct engine_cfg cfg = harness_default_cfg();
+    struct cell_mass_cancel mass = own;
+    struct harness h;
+    uint8_t uuid[16];
+
+    cfg.orders_max = OTHERS + 1;
+    harness_init(&h, &cfg);
+    harness_quiet(&h);
+    harness_session_set(&h, 0, 0, 1);
+    for (unsigned i = 0; i < OTHERS; i++)
+        harness_new(&h, (struct harness_order){.clord = i, .px = 1000, .qty = 1, .session = 2});
+    mass.scope = OE_MASS_CANCEL_SCOPE_ACCOUNT;
+    cr_assert_eq(harness_mass_cancel(&h, mass), 0);
+    cr_assert_eq(count_of(&h), 0);
+    cr_assert_eq(h.slices_cnt, OTHERS / SLICE_SCAN_MAX);
+
+    harness_new(&h, (struct harness_order){.clord = 1, .px = 1000, .qty = 1});
+    harness_uuid(0, uuid);
+    cr_assert_eq(harness_unbind(&h, 0, uuid), ENGINE_DONE);
+    harness_clock(&h, engine_deadline_ns(h.engine));
+    cr_assert_eq(h.cells_cnt, 2);
+    cr_assert_eq(h.slices_cnt, OTHERS / SLICE_SCAN_MAX + 1);
+    cr_assert_eq(engine_orders_cnt(h.engine), OTHERS);
+    engine_check(h.engine);
+    harness_fini(&h);
+}

@@ -232,3 +232,47 @@ Test(replace, above_a_lowered_limit_may_still_shrink)
         0);
     harness_fini(&h);
 }
+
+Test(replace, that_finds_no_page_leaves_the_order_where_it_was)
+{
+    struct engine_cfg cfg = harness_default_cfg();
+    struct harness h;
+
+    cfg.pages_max = 2;
+    harness_init(&h, &cfg);
+    const uint64_t id = harness_new(&h, (struct harness_order){.clord = 1, .px = 200, .qty = 5});
+
+    harness_new(&h, (struct harness_order){.clord = 2, .px = 300, .qty = 5, .sell = true});
+    assert_refused(&h, (struct harness_replace){.order_id = id, .clord = 9, .px = 20, .qty = 3},
+                   OE_REJECT_REASON_LEVEL_POOL_FULL);
+    assert_refused(&h, (struct harness_replace){.order_id = id, .clord = 9, .px = 20, .qty = 8},
+                   OE_REJECT_REASON_LEVEL_POOL_FULL);
+    cr_assert_eq(harness_replace(
+                     &h, (struct harness_replace){.order_id = id, .clord = 9, .px = 201, .qty = 8}),
+                 0);
+    harness_fini(&h);
+}
+
+Test(replace, attributes_that_the_rules_do_not_know_are_refused)
+{
+    struct harness h;
+    uint64_t ids[2];
+    union cell cells[2];
+
+    harness_init(&h, NULL);
+    two_buys(&h, ids);
+    memset(cells, 0, sizeof cells);
+    cells[0].order_replace = (struct cell_order_replace){.kind = CELL_KIND_ORDER_REPLACE,
+                                                         .shape = 2u | CELL_BY_ID,
+                                                         .clord = 9,
+                                                         .order_id = ids[0],
+                                                         .px = 100,
+                                                         .qty = 5,
+                                                         .in_no = harness_in_no(&h, 0)};
+    cells[1].replace_detail.kind = CELL_KIND_REPLACE_DETAIL;
+    cells[1].replace_detail.display_qty = 1;
+    (void)harness_apply(&h, cells);
+    cr_assert_eq(harness_outcome(&h), OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED);
+    cr_assert_eq(h.cells[1].replace_detail.display_qty, 1);
+    harness_fini(&h);
+}

@@ -308,3 +308,38 @@ Test(session, time_never_goes_backwards)
     cr_assert_eq(cell_time(&h.cells[0]), 50 * MS);
     harness_fini(&h);
 }
+
+Test(session, of_the_exchange_is_not_numbered_and_of_every_firm)
+{
+    struct harness h;
+
+    harness_init(&h, NULL);
+    for (uint32_t account = 0; account < HARNESS_ACCOUNTS; account++)
+        cr_assert_neq(harness_new(&h, (struct harness_order){.clord = account,
+                                                             .px = 5,
+                                                             .qty = 1,
+                                                             .session = CELL_SESSION,
+                                                             .account = account}),
+                      0);
+    cr_assert_eq(harness_cancel_clord(&h, CELL_SESSION, 3), 0);
+    cr_assert_eq(harness_cancel_clord(&h, 0, 2), OE_REJECT_REASON_UNKNOWN_ORDER);
+    cr_assert_eq(harness_mass_cancel(&h, (struct cell_mass_cancel){.instrument = CELL_ANY,
+                                                                   .account = CELL_ANY,
+                                                                   .target = CELL_SESSION,
+                                                                   .session = CELL_SESSION}),
+                 0);
+    cr_assert_eq(harness_message(&h, CELL_KIND_MASS_CANCELED, 0)->mass_canceled.count, 3);
+    harness_fini(&h);
+}
+
+Test(session, account_of_another_firm_is_refused)
+{
+    struct harness h;
+
+    harness_init(&h, NULL);
+    harness_new(&h, (struct harness_order){.clord = 1, .px = 5, .qty = 1, .account = 2});
+    cr_assert_eq(harness_outcome(&h), OE_REJECT_REASON_ACCOUNT_NOT_OF_FIRM);
+    harness_new(&h, (struct harness_order){.clord = 1, .px = 5, .qty = 1, .account = 1});
+    cr_assert_eq(harness_outcome(&h), 0);
+    harness_fini(&h);
+}

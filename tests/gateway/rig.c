@@ -11,6 +11,9 @@
 #define IN_CELLS    4096u
 #define SLICES_MAX  1024u
 
+/* Bursts of the engine in one step: enough for a full in-ring. */
+#define ENGINE_POLLS_MAX 64u
+
 /* memory is zeroed and aligned for a ring. */
 static void *
 memory(size_t bytes)
@@ -67,52 +70,9 @@ static void
 engine_make(struct rig *rig)
 {
     rig->engine = engine_init(memory(engine_footprint(&rig->engine_cfg)), &rig->engine_cfg);
-}
-
-/* engine_take applies what one in-ring has, while the out-ring has room. */
-static void
-engine_take(struct rig *rig, struct ring_reader *in)
-{
-    while (ring_reader_available(in, 1) > 0 &&
-           ring_writer_room(&rig->out_writer, SLICE_CELLS_MAX) >= SLICE_CELLS_MAX) {
-        const unsigned count = cell_count(ring_reader_cell(in, 0));
-        union cell cells[CELL_COMMAND_MAX];
-        enum engine_result result;
-
-        ASSERT(count >= 1);
-        ASSERT(count <= CELL_COMMAND_MAX);
-        for (unsigned i = 0; i < count; i++) {
-            cells[i] = *ring_reader_cell(in, i);
-            ASSERT(cell_valid(&cells[i]));
-        }
-        ring_reader_advance(in, count);
-        ring_reader_release(in);
-        result = engine_apply(rig->engine, cells, &rig->out_writer.sink);
-        while (result == ENGINE_MORE) {
-            ASSERT(ring_writer_room(&rig->out_writer, SLICE_CELLS_MAX) >= SLICE_CELLS_MAX);
-            result = engine_resume(rig->engine, &rig->out_writer.sink);
-        }
-        rig->dropped_cnt += result == ENGINE_DROPPED;
-    }
-    ring_publish(&rig->out_writer);
-}
-
-static void
-engine_poll(struct rig *rig)
-{
-    engine_take(rig, &rig->admin_reader);
-    engine_take(rig, &rig->in_reader);
-    if (engine_deadline_ns(rig->engine) <= rig->net.now_ns) {
-        const union cell cell = {.clock = {
-                                     .kind = CELL_KIND_CLOCK,
-                                     .shape = 1,
-                                     .time = rig->net.now_ns,
-                                     .session = CELL_SESSION,
-                                 }};
-
-        rig_admin(rig, &cell, 1);
-        engine_take(rig, &rig->admin_reader);
-    }
+    sequencer_init(&rig->sequencer, rig->engine, &rig->out_writer, BURST_COMMANDS_MAX);
+    sequencer_add_in(&rig->sequencer, &rig->admin_reader);
+    sequencer_add_in(&rig->sequencer, &rig->in_reader);
 }
 
 /* log_poll copies what is published; whole groups become durable. */
@@ -344,9 +304,11 @@ rig_step(struct rig *rig, uint64_t ns)
     rig->net.now_ns += ns;
     clients_poll(rig);
     gateway_poll(rig->gateway, rig->net.now_ns);
-    if (!rig->hold_engine)
-        engine_poll(rig);
-    log_poll(rig);
+    for (unsigned i = 0; !rig->hold_engine && i < ENGINE_POLLS_MAX; i++) {
+        if (sequencer_poll(&rig->sequencer, rig->net.now_ns) == 0)
+            break;
+        log_poll(rig);
+    }
     gateway_poll(rig->gateway, rig->net.now_ns);
 }
 
@@ -536,6 +498,39 @@ rig_last(const struct rig_client *rc)
 {
     ASSERT(rc->reports_cnt > 0);
     return &rc->reports[rc->reports_cnt - 1];
+}
+
+static bool
+trap_drop(void *ctx, const struct net_packet *packet)
+{
+    struct trap *trap = ctx;
+    const bool from_server = packet->from.ip == RIG_SERVER_IP;
+    const struct oe_header *hdr = (const struct oe_header *)packet->data;
+
+    if (from_server != trap->from_server)
+        return false;
+    if (trap->template_id != 0 && hdr->template_id != trap->template_id)
+        return false;
+    trap->seen_cnt++;
+    trap->last = *packet;
+    if (trap->lose_cnt == 0)
+        return false;
+    trap->lose_cnt--;
+    return true;
+}
+
+void
+trap_set(struct rig *rig, struct trap *trap)
+{
+    rig->net.drop = trap_drop;
+    rig->net.drop_ctx = trap;
+}
+
+void
+rig_again(struct rig *rig, const struct net_packet *packet)
+{
+    net_queue(&rig->net, packet);
+    rig_run(rig, 2);
 }
 
 struct gateway_stats

@@ -23,6 +23,7 @@
 
 #include "engine/engine.h"
 #include "engine/ring.h"
+#include "engine/sequencer.h"
 #include "gateway/client.h"
 #include "gateway/gateway.h"
 #include "proto/orders.h"
@@ -76,15 +77,15 @@ struct rig {
     struct ring_writer out_writer;
     struct ring_reader out_gateway;
     struct ring_reader out_log;
+    struct sequencer sequencer;
 
     union cell *log;
-    uint64_t log_cnt;     /* cells */
-    uint64_t run_cnt;     /* of these, before this run */
-    uint64_t durable;     /* position of this run's out-ring */
-    bool hold_durable;    /* the disk is stuck */
-    bool hold_engine;     /* the engine is stuck */
-    uint32_t in_cells;    /* size of the in-ring */
-    uint64_t dropped_cnt; /* commands that the engine did not admit */
+    uint64_t log_cnt;  /* cells */
+    uint64_t run_cnt;  /* of these, before this run */
+    uint64_t durable;  /* position of this run's out-ring */
+    bool hold_durable; /* the disk is stuck */
+    bool hold_engine;  /* the engine is stuck */
+    uint32_t in_cells; /* size of the in-ring */
     struct rig_client clients[RIG_CLIENTS_MAX];
 };
 
@@ -136,6 +137,24 @@ void rig_raw(struct rig *rig, struct port *port, const void *bytes, size_t len);
 /* rig_template returns the SBE template of a report, rig_last the last report. */
 unsigned rig_template(const struct rig_report *report);
 const struct rig_report *rig_last(const struct rig_client *rc);
+
+/*
+ * A trap sees each datagram before the net does, loses some of them and keeps
+ * the last one, so that a test can send it again.
+ */
+struct trap {
+    unsigned template_id; /* of its first message; 0: any */
+    bool from_server;
+    unsigned lose_cnt; /* of the next ones */
+    unsigned seen_cnt;
+    struct net_packet last;
+};
+
+/* trap_set makes it the trap of the net; there is one. */
+void trap_set(struct rig *rig, struct trap *trap);
+
+/* rig_again sends a datagram once more, as the net sometimes does. */
+void rig_again(struct rig *rig, const struct net_packet *packet);
 
 struct gateway_stats rig_stats(const struct rig *rig);
 enum engine_session_state rig_session_state(const struct rig *rig, uint16_t session);

@@ -485,7 +485,8 @@ Test(recover, any_flipped_bit_is_found)
 
     const int fd = open(segment_path(0), O_RDWR);
 
-    cr_assert_eq(unlink(segment_path(1)), 0);
+    /* The helper may have been stopped before it was done with the next one. */
+    cr_assert(unlink(segment_path(1)) == 0 || errno == ENOENT);
     for (uint64_t bit = 0; bit < small.len * 8; bit++) {
         const uint64_t page_no = bit / 8 / JOURNAL_PAGE_BYTES;
         struct journal_verify_result result;

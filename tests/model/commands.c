@@ -150,11 +150,11 @@ command_unbind(uint16_t session, uint8_t uuid)
 }
 
 struct command
-command_clock(uint64_t time_ns)
+command_clock(uint64_t passed_ns)
 {
     struct command command = one_cell(CELL_KIND_CLOCK);
 
-    command.cells[0].clock.time = time_ns;
+    command.cells[0].clock.time = passed_ns;
     return command;
 }
 

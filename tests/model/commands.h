@@ -41,7 +41,9 @@ struct command command_session(uint16_t session, uint32_t firm);
 struct command command_negotiate(uint16_t session, uint8_t uuid);
 struct command command_establish(uint16_t session, uint8_t uuid);
 struct command command_unbind(uint16_t session, uint8_t uuid);
-struct command command_clock(uint64_t time_ns);
+
+/* command_clock lets so much time pass. */
+struct command command_clock(uint64_t passed_ns);
 
 /* command_new is a Day limit order. */
 struct command command_new(const struct command_order *order);

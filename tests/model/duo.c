@@ -71,8 +71,11 @@ stamp(struct duo *duo, struct command *command)
     struct cell_order_new *frame = &command->cells[0].order_new;
     const unsigned kind = cell_kind(command->cells);
 
-    if (frame->time == 0)
-        frame->time = duo->now_ns += 1 + duo->model->seq % 1000;
+    duo->now_ns += 1 + duo->model->seq % 1000;
+    if (kind == CELL_KIND_CLOCK)
+        duo->now_ns += frame->time;
+    if (kind != CELL_KIND_GENESIS)
+        frame->time = duo->now_ns;
     if (frame->session < MODEL_SESSIONS && kind == CELL_KIND_SESSION_SEQUENCE)
         command->cells[0].session_sequence.next_no +=
             duo->model->sessions[frame->session].next_in_no;

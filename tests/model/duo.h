@@ -2,10 +2,10 @@
  * Duo: the engine and the model side by side. Each command goes to both; all
  * cells of both groups must be equal.
  *
- * duo_apply stamps the command: a time that goes on by a little, unless it has
- * one, and the next number of the session's flow plus what the caller left in
- * in_no (0 for a command in its place) or, of a SessionSequence, in next_no. So
- * a command means the same when others before it are left out.
+ * duo_apply stamps the command: a time that goes on by a little, and by what
+ * a Clock says; and the next number of the session's flow plus what the caller
+ * left in in_no (0 for a command in its place) or, of a SessionSequence, in
+ * next_no. So a command means the same when others before it are left out.
  */
 #ifndef OUTCRY_TESTS_MODEL_DUO_H
 #define OUTCRY_TESTS_MODEL_DUO_H

@@ -14,6 +14,7 @@
 static const uint32_t firm_of_group[GROUPS] = {0, 0, 1};
 static const uint32_t group_of_account[ACCOUNTS] = {0, 0, 1, 2, 2, 0};
 static const uint32_t firm_of_session[SESSIONS] = {0, 0, 0, 1, 1};
+static const uint32_t grace_ms[SESSIONS] = {0, 200, 100, 0, 200};
 
 const struct profile profiles[PROFILES] = {
     /* limit post ioc fok market sweep cancel replace mass hostile configure session */
@@ -149,7 +150,8 @@ generate_setup(const struct profile *profile, struct step steps[SETUP_STEPS_MAX]
         steps[cnt++].command = instrument_of(profile, i);
     steps[cnt++].command = position_limit_of(1, 0, profile->qty_max * 6, profile->qty_max * 5);
     for (uint16_t i = 0; i < SESSIONS; i++) {
-        steps[cnt++].command = command_session(i, firm_of_session[i]);
+        steps[cnt].command = command_session(i, firm_of_session[i]);
+        steps[cnt++].command.cells[0].session_set.cancel_on_disconnect_ms = grace_ms[i];
         steps[cnt++].command = command_negotiate(i, 1);
         steps[cnt++].command = command_establish(i, 1);
     }
@@ -305,9 +307,8 @@ make_mass_cancel(struct generator *g, struct step *step)
     const uint8_t scope = (uint8_t)random_below(random, 4);
     const uint32_t targets[] = {SESSIONS, ACCOUNTS, GROUPS, FIRMS};
     const bool by_exchange = random_permille(random, 200);
-    /* A session may ask for what is not there; it names itself by not naming any. */
-    const uint32_t beyond = by_exchange ? 0 : 1;
-    const uint32_t target = random_below(random, targets[scope] + beyond);
+    /* Now and then one that is not there. */
+    const uint32_t target = random_below(random, targets[scope] + 1);
 
     step->command = command_mass_cancel(
         by_exchange ? CELL_SESSION : any.session, scope,
@@ -422,13 +423,15 @@ make_configure(struct generator *g, struct step *step)
     }
 }
 
-/* make_session unbinds and binds sessions and skips numbers. */
+/* make_session unbinds and binds sessions, skips numbers and lets time pass. */
 static void
 make_session(struct generator *g, const struct model *model, struct step *step)
 {
     const uint16_t session = (uint16_t)random_below(&g->random, SESSIONS);
 
-    if (!model->sessions[session].bound) {
+    if (random_permille(&g->random, 200)) {
+        step->command = command_clock(random_below(&g->random, 150000000));
+    } else if (!model->sessions[session].bound) {
         step->command = command_establish(session, 1);
     } else if (random_permille(&g->random, 300)) {
         step->command = command_unbind(session, 1);

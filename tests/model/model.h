@@ -76,10 +76,10 @@ struct model_position {
 struct model_session {
     bool known;
     bool bound;
-    bool blocked;
-    bool negotiated;
     uint32_t firm;
     uint64_t next_in_no;
+    uint64_t grace_ns;    /* 0: its orders stay when it is unbound */
+    uint64_t deadline_ns; /* when they go, 0: not */
 };
 
 struct model {

@@ -15,14 +15,14 @@
  * `order S1/1`: what session S1 last entered as id 1, dead or alive.
  *
  *     new S A [I] buy|sell QTY @ PX|market id N [day|gtc|ioc|fok] [post-only]
- *         [type T] [tif T] [exec-inst N] [stp-capacity N] [in-no N] [account-no N]
+ *         [type T] [tif T] [exec-inst N] [stp-capacity N] [in-no N]
  *         [display N] [min N] [stop PX] [expire N] [peg PX] [client N]
  *     cancel S [I] id N|order S/N as N
  *     replace S [I] id N|order S/N to QTY @ PX as N
  *     mass-cancel S session|account A|group G|firm F [in I] [of A] [buy|sell]
  *         [reason R] as N
- *     skip S N
- *     firm F                      group G F                   session S F
+ *     skip S N                    wait NANOSECONDS
+ *     firm F                      group G F                   session S F [grace MS]
  *     negotiate S                 establish S                 unbind S
  *     account A G [state T] [qty-max N] [value-max PX] [long N] [short N]
  *     instrument I [tick PX] [lot N] [state T] [qty-min N] [qty-max N]

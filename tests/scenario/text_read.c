@@ -322,6 +322,8 @@ read_setup(struct words *words, struct command *command)
         const uint16_t session = words_session(words);
 
         *command = command_session(session, words_name(words, 'F'));
+        if (words_take(words, "grace"))
+            command->cells[0].session_set.cancel_on_disconnect_ms = (uint32_t)words_number(words);
     } else if (words_take(words, "negotiate"))
         *command = command_negotiate(words_session(words), 1);
     else if (words_take(words, "establish"))
@@ -364,6 +366,8 @@ text_read_command(const char *line,
         read_mass_cancel(&words, command);
     else if (words_take(&words, "skip"))
         read_skip(&words, command);
+    else if (words_take(&words, "wait"))
+        *command = command_clock(words_number(&words));
     else if (!read_setup(&words, command))
         return false;
     *reason = "a word is missing, unknown or in the wrong place";

@@ -224,6 +224,8 @@ put_setup(struct line *line, const union cell *cells)
         break;
     case CELL_KIND_SESSION_SET:
         put(line, "session S%u F%u", cells->session_set.session, cells->session_set.firm);
+        if (cells->session_set.cancel_on_disconnect_ms != 0)
+            put(line, " grace %u", cells->session_set.cancel_on_disconnect_ms);
         break;
     case CELL_KIND_SESSION_NEGOTIATE:
         put(line, "negotiate S%u", cells->session_negotiate.session);
@@ -249,6 +251,9 @@ put_setup(struct line *line, const union cell *cells)
         put(line, "permission G%u I%u %s", cells->permission_set.group,
             cells->permission_set.instrument,
             cells->permission_set.restricted != 0 ? "restricted" : "allowed");
+        break;
+    case CELL_KIND_CLOCK:
+        put(line, "wait %" PRIu64, cells->clock.time);
         break;
     case CELL_KIND_SESSION_SEQUENCE:
         put(line, "skip S%u %" PRIu64, cells->session_sequence.session,
