@@ -22,6 +22,7 @@
 
 #define READY_WAIT_MS 20000
 #define RUN_WAIT_MS   60000
+#define SAID_WAIT_MS  100
 
 static uint64_t
 now_ms(void)
@@ -237,10 +238,13 @@ last_line(char *text)
     return line != NULL ? line + 1 : text;
 }
 
-/* ended notes that serve has been reaped. */
+/* ended notes that serve has been reaped, and what it said. */
 static int
 ended(struct exchange *exchange, int code)
 {
+    exchange->said[0] = '\0';
+    read_until(exchange->stderr_fd, NULL, now_ms() + SAID_WAIT_MS, exchange->said,
+               sizeof exchange->said);
     close(exchange->stderr_fd);
     exchange->pid = 0;
     return code;
@@ -263,7 +267,8 @@ exchange_start(struct exchange *exchange)
         snprintf(exchange->why, sizeof exchange->why, "cannot fork: %s", strerror(errno));
         return false;
     }
-    if (read_until(exchange->stderr_fd, "ready", now_ms() + READY_WAIT_MS, text, sizeof text))
+    if (read_until(exchange->stderr_fd, "outcry: ready", now_ms() + READY_WAIT_MS, text,
+                   sizeof text))
         return true;
     const int code = ended(exchange, reap(exchange->pid, now_ms()));
     snprintf(exchange->why, sizeof exchange->why, "serve is not ready, it ended with %d: %.400s",
@@ -271,13 +276,20 @@ exchange_start(struct exchange *exchange)
     return false;
 }
 
-void
+bool
 exchange_kill(struct exchange *exchange)
 {
     if (exchange->pid == 0)
-        return;
+        return false;
     kill(exchange->pid, SIGKILL);
-    (void)ended(exchange, reap(exchange->pid, now_ms() + RUN_WAIT_MS));
+
+    const int code = ended(exchange, reap(exchange->pid, now_ms() + RUN_WAIT_MS));
+
+    if (code == 128 + SIGKILL)
+        return true;
+    snprintf(exchange->why, sizeof exchange->why, "serve ended by itself with %d: %.400s", code,
+             last_line(exchange->said));
+    return false;
 }
 
 void
@@ -340,7 +352,7 @@ remove_entry(const char *path, const struct stat *status, int type, struct FTW *
 void
 exchange_close(struct exchange *exchange, bool keep)
 {
-    exchange_kill(exchange);
+    (void)exchange_kill(exchange);
     if (!keep && exchange->folder[0] != '\0')
         nftw(exchange->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }

@@ -25,6 +25,7 @@ struct exchange {
     pid_t pid;         /* 0: not running */
     int stderr_fd;     /* of serve; stays open, so that it can go on printing */
     char output[4096]; /* of the last exchange_run, stdout */
+    char said[4096];   /* by the last serve on stderr, after it was ready */
     char why[512];     /* of what failed last */
 };
 
@@ -34,8 +35,8 @@ bool exchange_open(struct exchange *exchange, const char *binary, const char *ac
 /* exchange_start returns when serve says that it is ready. */
 bool exchange_start(struct exchange *exchange);
 
-/* exchange_kill ends it at once, by SIGKILL. */
-void exchange_kill(struct exchange *exchange);
+/* exchange_kill ends it at once, by SIGKILL; false if it had ended by itself. */
+bool exchange_kill(struct exchange *exchange);
 
 /* exchange_terminate asks it to stop; exchange_exited tells whether it has and
  * then its exit code (128 + signal if a signal ended it). */

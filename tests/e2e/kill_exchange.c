@@ -293,7 +293,7 @@ drain(struct run *run)
             nap();
     }
     if (code != 0)
-        return fail(run, "serve ends with %d after SIGTERM", code);
+        return fail(run, "serve ends with %d after SIGTERM: %.400s", code, run->exchange.said);
     if (!take_rest(run) || !wait_all(run, is_closed, ONE_MS, "terminated"))
         return false;
     run->left = 0;
@@ -355,7 +355,8 @@ round_kill(struct run *run)
     }
     if (!traffic(run, ms * ONE_MS))
         return false;
-    exchange_kill(&run->exchange);
+    if (!exchange_kill(&run->exchange))
+        return fail(run, "%s", run->exchange.why);
     return take_rest(run);
 }
 
@@ -449,6 +450,9 @@ main(int argc, char **argv)
 
     const bool passed = run_open(&run, argv[1]) && run_rounds(&run);
 
+    /* A serve that gave up is often the reason why clients were not served. */
+    if (!passed && !exchange_kill(&run.exchange) && run.exchange.said[0] != '\0')
+        fprintf(stderr, "kill_exchange: serve said: %s\n", run.exchange.said);
     print_result(&run, passed);
     exchange_close(&run.exchange, !passed);
     for (unsigned i = 0; i < BROKERS; i++)

@@ -500,6 +500,7 @@ ledger_renegotiated(struct ledger *ledger)
     ledger->bytes_cnt = 0;
     ledger->cursor = 1;
     ledger->masses_cnt = 0;
+    ledger->exec_id = 0;
     ledger->lenient = true;
 }
 
