@@ -172,15 +172,16 @@ receive(struct gateway *gateway, unsigned port_idx)
     return cnt;
 }
 
-/* session_timer sends a heartbeat when it is due and ends what is silent. */
+/* session_timer sends a heartbeat when it is due and ends what is silent. Who
+ * waits for a farewell hears heartbeats too: the disk may take its time. */
 static void
 session_timer(struct gateway *gateway, struct fixp_session *session)
 {
     const uint64_t silence_ns = 2 * session->keepalive_ms * NS_PER_MS + SILENCE_GRACE_NS;
 
-    if (!session_listens(session))
+    if (!session_hears(session))
         return;
-    if (elapsed_ns(gateway->now_ns, session->last_rx_ns) > silence_ns) {
+    if (session_listens(session) && elapsed_ns(gateway->now_ns, session->last_rx_ns) > silence_ns) {
         if (ring_writer_room(gateway->in, 1) < 1)
             return;
         gateway->stats.timeouts++;
