@@ -179,6 +179,11 @@ session_timer(struct gateway *gateway, struct fixp_session *session)
 {
     const uint64_t silence_ns = 2 * session->keepalive_ms * NS_PER_MS + SILENCE_GRACE_NS;
 
+    if (UNLIKELY(session->leaving) &&
+        elapsed_ns(gateway->now_ns, session->leaving_ns) > silence_ns) {
+        fixp_leave(gateway, session, true);
+        return;
+    }
     if (!session_hears(session))
         return;
     if (session_listens(session) && elapsed_ns(gateway->now_ns, session->last_rx_ns) > silence_ns) {

@@ -460,6 +460,42 @@ Test(fixp_bind, drain_waits_for_the_disk)
     rig_free(rig);
 }
 
+Test(fixp_bind, farewell_waits_for_the_port)
+{
+    struct rig *rig = rig_new(59, 0, 0);
+    struct rig_client *rc = rig_connect(rig, 0, 0);
+    struct net_port *server = (struct net_port *)(void *)rig->server;
+
+    server->blocked = true;
+    rig_order(rig, rc, 1, false, PX);
+    rig_run(rig, 1);
+    gateway_stop(rig->gateway);
+    rig_run(rig, 5);
+    cr_assert(!gateway_stopped(rig->gateway));
+    cr_assert_eq(rig_session_state(rig, 0), ENGINE_SESSION_NEGOTIATED);
+    server->blocked = false;
+    rig_run(rig, 2);
+    cr_assert(gateway_stopped(rig->gateway));
+    cr_assert_eq(rc->reports_cnt, 1);
+    cr_assert_str_eq(client_error(rc->client), "terminated by the exchange");
+    rig_free(rig);
+}
+
+Test(fixp_bind, farewell_does_not_wait_for_ever)
+{
+    struct rig *rig = rig_new(60, 0, 0);
+    struct rig_client *rc = rig_connect(rig, 0, 0);
+    struct net_port *server = (struct net_port *)(void *)rig->server;
+
+    server->blocked = true;
+    rig_order(rig, rc, 1, false, PX);
+    rig_run(rig, 1);
+    gateway_stop(rig->gateway);
+    rig_wait(rig, 2 * RIG_KEEPALIVE_MS + 100);
+    cr_assert(gateway_stopped(rig->gateway));
+    rig_free(rig);
+}
+
 Test(fixp_bind, idle_gateway_stops_at_once)
 {
     struct rig *rig = rig_new(55, 0, 0);
