@@ -9,7 +9,7 @@
 #define OUTCRY_TOOLS_CONFIG_READ_H
 
 #include "tools/config.h"
-#include "tools/doc.h"
+#include "tools/config_doc.h"
 
 #define CONFIG_NAME_EXPECTED \
  "a name of 1 to 16 letters, digits, '.', '_' or '-' that begins with a letter or digit"

@@ -17,8 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <ck_pr.h>
-
 #include "tools/exchange.h"
 
 #define DRAIN_NS_MAX   5000000000u
@@ -80,7 +78,7 @@ poll_gateway(struct run *run, unsigned phase, bool *stopping, uint64_t now_ns)
     }
     const int work = gateway_poll(gateway, now_ns);
     if (*stopping && gateway_stopped(gateway))
-        ck_pr_store_uint(&run->drained, 1);
+        __atomic_store_n(&run->drained, 1, __ATOMIC_RELEASE);
     return work;
 }
 
@@ -122,7 +120,7 @@ rest(struct stage_thread *thread, int work)
     switch (thread->layout->idle) {
     case CONFIG_SPIN:
         if (work == 0)
-            ck_pr_stall();
+            __builtin_ia32_pause();
         break;
     case CONFIG_YIELD:
         if (work == 0 || (thread->yields_in_flight && journal_writer_in_flight(journal)))
@@ -159,7 +157,7 @@ stage_loop(void *arg)
     bool stopping = false;
     unsigned phase;
 
-    while ((phase = ck_pr_load_uint(&run->phase)) != PHASE_QUIT) {
+    while ((phase = __atomic_load_n(&run->phase, __ATOMIC_ACQUIRE)) != PHASE_QUIT) {
         const uint64_t now_ns = clock_of(clock);
         int work = 0;
 
@@ -215,7 +213,7 @@ start_thread(struct stage_thread *thread)
 static void
 stop_threads(struct run *run, unsigned cnt)
 {
-    ck_pr_store_uint(&run->phase, PHASE_QUIT);
+    __atomic_store_n(&run->phase, PHASE_QUIT, __ATOMIC_RELEASE);
     for (unsigned i = 0; i < cnt; i++)
         pthread_join(run->threads[i].id, NULL);
 }
@@ -253,7 +251,7 @@ await_drained(struct run *run)
     const struct timespec pause = {.tv_nsec = PHASE_WATCH_NS};
     const uint64_t begin_ns = clock_of(CLOCK_MONOTONIC);
 
-    while (ck_pr_load_uint(&run->drained) == 0) {
+    while (__atomic_load_n(&run->drained, __ATOMIC_ACQUIRE) == 0) {
         if (clock_of(CLOCK_MONOTONIC) - begin_ns > DRAIN_NS_MAX)
             return false;
         nanosleep(&pause, NULL);
@@ -299,7 +297,7 @@ exchange_run(struct exchange *exchange, char why[EXCHANGE_WHY_BYTES])
     sigaddset(&set, SIGINT);
     sigwait(&set, &number);
     fprintf(stderr, "outcry: %s: stopping\n", strsignal(number));
-    ck_pr_store_uint(&run.phase, PHASE_DRAIN);
+    __atomic_store_n(&run.phase, PHASE_DRAIN, __ATOMIC_RELEASE);
     if (!await_drained(&run))
         fputs("outcry: not everything could be answered within 5 s; clients will find it when "
               "they come back\n",

@@ -110,8 +110,10 @@ broker_poll(struct broker *broker, uint64_t now_ns)
     struct datagram datagrams[PORT_BURST_MAX];
     const int cnt = port_rx(broker->port, datagrams, PORT_BURST_MAX);
 
-    for (int i = 0; i < cnt; i++)
+    for (int i = 0; i < cnt; i++) {
+        broker->overtaken += client_state(broker->client) == CLIENT_CLOSED;
         client_datagram(broker->client, &datagrams[i], now_ns);
+    }
     client_poll(broker->client, now_ns);
     client_flush(broker->client, now_ns);
     port_tx_flush(broker->port);

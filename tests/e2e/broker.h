@@ -53,7 +53,8 @@ struct broker {
     struct rng rng;
     struct peer server;
     uint8_t uuid[16];
-    unsigned index; /* session and account are named after it */
+    uint64_t overtaken; /* datagrams that came behind the end of the session */
+    unsigned index;     /* session and account are named after it */
 };
 
 enum broker_connect {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,23 @@ free_port(void)
     return udp_port;
 }
 
+/* first_core returns the first core that we may use. The thread that sends stays
+ * on it: the loopback device keeps the order of datagrams per core only, and
+ * then a Terminate cannot overtake the reports before it. */
+static int
+first_core(void)
+{
+    cpu_set_t cores;
+    int core = 0;
+
+    CPU_ZERO(&cores);
+    if (sched_getaffinity(0, sizeof cores, &cores) != 0)
+        return -1;
+    while (core < CPU_SETSIZE && !CPU_ISSET((size_t)core, &cores))
+        core++;
+    return core < CPU_SETSIZE ? core : -1;
+}
+
 /* write_entity writes firm, group, account or session i: each broker has one of
  * each. */
 static void
@@ -92,11 +110,11 @@ write_config(struct exchange *exchange, const char *ack)
             "        sessions: 8, positions: 64, pages: 1024, in_ring_cells: 4096,\n"
             "        out_ring_cells: 16384, retransmit: 8192}\n"
             "threads:\n"
-            "- {name: exchange, stages: [gateway, engine], idle: yield}\n"
+            "- {name: exchange, stages: [gateway, engine], idle: yield, core: %d}\n"
             "- {name: journal, stages: [journal], idle: block}\n"
             "ports:\n"
             "- {name: orders, kind: udp, address: 127.0.0.1, udp_port: %u}\n",
-            ack, exchange->folder, exchange->udp_port);
+            ack, exchange->folder, first_core(), exchange->udp_port);
     fprintf(file, "instruments:\n");
     for (unsigned i = 0; i < BROKER_INSTRUMENTS; i++)
         fprintf(file, "- {id: %u, symbol: %s, tick: 0.01}\n", i, symbols[i]);

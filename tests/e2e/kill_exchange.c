@@ -312,6 +312,16 @@ not_applied(const struct run *run)
     return sum;
 }
 
+static uint64_t
+overtaken(const struct run *run)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < BROKERS; i++)
+        sum += run->brokers[i].overtaken;
+    return sum;
+}
+
 static bool
 round_drain(struct run *run)
 {
@@ -320,8 +330,10 @@ round_drain(struct run *run)
     if (!start(run) || !(run->round == 0 ? negotiate(run) : resume(run)))
         return false;
     if (not_applied(run) - before != run->left)
-        return fail(run, "%" PRIu64 " requests were received but not answered before the end",
-                    run->left - (not_applied(run) - before));
+        return fail(run,
+                    "%" PRIu64 " requests were received but not answered before the end, behind "
+                    "which %" PRIu64 " datagrams came",
+                    run->left - (not_applied(run) - before), overtaken(run));
     return traffic(run, (TRAFFIC_MS_MIN + rng_below(&run->rng, TRAFFIC_MS_MAX)) * ONE_MS) &&
            drain(run);
 }

@@ -307,9 +307,8 @@ make_mass_cancel(struct generator *g, struct step *step)
     const uint8_t scope = (uint8_t)random_below(random, 4);
     const uint32_t targets[] = {SESSIONS, ACCOUNTS, GROUPS, FIRMS};
     const bool by_exchange = random_permille(random, 200);
-    /* A session may ask for what is not there; it names itself by not naming any. */
-    const uint32_t beyond = by_exchange ? 0 : 1;
-    const uint32_t target = random_below(random, targets[scope] + beyond);
+    /* Now and then one that is not there. */
+    const uint32_t target = random_below(random, targets[scope] + 1);
 
     step->command = command_mass_cancel(
         by_exchange ? CELL_SESSION : any.session, scope,

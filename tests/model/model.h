@@ -12,8 +12,7 @@
  * here is not likely to be the mistake made there.
  *
  * One thing is taken from the engine: the id of an order. Which slot it gets is
- * the engine's affair; the model checks that an id never comes twice. The
- * numbers in a RiskDetail are taken as well, its presence behind a refusal too.
+ * the engine's affair; the model checks that an id never comes twice.
  */
 #ifndef OUTCRY_TESTS_MODEL_MODEL_H
 #define OUTCRY_TESTS_MODEL_MODEL_H
@@ -151,10 +150,12 @@ struct model_question {
     qty_t qty;
     bool sell;
     bool market;
-    const struct model_order *old; /* of a replace, else NULL */
+    const struct model_order *old;  /* of a replace, else NULL */
+    struct cell_risk_detail detail; /* result: the numbers behind a refusal */
 };
 
-/* model_risk answers with a reject reason, or 0 and the limit in question->px. */
+/* model_risk answers with a reject reason, and its numbers in question->detail
+ * if it has any, or 0 and the limit in question->px. */
 uint16_t model_risk(const struct model *model, struct model_question *question);
 
 #endif

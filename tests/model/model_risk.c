@@ -19,6 +19,16 @@ model_account_firm(const struct model *model, uint32_t account)
     return model->group_firm[model->accounts[account].set.group];
 }
 
+/* refuse notes the numbers behind a reason. */
+static uint16_t
+refuse(struct model_question *question, uint16_t reason, struct cell_risk_detail numbers)
+{
+    question->detail = numbers;
+    question->detail.subject =
+        numbers.level == OE_RISK_LEVEL_INSTRUMENT ? question->instrument : question->account;
+    return reason;
+}
+
 static uint16_t
 check_instrument(const struct model *model, const struct model_question *question)
 {
@@ -81,12 +91,17 @@ check_account(const struct model *model, const struct model_question *question)
     return 0;
 }
 
+static px_t
+reference_of(const struct model_instrument *instrument)
+{
+    return instrument->last_px != 0 ? instrument->last_px : instrument->limits.reference_px;
+}
+
 /* collar finds the prices that the collar lets pass; false if it has none. */
 static bool
 collar(const struct model_instrument *instrument, px_t *low, px_t *high)
 {
-    const px_t reference =
-        instrument->last_px != 0 ? instrument->last_px : instrument->limits.reference_px;
+    const px_t reference = reference_of(instrument);
     notional_t reach = -1;
 
     if (instrument->limits.collar_ticks != 0)
@@ -115,7 +130,7 @@ check_price(const struct model_instrument *instrument, const struct model_questi
 }
 
 static uint16_t
-check_qty(const struct model *model, const struct model_question *question)
+check_qty(const struct model *model, struct model_question *question)
 {
     const struct model_instrument *instrument = &model->instruments[question->instrument];
     const struct model_account *account = &model->accounts[question->account];
@@ -125,10 +140,21 @@ check_qty(const struct model *model, const struct model_question *question)
     if (question->qty % instrument->set.lot_qty != 0)
         return OE_REJECT_REASON_INVALID_LOT;
     if (question->qty < instrument->limits.order_qty_min)
-        return OE_REJECT_REASON_MIN_ORDER_QTY;
-    if (question->qty > instrument->limits.order_qty_max ||
-        question->qty > account->limits.order_qty_max)
-        return OE_REJECT_REASON_MAX_ORDER_QTY;
+        return refuse(question, OE_REJECT_REASON_MIN_ORDER_QTY,
+                      (struct cell_risk_detail){.level = OE_RISK_LEVEL_INSTRUMENT,
+                                                .limit = instrument->limits.order_qty_min,
+                                                .value = question->qty});
+
+    const bool is_instruments = instrument->limits.order_qty_max < account->limits.order_qty_max;
+    const qty_t max =
+        is_instruments ? instrument->limits.order_qty_max : account->limits.order_qty_max;
+
+    if (question->qty > max)
+        return refuse(question, OE_REJECT_REASON_MAX_ORDER_QTY,
+                      (struct cell_risk_detail){.level = is_instruments ? OE_RISK_LEVEL_INSTRUMENT
+                                                                        : OE_RISK_LEVEL_ACCOUNT,
+                                                .limit = max,
+                                                .value = question->qty});
     return 0;
 }
 
@@ -149,57 +175,83 @@ check_collar(const struct model_instrument *instrument, struct model_question *q
         /* The last tick inside. */
         question->px = question->sell ? (low + tick - 1) / tick * tick : high / tick * tick;
     }
-    if (question->px > high)
-        return OE_REJECT_REASON_PRICE_COLLAR_HIGH;
-    if (question->px < low)
-        return OE_REJECT_REASON_PRICE_COLLAR_LOW;
-    return 0;
+    if (question->px >= low && question->px <= high)
+        return 0;
+    return refuse(question,
+                  question->px > high ? OE_REJECT_REASON_PRICE_COLLAR_HIGH
+                                      : OE_REJECT_REASON_PRICE_COLLAR_LOW,
+                  (struct cell_risk_detail){.level = OE_RISK_LEVEL_INSTRUMENT,
+                                            .limit = question->px > high ? high : low,
+                                            .used = reference_of(instrument),
+                                            .value = question->px});
 }
 
 static uint16_t
-check_band_and_value(const struct model *model, const struct model_question *question)
+check_band(const struct model_instrument *instrument, struct model_question *question)
 {
-    const struct model_instrument *instrument = &model->instruments[question->instrument];
-    const struct model_account *account = &model->accounts[question->account];
+    const px_t low = instrument->limits.band_low_px, high = instrument->limits.band_high_px;
+    const bool is_low = low != 0 && question->px < low;
+
+    if (!is_low && (high == 0 || question->px <= high))
+        return 0;
+    return refuse(question, OE_REJECT_REASON_PRICE_BAND,
+                  (struct cell_risk_detail){.level = OE_RISK_LEVEL_INSTRUMENT,
+                                            .limit = is_low ? low : high,
+                                            .value = question->px});
+}
+
+static uint16_t
+check_value(const struct model *model, struct model_question *question)
+{
+    const px_t instruments = model->instruments[question->instrument].limits.order_value_max;
+    const px_t accounts = model->accounts[question->account].limits.order_value_max;
+    const px_t max = instruments < accounts ? instruments : accounts;
     const notional_t value = (notional_t)question->px * question->qty;
 
-    if (instrument->limits.band_low_px != 0 && question->px < instrument->limits.band_low_px)
-        return OE_REJECT_REASON_PRICE_BAND;
-    if (instrument->limits.band_high_px != 0 && question->px > instrument->limits.band_high_px)
-        return OE_REJECT_REASON_PRICE_BAND;
-    if (instrument->limits.order_value_max != INT64_MAX &&
-        value > instrument->limits.order_value_max)
-        return OE_REJECT_REASON_MAX_ORDER_VALUE;
-    if (account->limits.order_value_max != INT64_MAX && value > account->limits.order_value_max)
-        return OE_REJECT_REASON_MAX_ORDER_VALUE;
-    return 0;
+    /* The largest number is no limit. */
+    if (max == INT64_MAX || value <= max)
+        return 0;
+    return refuse(
+        question, OE_REJECT_REASON_MAX_ORDER_VALUE,
+        (struct cell_risk_detail){.level = instruments < accounts ? OE_RISK_LEVEL_INSTRUMENT
+                                                                  : OE_RISK_LEVEL_ACCOUNT,
+                                  .limit = max,
+                                  .value = value > INT64_MAX ? INT64_MAX : (int64_t)value});
 }
 
 static uint16_t
-check_position(const struct model *model, const struct model_question *question)
+check_position(const struct model *model, struct model_question *question)
 {
     const struct model_position *position =
         &model->positions[question->account][question->instrument];
     const struct cell_account_limits *limits = &model->accounts[question->account].limits;
     const uint64_t long_max = position->has_limits ? position->long_max : limits->long_max;
     const uint64_t short_max = position->has_limits ? position->short_max : limits->short_max;
-    notional_t worst = question->sell ? -(notional_t)position->qty : (notional_t)position->qty;
+    const int64_t max = (int64_t)(question->sell ? short_max : long_max);
+    int64_t used = question->sell ? -position->qty : position->qty;
+    int64_t wanted = question->qty;
 
     if (!position->used && model->positions_cnt == model->positions_max)
         return OE_REJECT_REASON_POSITION_POOL_FULL;
-    worst += model_open_qty(model, question->account, question->instrument, question->sell);
-    worst += question->qty;
+    used += (int64_t)model_open_qty(model, question->account, question->instrument, question->sell);
     if (question->old != NULL) {
-        /* Not its total counts but by how much what is left of it grows. */
+        /* A replace that asks for no more than before is no question. */
         if (question->qty <= question->old->qty)
             return 0;
-        worst -= question->old->qty;
+        used -= model_leaves(question->old);
+        wanted -= question->old->cum_qty;
     }
-    if (!question->sell && worst > (notional_t)long_max)
-        return OE_REJECT_REASON_LONG_POSITION_LIMIT;
-    if (question->sell && worst > (notional_t)short_max)
-        return OE_REJECT_REASON_SHORT_POSITION_LIMIT;
-    return 0;
+    if (used + wanted <= max)
+        return 0;
+    return refuse(question,
+                  question->sell ? OE_REJECT_REASON_SHORT_POSITION_LIMIT
+                                 : OE_REJECT_REASON_LONG_POSITION_LIMIT,
+                  (struct cell_risk_detail){.level = position->has_limits
+                                                         ? OE_RISK_LEVEL_ACCOUNT_INSTRUMENT
+                                                         : OE_RISK_LEVEL_ACCOUNT,
+                                            .limit = max,
+                                            .used = used,
+                                            .value = wanted});
 }
 
 uint16_t
@@ -223,7 +275,9 @@ model_risk(const struct model *model, struct model_question *question)
     if (reason == 0 && question->market)
         reason = check_price(instrument, question);
     if (reason == 0)
-        reason = check_band_and_value(model, question);
+        reason = check_band(instrument, question);
+    if (reason == 0)
+        reason = check_value(model, question);
     if (reason == 0)
         reason = check_position(model, question);
     return reason;

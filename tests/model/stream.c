@@ -181,24 +181,39 @@ copy(struct stream *to, const struct stream *stream)
     memcpy(to, stream, stream_bytes(stream->steps_cnt));
 }
 
+/* failed_kind returns the kind of the command at which the stream failed. */
+static unsigned
+failed_kind(const struct stream *stream)
+{
+    return cell_kind(stream->steps[stream->failed_at].command.cells);
+}
+
 void
 stream_minimise(struct stream *stream)
 {
     struct stream *trial = stream_new(stream->steps_max);
     const uint32_t steps_max = stream->steps_max;
+    /* Another command that fails would be another fault. */
+    const unsigned kind = failed_kind(stream);
+
+    uint32_t before;
 
     stream->steps_cnt = stream->failed_at + 1;
-    for (uint32_t part = stream->steps_cnt / 2; part > 0; part /= 2)
-        for (uint32_t from = 0; from + part <= stream->steps_cnt;) {
-            leave_out(trial, stream, from, part);
-            trial->steps_max = steps_max;
-            if (trial->steps_cnt > 0 && !in_child(trial, repeat, 0)) {
-                copy(stream, trial);
-                stream->steps_cnt = stream->failed_at + 1;
-            } else {
-                from += part;
+    do {
+        before = stream->steps_cnt;
+        for (uint32_t part = before / 2; part > 0; part /= 2)
+            for (uint32_t from = 0; from + part <= stream->steps_cnt;) {
+                leave_out(trial, stream, from, part);
+                trial->steps_max = steps_max;
+                if (trial->steps_cnt > 0 && !in_child(trial, repeat, 0) &&
+                    failed_kind(trial) == kind) {
+                    copy(stream, trial);
+                    stream->steps_cnt = stream->failed_at + 1;
+                } else {
+                    from += part;
+                }
             }
-        }
+    } while (stream->steps_cnt < before);
     stream_free(trial);
 }
 

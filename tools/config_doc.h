@@ -13,8 +13,8 @@
  * `what` of a map or list is its path in the file, for messages. Texts live
  * until doc_close.
  */
-#ifndef OUTCRY_TOOLS_DOC_H
-#define OUTCRY_TOOLS_DOC_H
+#ifndef OUTCRY_TOOLS_CONFIG_DOC_H
+#define OUTCRY_TOOLS_CONFIG_DOC_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "tools/doc.h"
+#include "tools/config_doc.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
