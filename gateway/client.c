@@ -256,14 +256,21 @@ client_ask(struct client *client, uint64_t now_ns)
     client->asks++;
 }
 
-/* poll_established does heartbeats, holes and silence. */
-static void
-poll_established(struct client *client, uint64_t now_ns)
+/* is_silent tells whether the exchange has missed its own interval, twice. */
+static bool
+is_silent(const struct client *client, uint64_t now_ns)
 {
     const uint64_t silence_ns =
         2 * client->server_keepalive_ms * CLIENT_NS_PER_MS + CLIENT_GRACE_NS;
 
-    if (now_ns > client->last_rx_ns && now_ns - client->last_rx_ns > silence_ns) {
+    return now_ns > client->last_rx_ns && now_ns - client->last_rx_ns > silence_ns;
+}
+
+/* poll_established does heartbeats, holes and silence. */
+static void
+poll_established(struct client *client, uint64_t now_ns)
+{
+    if (is_silent(client, now_ns)) {
         client_say_terminate(client, FIXP_TERMINATION_CODE_UNSPECIFIED_ERROR, now_ns);
         client_close(client, "the exchange is silent", NULL, 0);
         return;
@@ -278,12 +285,12 @@ poll_established(struct client *client, uint64_t now_ns)
 static void
 poll_request(struct client *client, uint64_t now_ns)
 {
-    const uint32_t max =
-        client->state == CLIENT_TERMINATING ? CLIENT_FAREWELL_MAX : CLIENT_REPEAT_MAX;
-
     if (now_ns - client->sent_ns < CLIENT_REPEAT_NS)
         return;
-    if (++client->repeats < max) {
+
+    const bool in_vain = client->state == CLIENT_TERMINATING && is_silent(client, now_ns);
+
+    if (++client->repeats < CLIENT_REPEAT_MAX && !in_vain) {
         request(client, now_ns);
         return;
     }

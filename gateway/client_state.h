@@ -27,11 +27,11 @@
 
 #define CLIENT_NS_PER_MS 1000000ull
 
-/* An unanswered request is repeated after this, and given up after so many. An
- * exchange that was restarted does not know us and so answers no Terminate. */
-#define CLIENT_REPEAT_NS    (100 * CLIENT_NS_PER_MS)
-#define CLIENT_REPEAT_MAX   100u
-#define CLIENT_FAREWELL_MAX 10u
+/* An unanswered request is repeated after this, and given up after so many;
+ * Terminate also when the exchange is silent: one that was restarted does not
+ * know us and answers nothing. */
+#define CLIENT_REPEAT_NS  (100 * CLIENT_NS_PER_MS)
+#define CLIENT_REPEAT_MAX 100u
 
 /* An unanswered RetransmitRequest is repeated after this. */
 #define CLIENT_ASK_NS (20 * CLIENT_NS_PER_MS)

@@ -87,6 +87,7 @@ unbound(struct gateway *gateway, struct fixp_session *session)
     ASSERT(session->state != FIXP_FREE);
     session->state = FIXP_FREE;
     session->farewell = FAREWELL_NONE;
+    session->leaving = false;
     bound_remove(gateway, session);
 }
 
@@ -241,21 +242,34 @@ established(struct gateway *gateway,
         session_bind(gateway, session, &from, cell);
 }
 
-/* unbind_came takes a SessionUnbind from behind the gate, whoever wrote it. */
-static void
-unbind_came(struct gateway *gateway, struct fixp_session *session)
+void
+fixp_leave(struct gateway *gateway, struct fixp_session *session, bool in_vain)
 {
-    const uint8_t farewell = session->state == FIXP_BOUND ? FAREWELL_TERMINATE : session->farewell;
-
-    if (session->state == FIXP_FREE)
-        return;
-    if (farewell != FAREWELL_NONE) {
-        publisher_flush(gateway, session);
-        if (farewell == FAREWELL_FINISHED)
+    ASSERT(session->leaving);
+    if (session->farewell != FAREWELL_NONE && !in_vain) {
+        if (!publisher_flush(gateway, session)) {
+            ASSERT(session->dirty);
+            return;
+        }
+        if (session->farewell == FAREWELL_FINISHED)
             fixp_send_finished_receiving(gateway, session);
         fixp_send_terminate(gateway, session, FIXP_TERMINATION_CODE_FINISHED, "");
     }
     unbound(gateway, session);
+}
+
+/* unbind_came takes a SessionUnbind from behind the gate, whoever wrote it. */
+static void
+unbind_came(struct gateway *gateway, struct fixp_session *session)
+{
+    if (session->state == FIXP_FREE)
+        return;
+    if (session->state == FIXP_BOUND)
+        session->farewell = FAREWELL_TERMINATE;
+    session->state = FIXP_CLOSING;
+    session->leaving = true;
+    session->leaving_ns = gateway->now_ns;
+    fixp_leave(gateway, session, false);
 }
 
 void

@@ -117,6 +117,7 @@ struct fixp_session {
     uint8_t farewell;
     bool used;
     bool dirty;                 /* in the list of those with reports to send */
+    bool leaving;               /* unbound, but the port had no room for the farewell */
     bool listed;                /* transport is in the directory */
     bool negotiated;            /* uuid and negotiate_time are what the engine knows */
     struct transport transport; /* last bound */
@@ -138,6 +139,7 @@ struct fixp_session {
     struct fixp_request request;
     uint64_t retransmit_poll; /* the last poll with a RetransmitRequest */
     uint64_t reminded_ns;
+    uint64_t leaving_ns;
 } CACHE_ALIGNED;
 
 struct gateway {
@@ -250,6 +252,11 @@ void fixp_close_told(struct gateway *gateway,
                      struct fixp_session *session,
                      enum cell_unbind_reason reason,
                      const char *text);
+
+/* fixp_leave says farewell, behind the last reports, to a session that was
+ * unbound. With a full port it is called again when the reports are sent; in_vain
+ * when that has taken too long. */
+void fixp_leave(struct gateway *gateway, struct fixp_session *session, bool in_vain);
 
 /* fixp_came_back takes a session command from behind the gate. live: of this
  * run, so answers are due. */

@@ -172,15 +172,21 @@ receive(struct gateway *gateway, unsigned port_idx)
     return cnt;
 }
 
-/* session_timer sends a heartbeat when it is due and ends what is silent. */
+/* session_timer sends a heartbeat when it is due and ends what is silent. Who
+ * waits for a farewell hears heartbeats too: the disk may take its time. */
 static void
 session_timer(struct gateway *gateway, struct fixp_session *session)
 {
     const uint64_t silence_ns = 2 * session->keepalive_ms * NS_PER_MS + SILENCE_GRACE_NS;
 
-    if (!session_listens(session))
+    if (UNLIKELY(session->leaving) &&
+        elapsed_ns(gateway->now_ns, session->leaving_ns) > silence_ns) {
+        fixp_leave(gateway, session, true);
         return;
-    if (elapsed_ns(gateway->now_ns, session->last_rx_ns) > silence_ns) {
+    }
+    if (!session_hears(session))
+        return;
+    if (session_listens(session) && elapsed_ns(gateway->now_ns, session->last_rx_ns) > silence_ns) {
         if (ring_writer_room(gateway->in, 1) < 1)
             return;
         gateway->stats.timeouts++;

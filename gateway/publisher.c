@@ -108,6 +108,8 @@ dirty_flush(struct gateway *gateway)
         session->dirty = !publisher_flush(gateway, session);
         if (session->dirty)
             gateway->dirty[left_cnt++] = gateway->dirty[i];
+        else if (UNLIKELY(session->leaving))
+            fixp_leave(gateway, session, false);
     }
     gateway->dirty_cnt = left_cnt;
 }

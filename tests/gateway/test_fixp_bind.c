@@ -364,6 +364,25 @@ Test(fixp_bind, terminate_is_answered_behind_the_reports)
     rig_free(rig);
 }
 
+Test(fixp_bind, terminate_waits_for_the_disk)
+{
+    struct rig *rig = rig_new(58, 0, 0);
+    struct rig_client *rc = rig_connect(rig, 0, 0);
+
+    rig->hold_durable = true;
+    rig_order(rig, rc, 1, false, PX);
+    client_terminate(rc->client, rig->net.now_ns);
+    rig_wait(rig, 5 * RIG_KEEPALIVE_MS);
+    cr_assert_eq(client_state(rc->client), CLIENT_TERMINATING);
+    rig->hold_durable = false;
+    rig->durable = rig->out_log.pos;
+    rig_run(rig, 2);
+    cr_assert_eq(client_state(rc->client), CLIENT_CLOSED);
+    cr_assert_str_eq(client_error(rc->client), "");
+    cr_assert_eq(rc->reports_cnt, 1);
+    rig_free(rig);
+}
+
 Test(fixp_bind, lost_answer_to_terminate_is_given_again)
 {
     struct rig *rig = rig_new(35, 0, 0);
@@ -429,7 +448,8 @@ Test(fixp_bind, drain_waits_for_the_disk)
     rig_order(rig, rc, 1, false, PX);
     rig_run(rig, 1);
     gateway_stop(rig->gateway);
-    rig_run(rig, 5);
+    /* However long it takes: heartbeats go on. */
+    rig_wait(rig, 5 * RIG_KEEPALIVE_MS);
     cr_assert(!gateway_stopped(rig->gateway));
     cr_assert_eq(client_state(rc->client), CLIENT_ESTABLISHED);
     rig->hold_durable = false;
@@ -437,6 +457,42 @@ Test(fixp_bind, drain_waits_for_the_disk)
     rig_run(rig, 2);
     cr_assert(gateway_stopped(rig->gateway));
     cr_assert_eq(rc->reports_cnt, 1);
+    rig_free(rig);
+}
+
+Test(fixp_bind, farewell_waits_for_the_port)
+{
+    struct rig *rig = rig_new(59, 0, 0);
+    struct rig_client *rc = rig_connect(rig, 0, 0);
+    struct net_port *server = (struct net_port *)(void *)rig->server;
+
+    server->blocked = true;
+    rig_order(rig, rc, 1, false, PX);
+    rig_run(rig, 1);
+    gateway_stop(rig->gateway);
+    rig_run(rig, 5);
+    cr_assert(!gateway_stopped(rig->gateway));
+    cr_assert_eq(rig_session_state(rig, 0), ENGINE_SESSION_NEGOTIATED);
+    server->blocked = false;
+    rig_run(rig, 2);
+    cr_assert(gateway_stopped(rig->gateway));
+    cr_assert_eq(rc->reports_cnt, 1);
+    cr_assert_str_eq(client_error(rc->client), "terminated by the exchange");
+    rig_free(rig);
+}
+
+Test(fixp_bind, farewell_does_not_wait_for_ever)
+{
+    struct rig *rig = rig_new(60, 0, 0);
+    struct rig_client *rc = rig_connect(rig, 0, 0);
+    struct net_port *server = (struct net_port *)(void *)rig->server;
+
+    server->blocked = true;
+    rig_order(rig, rc, 1, false, PX);
+    rig_run(rig, 1);
+    gateway_stop(rig->gateway);
+    rig_wait(rig, 2 * RIG_KEEPALIVE_MS + 100);
+    cr_assert(gateway_stopped(rig->gateway));
     rig_free(rig);
 }
 
