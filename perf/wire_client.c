@@ -10,6 +10,8 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
 
 #include "gateway/client.h"
 #include "proto/orders.h"
@@ -224,8 +226,10 @@ end_turn(struct sessions *sessions, bool sent)
     for (unsigned i = 0; i < WIRE_SESSIONS; i++)
         client_poll(sessions->clients[i], sessions->now_ns);
     flush_all(sessions);
+    /* sched_yield does not do it: the scheduler protects the slice of who runs,
+     * and the journal's thread and the kernel's would wait for milliseconds. */
     if (!sessions->worked && sessions->shared->cfg.client_naps)
-        sched_yield();
+        nanosleep(&(struct timespec){.tv_nsec = 1}, NULL);
 }
 
 /* send_due sends the orders that are due now, at most SENDS_PER_TURN. */
@@ -434,6 +438,7 @@ wire_client(struct wire_shared *shared)
         return 1;
     if (!wire_pin(1))
         return fail(&sessions, "core 1", "may not be used");
+    (void)prctl(PR_SET_TIMERSLACK, 1ul); /* ns, of its naps */
     for (unsigned i = 0; i < WIRE_SESSIONS; i++) {
         make_client(&sessions, i);
         client_connect(sessions.clients[i], wire_clock_ns());

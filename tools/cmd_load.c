@@ -367,7 +367,9 @@ cmd_load(int argc, char **argv)
         .messages_cnt = options.orders,
         .rate = options.rate,
         .window = options.window,
-        .yield = !options.spin,
+        .idle = options.spin                               ? LOAD_SPIN
+                : config->ack_mode == CELL_ACK_MODE_MEMORY ? LOAD_YIELD
+                                                           : LOAD_NAP,
         .label = options.progress != NULL ? options.progress
                  : options.json           ? NULL
                                           : "load",

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/prctl.h>
+#include <time.h>
 
 #include "proto/orders.h"
 
@@ -221,6 +222,15 @@ progress(const struct load *load, uint64_t start_ns, uint64_t now_ns)
             (double)histogram_at(&result->latency, 5000) / 1e3);
 }
 
+static void
+rest(enum load_idle idle)
+{
+    if (idle == LOAD_YIELD)
+        sched_yield();
+    else if (idle == LOAD_NAP)
+        nanosleep(&(struct timespec){.tv_nsec = 1}, NULL);
+}
+
 /* work sends and receives until all is answered, the link fails or nothing
  * comes any more; returns the time of the first message. */
 static uint64_t
@@ -251,8 +261,8 @@ work(struct load *load)
             progress(load, start_ns, now_ns);
             progress_ns += PROGRESS_NS;
         }
-        if (load->cfg.yield && received == 0 && sent == 0)
-            sched_yield();
+        if (received == 0 && sent == 0)
+            rest(load->cfg.idle);
     }
     return start_ns;
 }
@@ -260,6 +270,7 @@ work(struct load *load)
 void
 load_run(struct load *load, struct link *link, struct load_result *result)
 {
+    (void)prctl(PR_SET_TIMERSLACK, 1ul); /* ns, of its naps */
     *result = (struct load_result){0};
     load->result = result;
     load->link = link;

@@ -35,12 +35,21 @@ struct load_source {
     void *ctx;
 };
 
+/* What to do when nothing is due and nothing has come. Napping lets go of the
+ * core for the journal's thread and the kernel's when they share it: against
+ * sched_yield the scheduler protects the slice of who runs, for milliseconds. */
+enum load_idle {
+    LOAD_SPIN,
+    LOAD_YIELD,
+    LOAD_NAP
+};
+
 struct load_cfg {
     const struct load_source *source;
     uint32_t messages_cnt;
-    double rate;       /* messages a second; 0: as fast as the window lets them */
-    uint32_t window;   /* unanswered messages at a time */
-    bool yield;        /* give the core away when there is nothing to do */
+    double rate;     /* messages a second; 0: as fast as the window lets them */
+    uint32_t window; /* unanswered messages at a time */
+    enum load_idle idle;
     const char *label; /* of the progress line on stderr; NULL: no progress */
 };
 
