@@ -118,13 +118,29 @@ symbol_of(const struct dialog *dialog, uint32_t id)
     return "?";
 }
 
-/* risk_say prints the numbers behind a refusal, if there are any. */
-static void
-risk_say(uint8_t level, int64_t limit, int64_t use, int64_t value)
+/* risk_text writes a number of a risk check: a quantity of checks that count
+ * units, else a price or money. */
+static const char *
+risk_text(uint16_t reason, int64_t value, char buf[TEXT_PX_BYTES])
 {
+    if (reason != OE_REJECT_REASON_MAX_ORDER_QTY && reason != OE_REJECT_REASON_MIN_ORDER_QTY &&
+        reason != OE_REJECT_REASON_LONG_POSITION_LIMIT &&
+        reason != OE_REJECT_REASON_SHORT_POSITION_LIMIT)
+        return text_px(value, 2, buf);
+    snprintf(buf, TEXT_PX_BYTES, "%" PRId64, value);
+    return buf;
+}
+
+/* risk_say ends the line of a refusal with the numbers behind it, if any. */
+static void
+risk_say(uint16_t reason, uint8_t level, int64_t limit, int64_t use, int64_t value)
+{
+    char text[3][TEXT_PX_BYTES];
+
     if (level != OE_RISK_LEVEL_NONE)
-        printf(" (%s limit %" PRId64 ", in use %" PRId64 ", this order %" PRId64 ")",
-               oe_risk_level_name(level), limit, use, value);
+        printf(" (%s limit %s, in use %s, this order %s)", oe_risk_level_name(level),
+               risk_text(reason, limit, text[0]), risk_text(reason, use, text[1]),
+               risk_text(reason, value, text[2]));
     puts("");
 }
 
@@ -168,11 +184,13 @@ say_refusal(struct dialog *dialog, const uint8_t *buf, size_t len)
 
     if (reject != NULL) {
         printf("refused: %s", oe_reject_reason_name(reject->reject_reason));
-        risk_say(reject->risk_level, reject->risk_limit, reject->risk_use, reject->risk_value);
+        risk_say(reject->reject_reason, reject->risk_level, reject->risk_limit, reject->risk_use,
+                 reject->risk_value);
     } else if (cancel != NULL) {
         printf("%s refused: %s", oe_cxl_rej_response_to_name(cancel->cxl_rej_response_to),
                oe_reject_reason_name(cancel->reject_reason));
-        risk_say(cancel->risk_level, cancel->risk_limit, cancel->risk_use, cancel->risk_value);
+        risk_say(cancel->reject_reason, cancel->risk_level, cancel->risk_limit, cancel->risk_use,
+                 cancel->risk_value);
     } else if (business != NULL) {
         printf("refused: %s\n", oe_reject_reason_name(business->reject_reason));
     } else if (mass != NULL && mass->reject_reason == OE_REJECT_REASON_NONE) {

@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""test_tools: send, load and demo, as a user at the command line sees them.
+
+The tape is an hour of a real venue (see tools/lobster.h). An independent model
+of a price-time book gets from the same rules what TAPE says; the exchange must
+get it over the wire. Where the tape is not at hand, its case is skipped.
+
+usage: test_tools.py OUTCRY
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+from harness import Exchange, Folder, Tap, make_journal, run, write_config
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TAPE_FILE = os.environ.get('OUTCRY_TAPE') or os.path.join(
+    os.path.dirname(ROOT), 'shared', 'data', 'aapl-2012-06-21-0930-1030-l3.csv.gz')
+TAPE = {'sent': 89903, 'own_cancels': 27, 'rejected': 14, 'filled': 4069, 'iocs_unfilled': 6,
+        'executions': 4067, 'executions_on_real_maker': 4035, 'lost': 0}
+FLOW = {'sent': 20000, 'lost': 0}
+
+MARKET = '''exchange: {{ack: {ack}}}
+journal: {{folder: journal, segment_mib: 4}}
+pools: {{orders: 100000, instruments: 4, accounts: 4, positions: 64, pages: 4096}}
+threads: [{{name: all, stages: [gateway, engine, journal], idle: yield}}]
+ports: [{{name: kernel, kind: udp, address: 127.0.0.1, udp_port: 0}}]
+firms: [{{id: 0, name: ALPHA}}]
+groups: [{{id: 0, name: HOUSE, firm: ALPHA}}]
+accounts: [{{id: 0, name: A1, group: HOUSE, limits: {{order_qty: 20000, long: 100000000}}}}]
+instruments:
+  - {{id: 0, symbol: AAPL, tick: "0.01", limits: {{reference: "585.00", collar_permille: 250}}}}
+sessions:
+  - {{id: 0, name: BROKER1, firm: ALPHA, key: one}}
+  - {{id: 1, name: BROKER2, firm: ALPHA, key: two}}
+'''
+
+
+def udp_port(exchange):
+    return ['--udp-port', str(exchange.ports['kernel'][1])]
+
+
+def word_after(text, word):
+    """word_after returns the number behind a word that send printed."""
+    return text.split(word + ' ')[1].split(',')[0].split('\n')[0]
+
+
+def test_send(tap, outcry):
+    with Folder() as folder:
+        make_journal(folder)
+        config = write_config(folder)
+        with Exchange(outcry, config) as exchange:
+            def send(*args):
+                return run(outcry, 'send', config, *args, *udp_port(exchange))
+
+            sell = ['new', '--instrument', 'ACME', '--side', 'sell']
+            code, out, _ = send(*sell, '--qty', '10', '--px', '100.00', '--clord', '7')
+            tap.ok(code == 0 and out.startswith('accepted: Sell 10 ACME @ 100.00') and
+                   'ClOrdID 7' in out, 'send new says what was accepted', out)
+            code, out, _ = send('replace', '--instrument', 'ACME', '--orig-clord', '7', '--qty',
+                                '8', '--px', '100.00', '--clord', '8')
+            order_id = word_after(out, 'order id') if code == 0 else '0'
+            tap.ok(code == 0 and 'now 8 @ 100.00, 8 open' in out, 'send replace by ClOrdID', out)
+            code, out, _ = send('new', '--session', 'BROKER2', '--instrument', 'ACME', '--side',
+                                'buy', '--qty', '3', '--type', 'market')
+            tap.ok(code == 0 and '@ market' in out and 'traded: Buy 3 ACME @ 100.00' in out,
+                   'send new shows the trades of a market order', out)
+            code, out, _ = send('cancel', '--instrument', 'ACME', '--order-id', order_id)
+            tap.ok(code == 0 and '5 taken out, 3 filled before (Requested)' in out,
+                   'send cancel by order id', out)
+            code, out, _ = send('cancel', '--instrument', 'ACME', '--order-id', order_id)
+            tap.ok(code == 1 and 'refused: UnknownOrder' in out, 'a second cancel is refused', out)
+            code, out, _ = send(*sell, '--qty', '10', '--px', '150.00')
+            tap.ok(code == 1 and 'refused: PriceCollarHigh' in out and 'limit 110.00' in out,
+                   'a refusal names limit and value', out)
+            send(*sell, '--qty', '10', '--px', '101.00', '--post-only')
+            code, out, _ = send('mass-cancel', '--side', 'sell')
+            tap.ok(code == 0 and 'mass cancel done: 1 orders' in out, 'send mass-cancel', out)
+            test_send_mistakes(tap, outcry, config, exchange)
+
+
+def test_send_mistakes(tap, outcry, config, exchange):
+    new = ['new', '--instrument', 'ACME', '--side', 'buy', '--qty', '1', '--px', '100.00']
+    for args, code, text in (
+            (['new', '--side', 'buy', '--qty', '1', '--px', '1'], 2, '--instrument'),
+            (new[:-1] + ['1.123456789'], 2, '--px'),
+            (['cancel', '--instrument', 'ACME'], 2, '--order-id'),
+            (['sell'], 2, 'expected CONFIG and one of new'),
+            (new + ['--session', 'NOBODY'], 2, '--session'),
+            (new + ['--udp-port', '0'], 2, '--udp-port'),
+            (new + ['--nonsense'], 2, 'unknown option')):
+        got, _, err = run(outcry, 'send', config, *udp_port(exchange), *args)
+        tap.ok(got == code and text in err, f'send {" ".join(args[-2:])} is refused', got, err)
+    got, _, err = run(outcry, 'send', config, *new)
+    tap.ok(got == 3 and '--udp-port' in err, 'a port that is left open needs --udp-port', err)
+
+
+def serve_market(outcry, folder, ack):
+    make_journal(folder)
+    config = os.path.join(folder, 'market.yaml')
+    with open(config, 'w', encoding='ascii') as file:
+        file.write(MARKET.format(ack=ack))
+    return config, Exchange(outcry, config)
+
+
+def load(outcry, config, exchange, *args):
+    code, out, err = run(outcry, 'load', config, '--json', *udp_port(exchange), *args, seconds=100)
+    return code, json.loads(out) if out else {}, err
+
+
+def check_replay(tap, outcry, folder, name):
+    code, out, err = run(outcry, 'replay', os.path.join(folder, 'journal'), '--json')
+    tap.ok(code == 0 and json.loads(out)['identical'], name, out, err)
+
+
+def test_load(tap, outcry):
+    with Folder() as folder:
+        config, exchange = serve_market(outcry, folder, 'durable')
+        with exchange:
+            code, result, err = load(outcry, config, exchange, '--orders', '20000', '--rate',
+                                     '20000', '--seed', '3')
+            tap.same((code, {key: result.get(key) for key in FLOW}), (0, FLOW), 'load loses nothing')
+            tap.ok(result.get('acknowledged', 0) + result.get('rejected', 0) == 20000 and
+                   result.get('filled', 0) > 500, 'every message is answered', result, err)
+            tap.ok(0 < result.get('ack_p50_ns', 0) <= result.get('ack_p999_ns', 0) <=
+                   result.get('ack_max_ns', 0), 'latencies are in order', result)
+            code, _, err = load(outcry, config, exchange, '--sessions', '9')
+            tap.ok(code == 3 and 'that many sessions' in err, 'more sessions than there are', err)
+            code, _, err = load(outcry, config, exchange, '--rate', 'fast')
+            tap.ok(code == 2, 'a rate that is no number', err)
+            exchange.stop()
+        check_replay(tap, outcry, folder, 'its journal replays')
+    with Folder() as folder:
+        make_journal(folder)
+        config = write_config(folder, udp_port=9)
+        code, _, err = run(outcry, 'send', config, 'mass-cancel')
+        tap.ok(code == 3 and 'does not answer' in err, 'nobody there is said after 5 s', err)
+
+
+def test_tape(tap, outcry):
+    name = 'the tape trades over the wire as it did on the venue'
+    if not os.path.exists(TAPE_FILE):
+        tap.skip(name, 'the tape is not here')
+        return
+    with Folder() as folder:
+        config, exchange = serve_market(outcry, folder, 'memory')
+        with exchange:
+            code, result, err = load(outcry, config, exchange, '--lobster', TAPE_FILE, '--rate',
+                                     '20000')
+            tap.same((code, {key: result.get(key) for key in TAPE}), (0, TAPE), name)
+            code, _, err = load(outcry, config, exchange, '--lobster', config)
+            tap.ok(code == 3 and 'row 1 is no LOBSTER message' in err, 'what is no tape', err)
+            exchange.stop()
+        check_replay(tap, outcry, folder, 'and its journal replays')
+
+
+def test_demo(tap, outcry):
+    env = dict(os.environ)
+    with Folder() as folder:
+        env['TMPDIR'] = folder
+        done = subprocess.run([outcry, 'demo', '--seconds', '3', '--json'], env=env,
+                              capture_output=True, timeout=100, check=False)
+        result = json.loads(done.stdout) if done.stdout else {}
+        tap.ok(done.returncode == 0 and result.get('lost') == 0 and
+               result.get('replay_identical') is True, 'the demo loses nothing and replays',
+               done.stdout, done.stderr)
+        keys = ['orders', 'acks', 'rejects', 'fills', 'lost', 'orders_per_s']
+        for kind in 'ack_', 'memory_ack_':
+            keys += [kind + part for part in ('p50_ns', 'p90_ns', 'p99_ns', 'p999_ns', 'max_ns')]
+        keys += ['journal_bytes', 'replay_identical', 'replay_commands_per_s', 'state_hash']
+        tap.same([key for key in keys if not result.get(key) and key not in ('lost', 'rejects')],
+                 [], 'every figure of the demo is there')
+        lines = 0
+        if result.get('folder'):
+            with open(os.path.join(result['folder'], 'audit.csv'), encoding='ascii') as file:
+                lines = sum(1 for _ in file)
+            shutil.rmtree(result['folder'])
+        tap.ok(lines > result.get('orders', 0), 'and the audit trail has every order', lines)
+
+
+def main():
+    outcry = os.path.abspath(sys.argv[1])
+    tap = Tap()
+    test_send(tap, outcry)
+    test_load(tap, outcry)
+    test_tape(tap, outcry)
+    test_demo(tap, outcry)
+    tap.done()
+
+
+if __name__ == '__main__':
+    main()
