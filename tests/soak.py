@@ -18,12 +18,14 @@ import matrix
 
 JOB = matrix.MATRIX[0]
 SUITES = ["model", "sim", "stress"]
+DATAGRAMS = 10_000_000  # hostile ones, in each round
 
 
 def run_bounded(command, seed, seconds):
     """The exit status of a round, or None if the time was up before its end."""
     process = subprocess.Popen(command, cwd=matrix.ROOT,
-                               env={**os.environ, "OUTCRY_SEED": str(seed)})
+                               env={**os.environ, "OUTCRY_SEED": str(seed),
+                                    "OUTCRY_DATAGRAMS": str(DATAGRAMS)})
     try:
         return process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:

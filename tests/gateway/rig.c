@@ -58,7 +58,7 @@ gateway_make(struct rig *rig)
         .sessions = rig->sessions,
         .retransmit_max = RIG_RETRANSMIT,
         .keepalive_ms = RIG_KEEPALIVE_MS,
-        .ports_max = 1,
+        .ports_max = 2, /* the net and, in the flood test, a second one */
     };
 
     rig->gateway = gateway_init(memory(gateway_footprint(&cfg)), &cfg);
