@@ -28,7 +28,7 @@ check: setup-test
 	python3 tests/matrix.py build --suite unit
 
 bench: setup build/build.ninja
-	meson test -C build --benchmark --verbose
+	perf/bench.py build
 
 soak: setup-test
 	python3 tests/soak.py --minutes $(SOAK_MINUTES)

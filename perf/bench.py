@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Builds and runs the benchmarks, one after the other, and ends with one table.
+
+    perf/bench.py BUILD [NAME ...]
+
+Each benchmark prints what it measured as it goes; the table has the figures that
+the project has a bar for, and what they are compared with. Nothing here passes
+or fails: a figure is worth what the machine was worth while it ran, so the load
+before and after stands below the table.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+# benchmark, what, pattern with one group (and a second: the least), unit, bar
+FIGURES = [
+    ("ring", "hop from thread to thread", r"hop one way: median ([\d.]+) ns.* min ([\d.]+)", "ns", ""),
+    ("ring", "cells one way, batches of 64", r"batches of 64: +([\d.]+) M", "M/s", ""),
+    ("engine", "copy of the cells alone, 1,000 resting", r" 1000 resting +copy .*?([\d.]+) M comm", "M/s", ""),
+    ("engine", "cells in and out, all checks, 1,000 resting", r" 1000 resting +apply .*?([\d.]+) M comm", "M/s", ">= 8"),
+    ("engine", "the same, 100,000 resting", r" 100000 resting +apply .*?([\d.]+) M comm", "M/s", ">= 5"),
+    ("engine", "the same, 1,000,000 resting, looking ahead", r" 1000000 resting +ahead .*?([\d.]+) M comm", "M/s", ">= 5"),
+    ("journal_replay", "raw durable write of a page, p50", r"raw: one page.*?p50 ([\d.]+) us", "us", ""),
+    ("journal_replay", "one command through the writer, p50", r"single: one command.*?p50 ([\d.]+) us", "us", ""),
+    ("journal_replay", "cells of 63 in a page at saturation", r"([\d.]+) cells of 63", "", ""),
+    ("journal_replay", "replay of that journal", r"replay: ([\d.]+) M commands/s", "M/s", ">= 5"),
+    ("port", "memif round trip, rsize=14, p50", r"rsize=14\D+([\d.]+)", "us", ""),
+    ("port", "kernel UDP round trip, p50", r"kernel UDP\D+([\d.]+)", "us", ""),
+    ("wire", "wire to ack, memif, no gap, p50", r"memif_clean_p50 +([\d.]+) +([\d.]+)", "us", "<= 5"),
+    ("wire", "wire to ack, memif, no gap, p99", r"memif_clean_p99 +([\d.]+) +([\d.]+)", "us", "<= 20"),
+    ("wire", "share left out for gaps", r"memif_left_out +([\d.]+) +([\d.]+)", "%", ""),
+    ("wire", "wire to ack, memif, raw p50", r"memif_p50 +([\d.]+) +([\d.]+)", "us", ""),
+    ("wire", "wire to ack, memif, raw p99", r"memif_p99 +([\d.]+) +([\d.]+)", "us", ""),
+    ("wire", "wire to ack, kernel UDP, no gap, p50", r"udp_clean_p50 +([\d.]+) +([\d.]+)", "us", ""),
+    ("wire", "wire to ack, kernel UDP, no gap, p99", r"udp_clean_p99 +([\d.]+) +([\d.]+)", "us", ""),
+    ("wire", "sustained without loss", r"ramp_sustained +([\d.]+) +([\d.]+)", "/s", ">= 300000"),
+    ("wire", "durable ack, p50", r"durable_p50 +([\d.]+) +([\d.]+)", "us", ""),
+    ("wire", "durable ack, p99", r"durable_p99 +([\d.]+) +([\d.]+)", "us", ""),
+    ("wire", "raw durable write of as much, p50", r"raw_p50 +([\d.]+) +([\d.]+)", "us", ""),
+]
+
+
+def benchmarks(build):
+    text = subprocess.run(["meson", "introspect", "--benchmarks", build], check=True,
+                          capture_output=True, text=True).stdout
+    return {b["name"]: b["cmd"] for b in json.loads(text)}
+
+
+def run(command):
+    """run shows the output of a program as it comes, and returns it."""
+    text = ""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True) as process:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            text += line
+    return text, process.returncode
+
+
+def load():
+    return " ".join(f"{value:.2f}" for value in os.getloadavg())
+
+
+def table(outputs):
+    print(f"\n{'benchmark':<15} {'what':<46} {'median':>12} {'best':>12} {'':<4} bar")
+    for name, what, pattern, unit, bar in FIGURES:
+        found = re.search(pattern, outputs.get(name, ""))
+        if name not in outputs:
+            continue
+        groups = found.groups() if found else ("-",)
+        best = groups[1] if len(groups) > 1 else ""
+        print(f"{name:<15} {what:<46} {groups[0]:>12} {best:>12} {unit:<4} {bar}")
+
+
+def main():
+    build, names = sys.argv[1], sys.argv[2:]
+    known = benchmarks(build)
+    outputs, failed, before = {}, [], load()
+    for name in names or known:
+        if name not in known:
+            print(f"bench: there is no {name}, there are {', '.join(known)}")
+            return 2
+        subprocess.run(["ninja", "-C", build, os.path.relpath(known[name][0], build)], check=True,
+                       stdout=subprocess.DEVNULL)
+    for name in names or known:
+        print(f"== {name}", flush=True)
+        outputs[name], status = run(known[name])
+        if status != 0:
+            failed.append(f"{name} ended with {status}")
+    table(outputs)
+    print(f"\nload average (1, 5, 15 minutes) before {before}, after {load()}; "
+          f"{os.cpu_count()} cores")
+    for line in failed:
+        print(line)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
