@@ -188,6 +188,25 @@ Test(fixp_bind, silent_client_is_unbound_and_told)
     rig_free(rig);
 }
 
+Test(fixp_bind, clock_that_is_set_back_stops_no_heartbeat_and_hides_no_silence)
+{
+    struct rig *rig = rig_new(50, 0, 0);
+    struct rig_client *rc = rig_connect(rig, 0, 0);
+    struct trap trap = {.template_id = FIXP_SEQUENCE_ID, .from_server = true};
+
+    trap_set(rig, &trap);
+    rc->frozen = true;
+    cr_assert_gt(rig->net.now_ns, 3600000000000u);
+    rig->net.now_ns -= 3600000000000u;
+    rig_wait(rig, 2 * RIG_KEEPALIVE_MS + 40);
+    cr_assert_eq(rig_session_state(rig, 0), ENGINE_SESSION_BOUND);
+    cr_assert_geq(trap.seen_cnt, 1);
+    rig_wait(rig, 40);
+    cr_assert_eq(rig_session_state(rig, 0), ENGINE_SESSION_NEGOTIATED);
+    cr_assert_eq(rig_stats(rig).timeouts, 1);
+    rig_free(rig);
+}
+
 Test(fixp_bind, silent_exchange_closes_the_client)
 {
     struct rig *rig = rig_new(22, 0, 0);
