@@ -196,8 +196,6 @@ session_timer(struct gateway *gateway, struct fixp_session *session)
         fixp_leave(gateway, session, true);
         return;
     }
-    if (!session_hears(session))
-        return;
     if (session_listens(session) && elapsed_ns(gateway->now_ns, session->last_rx_ns) > silence_ns) {
         if (ring_writer_room(gateway->in, 1) < 1)
             return;
@@ -205,8 +203,8 @@ session_timer(struct gateway *gateway, struct fixp_session *session)
         fixp_close_told(gateway, session, CELL_UNBIND_REASON_TIMED_OUT, "timed out");
         return;
     }
-    if (elapsed_ns(gateway->now_ns, session->last_tx_ns) >= gateway->cfg.keepalive_ms * NS_PER_MS &&
-        !session->dirty)
+    if (session_hears(session) && !session->dirty &&
+        elapsed_ns(gateway->now_ns, session->last_tx_ns) >= gateway->cfg.keepalive_ms * NS_PER_MS)
         fixp_send_sequence(gateway, session);
 }
 
