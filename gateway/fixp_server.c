@@ -6,7 +6,8 @@
 struct inbound {
     struct gateway *gateway;
     struct fixp_session *session;
-    uint64_t no; /* of the next application message in it */
+    uint64_t no;   /* of the next application message in it */
+    bool numbered; /* it has said so: Sequence or Context came */
 };
 
 /* violation ends the binding: what came is well formed and may not come. */
@@ -79,6 +80,7 @@ take_sequence(struct inbound *in, uint64_t next_no)
     struct fixp_session *session = in->session;
 
     in->no = next_no;
+    in->numbered = true;
     if (next_no <= session->next_in_no)
         return true;
     if (next_no - session->next_in_no > SEQUENCE_GAP_MAX) {
@@ -250,6 +252,11 @@ take_message(struct inbound *in, const uint8_t *buf, size_t len)
         return 0;
     }
     if (hdr->schema_id == OE_SCHEMA_ID) {
+        /* Were it counted on, a datagram that comes twice would be applied twice. */
+        if (UNLIKELY(!in->numbered)) {
+            gateway->stats.bad_session++;
+            return 0;
+        }
         bytes = oe_message_length(buf, len);
         if (bytes == 0)
             bytes = len;
@@ -316,7 +323,6 @@ fixp_server_datagram(struct gateway *gateway, unsigned port_idx, const struct da
     struct inbound in = {
         .gateway = gateway,
         .session = &gateway->sessions[number],
-        .no = gateway->sessions[number].next_in_no,
     };
 
     if (!session_listens(in.session)) {

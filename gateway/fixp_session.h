@@ -200,12 +200,14 @@ session_listens(const struct fixp_session *session)
     return session->state == FIXP_BOUND && !session->request.takeover;
 }
 
-/* session_hears tells whether reports may be sent to the transport. */
+/* session_hears tells whether reports may be sent to the transport. On one that
+ * is another session's they would be taken for that one's. */
 static inline bool
 session_hears(const struct fixp_session *session)
 {
-    return session->state == FIXP_BOUND ||
-           (session->state == FIXP_CLOSING && session->farewell != FAREWELL_NONE);
+    return session->listed &&
+           (session->state == FIXP_BOUND ||
+            (session->state == FIXP_CLOSING && session->farewell != FAREWELL_NONE));
 }
 
 /* gateway_command writes one command; the caller made sure of the room. */

@@ -172,6 +172,15 @@ receive(struct gateway *gateway, unsigned port_idx)
     return cnt;
 }
 
+/* clock_back makes times that lie in the future now: the clock was set back, and
+ * no heartbeat would be due, nobody be found silent, until it is there again. */
+static inline void
+clock_back(uint64_t now_ns, uint64_t *since_ns)
+{
+    if (UNLIKELY(*since_ns > now_ns))
+        *since_ns = now_ns;
+}
+
 /* session_timer sends a heartbeat when it is due and ends what is silent. Who
  * waits for a farewell hears heartbeats too: the disk may take its time. */
 static void
@@ -179,13 +188,14 @@ session_timer(struct gateway *gateway, struct fixp_session *session)
 {
     const uint64_t silence_ns = 2 * session->keepalive_ms * NS_PER_MS + SILENCE_GRACE_NS;
 
+    clock_back(gateway->now_ns, &session->last_rx_ns);
+    clock_back(gateway->now_ns, &session->last_tx_ns);
+    clock_back(gateway->now_ns, &session->leaving_ns);
     if (UNLIKELY(session->leaving) &&
         elapsed_ns(gateway->now_ns, session->leaving_ns) > silence_ns) {
         fixp_leave(gateway, session, true);
         return;
     }
-    if (!session_hears(session))
-        return;
     if (session_listens(session) && elapsed_ns(gateway->now_ns, session->last_rx_ns) > silence_ns) {
         if (ring_writer_room(gateway->in, 1) < 1)
             return;
@@ -193,8 +203,8 @@ session_timer(struct gateway *gateway, struct fixp_session *session)
         fixp_close_told(gateway, session, CELL_UNBIND_REASON_TIMED_OUT, "timed out");
         return;
     }
-    if (elapsed_ns(gateway->now_ns, session->last_tx_ns) >= gateway->cfg.keepalive_ms * NS_PER_MS &&
-        !session->dirty)
+    if (session_hears(session) && !session->dirty &&
+        elapsed_ns(gateway->now_ns, session->last_tx_ns) >= gateway->cfg.keepalive_ms * NS_PER_MS)
         fixp_send_sequence(gateway, session);
 }
 

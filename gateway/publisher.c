@@ -7,8 +7,6 @@ _Static_assert(sizeof(((struct report_slot *)0)->bytes) >=
                    sizeof(struct oe_header) + OE_EXECUTION_REPORT_REPLACE_BLOCK,
                "the longest report fits");
 
-#define SEQUENCE_BYTES (sizeof(struct fixp_header) + FIXP_SEQUENCE_BLOCK)
-
 static inline struct report_slot *
 slot_of(const struct gateway *gateway, const struct fixp_session *session, uint64_t no)
 {

@@ -86,5 +86,7 @@ page_fault_text(enum page_fault fault)
 uint64_t
 page_durable_cnt(const struct page_header *header)
 {
-    return header->page_no < header->durable_lag ? 0 : header->page_no - header->durable_lag;
+    if (header->durable_lag == UINT16_MAX || header->page_no < header->durable_lag)
+        return 0;
+    return header->page_no - header->durable_lag;
 }

@@ -22,7 +22,8 @@
  *       28     2  durable_lag   page_no - durable_lag is the number of pages
  *                               from the start of the journal that are durable
  *                               before this page is written
- *                               (65535: that many or more)
+ *                               (65535: that many or more behind, so this page
+ *                               vouches for none)
  *       30     1  cells         1 to 63, cells in use
  *       31     1  flags         bit 0: a group (see proto/cell.h) begins with
  *                               the first cell of this page
@@ -144,7 +145,7 @@ bool page_is_zero(const struct page *page);
 const char *page_fault_text(enum page_fault fault);
 
 /* page_durable_cnt returns how many pages from the start of the journal this
- * page calls durable. */
+ * page calls durable; 0 if its lag was too large to be told. */
 uint64_t page_durable_cnt(const struct page_header *header);
 
 #endif

@@ -15,7 +15,7 @@
  * must not exceed the short limit. Own orders that could trade with each other
  * are not netted.
  *
- * Invariants (risk_check_invariants)
+ * Invariants (engine_check, risk_position_check)
  *  1. open_buy_qty and open_sell_qty of a position are the sums of the leaves
  *     of its live orders.
  *  2. position_qty is bought minus sold.

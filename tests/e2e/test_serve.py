@@ -169,6 +169,26 @@ def test_torn_end(tap, outcry):
         tap.ok(not result['torn_tail'] and result['epochs'] == 2, 'and then it is whole', result)
 
 
+def test_killed_at_the_start(tap, outcry):
+    """A run that died between Genesis and Restart has used up an epoch."""
+    with Folder() as folder:
+        journal = make_journal(folder)
+        config = write_config(folder)
+        with Exchange(outcry, config) as exchange:
+            exchange.stop()
+        with open(os.path.join(journal, '00000000.seg'), 'r+b') as file:
+            page = file.read(4096)
+            tap.ok(page[30] == 1 and page[64] == 1, 'the first page has Genesis alone',
+                   page[:128].hex())
+            file.write(bytes(os.fstat(file.fileno()).st_size - 4096))
+        for epoch in (2, 3):
+            with Exchange(outcry, config) as exchange:
+                tap.same(exchange.epoch, epoch, f'it starts again, epoch {epoch}')
+                exchange.stop()
+        code, result = replay(outcry, folder)
+        tap.ok(code == 0 and result['identical'], 'and replays', result)
+
+
 def test_until(tap, outcry):
     """Every prefix of a journal replays; the last has the state of the whole."""
     with Folder() as folder:
@@ -249,6 +269,7 @@ def main():
         test_orders(tap, outcry, 'a thread per stage', ack)
     test_crash(tap, outcry)
     test_torn_end(tap, outcry)
+    test_killed_at_the_start(tap, outcry)
     test_until(tap, outcry)
     test_unnamed(tap, outcry)
     test_stop_with_sessions(tap, outcry)

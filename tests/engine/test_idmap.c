@@ -118,3 +118,44 @@ Test(idmap, random_changes_agree_with_an_array)
         free(f.mem);
     }
 }
+
+/* clord_at_home returns a clord above `after` whose home, with session 1, it is. */
+static uint64_t
+clord_at_home(const struct fixture *f, uint32_t home, uint64_t after)
+{
+    uint64_t clord = after + 1;
+
+    while (((uint32_t)idmap_hash(1, clord) & f->map.mask) != home)
+        clord++;
+    return clord;
+}
+
+/* Each bucket is filled, passed by one pair more and emptied but for that one:
+ * few pairs, and no bucket left that was not passed. */
+Test(idmap, search_ends_when_every_bucket_was_passed, .timeout = 10)
+{
+    struct fixture f;
+    uint64_t clord = 0;
+
+    fixture_init(&f);
+    for (uint32_t home = 0; home <= f.map.mask; home++) {
+        const uint32_t first = home * 2;
+        uint32_t cnt = 0;
+
+        do {
+            clord = clord_at_home(&f, home, clord);
+            add(&f, 200 + cnt++, 1, clord);
+        } while (f.map.buckets[home].passed_cnt == 0);
+        /* The last one stays, in a slot of its own. */
+        take_out(&f, 200 + cnt - 1);
+        add(&f, first, 1, clord);
+        for (uint32_t i = 0; i + 1 < cnt; i++)
+            take_out(&f, 200 + i);
+    }
+    idmap_check(&f.map, f.orders);
+    for (uint32_t at = 0; at <= f.map.mask; at++)
+        cr_assert_eq(f.map.buckets[at].passed_cnt, 1);
+    cr_assert_eq(idmap_find(&f.map, f.orders, 1, clord_at_home(&f, 5, clord)), ORDER_NONE);
+    cr_assert_eq(idmap_find(&f.map, f.orders, 1, clord), f.map.mask * 2);
+    free(f.mem);
+}

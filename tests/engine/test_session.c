@@ -300,7 +300,7 @@ Test(session, restart_unbinds_and_after_a_lossy_run_ends_all)
 
     harness_init(&h, NULL);
     harness_session_set(&h, 1, 0, 7);
-    cr_assert_eq(harness_restart(&h, 2, CELL_ACK_MODE_MEMORY),
+    cr_assert_eq(harness_restart(&h, 0, CELL_ACK_MODE_MEMORY),
                  OE_REJECT_REASON_CONFIGURATION_CONFLICT);
     cr_assert_eq(state_of(&h, 0), ENGINE_SESSION_BOUND);
     cr_assert_eq(harness_restart(&h, 1, CELL_ACK_MODE_MEMORY), 0);
@@ -315,6 +315,23 @@ Test(session, restart_unbinds_and_after_a_lossy_run_ends_all)
     cr_assert_eq(harness_negotiate(&h, 0, uuid, 9), 0);
     cr_assert_eq(harness_restart(&h, 3, CELL_ACK_MODE_DURABLE), 0);
     cr_assert_eq(state_of(&h, 0), ENGINE_SESSION_NEGOTIATED);
+    harness_fini(&h);
+}
+
+Test(session, epochs_rise_but_need_not_be_dense)
+{
+    struct harness h;
+
+    harness_init(&h, NULL);
+    cr_assert_eq(harness_restart(&h, 3, CELL_ACK_MODE_DURABLE), 0);
+    cr_assert_eq(engine_epoch(h.engine), 3);
+    cr_assert_eq(harness_restart(&h, 3, CELL_ACK_MODE_DURABLE),
+                 OE_REJECT_REASON_CONFIGURATION_CONFLICT);
+    cr_assert_eq(harness_restart(&h, 2, CELL_ACK_MODE_DURABLE),
+                 OE_REJECT_REASON_CONFIGURATION_CONFLICT);
+    cr_assert_eq(engine_epoch(h.engine), 3);
+    cr_assert_eq(harness_restart(&h, UINT32_MAX, CELL_ACK_MODE_DURABLE), 0);
+    cr_assert_eq(engine_epoch(h.engine), UINT32_MAX);
     harness_fini(&h);
 }
 

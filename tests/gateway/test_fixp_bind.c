@@ -4,6 +4,7 @@
  * lost requests and answers, wrong credentials, second transports, silence,
  * farewells, and the gateway's own drain.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,6 +189,25 @@ Test(fixp_bind, silent_client_is_unbound_and_told)
     rig_free(rig);
 }
 
+Test(fixp_bind, clock_that_is_set_back_stops_no_heartbeat_and_hides_no_silence)
+{
+    struct rig *rig = rig_new(50, 0, 0);
+    struct rig_client *rc = rig_connect(rig, 0, 0);
+    struct trap trap = {.template_id = FIXP_SEQUENCE_ID, .from_server = true};
+
+    trap_set(rig, &trap);
+    rc->frozen = true;
+    cr_assert_gt(rig->net.now_ns, 3600000000000u);
+    rig->net.now_ns -= 3600000000000u;
+    rig_wait(rig, 2 * RIG_KEEPALIVE_MS + 40);
+    cr_assert_eq(rig_session_state(rig, 0), ENGINE_SESSION_BOUND);
+    cr_assert_geq(trap.seen_cnt, 1);
+    rig_wait(rig, 40);
+    cr_assert_eq(rig_session_state(rig, 0), ENGINE_SESSION_NEGOTIATED);
+    cr_assert_eq(rig_stats(rig).timeouts, 1);
+    rig_free(rig);
+}
+
 Test(fixp_bind, silent_exchange_closes_the_client)
 {
     struct rig *rig = rig_new(22, 0, 0);
@@ -345,6 +365,60 @@ Test(fixp_bind, two_sessions_cannot_share_a_transport)
     cr_assert_eq(trap.seen_cnt, 1);
     cr_assert_eq(rig_session_state(rig, 1), ENGINE_SESSION_NEGOTIATED);
     cr_assert_eq(client_state(rc->client), CLIENT_ESTABLISHED);
+    rig_free(rig);
+}
+
+/* raw_establish sends the request of a session from the port of client 0. */
+static void
+raw_establish(struct rig *rig, const struct rig_client *rc)
+{
+    struct fixp_establish msg = {
+        .timestamp = rig->net.now_ns,
+        .keepalive_interval = 1000,
+        .next_seq_no = UINT64_MAX,
+    };
+    char credentials[32];
+    uint8_t buf[128];
+
+    snprintf(credentials, sizeof credentials, "%s:%s", rig->sessions[rc->session].name,
+             rig->sessions[rc->session].key);
+    memcpy(msg.session_id, rc->uuid, sizeof msg.session_id);
+    rig_raw(
+        rig, rig->clients[0].port, buf,
+        fixp_establish_encode(buf, sizeof buf, &msg, credentials, (uint16_t)strlen(credentials)));
+}
+
+/* Two requests are on their way from one transport at once: the engine binds
+ * both, the transport is the first one's. */
+Test(fixp_bind, reports_of_the_second_session_of_a_transport_stay_here)
+{
+    struct rig *rig = rig_new(51, 0, 0);
+    struct rig_client *maker = rig_connect(rig, 1, 1);
+    struct rig_client *taker = rig_connect(rig, 2, 2);
+    struct rig_client *first = rig_connect(rig, 0, 0);
+    struct trap trap = {.template_id = FIXP_SEQUENCE_ID, .from_server = true};
+
+    rig_order(rig, maker, 1, true, PX);
+    rig_run(rig, 2);
+    client_terminate(maker->client, rig->net.now_ns);
+    client_terminate(first->client, rig->net.now_ns);
+    rig_run(rig, 3);
+    cr_assert_eq(rig_session_state(rig, 0), ENGINE_SESSION_NEGOTIATED);
+    cr_assert_eq(rig_session_state(rig, 1), ENGINE_SESSION_NEGOTIATED);
+    raw_establish(rig, first);
+    raw_establish(rig, maker);
+    rig_step(rig, 1);
+    rig_step(rig, 1);
+    cr_assert_eq(rig_session_state(rig, 0), ENGINE_SESSION_BOUND);
+    cr_assert_eq(rig_session_state(rig, 1), ENGINE_SESSION_BOUND);
+    trap_set(rig, &trap);
+    rig_order(rig, taker, 1, false, PX);
+    rig_run(rig, 1);
+    cr_assert_eq(taker->reports_cnt, 2, "accepted and traded");
+    cr_assert_eq(trap.seen_cnt, 1, "the maker's report went to the first session's client");
+    rig_wait(rig, 10);
+    cr_assert_eq(rig_session_state(rig, 0), ENGINE_SESSION_BOUND);
+    cr_assert_eq(rig_session_state(rig, 1), ENGINE_SESSION_NEGOTIATED, "it was found silent");
     rig_free(rig);
 }
 

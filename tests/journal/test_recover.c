@@ -105,6 +105,19 @@ goes_on(uint64_t pages_cnt, size_t cells_cnt)
     free(more.cells);
 }
 
+Test(recover, a_lag_too_large_to_be_told_vouches_for_nothing)
+{
+    struct page_header header = {.page_no = 70000, .durable_lag = UINT16_MAX - 1};
+
+    cr_assert_eq(page_durable_cnt(&header), 70000 - 65534);
+    header.durable_lag = UINT16_MAX;
+    cr_assert_eq(page_durable_cnt(&header), 0);
+    header = (struct page_header){.page_no = 5, .durable_lag = 5};
+    cr_assert_eq(page_durable_cnt(&header), 0);
+    header.durable_lag = 0;
+    cr_assert_eq(page_durable_cnt(&header), 5);
+}
+
 Test(recover, empty_folder_is_an_empty_journal)
 {
     struct journal_fault fault;
