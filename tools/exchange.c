@@ -14,6 +14,7 @@
 
 #include "proto/limits.h"
 
+#include "tools/clock.h"
 #include "tools/exchange_private.h"
 #include "tools/memory.h"
 #include "tools/text.h"
@@ -21,15 +22,6 @@
 #define ADMIN_RING_CELLS 1024u
 #define JOURNAL_READER   0u
 #define GATEWAY_READER   1u
-
-uint64_t
-exchange_time_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 int
 exchange_refuse(char *why, const char *format, ...)
@@ -251,7 +243,7 @@ make_rings(struct exchange *exchange, char *why)
 void
 exchange_pump(struct exchange *exchange)
 {
-    const uint64_t now_ns = exchange_time_ns();
+    const uint64_t now_ns = clock_utc_ns();
 
     sequencer_poll(&exchange->sequencer, now_ns);
     journal_writer_poll(exchange->journal, now_ns);
@@ -325,7 +317,7 @@ send_genesis(struct exchange *exchange, char *why)
 {
     union cell cell;
 
-    engine_genesis(&exchange->config->engine, exchange_time_ns(), &cell);
+    engine_genesis(&exchange->config->engine, clock_utc_ns(), &cell);
     const enum oe_reject_reason reason = exchange_command(exchange, &cell, 1);
     if (reason != OE_REJECT_REASON_NONE)
         return exchange_refuse(why, "the engine refused the Genesis: %s",
@@ -343,7 +335,7 @@ send_restart(struct exchange *exchange, char *why)
         .kind = CELL_KIND_RESTART,
         .shape = 1,
         .epoch = exchange->epoch,
-        .time = exchange_time_ns(),
+        .time = clock_utc_ns(),
         .binary_hash = binary_hash(),
         .config_hash = config_hash(exchange->config),
         .rules_version = RULES_VERSION,
@@ -369,7 +361,7 @@ await_disk(struct exchange *exchange)
     while (
         (durable && __atomic_load_n(cursor, __ATOMIC_ACQUIRE) < exchange->out_writer.published) ||
         journal_writer_in_flight(exchange->journal)) {
-        journal_writer_poll(exchange->journal, exchange_time_ns());
+        journal_writer_poll(exchange->journal, clock_utc_ns());
         journal_writer_wait(exchange->journal, 1000000);
     }
 }

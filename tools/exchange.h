@@ -136,7 +136,4 @@ struct exchange_unnamed {
 };
 void exchange_count_unnamed(const struct exchange *exchange, struct exchange_unnamed *unnamed);
 
-/* exchange_time_ns reads the clock that commands bear. */
-uint64_t exchange_time_ns(void);
-
 #endif

@@ -12,6 +12,7 @@
 
 #include "proto/cell.h"
 
+#include "tools/clock.h"
 #include "tools/exchange.h"
 #include "tools/text.h"
 
@@ -78,7 +79,7 @@ propose(struct exchange *exchange, struct proposal *proposal, uint32_t id, uint3
 
     if (count > 0 && same_request(proposal, now, count))
         return 0;
-    proposal->cells[0].firm_set.time = exchange_time_ns();
+    proposal->cells[0].firm_set.time = clock_utc_ns();
     const enum oe_reject_reason reason =
         exchange_command(exchange, proposal->cells, proposal->count);
     if (reason == OE_REJECT_REASON_NONE)

@@ -11,6 +11,7 @@
 #include "journal/replay.h"
 #include "proto/limits.h"
 
+#include "tools/clock.h"
 #include "tools/commands.h"
 #include "tools/exchange_private.h"
 #include "tools/memory.h"
@@ -163,7 +164,7 @@ replay_journal(struct exchange *exchange, struct journal_reader *reader, char *w
 {
     struct replay_ctx ctx = {.gateway = exchange->gateway};
     const struct replay_cfg cfg = {.on_message = on_message, .ctx = &ctx, .alloc = replay_take};
-    const uint64_t begin_ns = exchange_time_ns();
+    const uint64_t begin_ns = clock_utc_ns();
     struct replay_result result = {.engine = NULL};
     const int rc = replay_run(reader, &cfg, &result);
 
@@ -182,7 +183,7 @@ replay_journal(struct exchange *exchange, struct journal_reader *reader, char *w
     exchange->engine = result.engine;
     exchange->recovered.commands_cnt = result.commands_cnt;
     exchange->recovered.last_seq = result.last_seq;
-    exchange->recovered.elapsed_ns = exchange_time_ns() - begin_ns;
+    exchange->recovered.elapsed_ns = clock_utc_ns() - begin_ns;
     return 0;
 }
 

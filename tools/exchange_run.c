@@ -14,9 +14,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "tools/clock.h"
 #include "tools/exchange.h"
 
 #define DRAIN_NS_MAX   5000000000u
@@ -54,17 +54,6 @@ has_stage(const struct config_thread *layout, enum config_stage stage)
         if (layout->stages[i] == stage)
             return true;
     return false;
-}
-
-/* clock_of reads UTC for commands; a thread that has the journal alone only
- * measures intervals, which must not jump. */
-static uint64_t
-clock_of(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 static int
@@ -141,7 +130,7 @@ static void
 settle(struct journal_writer *journal)
 {
     while (journal_writer_in_flight(journal)) {
-        journal_writer_poll(journal, clock_of(CLOCK_MONOTONIC));
+        journal_writer_poll(journal, clock_utc_ns());
         journal_writer_wait(journal, BLOCK_NS);
     }
 }
@@ -152,14 +141,12 @@ stage_loop(void *arg)
     struct stage_thread *thread = arg;
     struct run *run = thread->run;
     const struct config_thread *layout = thread->layout;
-    const bool journal_alone = layout->stages_cnt == 1 && layout->stages[0] == CONFIG_JOURNAL;
-    const clockid_t clock = journal_alone ? CLOCK_MONOTONIC : CLOCK_REALTIME;
     bool stopping = false;
     unsigned phase;
 
     /* A1 pairs with R1 */
     while ((phase = __atomic_load_n(&run->phase, __ATOMIC_ACQUIRE)) != PHASE_QUIT) {
-        const uint64_t now_ns = clock_of(clock);
+        const uint64_t now_ns = clock_utc_ns();
         int work = 0;
 
         for (unsigned i = 0; i < layout->stages_cnt; i++)
@@ -250,10 +237,10 @@ static bool
 await_drained(struct run *run)
 {
     const struct timespec pause = {.tv_nsec = PHASE_WATCH_NS};
-    const uint64_t begin_ns = clock_of(CLOCK_MONOTONIC);
+    const uint64_t begin_ns = clock_utc_ns();
 
     while (__atomic_load_n(&run->drained, __ATOMIC_ACQUIRE) == 0) { /* A2 pairs with R2 */
-        if (clock_of(CLOCK_MONOTONIC) - begin_ns > DRAIN_NS_MAX)
+        if (clock_utc_ns() - begin_ns > DRAIN_NS_MAX)
             return false;
         nanosleep(&pause, NULL);
     }
@@ -268,7 +255,7 @@ finish(struct exchange *exchange)
     int work;
 
     do {
-        const uint64_t now_ns = exchange_time_ns();
+        const uint64_t now_ns = clock_utc_ns();
 
         work = sequencer_poll(&exchange->sequencer, 0);
         /* The gateway reads no more; its place must not hold up the ring. */

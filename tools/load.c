@@ -176,8 +176,9 @@ send_one(struct load *load, uint32_t no)
     const size_t len = load->cfg.source->make(load->cfg.source->ctx, load->base, no, &session, buf);
     struct numbers *numbers = &load->numbers[session];
 
-    if (link_send(load->link, session, buf, len) == 0)
-        return false;
+    if (link_send(load->link, session, buf, len) == 0) /* no room, or the session is gone */
+        return *link_error(load->link) == '\0' &&
+               push_u32(&load->resend, &load->resend_cnt, &load->resend_max, no);
     return push_u32(&numbers->message, &numbers->cnt, &numbers->max, no);
 }
 

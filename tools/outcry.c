@@ -1,6 +1,7 @@
 /*
  * outcry: one program, one command line.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,6 +48,8 @@ main(int argc, char **argv)
         print_help(stdout);
         return EXIT_FINE;
     }
+    /* Nobody who reads our output may end us by going away. */
+    signal(SIGPIPE, SIG_IGN);
     for (unsigned i = 0; i < ARRAY_LEN(commands); i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
