@@ -411,7 +411,7 @@ Test(recover, a_missing_segment_is_refused)
 {
     written(600, 63, 600);
     cr_assert_eq(unlink(segment_path(1)), 0);
-    damaged(0, -EBADMSG, "00000001.seg: missing, but 0000000");
+    damaged(RIG_SEGMENT_PAGES, -EBADMSG, "00000001.seg: missing, but 0000000");
     cr_assert_eq(unlink(segment_path(0)), 0);
     damaged(0, -EBADMSG, "00000000.seg: missing");
 }
@@ -420,9 +420,9 @@ Test(recover, segments_of_different_sizes_are_refused)
 {
     written(600, 63, 600);
     cr_assert_eq(truncate(segment_path(1), RIG_SEGMENT_BYTES - 4096), 0);
-    damaged(0, -EBADMSG, "cut short");
+    damaged(RIG_SEGMENT_PAGES, -EBADMSG, "cut short");
     cr_assert_eq(truncate(segment_path(1), RIG_SEGMENT_BYTES + 4096), 0);
-    damaged(0, -EBADMSG, "larger");
+    damaged(RIG_SEGMENT_PAGES, -EBADMSG, "larger");
     cr_assert_eq(truncate(segment_path(1), RIG_SEGMENT_BYTES), 0);
     cr_assert_eq(truncate(segment_path(0), 1000), 0);
     damaged(0, -EBADMSG, "cut short");
