@@ -362,6 +362,25 @@ check_account(const struct engine *engine,
     return -1;
 }
 
+static int
+check_session(const struct engine *engine,
+              const struct config *config,
+              const struct config_session *session,
+              char *why)
+{
+    union cell now[CELL_COMMAND_MAX];
+
+    if (engine_config_get(engine, CELL_KIND_SESSION_SET, session->id, 0, now) == 0 ||
+        now[0].session_set.firm == config->firms[session->firm].id)
+        return 0;
+    snprintf(why, EXCHANGE_WHY_BYTES,
+             "%s: session %s is of firm %s here, but in the journal session %u is of firm %u; this "
+             "never changes, expected an id of its own for a new session",
+             config->file, session->name, config->firms[session->firm].name, session->id,
+             now[0].session_set.firm);
+    return -1;
+}
+
 int
 exchange_check_fixed(const struct engine *engine,
                      const struct config *config,
@@ -375,6 +394,9 @@ exchange_check_fixed(const struct engine *engine,
             return -1;
     for (unsigned i = 0; i < config->accounts_cnt; i++)
         if (check_account(engine, config, &config->accounts[i], why) != 0)
+            return -1;
+    for (unsigned i = 0; i < config->sessions_cnt; i++)
+        if (check_session(engine, config, &config->sessions[i], why) != 0)
             return -1;
     return 0;
 }

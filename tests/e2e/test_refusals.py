@@ -107,6 +107,12 @@ def test_contradictions(tap, outcry):
                 f'{name}: account A1 is of group BETA.HOUSE here, but in the journal account 0 is '
                 'of group 0; this never changes, expected an id of its own for a new account',
                 'another group', journal)
+        with open(path, 'w', encoding='ascii') as file:
+            file.write(text.replace('name: BROKER2, firm: BETA', 'name: BROKER2, firm: ALPHA'))
+        refused(tap, outcry, path,
+                f'{name}: session BROKER2 is of firm ALPHA here, but in the journal session 1 is '
+                'of firm 1; this never changes, expected an id of its own for a new session',
+                'another firm', journal)
         run_once(outcry, write_config(folder))
         tap.ok(True, 'after all that it starts again')
 
