@@ -118,11 +118,30 @@ symbol_of(const struct dialog *dialog, uint32_t id)
     return "?";
 }
 
+/* is_money tells whether the numbers behind a refusal are prices or values. */
+static bool
+is_money(unsigned reason)
+{
+    return reason == OE_REJECT_REASON_MAX_ORDER_VALUE ||
+           reason == OE_REJECT_REASON_PRICE_COLLAR_HIGH ||
+           reason == OE_REJECT_REASON_PRICE_COLLAR_LOW || reason == OE_REJECT_REASON_PRICE_BAND;
+}
+
 /* risk_say prints the numbers behind a refusal, if there are any. */
 static void
-risk_say(uint8_t level, int64_t limit, int64_t use, int64_t value)
+risk_say(unsigned reason, uint8_t level, int64_t limit, int64_t use, int64_t value)
 {
-    if (level != OE_RISK_LEVEL_NONE)
+    char texts[3][TEXT_PX_BYTES];
+
+    if (level != OE_RISK_LEVEL_NONE && is_money(reason))
+        printf(" (%s limit %s, %s %s, this order %s)", oe_risk_level_name(level),
+               text_px(limit, 2, texts[0]),
+               reason == OE_REJECT_REASON_PRICE_COLLAR_HIGH ||
+                       reason == OE_REJECT_REASON_PRICE_COLLAR_LOW
+                   ? "measured from"
+                   : "in use",
+               text_px(use, 2, texts[1]), text_px(value, 2, texts[2]));
+    else if (level != OE_RISK_LEVEL_NONE)
         printf(" (%s limit %" PRId64 ", in use %" PRId64 ", this order %" PRId64 ")",
                oe_risk_level_name(level), limit, use, value);
     puts("");
@@ -168,11 +187,13 @@ say_refusal(struct dialog *dialog, const uint8_t *buf, size_t len)
 
     if (reject != NULL) {
         printf("refused: %s", oe_reject_reason_name(reject->reject_reason));
-        risk_say(reject->risk_level, reject->risk_limit, reject->risk_use, reject->risk_value);
+        risk_say(reject->reject_reason, reject->risk_level, reject->risk_limit, reject->risk_use,
+                 reject->risk_value);
     } else if (cancel != NULL) {
         printf("%s refused: %s", oe_cxl_rej_response_to_name(cancel->cxl_rej_response_to),
                oe_reject_reason_name(cancel->reject_reason));
-        risk_say(cancel->risk_level, cancel->risk_limit, cancel->risk_use, cancel->risk_value);
+        risk_say(cancel->reject_reason, cancel->risk_level, cancel->risk_limit, cancel->risk_use,
+                 cancel->risk_value);
     } else if (business != NULL) {
         printf("refused: %s\n", oe_reject_reason_name(business->reject_reason));
     } else if (mass != NULL && mass->reject_reason == OE_REJECT_REASON_NONE) {
