@@ -169,8 +169,9 @@ map_is_zero(const struct segment_map *map)
     return true;
 }
 
-/* check_sizes sees to invariant 1. One segment may be cut short if nothing was
- * written behind it. */
+/* check_sizes sees to invariant 1. A segment gets its name when it has its full
+ * size, so a crash leaves none that is short: somebody cut it, or copied a part
+ * of it. Of a journal that has but one nobody can tell. */
 static int
 check_sizes(struct segments *segments, struct journal_fault *fault)
 {
@@ -196,6 +197,8 @@ check_sizes(struct segments *segments, struct journal_fault *fault)
             return say_of(segments, fault, cut,
                           "cut short, but a later segment is in use (damage)");
     }
+    if (cut < segments->cnt && segments->cnt > 1)
+        return say_of(segments, fault, cut, "cut short (damage)");
     return 0;
 }
 
