@@ -144,6 +144,7 @@ highest_number(int dir_fd, int64_t *highest)
     return 0;
 }
 
+/* say_of speaks of a whole segment; its first page stands for it. */
 static COLD int
 say_of(struct segments *segments,
        struct journal_fault *fault,
@@ -153,6 +154,7 @@ say_of(struct segments *segments,
     char name[SEGMENT_NAME_BYTES];
 
     segment_name(name, segment_no);
+    fault->page_no = segment_no * pages_of(segments->bytes);
     return say(fault, -EBADMSG, segments->dir, name, what);
 }
 
@@ -167,8 +169,9 @@ map_is_zero(const struct segment_map *map)
     return true;
 }
 
-/* check_sizes sees to invariant 1. One segment may be cut short if nothing was
- * written behind it. */
+/* check_sizes sees to invariant 1. A segment gets its name when it has its full
+ * size, so a crash leaves none that is short: somebody cut it, or copied a part
+ * of it. Of a journal that has but one nobody can tell. */
 static int
 check_sizes(struct segments *segments, struct journal_fault *fault)
 {
@@ -179,8 +182,10 @@ check_sizes(struct segments *segments, struct journal_fault *fault)
     if (segments->cnt > 1 && segments->bytes % JOURNAL_PAGE_BYTES != 0)
         return say_of(segments, fault, 0, "no segment has a whole number of pages (damage)");
     for (uint32_t i = 0; i < segments->cnt && full_cnt == 1 && segments->cnt > 2; i++) {
-        if (segments->maps[i].bytes == segments->bytes)
+        if (segments->maps[i].bytes == segments->bytes) {
+            segments->bytes = segments->maps[i == 0 ? 1 : 0].bytes;
             return say_of(segments, fault, i, "larger than the other segments (damage)");
+        }
     }
 
     uint32_t cut = 0;
@@ -192,6 +197,8 @@ check_sizes(struct segments *segments, struct journal_fault *fault)
             return say_of(segments, fault, cut,
                           "cut short, but a later segment is in use (damage)");
     }
+    if (cut < segments->cnt && segments->cnt > 1)
+        return say_of(segments, fault, cut, "cut short (damage)");
     return 0;
 }
 

@@ -19,8 +19,9 @@ static const char help[] =
     "\n"
     "Writes what happened, a line for each message and side, as CSV (RFC 4180: a header line,\n"
     "CRLF, quotes where they are needed) to stdout. Times are UTC with nanoseconds. Names are\n"
-    "those that were valid then; the columns are explained in tools/audit.h. Works while\n"
-    "an exchange writes. Nothing is done against formulas beyond quoting: import the columns as "
+    "those that were valid then; the columns are explained in docs/journal.md. Works\n"
+    "while an exchange writes. Nothing is done against formulas beyond quoting: import the columns "
+    "as "
     "text\n"
     "into a program that runs formulas.\n"
     "\n"
@@ -46,6 +47,7 @@ struct point {
 struct subject {
     const char *name; /* NULL: all */
     uint64_t id;      /* UINT64_MAX: the name is no number */
+    bool seen;        /* a row was its */
 };
 
 struct filter {
@@ -74,11 +76,23 @@ parse_subject(const char *text, struct subject *subject)
 
 /* is_subject tells whether the row's subject, with this id and name, is meant. */
 static bool
-is_subject(const struct subject *subject, uint32_t id, const char *name)
+is_subject(struct subject *subject, uint32_t id, const char *name)
 {
     if (subject->name == NULL)
         return true;
-    return id != CELL_ANY && (subject->id == id || strcmp(subject->name, name) == 0);
+    if (id == CELL_ANY || (subject->id != id && strcmp(subject->name, name) != 0))
+        return false;
+    subject->seen = true;
+    return true;
+}
+
+/* warn_unseen speaks of a name that no row had: nothing found because of a slip of
+ * the pen must not look like nothing done. */
+static void
+warn_unseen(const struct subject *subject, const char *what)
+{
+    if (subject->name != NULL && !subject->seen)
+        fprintf(stderr, "outcry audit: what was read knows no %s %s\n", what, subject->name);
 }
 
 /* put_field quotes what RFC 4180 wants quoted. Bytes that are not visible ASCII,
@@ -116,14 +130,15 @@ put_header(FILE *out)
 static void
 on_row(void *ctx, const struct audit *audit, const struct audit_row *row)
 {
-    const struct filter *filter = ctx;
+    struct filter *filter = ctx;
     const struct point *from = &filter->from;
+    const bool of_account = is_subject(&filter->account, row->account, row->text[AUDIT_ACCOUNT]);
+    const bool of_instrument =
+        is_subject(&filter->instrument, row->instrument, row->text[AUDIT_INSTRUMENT]);
 
     (void)audit;
-    if (from->given && (from->is_time ? row->time_ns : row->seq) < from->value)
-        return;
-    if (!is_subject(&filter->account, row->account, row->text[AUDIT_ACCOUNT]) ||
-        !is_subject(&filter->instrument, row->instrument, row->text[AUDIT_INSTRUMENT]))
+    if (!of_account || !of_instrument ||
+        (from->given && (from->is_time ? row->time_ns : row->seq) < from->value))
         return;
     for (unsigned i = 0; i < AUDIT_COLUMNS_CNT; i++) {
         if (i > 0)
@@ -188,6 +203,8 @@ run(const char *dir, struct filter *filter)
     if (rc < 0)
         code = cli_fail(EXIT_CHECK, "audit", "the journal in %s is damaged: %s", dir,
                         journal_reader_fault(reader)->text);
+    warn_unseen(&filter->account, "account");
+    warn_unseen(&filter->instrument, "instrument");
     journal_reader_close(reader);
     if (fflush(filter->out) != 0 || ferror(filter->out))
         return cli_fail(EXIT_SETUP, "audit", "the output cannot be written: %s", strerror(errno));

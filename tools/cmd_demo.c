@@ -441,8 +441,8 @@ cmd_demo(int argc, char **argv)
         code = complain("/proc/self/exe", strerror(errno));
     else if (mkdtemp(demo->folder) == NULL)
         code = complain(demo->folder, strerror(errno));
-    else
-        code = run(demo);
+    else if ((code = run(demo)) != EXIT_FINE)
+        fprintf(stderr, "outcry demo: what there is lies in %s\n", demo->folder);
     free(demo);
     return code;
 }

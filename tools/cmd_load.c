@@ -153,6 +153,15 @@ print_latency(FILE *out, const char *name, uint64_t ns)
     fprintf(out, "  %-8s %10.1f us\n", name, (double)ns / 1e3);
 }
 
+/* answers_per_s leaves out what was lost: the time ends with the last answer. */
+static double
+answers_per_s(const struct load_result *result)
+{
+    const uint64_t answers = result->acknowledged + result->rejected;
+
+    return result->elapsed_ns > 0 ? (double)answers * 1e9 / (double)result->elapsed_ns : 0;
+}
+
 static void
 print_text(const struct load_result *result, const struct tape_result *tape)
 {
@@ -163,8 +172,7 @@ print_text(const struct load_result *result, const struct tape_result *tape)
            (unsigned long long)result->sent, (unsigned long long)result->acknowledged,
            (unsigned long long)result->rejected, (unsigned long long)result->filled,
            (unsigned long long)result->lost, (unsigned long long)result->resent);
-    printf("rate          %.0f messages/s\n",
-           result->elapsed_ns > 0 ? (double)result->sent * 1e9 / (double)result->elapsed_ns : 0);
+    printf("rate          %.0f messages/s\n", answers_per_s(result));
     printf("latency from the intended time to the answer\n");
     print_latency(stdout, "p50", histogram_at(latency, 5000));
     print_latency(stdout, "p90", histogram_at(latency, 9000));
@@ -195,10 +203,7 @@ print_json(const struct load_result *result, const struct tape_result *tape)
     json_u64(&json, "lost", result->lost);
     json_u64(&json, "resent", result->resent);
     json_u64(&json, "elapsed_ns", result->elapsed_ns);
-    json_u64(&json, "orders_per_s",
-             result->elapsed_ns > 0
-                 ? (uint64_t)((double)result->sent * 1e9 / (double)result->elapsed_ns)
-                 : 0);
+    json_u64(&json, "orders_per_s", (uint64_t)answers_per_s(result));
     json_u64(&json, "ack_p50_ns", histogram_at(latency, 5000));
     json_u64(&json, "ack_p90_ns", histogram_at(latency, 9000));
     json_u64(&json, "ack_p99_ns", histogram_at(latency, 9900));

@@ -118,29 +118,32 @@ symbol_of(const struct dialog *dialog, uint32_t id)
     return "?";
 }
 
-/* risk_text writes a number of a risk check: a quantity of checks that count
- * units, else a price or money. */
-static const char *
-risk_text(uint16_t reason, int64_t value, char buf[TEXT_PX_BYTES])
+/* is_money tells whether the numbers behind a refusal are prices or values. */
+static bool
+is_money(unsigned reason)
 {
-    if (reason != OE_REJECT_REASON_MAX_ORDER_QTY && reason != OE_REJECT_REASON_MIN_ORDER_QTY &&
-        reason != OE_REJECT_REASON_LONG_POSITION_LIMIT &&
-        reason != OE_REJECT_REASON_SHORT_POSITION_LIMIT)
-        return text_px(value, 2, buf);
-    snprintf(buf, TEXT_PX_BYTES, "%" PRId64, value);
-    return buf;
+    return reason == OE_REJECT_REASON_MAX_ORDER_VALUE ||
+           reason == OE_REJECT_REASON_PRICE_COLLAR_HIGH ||
+           reason == OE_REJECT_REASON_PRICE_COLLAR_LOW || reason == OE_REJECT_REASON_PRICE_BAND;
 }
 
-/* risk_say ends the line of a refusal with the numbers behind it, if any. */
+/* risk_say prints the numbers behind a refusal, if there are any. */
 static void
-risk_say(uint16_t reason, uint8_t level, int64_t limit, int64_t use, int64_t value)
+risk_say(unsigned reason, uint8_t level, int64_t limit, int64_t use, int64_t value)
 {
-    char text[3][TEXT_PX_BYTES];
+    char texts[3][TEXT_PX_BYTES];
 
-    if (level != OE_RISK_LEVEL_NONE)
-        printf(" (%s limit %s, in use %s, this order %s)", oe_risk_level_name(level),
-               risk_text(reason, limit, text[0]), risk_text(reason, use, text[1]),
-               risk_text(reason, value, text[2]));
+    if (level != OE_RISK_LEVEL_NONE && is_money(reason))
+        printf(" (%s limit %s, %s %s, this order %s)", oe_risk_level_name(level),
+               text_px(limit, 2, texts[0]),
+               reason == OE_REJECT_REASON_PRICE_COLLAR_HIGH ||
+                       reason == OE_REJECT_REASON_PRICE_COLLAR_LOW
+                   ? "measured from"
+                   : "in use",
+               text_px(use, 2, texts[1]), text_px(value, 2, texts[2]));
+    else if (level != OE_RISK_LEVEL_NONE)
+        printf(" (%s limit %" PRId64 ", in use %" PRId64 ", this order %" PRId64 ")",
+               oe_risk_level_name(level), limit, use, value);
     puts("");
 }
 

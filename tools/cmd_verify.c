@@ -42,7 +42,9 @@ print_json(const struct journal_verify_result *result, bool damage)
     json_u64(&json, "epochs", result->epochs_cnt);
     if (damage || result->torn_tail) {
         json_u64(&json, "bad_page", result->fault.page_no);
-        json_text(&json, "fault", page_fault_text(result->fault.fault));
+        json_text(&json, "fault",
+                  result->fault.fault == PAGE_OK ? "segment"
+                                                 : page_fault_text(result->fault.fault));
         json_text(&json, "text", result->fault.text);
     }
     json_end(&json);

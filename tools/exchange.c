@@ -381,7 +381,20 @@ command_start(struct exchange *exchange, char *why)
     return 0;
 }
 
-/* block_signals makes SIGTERM and SIGINT wait for exchange_run, in this thread
+void
+exchange_stop_signals(sigset_t *set)
+{
+    struct sigaction hangup;
+
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    /* A signal that is ignored but blocked would still reach sigwait. */
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
+        sigaddset(set, SIGHUP);
+}
+
+/* block_signals makes signals that stop us wait for exchange_run, in this thread
  * and in all that it starts. A file that hits its size limit is an error of its
  * write, not the end of us. */
 static void
@@ -389,9 +402,7 @@ block_signals(void)
 {
     sigset_t set;
 
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
+    exchange_stop_signals(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGXFSZ, SIG_IGN);
 }

@@ -142,7 +142,8 @@ on_message(void *ctx, const union cell *cells)
     if (++replay->messages_cnt % STOP_LOOK_MESSAGES != 0)
         return;
     sigpending(&pending);
-    if (sigismember(&pending, SIGTERM) || sigismember(&pending, SIGINT)) {
+    if (sigismember(&pending, SIGTERM) || sigismember(&pending, SIGINT) ||
+        sigismember(&pending, SIGHUP)) {
         fputs("outcry: stopped while the journal was read; nothing was changed\n", stderr);
         _exit(EXIT_FINE);
     }

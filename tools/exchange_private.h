@@ -8,7 +8,14 @@
 #ifndef OUTCRY_TOOLS_EXCHANGE_PRIVATE_H
 #define OUTCRY_TOOLS_EXCHANGE_PRIVATE_H
 
+#include <signal.h>
+
 #include "tools/exchange.h"
+
+/* exchange_stop_signals fills set with those that end a run in good order: SIGTERM,
+ * SIGINT and, unless nohup or a supervisor ignores it, SIGHUP: a terminal that is
+ * closed is no crash. */
+void exchange_stop_signals(sigset_t *set);
 
 /* exchange_refuse writes why and returns -1. */
 int exchange_refuse(char *why, const char *format, ...) __attribute__((format(printf, 2, 3)));

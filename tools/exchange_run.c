@@ -18,6 +18,7 @@
 
 #include "tools/clock.h"
 #include "tools/exchange.h"
+#include "tools/exchange_private.h"
 
 #define DRAIN_NS_MAX   5000000000u
 #define BLOCK_NS       10000000u /* a blocked thread looks at the phase as often */
@@ -280,9 +281,7 @@ exchange_run(struct exchange *exchange, char why[EXCHANGE_WHY_BYTES])
 
     if (start_threads(&run, why) != 0)
         return -1;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
+    exchange_stop_signals(&set);
     sigwait(&set, &number);
     fprintf(stderr, "outcry: %s: stopping\n", strsignal(number));
     __atomic_store_n(&run.phase, PHASE_DRAIN, __ATOMIC_RELEASE); /* R1 pairs with A1 */

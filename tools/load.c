@@ -198,7 +198,7 @@ send_due(struct load *load, uint64_t start_ns, uint64_t now_ns, unsigned *sent)
            load->in_flight < load->cfg.window) {
         const uint64_t due_ns =
             load->cfg.rate > 0 ? start_ns + (uint64_t)((double)load->next * 1e9 / load->cfg.rate)
-                               : now_ns;
+                               : (now_ns > start_ns ? now_ns : start_ns);
 
         if (due_ns > now_ns)
             break;

@@ -1,6 +1,7 @@
 /*
  * outcry: one program, one command line.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +37,19 @@ print_help(FILE *out)
           out);
 }
 
+/* finish makes sure that what was printed has arrived: an exit code of 0 with half
+ * an answer would be a lie. */
+static int
+finish(const char *command, int code)
+{
+    const char *why = fflush(stdout) != 0 ? strerror(errno) : "some of it is lost";
+
+    if (!ferror(stdout) || code == EXIT_SETUP)
+        return code;
+    fprintf(stderr, "outcry %s: the output cannot be written: %s\n", command, why);
+    return code == EXIT_FINE ? EXIT_SETUP : code;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -52,7 +66,7 @@ main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     for (unsigned i = 0; i < ARRAY_LEN(commands); i++)
         if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
+            return finish(argv[1], commands[i].run(argc - 1, argv + 1));
     fprintf(stderr, "outcry: there is no command %s, see outcry --help\n", argv[1]);
     return EXIT_USAGE;
 }

@@ -90,9 +90,9 @@ make_new(const struct request *request,
     if (side < 0 || type < 0 || tif < 0)
         return "--side, --type or --tif: expected one of the words in the help";
     if (!quantity(request->qty, &qty))
-        return "--qty: expected a whole number";
+        return "--qty: expected a whole number, at most 4294967294";
     if (type == OE_ORD_TYPE_LIMIT && (request->px == NULL || !text_px_parse(request->px, &px)))
-        return "--px: expected a price with at most 8 decimals";
+        return "--px: needed by a limit order, a price with at most 8 decimals such as 100.25";
     if (type == OE_ORD_TYPE_LIMIT)
         msg.price = px;
     msg.security_id = instrument->id;
@@ -136,7 +136,7 @@ make_change(const struct request *request,
         return NULL;
     }
     if (!quantity(request->qty, &qty))
-        return "--qty: expected the new total, a whole number";
+        return "--qty: expected the new total, a whole number, at most 4294967294";
     if (request->px == NULL || !text_px_parse(request->px, &px))
         return "--px: expected a price with at most 8 decimals";
     *len = oe_order_cancel_replace_request_encode(

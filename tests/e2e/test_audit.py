@@ -147,6 +147,15 @@ def check_filters(tap, outcry, journal, rows):
             (['--account', 'NOBODY'], lambda r: False, 'an account that is not there')):
         code, _, got = export(outcry, journal, *args)
         tap.same((code, got), (0, [row for row in rows if wanted(row)]), f'filter: {name}')
+    for args, wanted, name in (
+            (['--account', 'NOBODY'], 'outcry audit: what was read knows no account NOBODY\n',
+             'an account that was never there is named'),
+            (['--instrument', 'NONE'], 'outcry audit: what was read knows no instrument NONE\n',
+             'and an instrument'),
+            (['--account', 'A1', '--instrument', 'ZINC', '--from', '2400-02-29'], '',
+             'those that are known are not, whatever is left of them')):
+        code, _, err = run(outcry, 'audit', journal, '--format', 'csv', *args)
+        tap.same((code, err), (0, wanted), name)
     for bad in ('2025-02-29', '2025-13-01', '2025-01-01T24:00:00Z', '1.5', '-1', ''):
         code, _, _ = export(outcry, journal, '--from', bad)
         tap.same(code, 2, f'no time: {bad!r}')

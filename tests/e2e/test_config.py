@@ -14,6 +14,7 @@ import glob
 import os
 import random
 import re
+import subprocess
 import sys
 
 from harness import Folder, Tap, run
@@ -72,6 +73,12 @@ def check_words(tap, outcry, folder):
         code, out, err = run(outcry, command, '--help')
         tap.ok(code == 0 and out.startswith(f'usage: outcry {command} ') and not err,
                f'outcry {command} --help', code, err)
+    with open('/dev/full', 'w', encoding='ascii') as full:
+        done = subprocess.run([outcry, 'verify', '--help'], stdout=full, stderr=subprocess.PIPE,
+                              timeout=20, check=False)
+        tap.same((done.returncode, done.stderr),
+                 (3, b'outcry verify: the output cannot be written: No space left on device\n'),
+                 'what cannot be printed is said, with code 3')
     code, out, _ = run(outcry, '--help')
     tap.ok(code == 0 and all(word in out for word in ('serve', 'replay', 'verify', 'audit')),
            'outcry --help names the commands', out)

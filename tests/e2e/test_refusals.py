@@ -8,6 +8,7 @@ usage: test_refusals.py OUTCRY
 """
 
 import ctypes
+import json
 import os
 import re
 import shutil
@@ -108,10 +109,10 @@ def test_contradictions(tap, outcry):
                 'of group 0; this never changes, expected an id of its own for a new account',
                 'another group', journal)
         with open(path, 'w', encoding='ascii') as file:
-            file.write(text.replace('name: BROKER1, firm: ALPHA', 'name: BROKER1, firm: BETA'))
+            file.write(text.replace('name: BROKER2, firm: BETA', 'name: BROKER2, firm: ALPHA'))
         refused(tap, outcry, path,
-                f'{name}: session BROKER1 is of firm BETA here, but in the journal session 0 is of '
-                'firm 0; this never changes, expected an id of its own for a new session',
+                f'{name}: session BROKER2 is of firm ALPHA here, but in the journal session 1 is '
+                'of firm 1; this never changes, expected an id of its own for a new session',
                 'another firm', journal)
         run_once(outcry, write_config(folder))
         tap.ok(True, 'after all that it starts again')
@@ -135,6 +136,16 @@ def test_damage(tap, outcry):
             code, out, err = run(outcry, *command)
             tap.ok(code == 1 and 'page 1' in out + err, f'{command[0]} names the page, exit 1', code,
                    out, err)
+
+        shutil.rmtree(journal)
+        shutil.copytree(copy, journal)
+        os.truncate(os.path.join(journal, '00000001.seg'), PAGE)
+        refused(tap, outcry, config, f'the journal in {re.escape(journal)} cannot be used: .*cut '
+                'short.*', 'a segment that was cut short', journal)
+        code, out, _ = run(outcry, 'verify', journal, '--json')
+        found = json.loads(out)
+        tap.same((code, found['damaged'], found['fault'], found['bad_page']),
+                 (1, True, 'segment', 256), 'verify names the first page of the segment')
 
         shutil.rmtree(journal)
         shutil.copytree(copy, journal)

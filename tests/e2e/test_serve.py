@@ -246,6 +246,22 @@ def test_stop_with_sessions(tap, outcry):
                  'and is whole')
 
 
+def test_hangup(tap, outcry):
+    """A terminal that is closed is no crash, and nothing to one under nohup."""
+    with Folder() as folder:
+        make_journal(folder)
+        with Exchange(outcry, write_config(folder)) as exchange:
+            tap.same(exchange.stop(signal.SIGHUP), 0, 'SIGHUP stops it in good order')
+            tap.ok('everything is on disk' in exchange.text, 'and it says so', exchange.text)
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        with Exchange(outcry, write_config(folder)) as exchange:
+            exchange.process.send_signal(signal.SIGHUP)
+            trade_once(exchange)
+            tap.same(exchange.stop(), 0, 'one that ignores it goes on')
+            tap.ok('Terminated: stopping' in exchange.text, 'until SIGTERM', exchange.text)
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_login(tap, outcry):
     with Folder() as folder:
         make_journal(folder)
@@ -273,6 +289,7 @@ def main():
     test_until(tap, outcry)
     test_unnamed(tap, outcry)
     test_stop_with_sessions(tap, outcry)
+    test_hangup(tap, outcry)
     test_login(tap, outcry)
     tap.done()
 

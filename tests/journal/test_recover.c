@@ -139,6 +139,16 @@ Test(recover, folder_that_does_not_exist_is_refused)
     cr_assert_neq(fault.text[0], '\0');
 }
 
+/* segment_path names a segment. */
+static const char *
+segment_path(unsigned segment_no)
+{
+    static char path[100];
+
+    snprintf(path, sizeof path, "%s/%08u.seg", dir, segment_no);
+    return path;
+}
+
 Test(recover, a_journal_cut_at_any_page_of_its_last_batch_goes_on_there)
 {
     const uint64_t pages_cnt = written(12, 200, 12);
@@ -156,7 +166,7 @@ Test(recover, a_journal_cut_at_any_page_of_its_last_batch_goes_on_there)
     }
 }
 
-Test(recover, a_file_cut_short_anywhere_goes_on_there)
+Test(recover, an_only_file_cut_short_anywhere_goes_on_there)
 {
     const uint64_t pages_cnt = written(6, 200, 6);
 
@@ -168,6 +178,7 @@ Test(recover, a_file_cut_short_anywhere_goes_on_there)
         if (whole < pages_cnt &&
             cut % JOURNAL_PAGE_BYTES >= 64 + 64u * rig_page(&file, whole)->header.cells)
             whole++;
+        (void)unlink(segment_path(1)); /* of the round before, or of the writer */
         rig_store(&torn, dir, 0);
         goes_on(whole, whole_before(whole));
     }
@@ -410,32 +421,36 @@ Test(recover, a_foreign_or_repeated_segment_is_refused)
     damaged(2 * RIG_SEGMENT_PAGES, -EBADMSG, "another shard");
 }
 
-/* segment_path names a segment. */
-static const char *
-segment_path(unsigned segment_no)
-{
-    static char path[100];
-
-    snprintf(path, sizeof path, "%s/%08u.seg", dir, segment_no);
-    return path;
-}
-
 Test(recover, a_missing_segment_is_refused)
 {
     written(600, 63, 600);
     cr_assert_eq(unlink(segment_path(1)), 0);
-    damaged(0, -EBADMSG, "00000001.seg: missing, but 0000000");
+    damaged(RIG_SEGMENT_PAGES, -EBADMSG, "00000001.seg: missing, but 0000000");
     cr_assert_eq(unlink(segment_path(0)), 0);
     damaged(0, -EBADMSG, "00000000.seg: missing");
+}
+
+Test(recover, a_last_segment_that_was_cut_is_refused)
+{
+    unsigned last = 0;
+
+    written(600, 63, 600);
+    while (access(segment_path(last + 1), F_OK) == 0)
+        last++;
+    cr_assert_gt(last, 0);
+    cr_assert_eq(truncate(segment_path(last), RIG_SEGMENT_BYTES - 4096), 0);
+    damaged(last * RIG_SEGMENT_PAGES, -EBADMSG, "cut short (damage)");
+    cr_assert_eq(truncate(segment_path(last), 0), 0);
+    damaged(last * RIG_SEGMENT_PAGES, -EBADMSG, "cut short (damage)");
 }
 
 Test(recover, segments_of_different_sizes_are_refused)
 {
     written(600, 63, 600);
     cr_assert_eq(truncate(segment_path(1), RIG_SEGMENT_BYTES - 4096), 0);
-    damaged(0, -EBADMSG, "cut short");
+    damaged(RIG_SEGMENT_PAGES, -EBADMSG, "cut short");
     cr_assert_eq(truncate(segment_path(1), RIG_SEGMENT_BYTES + 4096), 0);
-    damaged(0, -EBADMSG, "larger");
+    damaged(RIG_SEGMENT_PAGES, -EBADMSG, "larger");
     cr_assert_eq(truncate(segment_path(1), RIG_SEGMENT_BYTES), 0);
     cr_assert_eq(truncate(segment_path(0), 1000), 0);
     damaged(0, -EBADMSG, "cut short");
