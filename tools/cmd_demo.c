@@ -94,7 +94,7 @@ eal_print(FILE *file, const struct demo *demo, const char *ack, const char *role
 {
     fprintf(file,
             "[\"--no-huge\", \"--no-shconf\", \"-m\", \"128\", \"--no-pci\", \"--no-telemetry\", "
-            "\"--vdev=net_memif0,role=%s,id=0,socket=%s/%s.sock,socket-abstract=no,rsize=12\"]",
+            "\"--vdev=net_memif0,role=%s,id=0,socket=%s/%s.sock,socket-abstract=no,rsize=14\"]",
             role, demo->folder, ack);
 }
 
