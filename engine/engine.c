@@ -113,6 +113,13 @@ engine_init(void *mem, const struct engine_cfg *cfg)
     return engine;
 }
 
+void
+engine_salt(struct engine *engine, uint64_t salt)
+{
+    ASSERT(engine->ids.entries_cnt == 0);
+    engine->ids.salt = salt;
+}
+
 /* begin numbers an admitted command. */
 static inline void
 begin(struct engine *engine, const union cell *cell)

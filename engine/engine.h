@@ -88,6 +88,11 @@ size_t engine_footprint(const struct engine_cfg *cfg);
  * engine_footprint bytes, which must outlive it. */
 struct engine *engine_init(void *mem, const struct engine_cfg *cfg);
 
+/* engine_salt salts the map from ClOrdIDs to orders with a secret number, so that
+ * a client cannot choose ids that all meet at one place. Before the first order.
+ * No outcome and no hash depends on it: each process draws its own. */
+void engine_salt(struct engine *engine, uint64_t salt);
+
 /* engine_genesis writes the Genesis command for cfg; engine_cfg_of reads one
  * back, false if it is no valid Genesis. */
 void engine_genesis(const struct engine_cfg *cfg, uint64_t time_ns, union cell *cell);

@@ -40,7 +40,7 @@ idmap_check(const struct idmap *map, const struct order *orders)
                 continue;
 
             const struct order *order = &orders[bucket->words[i] & 0xffffffu];
-            const uint64_t hash = idmap_hash(order->session, order->clord);
+            const uint64_t hash = idmap_hash(map, order->session, order->clord);
 
             entries_cnt++;
             ASSERT(bucket->words[i] >> 24 == idmap_tag(hash));

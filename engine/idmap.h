@@ -46,6 +46,7 @@ struct idmap {
     struct idmap_bucket *buckets;
     uint32_t mask;
     uint32_t entries_cnt;
+    uint64_t salt; /* of the hash; set while the map is empty */
 };
 
 /* idmap_footprint returns the bytes for orders_max orders. */
@@ -55,11 +56,13 @@ size_t idmap_footprint(uint32_t orders_max);
 void idmap_init(struct idmap *map, void *mem, uint32_t orders_max);
 
 /* idmap_hash returns the hash of a pair: its low bits are the home, its high
- * byte is the tag. */
+ * byte is the tag. Who does not know the salt cannot choose ids that meet. */
 static inline uint64_t
-idmap_hash(uint16_t session, uint64_t clord)
+idmap_hash(const struct idmap *map, uint16_t session, uint64_t clord)
 {
     uint64_t hash = (clord >> 3) + (uint64_t)session * UINT64_C(0x9fb21c651e98df25);
+
+    hash ^= map->salt;
 
     hash ^= hash >> 32;
     hash *= UINT64_C(0x9e3779b97f4a7c15);
@@ -123,7 +126,7 @@ idmap_find_hashed(const struct idmap *map,
 static inline uint32_t
 idmap_find(const struct idmap *map, const struct order *orders, uint16_t session, uint64_t clord)
 {
-    return idmap_find_hashed(map, orders, idmap_hash(session, clord), session, clord);
+    return idmap_find_hashed(map, orders, idmap_hash(map, session, clord), session, clord);
 }
 
 /* idmap_add_hashed adds a pair, by its hash, that is not in the map. */
@@ -145,14 +148,14 @@ idmap_add_hashed(struct idmap *map, uint64_t hash, uint32_t slot)
 static inline void
 idmap_add(struct idmap *map, uint16_t session, uint64_t clord, uint32_t slot)
 {
-    idmap_add_hashed(map, idmap_hash(session, clord), slot);
+    idmap_add_hashed(map, idmap_hash(map, session, clord), slot);
 }
 
 /* idmap_remove removes a pair that is in the map with this slot. */
 static inline void
 idmap_remove(struct idmap *map, uint16_t session, uint64_t clord, uint32_t slot)
 {
-    const uint64_t hash = idmap_hash(session, clord);
+    const uint64_t hash = idmap_hash(map, session, clord);
     const uint32_t word = idmap_tag(hash) << 24 | slot;
     struct idmap_bucket *bucket = &map->buckets[(uint32_t)hash & map->mask];
     unsigned found = idmap_match(bucket, 0, word);
@@ -172,7 +175,7 @@ void idmap_check(const struct idmap *map, const struct order *orders);
 static inline void
 idmap_prefetch(const struct idmap *map, uint16_t session, uint64_t clord)
 {
-    PREFETCH_W(&map->buckets[(uint32_t)idmap_hash(session, clord) & map->mask]);
+    PREFETCH_W(&map->buckets[(uint32_t)idmap_hash(map, session, clord) & map->mask]);
 }
 
 #endif

@@ -161,7 +161,7 @@ match_new(struct engine *engine,
     const bool extended =
         cell_count(cells) > 1 && cell_kind(&cells[1]) == CELL_KIND_ORDER_EXTENSION;
     struct risk_detail detail = {.level = OE_RISK_LEVEL_NONE};
-    const uint64_t hash = idmap_hash(in->session, in->clord);
+    const uint64_t hash = idmap_hash(&engine->ids, in->session, in->clord);
     struct risk_ticket ticket;
     const enum oe_reject_reason reason = check_new(
         engine, in, extended ? &cells[1].order_extension : NULL, session, hash, &ticket, &detail);
@@ -294,7 +294,7 @@ match_sweep(struct engine *engine, struct cell_sink *out)
         trade(engine, book, side, taker, out);
     }
     if (taker->leaves_qty != 0 && may_rest(taker->ord_type, taker->tif))
-        book_add(engine, slot, idmap_hash(taker->session, taker->clord));
+        book_add(engine, slot, idmap_hash(&engine->ids, taker->session, taker->clord));
     else
         end_taker(engine, slot, OE_CANCEL_REASON_IMMEDIATE_OR_CANCEL, out);
     return engine_finish(engine, out);

@@ -198,6 +198,7 @@ check_genesis(struct replay *replay, const union cell *first)
         return -ENOMEM;
     }
     replay->engine = engine_init(mem, &result->cfg);
+    engine_salt(replay->engine, replay->cfg->salt);
     result->engine = replay->engine;
     return 0;
 }

@@ -27,6 +27,7 @@ struct replay_cfg {
     uint64_t until_seq;           /* stop behind this command; 0: at the end */
     replay_message_fn on_message; /* may be NULL */
     void *ctx;
+    uint64_t salt;                /* for engine_salt */
     void *(*alloc)(size_t bytes); /* zeroed, CACHE_LINE aligned, or NULL: fails */
 };
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "journal/replay.h"
@@ -160,11 +161,23 @@ replay_take(size_t bytes)
     return replay_memory.mem;
 }
 
+/* draw_salt draws the secret of this run's ClOrdID map. */
+static uint64_t
+draw_salt(void)
+{
+    uint64_t salt;
+
+    if (getrandom(&salt, sizeof salt, 0) != sizeof salt)
+        UNREACHABLE("8 bytes of randomness are always to be had");
+    return salt;
+}
+
 static int
 replay_journal(struct exchange *exchange, struct journal_reader *reader, char *why)
 {
     struct replay_ctx ctx = {.gateway = exchange->gateway};
-    const struct replay_cfg cfg = {.on_message = on_message, .ctx = &ctx, .alloc = replay_take};
+    const struct replay_cfg cfg = {
+        .on_message = on_message, .ctx = &ctx, .salt = draw_salt(), .alloc = replay_take};
     const uint64_t begin_ns = clock_utc_ns();
     struct replay_result result = {.engine = NULL};
     const int rc = replay_run(reader, &cfg, &result);
@@ -208,6 +221,7 @@ exchange_make_engine(struct exchange *exchange, char *why)
         if (exchange_take(&exchange->engine_memory, engine_footprint(cfg), "the engine", why) != 0)
             return -1;
         exchange->engine = engine_init(exchange->engine_memory.mem, cfg);
+        engine_salt(exchange->engine, draw_salt());
     }
     exchange->recovered.state_hash = engine_hash(exchange->engine);
     return exchange_check_fixed(exchange->engine, exchange->config, why);

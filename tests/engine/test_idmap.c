@@ -125,7 +125,7 @@ clord_at_home(const struct fixture *f, uint32_t home, uint64_t after)
 {
     uint64_t clord = after + 1;
 
-    while (((uint32_t)idmap_hash(1, clord) & f->map.mask) != home)
+    while (((uint32_t)idmap_hash(&f->map, 1, clord) & f->map.mask) != home)
         clord++;
     return clord;
 }
