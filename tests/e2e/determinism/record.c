@@ -26,7 +26,7 @@ record_profile(FILE *file, const struct profile *profile, uint64_t seed, uint32_
 {
     struct generator generator = {.profile = profile, .random = {seed}};
     const struct engine_cfg cfg = generate_cfg(profile);
-    struct step *steps = calloc(SETUP_STEPS_MAX + 1, sizeof *steps);
+    struct step *steps = aligned_alloc(CACHE_LINE, (SETUP_STEPS_MAX + 1) * sizeof *steps);
     uint64_t *ids = calloc(SETUP_STEPS_MAX + commands_cnt, sizeof *ids);
     struct duo *duo = duo_new(&cfg);
     bool good = steps != NULL && ids != NULL && keep(file, duo);
