@@ -7,13 +7,13 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "engine/engine.h"
 #include "journal/reader.h"
 #include "journal/replay.h"
 
 #include "tools/cli.h"
+#include "tools/clock.h"
 #include "tools/commands.h"
 #include "tools/json.h"
 #include "tools/memory.h"
@@ -41,15 +41,6 @@ struct outcome {
     char event_hash[TEXT_HASH_BYTES];
 };
 
-static uint64_t
-monotonic_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 /* Time that replay_run spent taking memory: that is the machine's, and no part
  * of the rate. */
 static uint64_t taking_ns;
@@ -57,10 +48,10 @@ static uint64_t taking_ns;
 static void *
 take(size_t bytes)
 {
-    const uint64_t begin_ns = monotonic_ns();
+    const uint64_t begin_ns = clock_utc_ns();
     void *mem = memory_take(bytes);
 
-    taking_ns += monotonic_ns() - begin_ns;
+    taking_ns += clock_utc_ns() - begin_ns;
     return mem;
 }
 
@@ -132,10 +123,10 @@ replay(struct journal_reader *reader, const char *dir, uint64_t until_seq, bool 
     const struct replay_cfg cfg = {.until_seq = until_seq, .alloc = take};
     struct outcome outcome = {.result = {.engine = NULL}};
     struct replay_result *result = &outcome.result;
-    const uint64_t begin_ns = monotonic_ns();
+    const uint64_t begin_ns = clock_utc_ns();
     const int rc = replay_run(reader, &cfg, result);
 
-    outcome.elapsed_ns = monotonic_ns() - begin_ns - taking_ns;
+    outcome.elapsed_ns = clock_utc_ns() - begin_ns - taking_ns;
     outcome.bytes = journal_reader_bytes(reader);
     if (rc != 0)
         return refuse(dir, rc, rc == -EBADMSG ? journal_reader_fault(reader)->text : result->text);
