@@ -131,13 +131,6 @@ has_uuid(const struct session *session, const uint8_t uuid[16])
     return session->state >= ENGINE_SESSION_NEGOTIATED && memcmp(session->uuid, uuid, 16) == 0;
 }
 
-/* uuid_is_v4 says whether version and variant are those of a random UUID. */
-static bool
-uuid_is_v4(const uint8_t uuid[16])
-{
-    return uuid[6] >> 4 == 4 && uuid[8] >> 6 == 2;
-}
-
 static bool
 uuid_in_use(const struct sessions *sessions, const uint8_t uuid[16])
 {
@@ -170,7 +163,7 @@ sessions_negotiate(struct sessions *sessions,
         return OE_REJECT_REASON_NONE;
     if (uuid_in_use(sessions, cell->uuid))
         return OE_REJECT_REASON_SESSION_DUPLICATE_ID;
-    if (!uuid_is_v4(cell->uuid))
+    if (!cell_uuid_is_v4(cell->uuid))
         return OE_REJECT_REASON_SESSION_UNSPECIFIED;
     if (session->state == ENGINE_SESSION_BOUND)
         unbind(sessions, idx, now_ns);

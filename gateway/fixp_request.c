@@ -6,13 +6,6 @@
 #define TOKEN_SESSION_BITS 14u
 _Static_assert(SESSIONS_MAX <= 1u << TOKEN_SESSION_BITS, "a session fits into a token");
 
-/* uuid_valid: version 4, as the standard wants it. */
-static bool
-uuid_valid(const uint8_t uuid[16])
-{
-    return uuid[6] >> 4 == 4 && uuid[8] >> 6 == 2;
-}
-
 /* is_ahead tells whether the time in a request is too far in the future. It
  * would bar the session to all requests until then. */
 static bool
@@ -98,7 +91,7 @@ negotiate_refusal(const struct gateway *gateway,
                   const struct transport *from,
                   const struct fixp_negotiate *msg)
 {
-    if (!uuid_valid(msg->session_id))
+    if (!cell_uuid_is_v4(msg->session_id))
         return "SessionId is no UUID of version 4";
     if (is_ahead(gateway, msg->timestamp))
         return "Timestamp is in the future";

@@ -146,6 +146,14 @@ cell_order_id(unsigned shard, uint64_t generation, uint32_t slot)
     return (uint64_t)shard << 60 | (generation & 0xfffffffffull) << 24 | (slot & 0xffffffu);
 }
 
+/* cell_uuid_is_v4 tells whether version and variant are those of a random UUID,
+ * as FIXP wants a session's to be. */
+static inline bool
+cell_uuid_is_v4(const uint8_t uuid[16])
+{
+    return uuid[6] >> 4 == 4 && uuid[8] >> 6 == 2;
+}
+
 /* Capacity travels as a number in the high nibble of stp_capacity. */
 static inline uint8_t
 cell_stp_capacity(uint8_t stp, char capacity)

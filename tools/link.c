@@ -48,14 +48,12 @@ not_applied(void *ctx, uint64_t from, uint64_t count)
     events->on_not_applied(events->ctx, session->index, from, count);
 }
 
-/* uuid_make makes a version 4 UUID. */
+/* uuid_draw draws 16 bytes; client_new makes a version 4 UUID of them. */
 static void
-uuid_make(uint8_t uuid[16])
+uuid_draw(uint8_t uuid[16])
 {
     if (getrandom(uuid, 16, 0) != 16)
         UNREACHABLE("16 bytes of randomness are always to be had");
-    uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40);
-    uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
 }
 
 static bool
@@ -144,7 +142,7 @@ session_open(struct link *link, unsigned index, char why[LINK_WHY_BYTES])
         return false;
     link->sessions_cnt = index + 1;
     cfg.port = session->port;
-    uuid_make(cfg.uuid);
+    uuid_draw(cfg.uuid);
     session->client = client_new(&cfg);
     if (session->client == NULL) {
         snprintf(why, LINK_WHY_BYTES, "out of memory");

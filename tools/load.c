@@ -37,7 +37,8 @@ struct load {
     uint32_t in_flight;
     uint64_t last_answer_ns;
     struct pending *pending;
-    uint32_t *resend; /* messages that were not applied */
+    uint32_t *resend; /* messages that were not applied, oldest first */
+    size_t resend_at; /* next of them */
     size_t resend_cnt;
     size_t resend_max;
     struct numbers numbers[LINK_SESSIONS_MAX];
@@ -167,7 +168,8 @@ load_events(struct load *load)
         .on_report = on_report, .on_not_applied = on_not_applied, .ctx = load};
 }
 
-/* send_one makes message no and sends it; false if the session is gone. */
+/* send_one makes message no and sends it; false if there is no room now or the
+ * session is gone. */
 static bool
 send_one(struct load *load, uint32_t no)
 {
@@ -176,40 +178,51 @@ send_one(struct load *load, uint32_t no)
     const size_t len = load->cfg.source->make(load->cfg.source->ctx, load->base, no, &session, buf);
     struct numbers *numbers = &load->numbers[session];
 
-    if (link_send(load->link, session, buf, len) == 0) /* no room, or the session is gone */
-        return *link_error(load->link) == '\0' &&
-               push_u32(&load->resend, &load->resend_cnt, &load->resend_max, no);
-    return push_u32(&numbers->message, &numbers->cnt, &numbers->max, no);
+    if (link_send(load->link, session, buf, len) == 0)
+        return false;
+    if (!push_u32(&numbers->message, &numbers->cnt, &numbers->max, no))
+        snprintf(load->result->error, sizeof load->result->error, "out of memory");
+    return true;
 }
 
-/* send_due sends what is due, at most SENDS_PER_POLL; false at an error. */
+/* resend_due sends again what was not received, oldest first. */
 static bool
-send_due(struct load *load, uint64_t start_ns, uint64_t now_ns, unsigned *sent)
+resend_due(struct load *load, unsigned *sent)
 {
-    struct load_result *result = load->result;
-
-    while (load->resend_cnt > 0 && *sent < SENDS_PER_POLL) {
-        if (!send_one(load, load->resend[--load->resend_cnt]))
+    for (; load->resend_at < load->resend_cnt && *sent < SENDS_PER_POLL; load->resend_at++) {
+        if (!send_one(load, load->resend[load->resend_at]))
             return false;
-        result->resent++;
+        load->result->resent++;
         (*sent)++;
     }
-    while (load->next < load->cfg.messages_cnt && *sent < SENDS_PER_POLL &&
+    if (load->resend_at == load->resend_cnt)
+        load->resend_at = load->resend_cnt = 0;
+    return true;
+}
+
+/* send_due sends what is due, in order, at most SENDS_PER_POLL and as much as
+ * there is room for; returns how many. */
+static unsigned
+send_due(struct load *load, uint64_t start_ns, uint64_t now_ns)
+{
+    unsigned sent = 0;
+
+    if (!resend_due(load, &sent))
+        return sent;
+    while (load->next < load->cfg.messages_cnt && sent < SENDS_PER_POLL &&
            load->in_flight < load->cfg.window) {
         const uint64_t due_ns =
             load->cfg.rate > 0 ? start_ns + (uint64_t)((double)load->next * 1e9 / load->cfg.rate)
                                : (now_ns > start_ns ? now_ns : start_ns);
 
-        if (due_ns > now_ns)
+        if (due_ns > now_ns || !send_one(load, load->next))
             break;
-        load->pending[load->next].due_ns = due_ns;
+        load->pending[load->next++].due_ns = due_ns;
         load->in_flight++;
-        if (!send_one(load, load->next++))
-            return false;
-        result->sent++;
-        (*sent)++;
+        load->result->sent++;
+        sent++;
     }
-    return true;
+    return sent;
 }
 
 static void
@@ -245,12 +258,14 @@ work(struct load *load)
     while (load->next < load->cfg.messages_cnt || load->in_flight > 0) {
         const int received = link_poll(load->link);
         const uint64_t now_ns = link_now_ns(load->link);
-        unsigned sent = 0;
+        const unsigned sent = send_due(load, start_ns, now_ns);
 
-        if (!send_due(load, start_ns, now_ns, &sent) || *link_error(load->link) != '\0') {
+        if (*link_error(load->link) != '\0') {
             snprintf(result->error, sizeof result->error, "%s", link_error(load->link));
             break;
         }
+        if (result->error[0] != '\0')
+            break;
         link_flush(load->link);
         if (now_ns > load->last_answer_ns + ANSWER_WAIT_NS && load->in_flight > 0) {
             snprintf(result->error, sizeof result->error, "no answer for 5 seconds");
