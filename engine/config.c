@@ -17,6 +17,8 @@ engine_genesis(const struct engine_cfg *cfg, uint64_t time_ns, union cell *cell)
         .sessions_max = cfg->sessions_max,
         .positions_max = cfg->positions_max,
         .pages_max = cfg->pages_max,
+        .extras_max = cfg->extras_max,
+        .no_risk = cfg->no_risk,
         .rules_version = RULES_VERSION,
         .session = CELL_SESSION,
         .shard = cfg->shard,
@@ -41,6 +43,8 @@ engine_cfg_of(const union cell *genesis, struct engine_cfg *cfg)
         .sessions_max = cell->sessions_max,
         .positions_max = cell->positions_max,
         .pages_max = cell->pages_max,
+        .extras_max = cell->extras_max,
+        .no_risk = cell->no_risk != 0,
     };
 
     if (engine_footprint(&found) == 0)
@@ -62,7 +66,8 @@ genesis_check(const struct engine *engine, const union cell *cell, bool first)
         cfg.instruments_max != engine->cfg.instruments_max ||
         cfg.accounts_max != engine->cfg.accounts_max || cfg.groups_max != engine->cfg.groups_max ||
         cfg.firms_max != engine->cfg.firms_max || cfg.sessions_max != engine->cfg.sessions_max ||
-        cfg.positions_max != engine->cfg.positions_max || cfg.pages_max != engine->cfg.pages_max)
+        cfg.positions_max != engine->cfg.positions_max || cfg.pages_max != engine->cfg.pages_max ||
+        cfg.extras_max != engine->cfg.extras_max || cfg.no_risk != engine->cfg.no_risk)
         return OE_REJECT_REASON_CONFIGURATION_CONFLICT;
     return OE_REJECT_REASON_NONE;
 }

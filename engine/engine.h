@@ -24,24 +24,8 @@
  * SessionNotApplied, or is dropped if it skips nothing. Commands of the
  * exchange itself (session CELL_SESSION) are not numbered.
  *
- * Refusals. The first reason that applies is the outcome, in this order, and
- * then nothing but the numbers of engine and session has changed:
- *
- *   OrderNew      OrderTypeNotAllowed (not limit or market), TimeInForce-
- *                 NotAllowed (not Day, GTC, IOC, FOK), AttributeNotAllowed;
- *                 DuplicateClOrdID; OrderPoolFull or OrderIdsExhausted; the
- *                 checks of risk.h in their order; WouldTrade; LevelPoolFull,
- *                 of every order that may rest, before it trades
- *   OrderCancel   UnknownOrder: not live, of another session or instrument
- *   OrderReplace  AttributeNotAllowed; UnknownOrder; DuplicateClOrdID, unless
- *                 the order's own; InvalidQuantity (0). Then, unless the new
- *                 total is no more than what is filled, which cancels: the
- *                 checks of risk.h; and of an order that loses its place,
- *                 WouldTrade, OrderIdsExhausted, LevelPoolFull
- *   MassCancel    ScopeNotAllowed: account, group or firm of others or unknown
- *
- * Events of a command have in_no 0. A mass cancel and a disconnect cancel in
- * ascending slot order, disconnected sessions by deadline and then by id.
+ * The rules, and which refusal comes first, are in docs/matching.md. Events of
+ * a command have in_no 0.
  *
  * Who writes: the engine thread. Cost: 50 to 150 ns a command with L2-warm
  * data (docs/performance.md).
@@ -73,6 +57,8 @@ struct engine_cfg {
     uint32_t sessions_max;    /* 1 .. SESSIONS_MAX */
     uint32_t positions_max;   /* 1 .. POSITIONS_MAX account and instrument pairs */
     uint32_t pages_max;       /* 1 .. PAGES_MAX ladder pages of 64 levels */
+    uint32_t extras_max;      /* 0 .. EXTRAS_MAX live orders with rare attributes */
+    bool no_risk;             /* no accounts, no checks of risk.h: for embedded books */
 };
 
 enum engine_result {
@@ -138,9 +124,25 @@ void engine_check(const struct engine *engine);
 /* Queries, for operators, embedders and tests. */
 struct engine_level {
     px_t px;
-    uint64_t qty;
-    uint32_t orders_cnt;
+    uint64_t qty;         /* displayed */
+    uint64_t reserve_qty; /* hidden orders, and what icebergs hold back */
+    uint32_t orders_cnt;  /* hidden ones included */
 };
+
+/* engine_best fills level with the best price of a side; false if it has no
+ * orders. O(1). */
+bool engine_best(const struct engine *engine,
+                 uint32_t instrument,
+                 bool sell,
+                 struct engine_level *level);
+
+/* engine_depth_at fills level with what rests at px; false if nothing does.
+ * O(1). */
+bool engine_depth_at(const struct engine *engine,
+                     uint32_t instrument,
+                     bool sell,
+                     px_t px,
+                     struct engine_level *level);
 
 /* engine_depth fills levels with the best max_cnt levels of a side, best
  * first, and returns how many there are. */
@@ -150,10 +152,22 @@ uint32_t engine_depth(const struct engine *engine,
                       struct engine_level *levels,
                       uint32_t max_cnt);
 
+/* Where a live order is. */
+enum engine_place {
+    ENGINE_PLACE_BOOK,   /* rests at its price */
+    ENGINE_PLACE_STOP,   /* waits for its stop price */
+    ENGINE_PLACE_HELD,   /* at the open, at the close */
+    ENGINE_PLACE_PARKED, /* pegged, without a reference */
+    ENGINE_PLACE_QUEUE   /* elected; never seen between commands */
+};
+
 struct engine_order {
     uint64_t order_id;
     uint64_t clord;
-    px_t px;
+    px_t px;         /* limit, or a peg's price now; 0: none */
+    px_t stop_px;    /* 0: none, or elected */
+    qty_t shown_qty; /* what others see of it in the book */
+    enum engine_place place;
     qty_t leaves_qty;
     qty_t cum_qty;
     uint32_t instrument;
@@ -165,7 +179,22 @@ struct engine_order {
 /* engine_order_get fills order if order_id is live, else returns false. */
 bool engine_order_get(const struct engine *engine, uint64_t order_id, struct engine_order *order);
 
-/* engine_level_orders fills orders with the queue at px in time order. */
+/* Where an order stands in the queue of its price: orders and quantity that
+ * match before it, hidden ones and reserves of icebergs in front included. */
+struct engine_queue {
+    uint32_t orders_cnt; /* of the level */
+    uint32_t ahead_cnt;
+    uint64_t ahead_qty;
+};
+
+/* engine_queue_position fills queue for an order that rests in a book; false if
+ * order_id does not. O(orders ahead): it walks the queue. */
+bool engine_queue_position(const struct engine *engine,
+                           uint64_t order_id,
+                           struct engine_queue *queue);
+
+/* engine_level_orders fills orders with the queue at px in the order of
+ * matching: displayed, then hidden. */
 uint32_t engine_level_orders(const struct engine *engine,
                              uint32_t instrument,
                              bool sell,
@@ -175,6 +204,7 @@ uint32_t engine_level_orders(const struct engine *engine,
 
 uint32_t engine_orders_cnt(const struct engine *engine);
 px_t engine_last_px(const struct engine *engine, uint32_t instrument);
+uint8_t engine_instrument_state(const struct engine *engine, uint32_t instrument);
 const struct risk *engine_risk(const struct engine *engine);
 
 /* Configuration as it stands, to find out what a configuration file changes:

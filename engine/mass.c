@@ -140,8 +140,8 @@ enum engine_result
 mass_cancel_slice(struct engine *engine, struct cell_sink *out)
 {
     struct work *work = &engine->work;
-    const uint32_t canceled_end = work->canceled_cnt + SLICE_CANCELS_MAX;
-    const uint32_t slot_end = work->slot + SLICE_SCAN_MAX;
+    const uint32_t canceled_end = work->canceled_cnt + SLICE_CELLS;
+    const uint32_t slot_end = work->slot + SLICE_SCAN;
 
     for (; !is_exhausted(engine); work->slot++) {
         const struct order *order = &engine->orders.orders[work->slot];
@@ -189,7 +189,7 @@ enum engine_result
 mass_disconnect_slice(struct engine *engine, struct cell_sink *out)
 {
     struct work *work = &engine->work;
-    const uint32_t canceled_end = work->canceled_cnt + SLICE_CANCELS_MAX;
+    const uint32_t canceled_end = work->canceled_cnt + SLICE_CELLS;
     uint32_t scanned_cnt = 0;
 
     for (;;) {
@@ -197,7 +197,7 @@ mass_disconnect_slice(struct engine *engine, struct cell_sink *out)
             if (!next_due(engine))
                 return engine_finish(engine, out);
         }
-        if (work->canceled_cnt == canceled_end || scanned_cnt++ == SLICE_SCAN_MAX)
+        if (work->canceled_cnt == canceled_end || scanned_cnt++ == SLICE_SCAN)
             return ENGINE_MORE;
 
         ASSERT(work->slot < engine->orders.used_cnt);

@@ -287,7 +287,7 @@ match_sweep(struct engine *engine, struct cell_sink *out)
     const uint32_t limit_key = ladder_key(taker->tick, !sell);
 
     for (uint32_t cnt = 0; taker->leaves_qty != 0 && side->best_key <= limit_key; cnt++) {
-        if (UNLIKELY(cnt == SLICE_TRADES_MAX)) {
+        if (UNLIKELY(cnt == SLICE_CELLS / 2)) {
             engine->work.kind = WORK_SWEEP;
             return ENGINE_MORE;
         }

@@ -42,8 +42,8 @@
 #define CELL_LAST        0x80u
 
 /* Cells of the longest message that exists, and of the longest command. */
-#define CELL_MESSAGE_MAX 4u
-#define CELL_COMMAND_MAX 4u
+#define CELL_MESSAGE_MAX 26u
+#define CELL_COMMAND_MAX 26u
 
 #define CELL_ANY     UINT32_MAX /* filter of a mass cancel: all */
 #define CELL_SESSION UINT16_MAX /* session of a command that no session sent */

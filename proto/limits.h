@@ -6,7 +6,7 @@
 #define OUTCRY_PROTO_LIMITS_H
 
 /* Behaviour of the rules. A journal written under other rules is refused. */
-#define RULES_VERSION 1u
+#define RULES_VERSION 2u
 
 /* Shards 0 to 15: four bits of every order id. */
 #define SHARDS_MAX 16u
@@ -21,6 +21,7 @@
 #define SESSIONS_MAX    (1u << 14)
 #define POSITIONS_MAX   (1u << 24)
 #define PAGES_MAX       (1u << 24)
+#define EXTRAS_MAX      (1u << 24)
 
 /* Ticks of an instrument: valid tick indexes are 1 to TICKS_MAX - 1. */
 #define TICKS_MAX (1u << 30)
@@ -28,15 +29,21 @@
 /* Position limits and open quantities: far below overflow of an int64. */
 #define POSITION_LIMIT_MAX (1ull << 62)
 
-/* Trades of one slice of a sweep, cancels of one slice of a mass cancel. */
-#define SLICE_TRADES_MAX  64u
-#define SLICE_CANCELS_MAX 128u
-#define SLICE_SCAN_MAX    4096u
+/* Entries of a mass quote: two to a cell, one cell in front. */
+#define QUOTE_ENTRIES_MAX 50u
 
-/* Cells that one slice can write: a command of four cells, its trades of two
- * cells each, or its cancels of one, and at the end one event. */
-#define SLICE_CELLS_MAX (4u + 2u * SLICE_TRADES_MAX + 4u)
-_Static_assert(4u + SLICE_CANCELS_MAX + 4u <= SLICE_CELLS_MAX, "cancels fit where trades fit");
+/*
+ * A slice of work begins no step once it has written SLICE_CELLS cells, made
+ * SLICE_STEPS steps or looked at SLICE_SCAN orders. One step (a trade with two
+ * linked orders and a refreshed iceberg, say) writes at most STEP_CELLS_MAX.
+ * Before its steps a slice writes what the slice before held back, or its
+ * command, one message either way; behind them one more event.
+ */
+#define SLICE_CELLS     128u
+#define SLICE_STEPS     1024u
+#define SLICE_SCAN      4096u
+#define STEP_CELLS_MAX  8u
+#define SLICE_CELLS_MAX (26u + SLICE_CELLS + STEP_CELLS_MAX + 4u)
 
 /* Commands taken from one in-ring before the next is looked at. */
 #define BURST_COMMANDS_MAX 16u

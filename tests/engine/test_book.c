@@ -282,7 +282,7 @@ Test(book, sweep_over_five_thousand_orders_runs_in_slices)
                             .clord = i, .px = 1000 + i % 700, .qty = 1 + i % 3, .sell = true});
     engine_check(h.engine);
     harness_new(&h, (struct harness_order){.clord = 1, .px = 1699, .qty = 20000, .session = 2});
-    cr_assert_eq(h.slices_cnt, (ORDERS + SLICE_TRADES_MAX - 1) / SLICE_TRADES_MAX);
+    cr_assert_eq(h.slices_cnt, (ORDERS + SLICE_CELLS / 2 - 1) / (SLICE_CELLS / 2));
     cr_assert_eq(h.cells_cnt, 1 + 2 * ORDERS);
 
     px_t px = 0;
