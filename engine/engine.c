@@ -10,7 +10,7 @@ struct layout {
     size_t ids;
     size_t sessions;
     size_t names;
-    size_t heap;
+    size_t timers;
     size_t sums;
     size_t bytes;
 };
@@ -66,7 +66,7 @@ layout_of(const struct engine_cfg *cfg, struct layout *at)
     at->ids = take(&at->bytes, idmap_footprint(cfg->orders_max));
     at->sessions = take(&at->bytes, (cfg->sessions_max + 1) * sizeof(struct session));
     at->names = take(&at->bytes, (cfg->sessions_max + 1) * 16);
-    at->heap = take(&at->bytes, cfg->sessions_max * sizeof(uint32_t));
+    at->timers = take(&at->bytes, timers_footprint(cfg->sessions_max + 1));
     at->sums = take(&at->bytes, slots_of(cfg->positions_max) * sizeof(struct position_sum));
     return true;
 }
@@ -104,10 +104,7 @@ engine_init(void *mem, const struct engine_cfg *cfg)
         .sessions_max = cfg->sessions_max,
         .used_cnt = 1,
     };
-    engine->sessions.timers = (struct timers){
-        .heap = (uint32_t *)(void *)(base + at.heap),
-        .sessions = engine->sessions.at,
-    };
+    timers_init(&engine->sessions.timers, base + at.timers, cfg->sessions_max + 1);
     engine->sessions.at[0].state = ENGINE_SESSION_BOUND;
     engine->sessions.at[0].firm = RISK_FIRM_ANY;
     return engine;

@@ -41,7 +41,8 @@
  *   MassCancel    ScopeNotAllowed: account, group or firm of others or unknown
  *
  * Events of a command have in_no 0. A mass cancel and a disconnect cancel in
- * ascending slot order, disconnected sessions by deadline and then by id.
+ * ascending slot order, disconnected sessions in the order of the timers: by the
+ * tick of their deadline, then by when they were disconnected (timers.h).
  *
  * Who writes: the engine thread. Cost: 50 to 150 ns a command with L2-warm
  * data (docs/performance.md).
@@ -111,9 +112,10 @@ engine_apply(struct engine *engine, const union cell *cells, struct cell_sink *o
 /* engine_resume does the next slice of the command in work. */
 NODISCARD enum engine_result engine_resume(struct engine *engine, struct cell_sink *out);
 
-/* engine_deadline_ns returns the time at which the next timer is due,
- * UINT64_MAX if none is. The sequencer applies a Clock command first when
- * a command's time is at or past it. */
+/* engine_deadline_ns returns the time at which a Clock command is wanted:
+ * a timer is due then, or is so near that the wheel must turn (timers.h);
+ * UINT64_MAX if none is armed. The sequencer applies a Clock command first
+ * when a command's time is at or past it. */
 uint64_t engine_deadline_ns(const struct engine *engine);
 
 /* engine_seq returns the seq of the last command, engine_time_ns its time. */

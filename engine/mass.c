@@ -1,5 +1,9 @@
 #include "engine/book.h"
 
+/* Orders scanned in the time of a turn of the wheel: they lie in a row, the
+ * timers that it moves anywhere. */
+#define SCAN_PER_TURN (16u * TIMERS_MOVES_MAX)
+
 /* cancel_live cancels a live order with an event of its own. */
 static void
 cancel_live(struct engine *engine, uint32_t slot, uint8_t reason, struct cell_sink *out)
@@ -155,57 +159,69 @@ mass_cancel_slice(struct engine *engine, struct cell_sink *out)
     return engine_finish(engine, out);
 }
 
-enum engine_result
-mass_clock(struct engine *engine, const union cell *cells, struct cell_sink *out)
-{
-    (void)engine_emit_command(engine, cells, out, 1, 0, OE_REJECT_REASON_NONE);
-    engine->work = (struct work){.kind = WORK_DISCONNECT};
-    return mass_disconnect_slice(engine, out);
-}
-
-/* next_due takes due sessions off the timers up to one that has orders to
- * cancel; false if there is none. */
-static bool
+/* next_due turns the wheel towards the engine's time and makes the next session
+ * that is due the one in work. Returns what of the slice's scan it has cost,
+ * 0 if nothing is due. */
+static uint32_t
 next_due(struct engine *engine)
 {
-    struct timers *timers = &engine->sessions.timers;
+    const uint32_t idx = timers_pop(&engine->sessions.timers, engine->time_ns);
 
-    while (timers_deadline_ns(timers) <= engine->time_ns) {
-        const uint32_t idx = timers->heap[0];
-
-        timers_disarm(timers, idx);
-        if (engine->sessions.at[idx].day_orders_cnt == 0)
-            continue;
-        engine->work.session_idx = idx;
-        engine->work.slot = 0;
-        return true;
-    }
-    return false;
+    if (idx == TIMERS_NONE)
+        return 0;
+    if (idx == TIMERS_TURNING)
+        return SCAN_PER_TURN;
+    engine->work.session_idx = idx;
+    engine->work.slot = 0;
+    return 1;
 }
 
-/* mass_disconnect_slice knows how many orders it still has to cancel, so it
- * ends with the last of them and never leaves a slice without a last cell. */
-enum engine_result
-mass_disconnect_slice(struct engine *engine, struct cell_sink *out)
+/* disconnect_slice cancels the Day orders of the sessions that are due, until
+ * none is left or the slice is full. */
+static enum engine_result
+disconnect_slice(struct engine *engine, struct cell_sink *out)
 {
     struct work *work = &engine->work;
     const uint32_t canceled_end = work->canceled_cnt + SLICE_CANCELS_MAX;
     uint32_t scanned_cnt = 0;
 
-    for (;;) {
+    while (work->canceled_cnt < canceled_end && scanned_cnt < SLICE_SCAN_MAX) {
         if (work->session_idx == 0 || engine->sessions.at[work->session_idx].day_orders_cnt == 0) {
-            if (!next_due(engine))
+            const uint32_t cost = next_due(engine);
+
+            if (cost == 0)
                 return engine_finish(engine, out);
+            scanned_cnt += cost;
+            continue;
         }
-        if (work->canceled_cnt == canceled_end || scanned_cnt++ == SLICE_SCAN_MAX)
-            return ENGINE_MORE;
 
         ASSERT(work->slot < engine->orders.used_cnt);
         const uint32_t slot = work->slot++;
         const struct order *order = &engine->orders.orders[slot];
 
+        scanned_cnt++;
         if (order_is_live(order) && order->tif == OE_TIME_IN_FORCE_DAY &&
             session_idx(&engine->sessions, order->session) == work->session_idx)
             cancel_live(engine, slot, OE_CANCEL_REASON_DISCONNECT, out);
     }
+    /* What is due may have nothing to cancel, but the group must not end
+     * without a last cell: the slice takes the one it has along to the next. */
+    out->pos--;
+    work->held = out->cells[out->pos & out->mask];
+    return ENGINE_MORE;
+}
+
+enum engine_result
+mass_clock(struct engine *engine, const union cell *cells, struct cell_sink *out)
+{
+    (void)engine_emit_command(engine, cells, out, 1, 0, OE_REJECT_REASON_NONE);
+    engine->work = (struct work){.kind = WORK_DISCONNECT};
+    return disconnect_slice(engine, out);
+}
+
+enum engine_result
+mass_disconnect_slice(struct engine *engine, struct cell_sink *out)
+{
+    *engine_emit(out) = engine->work.held;
+    return disconnect_slice(engine, out);
 }

@@ -7,7 +7,8 @@
  *   match.c       new orders, sweeps
  *   amend.c       cancel, replace
  *   mass.c        mass cancel and cancel on disconnect, in slices
- *   session.c     sessions and their timers
+ *   session.c     sessions
+ *   timers.h      the timing wheel
  *   config.c      Genesis, Restart, configuration
  *   state_hash.c  check.c  query.c
  *
@@ -51,7 +52,10 @@ struct work {
     uint32_t canceled_cnt;
     uint32_t session_idx; /* disconnect: whose orders; 0: none yet */
     uint32_t scope_firm;
-    struct cell_mass_cancel mass;
+    union {
+        struct cell_mass_cancel mass;
+        union cell held; /* disconnect: the last cell, between two slices */
+    };
 };
 
 struct engine {

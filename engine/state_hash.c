@@ -8,7 +8,6 @@ struct scalars {
     uint32_t ack_mode;
     uint32_t books_cnt;
     uint32_t sessions_cnt;
-    uint32_t timers_cnt;
     uint32_t orders_used_cnt;
     uint32_t orders_free_head;
     uint32_t orders_taken_cnt;
@@ -17,10 +16,9 @@ struct scalars {
     uint32_t pages_free_head;
     uint32_t pages_free_cnt;
     uint32_t ids_cnt;
-    uint32_t zero;
 };
 
-_Static_assert(sizeof(struct scalars) == 72, "no padding");
+_Static_assert(sizeof(struct scalars) == 64, "no padding");
 
 /* The id map is covered by the orders: it holds exactly the live ones, and
  * where an entry lies decides nothing. */
@@ -35,7 +33,6 @@ engine_hash(const struct engine *engine)
         .ack_mode = engine->ack_mode,
         .books_cnt = engine->books_cnt,
         .sessions_cnt = sessions->used_cnt,
-        .timers_cnt = sessions->timers.cnt,
         .orders_used_cnt = engine->orders.used_cnt,
         .orders_free_head = engine->orders.free_head,
         .orders_taken_cnt = engine->orders.taken_cnt,
@@ -60,7 +57,7 @@ engine_hash(const struct engine *engine)
                 (engine->pages.used_cnt + (size_t)1) * sizeof *engine->pages.pages);
     hash_update(&hash, sessions->at, sessions->used_cnt * sizeof *sessions->at);
     hash_update(&hash, sessions->names, sessions->used_cnt * sizeof *sessions->names);
-    hash_update(&hash, sessions->timers.heap, sessions->timers.cnt * sizeof *sessions->timers.heap);
+    timers_hash(&sessions->timers, &hash);
     risk_hash(engine->risk, &hash);
     return hash_digest(&hash);
 }
