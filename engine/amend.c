@@ -51,7 +51,7 @@ amend_cancel(struct engine *engine, const union cell *cells, struct cell_sink *o
     cell->removed_qty = order->leaves_qty;
     cell->cum_qty = order->cum_qty;
     cell->account = order->account;
-    risk_release(engine->risk, order->position, order_is_sell(order), order->leaves_qty);
+    engine_release(engine, order, order->leaves_qty);
     book_remove(engine, slot);
     return engine_finish(engine, out);
 }
@@ -122,8 +122,10 @@ check_replace(struct engine *engine,
         .sell = sell,
     };
     enum oe_reject_reason reason =
-        risk_check_replace(engine->risk, &asked, order->position, order->leaves_qty,
-                           &replace->ticket, &replace->detail);
+        UNLIKELY(engine->cfg.no_risk)
+            ? engine_check_bare(engine, &asked, &replace->ticket)
+            : risk_check_replace(engine->risk, &asked, order->position, order->leaves_qty,
+                                 &replace->ticket, &replace->detail);
 
     if (reason != OE_REJECT_REASON_NONE)
         return reason;
@@ -132,7 +134,7 @@ check_replace(struct engine *engine,
     if (replace->keeps)
         return OE_REJECT_REASON_NONE;
     reason = check_book(engine, order, replace->ticket.tick);
-    if (reason != OE_REJECT_REASON_NONE) {
+    if (reason != OE_REJECT_REASON_NONE && !engine->cfg.no_risk) {
         risk_release(engine->risk, order->position, sell, replace->new_leaves);
         risk_reserve(engine->risk, order->position, sell, order->leaves_qty);
     }
@@ -270,7 +272,7 @@ amend_replace(struct engine *engine,
     if (replace.cancels) {
         rename_order(engine, replace.slot, in->clord);
         engine_emit_canceled(engine, order, OE_CANCEL_REASON_REPLACED_BELOW_FILLED, out);
-        risk_release(engine->risk, order->position, order_is_sell(order), order->leaves_qty);
+        engine_release(engine, order, order->leaves_qty);
         book_remove(engine, replace.slot);
         return engine_finish(engine, out);
     }

@@ -142,6 +142,9 @@ check_orders(const struct engine *engine)
         ASSERT(idmap_find(&engine->ids, pool->orders, order->session, order->clord) == slot);
         ASSERT((order->order_id & ORDER_SLOT_MASK) == slot);
 
+        if (engine->cfg.no_risk)
+            continue;
+
         struct position_sum *sum = &engine->sums[order->position];
 
         if (order_is_sell(order))

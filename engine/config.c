@@ -56,7 +56,7 @@ genesis_check(const struct engine *engine, const union cell *cell, bool first)
 {
     struct engine_cfg cfg;
 
-    if (!first || !engine_cfg_of(cell, &cfg))
+    if (!first || engine->cfg.no_risk || !engine_cfg_of(cell, &cfg))
         return OE_REJECT_REASON_CONFIGURATION_CONFLICT;
     if (cfg.shard != engine->cfg.shard || cfg.orders_max != engine->cfg.orders_max ||
         cfg.instruments_max != engine->cfg.instruments_max ||

@@ -73,6 +73,12 @@ struct engine_cfg {
     uint32_t sessions_max;    /* 1 .. SESSIONS_MAX */
     uint32_t positions_max;   /* 1 .. POSITIONS_MAX account and instrument pairs */
     uint32_t pages_max;       /* 1 .. PAGES_MAX ladder pages of 64 levels */
+
+    /* Books alone: of a new order and a replace only instrument, price (on tick)
+     * and quantity (not 0) are checked, accounts are not looked at, and nothing
+     * is reserved. A market order goes to the end of the ladder. Not in Genesis,
+     * which such an engine refuses: what embeds it keeps no journal of ours. */
+    bool no_risk;
 };
 
 enum engine_result {

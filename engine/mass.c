@@ -7,7 +7,7 @@ cancel_live(struct engine *engine, uint32_t slot, uint8_t reason, struct cell_si
     const struct order *order = &engine->orders.orders[slot];
 
     engine_emit_canceled(engine, order, reason, out);
-    risk_release(engine->risk, order->position, order_is_sell(order), order->leaves_qty);
+    engine_release(engine, order, order->leaves_qty);
     book_remove(engine, slot);
     engine->work.canceled_cnt++;
 }

@@ -79,7 +79,10 @@ check_new(struct engine *engine,
         .market = in->ord_type == OE_ORD_TYPE_MARKET,
     };
 
-    reason = risk_check_new(engine->risk, &order, ticket, detail);
+    if (UNLIKELY(engine->cfg.no_risk))
+        reason = engine_check_bare(engine, &order, ticket);
+    else
+        reason = risk_check_new(engine->risk, &order, ticket, detail);
     if (UNLIKELY(reason != OE_REJECT_REASON_NONE))
         return reason;
 
@@ -92,7 +95,7 @@ check_new(struct engine *engine,
                       !ladder_has_room(&engine->pages, book_side(book, sell),
                                        ladder_key(ticket->tick, sell))))
         reason = OE_REJECT_REASON_LEVEL_POOL_FULL;
-    if (LIKELY(reason == OE_REJECT_REASON_NONE))
+    if (LIKELY(reason == OE_REJECT_REASON_NONE && !engine->cfg.no_risk))
         risk_reserve_new(engine->risk, &order, ticket);
     return reason;
 }
@@ -122,7 +125,7 @@ end_taker(struct engine *engine, uint32_t slot, uint8_t reason, struct cell_sink
 
     if (order->leaves_qty != 0) {
         engine_emit_canceled(engine, order, reason, out);
-        risk_release(engine->risk, order->position, order_is_sell(order), order->leaves_qty);
+        engine_release(engine, order, order->leaves_qty);
     }
     order_give(&engine->orders, slot);
 }
@@ -269,8 +272,10 @@ trade(struct engine *engine,
     maker->cum_qty += qty;
     level->qty -= qty;
     book->last_px = px;
-    risk_on_fill(engine->risk, taker->position, order_is_sell(taker), qty);
-    risk_on_fill(engine->risk, maker->position, order_is_sell(maker), qty);
+    if (LIKELY(!engine->cfg.no_risk)) {
+        risk_on_fill(engine->risk, taker->position, order_is_sell(taker), qty);
+        risk_on_fill(engine->risk, maker->position, order_is_sell(maker), qty);
+    }
     emit_trade(engine, taker, maker, px, qty, out);
     if (maker->leaves_qty == 0)
         book_remove(engine, maker_slot);

@@ -77,6 +77,35 @@ struct position_sum {
     uint64_t open_sell_qty;
 };
 
+/* engine_release gives back what is reserved for qty of a live order. */
+static inline void
+engine_release(struct engine *engine, const struct order *order, qty_t qty)
+{
+    if (LIKELY(!engine->cfg.no_risk))
+        risk_release(engine->risk, order->position, order_is_sell(order), qty);
+}
+
+/* engine_check_bare does the checks of an engine without risk: an order of it
+ * has price, tick and quantity, and no position. */
+static inline enum oe_reject_reason
+engine_check_bare(const struct engine *engine,
+                  const struct risk_order *order,
+                  struct risk_ticket *ticket)
+{
+    const px_t tick_px =
+        order->instrument < engine->books_cnt ? engine->books[order->instrument].tick_px : 0;
+
+    if (UNLIKELY(tick_px == 0))
+        return OE_REJECT_REASON_UNKNOWN_INSTRUMENT;
+    ticket->position = 0;
+    ticket->px = order->px;
+    if (UNLIKELY(order->market))
+        ticket->tick = order->sell ? 1 : TICKS_MAX - 1;
+    else if (UNLIKELY(!px_to_tick(order->px, tick_px, &ticket->tick)))
+        return order->px <= 0 ? OE_REJECT_REASON_INVALID_PRICE : OE_REJECT_REASON_INVALID_TICK;
+    return LIKELY(order->qty != 0) ? OE_REJECT_REASON_NONE : OE_REJECT_REASON_INVALID_QUANTITY;
+}
+
 /* engine_finish ends the group: the last cell that was written gets LAST. */
 static inline enum engine_result
 engine_finish(struct engine *engine, struct cell_sink *out)
