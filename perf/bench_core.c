@@ -149,8 +149,8 @@ static void
 bench_lifecycle(struct bench *bench)
 {
     static const unsigned swings[] = {0, 2, 25, 40, 60};
-    static const enum core_way ways[] = {CORE_AHEAD, CORE_APPLY, CORE_TREE, CORE_AHEAD_READ,
-                                         CORE_TREE_READ};
+    static const enum core_way ways[] = {CORE_AHEAD,      CORE_APPLY,     CORE_TREE,
+                                         CORE_AHEAD_READ, CORE_TREE_READ, CORE_COPY_READ};
     static const enum core_way client_ways[] = {CORE_AHEAD, CORE_TREE};
 
     for (unsigned i = 0; i < ARRAY_LEN(swings); i++) {

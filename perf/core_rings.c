@@ -94,6 +94,18 @@ run_tree_read(const struct flow *flow,
     ring_publish(out);
 }
 
+static __attribute__((noinline)) void
+run_copy_read(const struct flow *flow, struct ring_writer *out, uint32_t end)
+{
+    for (uint32_t at = 0; at < end; at++) {
+        wait_for_room(out, 1);
+        ring_write(out, &flow->cells[at], 1);
+        if ((at + 1) % CORE_BURST == 0)
+            ring_publish(out);
+    }
+    ring_publish(out);
+}
+
 static double
 time_read(struct core *core,
           struct engine *engine,
@@ -101,7 +113,8 @@ time_read(struct core *core,
           struct ring *ring,
           uint32_t end)
 {
-    struct reader reader = {.cells_cnt = core->out_cells_cnt};
+    struct reader reader = {.cells_cnt =
+                                engine == NULL && tree == NULL ? end : core->out_cells_cnt};
     struct ring_writer out;
     pthread_t thread;
 
@@ -111,13 +124,15 @@ time_read(struct core *core,
     if (pthread_create(&thread, NULL, read_all, &reader) != 0)
         exit(1);
 
-    /* Until it is there and spins, a millisecond is ample. */
+    /* Two milliseconds are ample until it is there and spins. */
     (void)nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
 
     const uint64_t start_ns = core_now_ns(CLOCK_MONOTONIC_RAW);
 
     if (engine != NULL)
         run_ahead_read(core->flow, engine, &out, end);
+    else if (tree == NULL)
+        run_copy_read(core->flow, &out, end);
     else
         run_tree_read(core->flow, tree, &out, end);
     while (ring_writer_room(&out, out.size) < out.size)
@@ -231,12 +246,13 @@ core_time_rings(struct core *core, enum core_way way, uint32_t cells_cnt)
     const size_t bytes = ring_footprint(FLOW_OUT_CELLS, 1);
     const bool is_tree = way == CORE_TREE_READ || way == CORE_TREE_QUEUED;
     struct rbtree_book *tree = is_tree ? core_load_tree(core) : NULL;
-    struct engine *engine = is_tree ? NULL : core_load_engine(core);
+    struct engine *engine =
+        way == CORE_AHEAD_READ || way == CORE_QUEUED ? core_load_engine(core) : NULL;
     void *mem = flow_map(bytes);
     struct ring *ring = ring_init(mem, FLOW_OUT_CELLS, 1);
     double ns;
 
-    if (way == CORE_AHEAD_READ || way == CORE_TREE_READ)
+    if (way != CORE_QUEUED && way != CORE_TREE_QUEUED)
         ns = time_read(core, engine, tree, ring, cells_cnt);
     else
         ns = time_queued(core, engine, tree, ring, cells_cnt);

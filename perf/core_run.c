@@ -18,6 +18,7 @@ core_way_name(enum core_way way)
         [CORE_AHEAD] = "engine, looking ahead",
         [CORE_TREE] = "tree",
         [CORE_AHEAD_READ] = "engine, other core reads",
+        [CORE_COPY_READ] = "copy, other core reads",
         [CORE_TREE_READ] = "tree, other core reads",
         [CORE_QUEUED] = "engine, sequencer",
         [CORE_TREE_QUEUED] = "tree, from the ring",

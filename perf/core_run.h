@@ -39,6 +39,7 @@ enum core_way {
     CORE_TREE,
     CORE_AHEAD_READ,
     CORE_TREE_READ,
+    CORE_COPY_READ, /* the cells alone: what ring and reader bear */
     CORE_QUEUED,
     CORE_TREE_QUEUED,
     CORE_WAYS
