@@ -27,7 +27,9 @@
 #include <stdint.h>
 
 #include "engine/engine.h"
+#include "proto/base.h"
 #include "proto/limits.h"
+#include "risk/risk.h"
 
 struct session {
     uint64_t next_in_no;

@@ -3,6 +3,8 @@
  * Method: short command sequences on the default parties; the harness asserts
  * form, invariants and replay after each.
  */
+#include "engine/inside.h"
+
 #include "tests/engine/harness.h"
 
 static void

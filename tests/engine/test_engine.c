@@ -4,6 +4,8 @@
  * that keeps every invariant.
  * Method: the harness, which replays and checks after each command.
  */
+#include "engine/inside.h"
+
 #include "tests/engine/harness.h"
 
 Test(engine, sizes_out_of_range_have_no_footprint)
