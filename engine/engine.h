@@ -201,8 +201,10 @@ struct engine_order {
 /* engine_order_get fills order if order_id is live, else returns false. */
 bool engine_order_get(const struct engine *engine, uint64_t order_id, struct engine_order *order);
 
-/* Where an order stands in the queue of its price: orders and quantity that
- * match before it, hidden ones and reserves of icebergs in front included. */
+/* Where an order stands in the queue of its price: how many orders are in front
+ * of it, and the quantity that matches before it by time. That is what those in
+ * front show, for an iceberg's refill goes behind; of a hidden order it is all
+ * that the displayed have, reserves included, and the hidden ones in front. */
 struct engine_queue {
     uint32_t orders_cnt; /* of the level */
     uint32_t ahead_cnt;
@@ -225,6 +227,9 @@ uint32_t engine_level_orders(const struct engine *engine,
 
 uint32_t engine_orders_cnt(const struct engine *engine);
 px_t engine_last_px(const struct engine *engine, uint32_t instrument);
+
+/* engine_instrument_state returns an enum cell_instrument_state; Closed if there
+ * is no such instrument. */
 uint8_t engine_instrument_state(const struct engine *engine, uint32_t instrument);
 
 /* Configuration as it stands, to find out what a configuration file changes:

@@ -4,7 +4,6 @@
  * that keeps every invariant.
  * Method: the harness, which replays and checks after each command.
  */
-#include "engine/inside.h"
 
 #include "tests/engine/harness.h"
 

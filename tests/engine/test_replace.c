@@ -3,7 +3,6 @@
  * Method: small books; order ids, queue order and the numbers in ReplaceDetail
  * after each replace; the state hash around refusals.
  */
-#include "engine/inside.h"
 
 #include "tests/engine/harness.h"
 
