@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "engine/state.h"
+#include "engine/work.h"
 
 uint64_t
 engine_deadline_ns(const struct engine *engine)
@@ -35,7 +35,7 @@ engine_orders_cnt(const struct engine *engine)
 px_t
 engine_last_px(const struct engine *engine, uint32_t instrument)
 {
-    return instrument < engine->books_cnt ? engine->books[instrument].last_px : 0;
+    return instrument < engine->books_cnt ? book_last_px(&engine->books[instrument]) : 0;
 }
 
 const struct risk *
@@ -56,11 +56,9 @@ book_of(const struct engine *engine, uint32_t instrument)
 uint8_t
 engine_instrument_state(const struct engine *engine, uint32_t instrument)
 {
-    union cell cells[2];
+    const struct book *book = book_of(engine, instrument);
 
-    if (risk_config_get(engine->risk, CELL_KIND_INSTRUMENT_SET, instrument, 0, cells) == 0)
-        return CELL_INSTRUMENT_STATE_CLOSED;
-    return cells[0].instrument_set.state;
+    return book == NULL ? (uint8_t)CELL_INSTRUMENT_STATE_CLOSED : book->state;
 }
 
 /* level_at returns the level at a price, LADDER_NONE if nothing rests there. */
@@ -81,8 +79,9 @@ level_seen(const struct engine *engine, const struct book *book, bool sell, uint
     const struct level *level = ladder_level(&engine->pages, at);
 
     return (struct engine_level){
-        .px = (px_t)ladder_key(ladder_key_of(&engine->pages, at), sell) * book->tick_px,
-        .qty = level->qty,
+        .px = book_px(book, ladder_key(ladder_key_of(&engine->pages, at), sell)),
+        .qty = level->shown_qty,
+        .reserve_qty = level->reserve_qty,
         .orders_cnt = level->orders_cnt,
     };
 }
@@ -126,24 +125,30 @@ engine_best(const struct engine *engine, uint32_t instrument, bool sell, struct 
     return engine_depth(engine, instrument, sell, level, 1) == 1;
 }
 
-static qty_t
-shown_qty_of(const struct order *order)
+/* place_seen: both enums name the same places in the same order. */
+static enum engine_place
+place_seen(const struct order *order)
 {
-    return order->leaves_qty;
+    _Static_assert((int)ENGINE_PLACE_WORK == (int)PLACE_TAKER, "the first");
+    _Static_assert((int)ENGINE_PLACE_QUEUE == (int)PLACE_QUEUE, "the last");
+    return (enum engine_place)order->place;
 }
 
 static struct engine_order
 order_seen(const struct engine *engine, uint32_t slot)
 {
     const struct order *order = &engine->orders.orders[slot];
-    const px_t tick_px = engine->books[order->instrument].tick_px;
+    const struct book *book = &engine->books[order->instrument];
+    const uint32_t stop_tick =
+        order->extra == EXTRA_NONE ? 0 : extra_of(&engine->extras, order)->stop_tick;
 
     return (struct engine_order){
         .order_id = order->order_id,
         .clord = order->clord,
-        .px = (px_t)order->tick * tick_px,
-        .shown_qty = shown_qty_of(order),
-        .place = ENGINE_PLACE_BOOK,
+        .px = order_px(engine, order),
+        .stop_px = book_px(book, stop_tick),
+        .shown_qty = order->place == PLACE_BOOK ? order_shown_qty(&engine->extras, order) : 0,
+        .place = place_seen(order),
         .leaves_qty = order->leaves_qty,
         .cum_qty = order->cum_qty,
         .instrument = order->instrument,
@@ -170,16 +175,18 @@ engine_queue_position(const struct engine *engine, uint64_t order_id, struct eng
     const struct order *orders = engine->orders.orders;
     const uint32_t slot = order_find(&engine->orders, order_id);
 
-    if (slot == ORDER_NONE)
+    if (slot == ORDER_NONE || orders[slot].place != PLACE_BOOK)
         return false;
 
+    const bool hidden = order_is_hidden(&orders[slot]);
     const struct level *level = ladder_level(&engine->pages, orders[slot].level);
 
     *queue = (struct engine_queue){.orders_cnt = level->orders_cnt};
     for (uint32_t at = orders[slot].prev; at != ORDER_NONE; at = orders[at].prev) {
         ASSERT(queue->ahead_cnt < level->orders_cnt);
         queue->ahead_cnt++;
-        queue->ahead_qty += shown_qty_of(&orders[at]);
+        queue->ahead_qty +=
+            hidden ? orders[at].leaves_qty : order_shown_qty(&engine->extras, &orders[at]);
     }
     return true;
 }
