@@ -298,3 +298,199 @@ Test(query, instrument_that_is_unknown_is_closed)
     cr_assert_eq(engine_instrument_state(harness.engine, UINT32_MAX), CELL_INSTRUMENT_STATE_CLOSED);
     cr_assert_eq(engine_last_px(harness.engine, UINT32_MAX), 0);
 }
+
+/* enter_rare enters an order with rare attributes and returns its id. */
+static uint64_t
+enter_rare(struct harness_order order, struct cell_order_extension extension)
+{
+    order.extension = &extension;
+
+    const uint64_t id = harness_new(&harness, order);
+
+    cr_assert_eq(harness_outcome(&harness), OE_REJECT_REASON_NONE);
+    return id;
+}
+
+static uint64_t
+enter_iceberg(uint64_t clord, bool sell, px_t px, qty_t qty, qty_t display_qty)
+{
+    return enter_rare((struct harness_order){.clord = clord, .px = px, .qty = qty, .sell = sell},
+                      (struct cell_order_extension){.display_qty = display_qty});
+}
+
+static uint64_t
+enter_hidden(uint64_t clord, bool sell, px_t px, qty_t qty)
+{
+    const uint64_t id = harness_new(
+        &harness,
+        (struct harness_order){
+            .clord = clord, .px = px, .qty = qty, .sell = sell, .exec_inst = OE_EXEC_INST_HIDDEN});
+
+    cr_assert_eq(harness_outcome(&harness), OE_REJECT_REASON_NONE);
+    return id;
+}
+
+static struct engine_order
+seen(uint64_t id)
+{
+    struct engine_order order;
+
+    cr_assert(engine_order_get(harness.engine, id, &order));
+    return order;
+}
+
+Test(query, level_tells_what_is_not_displayed)
+{
+    struct engine_level level;
+
+    enter(1, SELL, 101, 5);
+    enter_iceberg(2, SELL, 101, 100, 10);
+    enter_hidden(3, SELL, 101, 7);
+    cr_assert(engine_depth_at(harness.engine, 0, SELL, 101, &level));
+    cr_assert_eq(level.qty, 15);
+    cr_assert_eq(level.reserve_qty, 97);
+    cr_assert_eq(level.orders_cnt, 3);
+    cr_assert_eq(engine_depth(harness.engine, 0, SELL, &level, 1), 1);
+    cr_assert_eq(level.reserve_qty, 97);
+}
+
+Test(query, best_may_be_a_level_that_shows_nothing)
+{
+    struct engine_level level;
+
+    enter(1, BUY, 98, 5);
+    enter_hidden(2, BUY, 99, 7);
+    cr_assert(engine_best(harness.engine, 0, BUY, &level));
+    cr_assert_eq(level.px, 99);
+    cr_assert_eq(level.qty, 0);
+    cr_assert_eq(level.reserve_qty, 7);
+}
+
+Test(query, order_tells_what_it_shows)
+{
+    const uint64_t iceberg = enter_iceberg(1, SELL, 101, 100, 10);
+    const uint64_t hidden = enter_hidden(2, SELL, 101, 7);
+
+    cr_assert_eq(seen(iceberg).shown_qty, 10);
+    cr_assert_eq(seen(iceberg).leaves_qty, 100);
+    cr_assert_eq(seen(hidden).shown_qty, 0);
+    cr_assert_eq(seen(hidden).leaves_qty, 7);
+    enter(3, BUY, 101, 4);
+    cr_assert_eq(seen(iceberg).shown_qty, 6);
+    cr_assert_eq(seen(iceberg).leaves_qty, 96);
+    cr_assert_eq(seen(iceberg).cum_qty, 4);
+}
+
+Test(query, stop_waits_at_its_stop_price_and_then_rests)
+{
+    const struct cell_order_extension extension = {.stop_px = 105};
+
+    enter(1, SELL, 105, 1);
+    enter(2, BUY, 105, 1); /* the last price must be known and not yet reach it */
+    enter(3, SELL, 100, 1);
+    enter(4, BUY, 100, 1);
+
+    const uint64_t stop = enter_rare(
+        (struct harness_order){.clord = 5, .px = 106, .qty = 9, .ord_type = OE_ORD_TYPE_STOP_LIMIT},
+        extension);
+    struct engine_level level;
+    struct engine_queue queue;
+
+    cr_assert_eq(seen(stop).place, ENGINE_PLACE_STOP);
+    cr_assert_eq(seen(stop).stop_px, 105);
+    cr_assert_eq(seen(stop).px, 106);
+    cr_assert_eq(seen(stop).shown_qty, 0);
+    cr_assert_not(engine_queue_position(harness.engine, stop, &queue), "it is in no book");
+    cr_assert_not(engine_best(harness.engine, 0, BUY, &level));
+    enter(6, SELL, 105, 1);
+    enter(7, BUY, 105, 1);
+    cr_assert_eq(seen(stop).place, ENGINE_PLACE_BOOK);
+    cr_assert_eq(seen(stop).stop_px, 0);
+    cr_assert_eq(seen(stop).shown_qty, 9);
+    cr_assert(engine_queue_position(harness.engine, stop, &queue));
+    cr_assert_eq(queue.ahead_cnt, 0);
+}
+
+Test(query, stop_order_has_no_price)
+{
+    enter(1, SELL, 100, 1);
+    enter(2, BUY, 100, 1);
+
+    const uint64_t stop =
+        enter_rare((struct harness_order){.clord = 3, .qty = 9, .ord_type = OE_ORD_TYPE_STOP},
+                   (struct cell_order_extension){.stop_px = 105});
+
+    cr_assert_eq(seen(stop).px, 0);
+    cr_assert_eq(seen(stop).stop_px, 105);
+}
+
+Test(query, held_and_parked_orders_are_in_no_book)
+{
+    struct engine_queue queue;
+    const uint64_t held = harness_new(
+        &harness, (struct harness_order){
+                      .clord = 1, .px = 99, .qty = 3, .tif = OE_TIME_IN_FORCE_AT_THE_OPENING});
+    const uint64_t parked =
+        enter_rare((struct harness_order){.clord = 2, .qty = 4, .ord_type = OE_ORD_TYPE_PEGGED},
+                   (struct cell_order_extension){.peg_offset_px = -1});
+
+    cr_assert_eq(seen(held).place, ENGINE_PLACE_HELD);
+    cr_assert_eq(seen(held).px, 99);
+    cr_assert_eq(seen(held).shown_qty, 0);
+    cr_assert_eq(seen(parked).place, ENGINE_PLACE_PARKED);
+    cr_assert_eq(seen(parked).px, 0);
+    cr_assert_eq(seen(parked).shown_qty, 0);
+    cr_assert_not(engine_queue_position(harness.engine, held, &queue));
+    cr_assert_not(engine_queue_position(harness.engine, parked, &queue));
+    enter(3, BUY, 98, 1); /* a reference at last */
+    cr_assert_eq(seen(parked).place, ENGINE_PLACE_BOOK);
+    cr_assert_eq(seen(parked).px, 97);
+    cr_assert(engine_queue_position(harness.engine, parked, &queue));
+}
+
+Test(query, queue_in_front_counts_what_matches_before)
+{
+    const uint64_t iceberg = enter_iceberg(1, SELL, 101, 100, 10);
+    const uint64_t hidden = enter_hidden(2, SELL, 101, 7);
+    const uint64_t plain = enter(3, SELL, 101, 5);
+    const uint64_t last = enter_hidden(4, SELL, 101, 8);
+
+    assert_queue(iceberg, 4, 0, 0);
+    assert_queue(plain, 4, 1, 10);
+    assert_queue(hidden, 4, 2, 105);
+    assert_queue(last, 4, 3, 112);
+    enter(5, BUY, 101, 10); /* the iceberg goes behind */
+    assert_queue(plain, 4, 0, 0);
+    assert_queue(iceberg, 4, 1, 5);
+    assert_queue(hidden, 4, 2, 95);
+}
+
+Test(query, level_orders_are_displayed_then_hidden)
+{
+    struct engine_order orders[4];
+
+    enter_hidden(1, BUY, 99, 1);
+    enter(2, BUY, 99, 2);
+    enter_hidden(3, BUY, 99, 3);
+    enter_iceberg(4, BUY, 99, 40, 4);
+    cr_assert_eq(engine_level_orders(harness.engine, 0, BUY, 99, orders, 4), 4);
+    cr_assert_eq(orders[0].clord, 2);
+    cr_assert_eq(orders[1].clord, 4);
+    cr_assert_eq(orders[2].clord, 1);
+    cr_assert_eq(orders[3].clord, 3);
+}
+
+Test(query, state_of_an_instrument_follows_its_command)
+{
+    union cell cell = {.instrument_state_set = {.kind = CELL_KIND_INSTRUMENT_STATE_SET,
+                                                .shape = 1,
+                                                .instrument = 1,
+                                                .time = harness.time_ns,
+                                                .state = CELL_INSTRUMENT_STATE_CLOSED,
+                                                .session = CELL_SESSION}};
+
+    cr_assert_eq(harness_apply(&harness, &cell), ENGINE_DONE);
+    cr_assert_eq(harness_outcome(&harness), OE_REJECT_REASON_NONE);
+    cr_assert_eq(engine_instrument_state(harness.engine, 1), CELL_INSTRUMENT_STATE_CLOSED);
+    cr_assert_eq(engine_instrument_state(harness.engine, 0), CELL_INSTRUMENT_STATE_OPEN);
+}
