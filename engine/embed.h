@@ -49,6 +49,26 @@
 #include "proto/cell.h"
 #include "proto/types.h"
 
+/* embed_cfg configures a small engine without risk, of some 7 MiB: one
+ * instrument, 65,536 live orders, 1,024 of them with rare attributes, 1,024 pages
+ * of price levels. The caller changes what does not fit. positions_max is how
+ * many pairs of account and instrument can have quotes. */
+static inline void
+embed_cfg(struct engine_cfg *cfg)
+{
+    memset(cfg, 0, sizeof *cfg);
+    cfg->orders_max = 65536;
+    cfg->instruments_max = 1;
+    cfg->accounts_max = 1;
+    cfg->groups_max = 1;
+    cfg->firms_max = 1;
+    cfg->sessions_max = 1;
+    cfg->positions_max = 1024;
+    cfg->pages_max = 1024;
+    cfg->extras_max = 1024;
+    cfg->no_risk = true;
+}
+
 /* embed_begin clears the cells of a command and writes its frame. */
 static inline void
 embed_begin(union cell *cells, unsigned kind, unsigned count)

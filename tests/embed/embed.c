@@ -56,11 +56,8 @@ main(void)
     struct cell_order_replace *replace;
     union cell cells[2];
 
-    memset(&cfg, 0, sizeof cfg);
+    embed_cfg(&cfg); /* one instrument, no accounts */
     cfg.orders_max = 10000;
-    cfg.instruments_max = 1;
-    cfg.pages_max = 100;
-    cfg.no_risk = true;
 
     const size_t bytes = engine_footprint(&cfg);
     void *mem = aligned_alloc(ENGINE_ALIGN, bytes); /* any memory will do */

@@ -3,7 +3,6 @@
  * Method: short command sequences on the default parties; the harness asserts
  * form, invariants and replay after each.
  */
-
 #include "tests/engine/harness.h"
 
 static void

@@ -4,7 +4,6 @@
  * that keeps every invariant.
  * Method: the harness, which replays and checks after each command.
  */
-
 #include "tests/engine/harness.h"
 
 Test(engine, sizes_out_of_range_have_no_footprint)

@@ -32,7 +32,8 @@ enter(uint64_t clord, bool sell, px_t px, qty_t qty)
     const uint64_t id = harness_new(
         &harness, (struct harness_order){.clord = clord, .px = px, .qty = qty, .sell = sell});
 
-    cr_assert_eq(harness_outcome(&harness), OE_REJECT_REASON_NONE);
+    cr_assert_eq(harness_outcome(&harness), OE_REJECT_REASON_NONE, "%s",
+                 oe_reject_reason_name(harness_outcome(&harness)));
     return id;
 }
 
@@ -307,7 +308,8 @@ enter_rare(struct harness_order order, struct cell_order_extension extension)
 
     const uint64_t id = harness_new(&harness, order);
 
-    cr_assert_eq(harness_outcome(&harness), OE_REJECT_REASON_NONE);
+    cr_assert_eq(harness_outcome(&harness), OE_REJECT_REASON_NONE, "%s",
+                 oe_reject_reason_name(harness_outcome(&harness)));
     return id;
 }
 
@@ -326,7 +328,8 @@ enter_hidden(uint64_t clord, bool sell, px_t px, qty_t qty)
         (struct harness_order){
             .clord = clord, .px = px, .qty = qty, .sell = sell, .exec_inst = OE_EXEC_INST_HIDDEN});
 
-    cr_assert_eq(harness_outcome(&harness), OE_REJECT_REASON_NONE);
+    cr_assert_eq(harness_outcome(&harness), OE_REJECT_REASON_NONE, "%s",
+                 oe_reject_reason_name(harness_outcome(&harness)));
     return id;
 }
 
@@ -430,9 +433,9 @@ Test(query, held_and_parked_orders_are_in_no_book)
     const uint64_t held = harness_new(
         &harness, (struct harness_order){
                       .clord = 1, .px = 99, .qty = 3, .tif = OE_TIME_IN_FORCE_AT_THE_OPENING});
-    const uint64_t parked =
-        enter_rare((struct harness_order){.clord = 2, .qty = 4, .ord_type = OE_ORD_TYPE_PEGGED},
-                   (struct cell_order_extension){.peg_offset_px = -1});
+    const uint64_t parked = enter_rare(
+        (struct harness_order){.clord = 2, .px = 100, .qty = 4, .ord_type = OE_ORD_TYPE_PEGGED},
+        (struct cell_order_extension){.peg_offset_px = -1});
 
     cr_assert_eq(seen(held).place, ENGINE_PLACE_HELD);
     cr_assert_eq(seen(held).px, 99);
@@ -490,7 +493,8 @@ Test(query, state_of_an_instrument_follows_its_command)
                                                 .session = CELL_SESSION}};
 
     cr_assert_eq(harness_apply(&harness, &cell), ENGINE_DONE);
-    cr_assert_eq(harness_outcome(&harness), OE_REJECT_REASON_NONE);
+    cr_assert_eq(harness_outcome(&harness), OE_REJECT_REASON_NONE, "%s",
+                 oe_reject_reason_name(harness_outcome(&harness)));
     cr_assert_eq(engine_instrument_state(harness.engine, 1), CELL_INSTRUMENT_STATE_CLOSED);
     cr_assert_eq(engine_instrument_state(harness.engine, 0), CELL_INSTRUMENT_STATE_OPEN);
 }

@@ -3,7 +3,6 @@
  * Method: small books; order ids, queue order and the numbers in ReplaceDetail
  * after each replace; the state hash around refusals.
  */
-
 #include "tests/engine/harness.h"
 
 static const struct cell_replace_detail *
