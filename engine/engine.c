@@ -316,7 +316,8 @@ engine_prefetch(const struct engine *engine, const union cell *cell)
         idmap_prefetch(&engine->ids, in->session, in->clord);
         if (in->instrument < engine->books_cnt) {
             PREFETCH_W(&engine->books[in->instrument]);
-            risk_prefetch(engine->risk, in->account, in->instrument);
+            if (!engine->cfg.no_risk)
+                risk_prefetch(engine->risk, in->account, in->instrument);
         }
         break;
     case CELL_KIND_ORDER_CANCEL:
@@ -338,7 +339,8 @@ prefetch_order(const struct engine *engine, const struct order *order)
     const struct order *orders = engine->orders.orders;
 
     idmap_prefetch(&engine->ids, order->session, order->clord);
-    risk_prefetch_position(engine->risk, order->position);
+    if (!engine->cfg.no_risk)
+        risk_prefetch_position(engine->risk, order->position);
     PREFETCH_W(ladder_level(&engine->pages, order->level));
     PREFETCH_W(&orders[order->prev]);
     PREFETCH_W(&orders[order->next]);
