@@ -2,7 +2,7 @@
 
 /* find_order returns the slot of the live order that a cancel or replace
  * names, ORDER_NONE if the session has no such order in that instrument. */
-static inline uint32_t
+static uint32_t
 find_order(const struct engine *engine, const struct cell_order_cancel *in, uint64_t orig_clord)
 {
     const uint32_t slot =
@@ -20,7 +20,7 @@ find_order(const struct engine *engine, const struct cell_order_cancel *in, uint
     return slot;
 }
 
-HOT enum engine_result
+enum engine_result
 amend_cancel(struct engine *engine, const union cell *cells, struct cell_sink *out)
 {
     const struct cell_order_cancel *in = &cells[0].order_cancel;
@@ -52,7 +52,7 @@ amend_cancel(struct engine *engine, const union cell *cells, struct cell_sink *o
     cell->cum_qty = order->cum_qty;
     cell->account = order->account;
     book_release(engine, order, order->leaves_qty);
-    if (LIKELY(order_is_plain(order)))
+    if (order_is_plain(order))
         book_remove(engine, &engine->books[order->instrument], slot);
     else
         order_end(engine, slot);
@@ -172,7 +172,7 @@ check_book(const struct engine *engine, const struct order *order, const struct 
 
 /* check_risk asks risk about the order as it would be; on acceptance the
  * reservation is that of the new leaves. */
-static inline enum oe_reject_reason
+static enum oe_reject_reason
 check_risk(struct engine *engine,
            const struct cell_order_replace *in,
            const struct order *order,
@@ -203,7 +203,7 @@ check_risk(struct engine *engine,
 
 /* check_replace runs every check; on acceptance the reservation is that of the
  * new leaves, unless the replace cancels. */
-static inline enum oe_reject_reason
+static enum oe_reject_reason
 check_replace(struct engine *engine,
               const struct cell_order_replace *in,
               const struct cell_replace_detail *detail,
@@ -382,35 +382,12 @@ reenter(struct engine *engine, const struct replace *replace, uint64_t clord, st
 {
     const uint32_t slot = replace->slot;
     struct order *order = &engine->orders.orders[slot];
-    struct book *book = &engine->books[order->instrument];
-    const bool simple = (order->flags & (ORDER_RARE | ORDER_HIDDEN)) == 0 &&
-                        book->algorithm == CELL_MATCH_ALGORITHM_PRICE_TIME &&
-                        cell_stp(order->stp_capacity) == 0 &&
-                        (order->exec_inst & OE_EXEC_INST_POST_ONLY_REPRICE) == 0;
 
-    if (LIKELY(simple)) {
-        book_leave(engine, book, slot, order->leaves_qty);
-        book_disturb(engine, book, order);
-        order_delist(engine, slot);
-        order->flags &= (uint8_t)~ORDER_LIVE;
-        order->place = PLACE_TAKER;
-        order->level = LADDER_NONE;
-    } else {
-        place_out(engine, slot);
-        place_delist(engine, slot);
-    }
+    place_out(engine, slot);
+    place_delist(engine, slot);
     order->order_id += ORDER_GENERATION_ONE;
     order->clord = clord;
     order->leaves_qty = replace->new_leaves;
-    if (LIKELY(simple)) {
-        const uint64_t hash = idmap_hash(&engine->ids, order->session, clord);
-
-        order->tick = replace->ticket.tick;
-        if (UNLIKELY(book_crosses(book, order_is_sell(order), order->tick)))
-            return match_sweep(engine, slot, hash, out);
-        book_add(engine, book, slot, hash);
-        return work_settled(engine, out);
-    }
     if (order->ord_type == OE_ORD_TYPE_PEGGED) {
         peg_leave(engine, slot);
         extra_of(&engine->extras, order)->limit_tick = replace->ticket.tick;
@@ -426,7 +403,7 @@ reenter(struct engine *engine, const struct replace *replace, uint64_t clord, st
     return work_run(engine, out);
 }
 
-HOT enum engine_result
+enum engine_result
 amend_replace(struct engine *engine,
               const union cell *cells,
               const struct session *session,

@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include "engine/plain.h"
 #include "engine/work.h"
 
 _Static_assert(ENGINE_ALIGN == CACHE_LINE, "engine.h has it as a number");
@@ -262,6 +263,26 @@ apply_rare(struct engine *engine, const union cell *cells, struct cell_sink *out
     }
 }
 
+/* apply_others does all kinds but the three that are nearly all commands. */
+static COLD enum engine_result
+apply_others(struct engine *engine, const union cell *cells, struct cell_sink *out)
+{
+    const struct session *session;
+
+    switch (cell_kind(cells)) {
+    case CELL_KIND_MASS_CANCEL:
+        ASSERT(cell_mass_cancel_view(cells) != NULL);
+        session = admit(engine, cells);
+        return session != NULL ? mass_cancel(engine, cells, session, out) : ENGINE_DROPPED;
+    case CELL_KIND_MASS_QUOTE:
+        ASSERT(cell_mass_quote_view(cells) != NULL);
+        session = admit(engine, cells);
+        return session != NULL ? quote_mass(engine, cells, session, out) : ENGINE_DROPPED;
+    default:
+        return apply_rare(engine, cells, out);
+    }
+}
+
 /*
  * One switch: the kinds alternate without a pattern, so each further jump by
  * kind would be guessed wrong as often. Orders, cancels and replaces have no
@@ -269,37 +290,44 @@ apply_rare(struct engine *engine, const union cell *cells, struct cell_sink *out
  * before the engine (sequencer, journal reader) has validated them; so their
  * views, 40 instructions each, are asserted in slow builds alone.
  */
-HOT enum engine_result
-engine_apply(struct engine *engine, const union cell *cells, struct cell_sink *out)
+static ALWAYS_INLINE enum engine_result
+apply(struct engine *engine, const union cell *cells, struct cell_sink *out, const bool bare)
 {
-    const struct session *session;
+    struct session *session;
 
-    ASSERT(engine->work.kind == WORK_NONE);
     switch (cell_kind(cells)) {
     case CELL_KIND_ORDER_NEW:
         ASSERT_SLOW(cell_order_new_view(cells) != NULL);
         session = admit(engine, cells);
-        return LIKELY(session != NULL) ? match_new(engine, cells, session, out) : ENGINE_DROPPED;
+        if (UNLIKELY(session == NULL))
+            return ENGINE_DROPPED;
+        return bare ? plain_new_bare(engine, cells, session, out)
+                    : plain_new_risk(engine, cells, session, out);
     case CELL_KIND_ORDER_CANCEL:
         ASSERT_SLOW(cell_order_cancel_view(cells) != NULL);
         session = admit(engine, cells);
-        return LIKELY(session != NULL) ? amend_cancel(engine, cells, out) : ENGINE_DROPPED;
+        if (UNLIKELY(session == NULL))
+            return ENGINE_DROPPED;
+        return bare ? plain_cancel_bare(engine, cells, session, out)
+                    : plain_cancel_risk(engine, cells, session, out);
     case CELL_KIND_ORDER_REPLACE:
         ASSERT_SLOW(cell_order_replace_view(cells) != NULL);
         session = admit(engine, cells);
-        return LIKELY(session != NULL) ? amend_replace(engine, cells, session, out)
-                                       : ENGINE_DROPPED;
-    case CELL_KIND_MASS_CANCEL:
-        ASSERT(cell_mass_cancel_view(cells) != NULL);
-        session = admit(engine, cells);
-        return LIKELY(session != NULL) ? mass_cancel(engine, cells, session, out) : ENGINE_DROPPED;
-    case CELL_KIND_MASS_QUOTE:
-        ASSERT(cell_mass_quote_view(cells) != NULL);
-        session = admit(engine, cells);
-        return LIKELY(session != NULL) ? quote_mass(engine, cells, session, out) : ENGINE_DROPPED;
+        if (UNLIKELY(session == NULL))
+            return ENGINE_DROPPED;
+        return bare ? plain_replace_bare(engine, cells, session, out)
+                    : plain_replace_risk(engine, cells, session, out);
     default:
-        return apply_rare(engine, cells, out);
+        return apply_others(engine, cells, out);
     }
+}
+
+HOT enum engine_result
+engine_apply(struct engine *engine, const union cell *cells, struct cell_sink *out)
+{
+    ASSERT(engine->work.kind == WORK_NONE);
+    return engine->cfg.no_risk ? apply(engine, cells, out, true)
+                               : apply(engine, cells, out, false);
 }
 
 enum engine_result

@@ -61,30 +61,34 @@ enum order_place {
 #define ORDER_GENERATION_ONE (UINT64_C(1) << 24)
 #define ORDER_GENERATION_MAX UINT64_C(0xfffffffff)
 
+/* From clord on it is laid out as the OrderNew that it came from. */
 struct order {
-    uint64_t order_id;
-    uint64_t clord;
     uint32_t next; /* in its level or, of a free slot, in the free list */
     uint32_t prev;
-    qty_t leaves_qty;
-    qty_t cum_qty;
     uint32_t instrument;
-    uint32_t account;
+    qty_t cum_qty;
     uint32_t position; /* of risk */
-    uint32_t level; /* of the book or of the stops; LADDER_NONE elsewhere */
+    uint32_t extra;
+    uint64_t clord;
+    uint64_t order_id;
     uint32_t tick;  /* its price; 0: none (a parked peg, a market order) */
-    uint16_t session;
-    uint8_t flags;
+    uint32_t level; /* of the book or of the stops; LADDER_NONE elsewhere */
+    qty_t leaves_qty;
     uint8_t ord_type;
     uint8_t tif;
     uint8_t exec_inst;
     uint8_t stp_capacity;
+    uint32_t account;
+    uint16_t session;
+    uint8_t flags;
     uint8_t place; /* enum order_place */
-    uint32_t extra;
 };
 
 _Static_assert(sizeof(struct order) == CACHE_LINE, "one line");
-_Static_assert(offsetof(struct order, extra) == 60, "no padding");
+_Static_assert(offsetof(struct order, place) == 63, "no padding");
+_Static_assert(offsetof(struct order, clord) == offsetof(struct cell_order_new, clord), "as there");
+_Static_assert(offsetof(struct order, leaves_qty) == offsetof(struct cell_order_new, qty), "as there");
+_Static_assert(offsetof(struct order, account) == offsetof(struct cell_order_new, account), "as there");
 
 struct extra {
     uint64_t expire_ns;     /* 0: none */
