@@ -112,11 +112,11 @@ check_values(const struct engine *engine,
     if (order->extra != EXTRA_NONE)
         *stop_tick = extra_of(&engine->extras, order)->stop_tick;
     if (detail->stop_px != 0)
-        reason =
-            terms_stop_px(&engine->books[order->instrument], rare, detail->stop_px, stop_tick);
+        reason = terms_stop_px(&engine->books[order->instrument], rare, detail->stop_px, stop_tick);
     if (reason == OE_REJECT_REASON_NONE && detail->display_qty != 0)
-        reason = terms_display(rare, detail->display_qty,
-                               extra_of(&engine->extras, order)->display_range * rare->lot_qty, qty);
+        reason =
+            terms_display(rare, detail->display_qty,
+                          extra_of(&engine->extras, order)->display_range * rare->lot_qty, qty);
     return reason;
 }
 
@@ -223,9 +223,8 @@ check_replace(struct engine *engine,
         if (reason != OE_REJECT_REASON_NONE)
             return reason;
     }
-    if (in->clord != order->clord &&
-        UNLIKELY(idmap_find(&engine->ids, engine->orders.orders, in->session, in->clord) !=
-                 ORDER_NONE))
+    if (in->clord != order->clord && UNLIKELY(idmap_find(&engine->ids, engine->orders.orders,
+                                                         in->session, in->clord) != ORDER_NONE))
         return OE_REJECT_REASON_DUPLICATE_CL_ORD_ID;
     if (UNLIKELY(in->qty == 0))
         return OE_REJECT_REASON_INVALID_QUANTITY;
@@ -413,8 +412,8 @@ amend_replace(struct engine *engine,
 
     const struct cell_order_replace *in = &cells[0].order_replace;
     const struct cell_replace_detail *detail = &cells[1].replace_detail;
-    struct replace replace = {
-        .slot = find_order(engine, &cells[0].order_cancel, detail->orig_clord)};
+    struct replace replace = {.slot =
+                                  find_order(engine, &cells[0].order_cancel, detail->orig_clord)};
     const enum oe_reject_reason reason = check_replace(engine, in, detail, session, &replace);
 
     engine->work.index = 0;

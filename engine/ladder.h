@@ -97,7 +97,7 @@ struct ladder_pool {
 static inline uint32_t
 ladder_key(uint32_t tick, bool sell)
 {
-    return tick ^ (sell ? 0u : LADDER_KEY_MASK);
+    return tick ^ (((uint32_t)sell - 1) & LADDER_KEY_MASK);
 }
 
 static inline struct level *

@@ -223,8 +223,7 @@ check_rare(struct engine *engine,
     enum oe_reject_reason reason = terms_allowed(request);
 
     if (reason == OE_REJECT_REASON_NONE)
-        reason =
-            check_unique(engine, in, idmap_hash(&engine->ids, in->session, in->clord));
+        reason = check_unique(engine, in, idmap_hash(&engine->ids, in->session, in->clord));
     if (reason == OE_REJECT_REASON_NONE)
         reason = terms_room(engine, request, terms);
     if (reason == OE_REJECT_REASON_NONE)

@@ -7,13 +7,13 @@
 /* Trades that a plain order does without work.c. */
 #define TRADES_MAX (SLICE_CELLS / 2)
 
-/* The four bytes from ord_type on, as one number: what makes an order plain. */
-#define TERMS_STP        UINT32_C(0x0f000000)
-#define TERMS_STP_MAX    ((uint32_t)OE_SELF_MATCH_PREVENTION_INSTRUCTION_DECREMENT << 24)
-#define TERMS_REST_MASK  UINT32_C(0x00fffeff) /* all but the last bit of the time in force */
-#define TERMS_REST       ((uint32_t)OE_ORD_TYPE_LIMIT | (uint32_t)OE_TIME_IN_FORCE_DAY << 8)
-#define TERMS_TAKES_MASK UINT32_C(0x0fffffff)
-#define TERMS_TAKES \
+/* The four bytes from ord_type on as one number: what makes an order plain. */
+#define TERMS_STP       UINT32_C(0x0f000000)
+#define TERMS_STP_MAX   ((uint32_t)OE_SELF_MATCH_PREVENTION_INSTRUCTION_DECREMENT << 24)
+#define TERMS_KIND      UINT32_C(0x00ffffff)
+#define TERMS_REST_KIND UINT32_C(0x00fffeff) /* all but the last bit of the time in force */
+#define TERMS_REST      ((uint32_t)OE_ORD_TYPE_LIMIT | (uint32_t)OE_TIME_IN_FORCE_DAY << 8)
+#define TERMS_TAKE \
  ((uint32_t)OE_ORD_TYPE_LIMIT | (uint32_t)OE_TIME_IN_FORCE_IMMEDIATE_OR_CANCEL << 8)
 
 _Static_assert((OE_TIME_IN_FORCE_DAY & 1) == 0, "Day and GTC differ in one bit");
@@ -44,11 +44,11 @@ is_day(unsigned tif)
     return ~tif & 1u;
 }
 
-/* is_sell returns the side that a frame asks for. */
+/* frame_sell returns the side that a frame asks for. */
 static inline unsigned
 frame_sell(uint64_t frame)
 {
-    return frame >> 13 & 1u;
+    return (unsigned)(frame >> 13) & 1u;
 }
 
 /* emit writes the first three words of the command's own cell. */
@@ -75,12 +75,31 @@ struct ask {
     struct risk_detail detail;
 };
 
-/* book_is_open_for says whether a book whose flags are not all clear takes the
- * order by the short road: only its lot is not 1. */
-static COLD bool
-book_is_open_for(const struct engine *engine, const struct book *book, qty_t qty)
+/* The last word of a book: tick_shift, algorithm, flags, state. */
+#define BOOK_PEGS_WORD ((uint32_t)BOOK_PEGS << 16)
+#define BOOK_BUSY_WORD (UINT32_C(0xff00ff00) | BOOK_PEGS_WORD)
+#define BOOK_LOTS_WORD ((uint32_t)BOOK_LOTS << 16)
+
+_Static_assert(offsetof(struct book, tick_shift) == 60, "its first byte");
+_Static_assert(offsetof(struct book, algorithm) == 61, "its second");
+_Static_assert(offsetof(struct book, flags) == 62, "its third");
+_Static_assert(offsetof(struct book, state) == 63, "its last");
+
+static inline uint32_t
+book_word(const struct book *book)
 {
-    return (book->algorithm | book->state | (book->flags & BOOK_PEGS)) == 0 &&
+    uint32_t word;
+
+    memcpy(&word, &book->tick_shift, sizeof word);
+    return word;
+}
+
+/* book_takes_lots says whether the quantity is a multiple of the lot, and
+ * nothing else is special about the book. */
+static COLD bool
+book_takes_lots(const struct engine *engine, const struct book *book, qty_t qty)
+{
+    return (book_word(book) & BOOK_BUSY_WORD) == 0 &&
            qty % engine->rares[book - engine->books].lot_qty == 0;
 }
 
@@ -96,11 +115,11 @@ ask_book(const struct engine *engine, const struct book *book, struct ask *ask)
     ask->tick = (uint32_t)tick;
     if (UNLIKELY(tick - 1 >= TICK_MAX - UINT64_C(1) || ask->px < 0 || ask->qty == 0))
         return false;
-    return LIKELY((book->algorithm | book->state | (book->flags & (BOOK_LOTS | BOOK_PEGS))) == 0) ||
-           book_is_open_for(engine, book, ask->qty);
+    return LIKELY((book_word(book) & (BOOK_BUSY_WORD | BOOK_LOTS_WORD)) == 0) ||
+           book_takes_lots(engine, book, ask->qty);
 }
 
-/* take_position notes where risk keeps the order, if there is risk. */
+/* ask_risk_begin fills what risk is to be asked. */
 static ALWAYS_INLINE void
 ask_risk_begin(struct ask *ask,
                const struct book *book,
@@ -303,6 +322,133 @@ ask_new(struct engine *engine,
                   OE_REJECT_REASON_NONE);
 }
 
+/* write_new writes an accepted order into its slot and its cell; flags and place
+ * are the last two bytes. */
+static ALWAYS_INLINE void
+write_new(const struct engine *engine,
+          const union cell *cells,
+          struct order *order,
+          const struct ask *ask,
+          uint64_t flags_place,
+          uint64_t last,
+          struct cell_sink *out)
+{
+    const uint64_t frame = cells->words[0];
+    const uint64_t clord = cells->words[3];
+    const uint64_t qty_terms = cells->words[6];
+    const uint64_t owner = cells->words[7];
+    const uint64_t instrument_cum = frame >> 32;
+    const uint64_t owner_flags = owner << 16 >> 16 | flags_place << 48;
+    const uint64_t position_extra = ask->ticket.position;
+    union cell *cell = emit(
+        engine, (frame & (FRAME_REQUEST | FRAME_SHAPE(CELL_SELL))) | FRAME_SHAPE(1u | last), out);
+
+    cell->words[3] = clord;
+    cell->words[4] = order->order_id;
+    cell->words[5] = (uint64_t)ask->px;
+    cell->words[6] = qty_terms;
+    cell->words[7] = owner;
+    memcpy(&order->instrument, &instrument_cum, 8);
+    memcpy(&order->position, &position_extra, 8);
+    order->clord = clord;
+    order->tick = ask->tick;
+    memcpy(&order->leaves_qty, &qty_terms, 8);
+    memcpy(&order->account, &owner_flags, 8);
+}
+
+_Static_assert(offsetof(struct order, cum_qty) == offsetof(struct order, instrument) + 4, "a pair");
+_Static_assert(offsetof(struct order, extra) == offsetof(struct order, position) + 4, "a pair");
+_Static_assert(EXTRA_NONE == 0, "the high half of position_extra");
+
+/* join puts an order that shows all of itself at the back of its price. */
+static ALWAYS_INLINE void
+join(struct engine *engine,
+     struct book *book,
+     struct order *order,
+     uint32_t slot,
+     bool sell,
+     uint32_t tick,
+     qty_t qty)
+{
+    const uint32_t at =
+        ladder_obtain(&engine->pages, book_side(book, sell), ladder_key(tick, sell));
+    struct level *level = ladder_level(&engine->pages, at);
+
+    order->level = at;
+    level_join(engine->orders.orders, level, slot, false);
+    level->shown_qty += qty;
+}
+
+/* admits says whether nothing stands in the way of a plain order. */
+static ALWAYS_INLINE bool
+admits(struct engine *engine,
+       const struct cell_order_new *in,
+       const struct book *book,
+       const struct session *session,
+       uint64_t hash,
+       struct ask *ask,
+       const bool bare)
+{
+    return LIKELY(ask_new(engine, in, book, session, ask, bare)) &&
+           LIKELY(idmap_find_hashed(&engine->ids, engine->orders.orders, hash, in->session,
+                                    in->clord) == ORDER_NONE) &&
+           LIKELY(order_pool_room(&engine->orders) == OE_REJECT_REASON_NONE);
+}
+
+/* plain_take does an order that does not simply rest: IOC, or it crosses. */
+static ALWAYS_INLINE enum engine_result
+plain_take(struct engine *engine,
+           const union cell *cells,
+           struct session *session,
+           struct cell_sink *out,
+           const bool bare)
+{
+    const struct cell_order_new *in = &cells->order_new;
+    const uint32_t terms = terms_of(in);
+    const unsigned sell = frame_sell(cells->words[0]);
+
+    if (UNLIKELY(((terms & TERMS_KIND) != TERMS_TAKE && (terms & TERMS_REST_KIND) != TERMS_REST) ||
+                 (terms & TERMS_STP) != 0 || cell_count(cells) != 1 ||
+                 in->instrument >= engine->books_cnt))
+        return match_new(engine, cells, session, out);
+
+    struct book *book = &engine->books[in->instrument];
+    const uint64_t hash = idmap_hash(&engine->ids, in->session, in->clord);
+    struct ask ask = {.px = in->px, .qty = in->qty, .leaves_qty = in->qty, .sell = sell};
+
+    if (UNLIKELY(
+            !admits(engine, in, book, session, hash, &ask, bare) ||
+            !ladder_has_room(&engine->pages, book_side(book, sell), ladder_key(ask.tick, sell))))
+        return match_new(engine, cells, session, out);
+    if (!bare)
+        risk_reserve_new(engine->risk, &ask.order, &ask.ticket);
+
+    const uint32_t slot = order_take(&engine->orders, engine->cfg.shard);
+    struct order *order = &engine->orders.orders[slot];
+
+    write_new(engine, cells, order, &ask, sell, 0, out);
+    order->level = LADDER_NONE;
+    return sweep(engine, slot, hash, session, out, bare);
+}
+
+static __attribute__((noinline)) enum engine_result
+take_bare(struct engine *engine,
+          const union cell *cells,
+          struct session *session,
+          struct cell_sink *out)
+{
+    return plain_take(engine, cells, session, out, true);
+}
+
+static __attribute__((noinline)) enum engine_result
+take_risk(struct engine *engine,
+          const union cell *cells,
+          struct session *session,
+          struct cell_sink *out)
+{
+    return plain_take(engine, cells, session, out, false);
+}
+
 static ALWAYS_INLINE enum engine_result
 plain_new(struct engine *engine,
           const union cell *cells,
@@ -313,64 +459,37 @@ plain_new(struct engine *engine,
     const struct cell_order_new *in = &cells->order_new;
     const uint64_t frame = cells->words[0];
     const uint32_t terms = terms_of(in);
-    const bool may_rest = (terms & TERMS_REST_MASK) == TERMS_REST;
     const uint32_t instrument = (uint32_t)(frame >> 32);
-    const bool sell = frame_sell(frame);
+    const unsigned sell = frame_sell(frame);
 
-    if (UNLIKELY((!may_rest && (terms & TERMS_TAKES_MASK) != TERMS_TAKES) ||
-                 (terms & TERMS_STP) > TERMS_STP_MAX || cell_count(cells) != 1 ||
-                 instrument >= engine->books_cnt))
-        return match_new(engine, cells, session, out);
+    if (UNLIKELY((((frame & FRAME_SHAPE(CELL_SHAPE_COUNT)) ^ FRAME_SHAPE(1)) |
+                  ((terms & TERMS_REST_KIND) ^ TERMS_REST)) != 0 ||
+                 (terms & TERMS_STP) > TERMS_STP_MAX || instrument >= engine->books_cnt))
+        goto take;
 
     struct book *book = &engine->books[instrument];
     const uint64_t hash = idmap_hash(&engine->ids, in->session, in->clord);
     struct ask ask = {.px = in->px, .qty = in->qty, .leaves_qty = in->qty, .sell = sell};
 
-    if (UNLIKELY(!ask_new(engine, in, book, session, &ask, bare) ||
-                 idmap_find_hashed(&engine->ids, engine->orders.orders, hash, in->session,
-                                   in->clord) != ORDER_NONE ||
-                 order_pool_room(&engine->orders) != OE_REJECT_REASON_NONE ||
-                 !ladder_has_room(&engine->pages, book_side(book, sell),
-                                  ladder_key(ask.tick, sell))))
-        return match_new(engine, cells, session, out);
-
-    const bool rests = may_rest & !book_crosses(book, sell, ask.tick);
-
-    if (UNLIKELY(!rests && (terms & TERMS_STP) != 0))
-        return match_new(engine, cells, session, out);
+    if (UNLIKELY(
+            !admits(engine, in, book, session, hash, &ask, bare) ||
+            book_crosses(book, sell, ask.tick) ||
+            !ladder_has_room(&engine->pages, book_side(book, sell), ladder_key(ask.tick, sell))))
+        goto take;
     if (!bare)
         risk_reserve_new(engine->risk, &ask.order, &ask.ticket);
 
     const uint32_t slot = order_take(&engine->orders, engine->cfg.shard);
     struct order *order = &engine->orders.orders[slot];
-    const uint64_t last = rests ? CELL_LAST : 0;
-    union cell *cell = emit(
-        engine, (frame & (FRAME_REQUEST | FRAME_SHAPE(CELL_SELL))) | FRAME_SHAPE(1u | last), out);
 
-    order->instrument = instrument;
-    order->cum_qty = 0;
-    order->position = bare ? 0 : ask.ticket.position;
-    order->extra = EXTRA_NONE;
-    order->clord = cell->words[3] = cells->words[3];
-    cell->words[4] = order->order_id;
-    cell->words[5] = (uint64_t)ask.px;
-    order->tick = ask.tick;
-    order->level = LADDER_NONE;
-    memcpy(&order->leaves_qty, &in->qty, 8);
-    cell->words[6] = cells->words[6];
-    order->account = in->account;
-    cell->words[7] = cells->words[7];
-    order->session = in->session;
-    if (LIKELY(rests)) {
-        order->flags = (uint8_t)(ORDER_LIVE | sell);
-        book_join(engine, book, slot, in->qty);
-        enlist(engine, session, in->tif, hash, slot);
-        return ENGINE_DONE;
-    }
-    order->flags = sell;
-    order->place = PLACE_TAKER;
-    return bare ? sweep_bare(engine, slot, hash, session, out)
-                : sweep_risk(engine, slot, hash, session, out);
+    enlist(engine, session, in->tif, hash, slot);
+    write_new(engine, cells, order, &ask, ORDER_LIVE | sell | (uint64_t)PLACE_BOOK << 8, CELL_LAST,
+              out);
+    join(engine, book, order, slot, sell, ask.tick, ask.qty);
+    return ENGINE_DONE;
+
+take:
+    return bare ? take_bare(engine, cells, session, out) : take_risk(engine, cells, session, out);
 }
 
 /* owner_of returns who an order of its instrument belongs to, and where it is:
@@ -387,9 +506,7 @@ owner_of(const struct order *order)
 /* find finds the live plain order that a cancel or replace names, if it is the
  * session's; ORDER_NONE sends the command down the long road. */
 static ALWAYS_INLINE uint32_t
-find(const struct engine *engine,
-     const struct cell_order_cancel *in,
-     uint64_t orig_clord)
+find(const struct engine *engine, const struct cell_order_cancel *in, uint64_t orig_clord)
 {
     const struct order *orders = engine->orders.orders;
     uint32_t slot;
@@ -512,8 +629,11 @@ emit_replace(const struct engine *engine,
 
 /* rename_order gives the order in slot another clord in the id map. */
 static inline void
-rename_order(
-    struct engine *engine, struct order *order, uint32_t slot, uint64_t clord, uint64_t hash)
+rename_order(struct engine *engine,
+             struct order *order,
+             uint32_t slot,
+             uint64_t clord,
+             uint64_t hash)
 {
     idmap_remove(&engine->ids, order->session, order->clord, slot);
     order->clord = clord;
@@ -530,8 +650,7 @@ plain_replace(struct engine *engine,
     ASSERT(cell_kind(&cells[1]) == CELL_KIND_REPLACE_DETAIL);
 
     const struct cell_order_replace *in = &cells[0].order_replace;
-    const uint32_t slot =
-        find(engine, &cells[0].order_cancel, cells[1].replace_detail.orig_clord);
+    const uint32_t slot = find(engine, &cells[0].order_cancel, cells[1].replace_detail.orig_clord);
 
     if (UNLIKELY(slot == ORDER_NONE || has_rare(&cells[1])))
         return amend_replace(engine, cells, session, out);
@@ -544,10 +663,10 @@ plain_replace(struct engine *engine,
         .px = in->px, .qty = in->qty, .leaves_qty = in->qty - order->cum_qty, .sell = sell};
 
     /* Risk comes last: its yes changes the reservation. */
-    if (UNLIKELY(in->qty <= order->cum_qty || order->exec_inst != 0 ||
-                 !order_has_next_id(order->order_id) || !ask_book(engine, book, &ask) ||
-                 !ladder_has_room(&engine->pages, book_side(book, sell),
-                                  ladder_key(ask.tick, sell))) ||
+    if (UNLIKELY(
+            in->qty <= order->cum_qty || order->exec_inst != 0 ||
+            !order_has_next_id(order->order_id) || !ask_book(engine, book, &ask) ||
+            !ladder_has_room(&engine->pages, book_side(book, sell), ladder_key(ask.tick, sell))) ||
         (in->clord != order->clord &&
          UNLIKELY(idmap_find_hashed(&engine->ids, engine->orders.orders, hash, in->session,
                                     in->clord) != ORDER_NONE)) ||
@@ -585,11 +704,11 @@ plain_replace(struct engine *engine,
                 : sweep_risk(engine, slot, hash, session, out);
 }
 
-#define PLAIN_VARIANT(name, variant, bare) \
+#define PLAIN_VARIANT(name, variant, bare)                                               \
  HOT enum engine_result name##_##variant(struct engine *engine, const union cell *cells, \
                                          struct session *session, struct cell_sink *out) \
- { \
-  return name(engine, cells, session, out, bare); \
+ {                                                                                       \
+  return name(engine, cells, session, out, bare);                                        \
  }
 
 PLAIN_VARIANT(plain_new, bare, true)

@@ -28,9 +28,9 @@
 
 #include "engine/state.h"
 
-#define PLAIN_HANDLER(name) \
- enum engine_result name(struct engine *engine, const union cell *cells, \
-                         struct session *session, struct cell_sink *out)
+#define PLAIN_HANDLER(name)                                                                       \
+ enum engine_result name(struct engine *engine, const union cell *cells, struct session *session, \
+                         struct cell_sink *out)
 
 PLAIN_HANDLER(plain_new_bare);
 PLAIN_HANDLER(plain_new_risk);
