@@ -25,6 +25,7 @@ duo_cfg(void)
         .sessions_max = MODEL_SESSIONS,
         .positions_max = 256,
         .pages_max = 1024,
+        .extras_max = 512,
     };
 }
 
@@ -44,7 +45,14 @@ duo_new(const struct engine_cfg *cfg)
     ASSERT(duo->out != NULL);
     memset(duo->mem, 0, bytes);
     duo->engine = engine_init(duo->mem, cfg);
-    duo->model = model_new(cfg->shard, cfg->orders_max, cfg->positions_max);
+    duo->model = model_new(&(struct model_cfg){
+        .shard = cfg->shard,
+        .orders_max = cfg->orders_max,
+        .positions_max = cfg->positions_max,
+        .pages_max = cfg->pages_max,
+        .extras_max = cfg->extras_max,
+        .no_risk = cfg->no_risk,
+    });
     duo->now_ns = START_NS;
 
     struct command genesis = {.count = 1};
@@ -82,7 +90,7 @@ stamp(struct duo *duo, struct command *command)
         command->cells[0].session_sequence.next_no +=
             duo->model->sessions[frame->session].next_in_no;
     if (frame->session < MODEL_SESSIONS && kind >= CELL_KIND_ORDER_NEW &&
-        kind <= CELL_KIND_MESSAGE_REFUSED)
+        kind <= CELL_KIND_MASS_QUOTE)
         frame->in_no = (uint16_t)(frame->in_no + duo->model->sessions[frame->session].next_in_no);
 }
 
@@ -163,7 +171,7 @@ static bool
 same_order(const struct engine_order *a, const struct model_order *b)
 {
     return a->order_id == b->order_id && a->clord == b->clord && a->px == b->px &&
-           a->leaves_qty == model_leaves(b) && a->cum_qty == b->cum_qty &&
+           a->leaves_qty == b->leaves_qty && a->cum_qty == b->cum_qty &&
            a->instrument == b->instrument && a->account == b->account && a->session == b->session &&
            a->sell == b->sell;
 }
@@ -183,7 +191,7 @@ check_level(struct duo *duo, const struct engine_level *level, const struct mode
     for (; o != NULL && o->px == (*order)->px; o = o->next, i++) {
         struct engine_order alone;
 
-        qty += model_leaves(o);
+        qty += o->leaves_qty;
         if (i >= cnt || !same_order(&queue[i], o) ||
             !engine_order_get(duo->engine, o->order_id, &alone) || !same_order(&alone, o)) {
             COMPLAIN("instrument %u, %s: place %u in the queue at %" PRId64 " differs",

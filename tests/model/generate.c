@@ -214,11 +214,9 @@ live_order(struct generator *g, const struct model *model)
 
     uint32_t skip = random_below(&g->random, model->orders_cnt);
 
-    for (uint32_t i = 0; i < MODEL_INSTRUMENTS; i++)
-        for (unsigned side = 0; side < 2; side++)
-            for (const struct model_order *o = model->instruments[i].side[side]; o; o = o->next)
-                if (skip-- == 0)
-                    return o;
+    for (const struct model_order *o = model->live; o != NULL; o = o->next_live)
+        if (skip-- == 0)
+            return o;
     UNREACHABLE("orders_cnt counts them");
 }
 
@@ -264,11 +262,11 @@ replaced_qty(struct generator *g, const struct model_order *order)
     case 1:
         return order->cum_qty + 1;
     case 2:
-        return order->qty;
+        return (order->cum_qty + order->leaves_qty);
     case 3:
-        return order->qty - order->qty / 3;
+        return (order->cum_qty + order->leaves_qty) - (order->cum_qty + order->leaves_qty) / 3;
     case 4:
-        return order->qty + 1 + random_below(&g->random, 20);
+        return (order->cum_qty + order->leaves_qty) + 1 + random_below(&g->random, 20);
     case 5:
         return random_permille(&g->random, 200) ? 0 : order->cum_qty / 2 + 1;
     default:
