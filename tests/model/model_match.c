@@ -42,19 +42,25 @@ model_is_own(const struct model *model,
 }
 
 /* decrement takes from what an order has left, of an iceberg first from what it
- * does not show; an order that has nothing left is canceled. */
+ * does not show; an order that has nothing left is canceled. The price of one
+ * that trades at any price is told to nobody. */
 static void
 decrement(struct model *model, struct model_order *order, qty_t qty)
 {
     order->leaves_qty -= qty;
     if (order->shown_qty > order->leaves_qty)
         order->shown_qty = order->leaves_qty;
-    if (order->leaves_qty > 0) {
-        model_emit_restated(model, order, CELL_RESTATE_REASON_SELF_MATCH_DECREMENT);
+    if (order->leaves_qty == 0) {
+        model_emit_canceled(model, order, qty, OE_CANCEL_REASON_SELF_MATCH_PREVENTION);
+        model_end(model, order);
         return;
     }
-    model_emit_canceled(model, order, qty, OE_CANCEL_REASON_SELF_MATCH_PREVENTION);
-    model_end(model, order);
+
+    struct model_order told = *order;
+
+    if (told.ord_type == OE_ORD_TYPE_MARKET || told.ord_type == OE_ORD_TYPE_STOP)
+        told.px = 0;
+    model_emit_restated(model, &told, CELL_RESTATE_REASON_SELF_MATCH_DECREMENT);
 }
 
 void

@@ -48,16 +48,20 @@ peg_px(const struct model *model, const struct model_order *order)
     return px < tick_px || px / tick_px >= TICKS_MAX ? 0 : (px_t)px;
 }
 
-/* move sends a peg that stands nowhere to its price. */
+/* move sends a peg that stands nowhere to its price. That it is parked is no news
+ * of one that is new. */
 static void
-move(struct model *model, struct model_order *order)
+move(struct model *model, struct model_order *order, bool is_new)
 {
     order->px = peg_px(model, order);
-    model_emit_restated(model, order, CELL_RESTATE_REASON_PEG);
+    if (order->px != 0 && model_pages_wanted(model, order, false) > model_pages_free(model)) {
+        model_cancel(model, order, OE_CANCEL_REASON_NO_ROOM);
+        return;
+    }
+    if (order->px != 0 || !is_new)
+        model_emit_restated(model, order, CELL_RESTATE_REASON_PEG);
     if (order->px == 0)
         model_put(model, order, MODEL_PARKED);
-    else if (model_pages_wanted(model, order, false) > model_pages_free(model))
-        model_cancel(model, order, OE_CANCEL_REASON_NO_ROOM);
     else
         model_work(model, order);
 }
@@ -66,7 +70,7 @@ void
 model_peg_enter(struct model *model, struct model_order *order)
 {
     order->peg_no = ++model->pegs_cnt;
-    move(model, order);
+    move(model, order, true);
 }
 
 /* next_peg finds the first peg of an instrument that is not where it should be. */
@@ -91,7 +95,7 @@ model_run_pegs(struct model *model)
     for (uint32_t i = 0; i < MODEL_INSTRUMENTS; i++)
         while (model_is_open(model, i) && (order = next_peg(model, i)) != NULL) {
             model_take_out(model, order);
-            move(model, order);
+            move(model, order, false);
             model_run_stops(model);
         }
 }

@@ -69,8 +69,7 @@ refuse_both(const struct model *model, const union cell *cells, const struct ent
         return OE_REJECT_REASON_DUPLICATE_ENTRY;
     if (entry->qty[0] != 0 && entry->qty[1] != 0 && entry->px[0] >= entry->px[1])
         return OE_REJECT_REASON_INVALID_PRICE;
-    if ((entry->qty[0] != 0 || entry->qty[1] != 0) &&
-        !is_quoter(model, cells->mass_quote.account, entry->instrument) &&
+    if (!is_quoter(model, cells->mass_quote.account, entry->instrument) &&
         model->quoters_cnt == model->cfg.positions_max)
         return OE_REJECT_REASON_QUOTE_POOL_FULL;
     return 0;
@@ -141,10 +140,10 @@ make_quotes(struct model *model, const union cell *cells, struct entry *entry)
     struct model_order like;
 
     for (unsigned sell = 0; sell < 2; sell++) {
-        entry->outcomes[sell] = reason;
-        if (reason != 0 || entry->qty[sell] == 0)
+        if (entry->qty[sell] == 0)
             continue;
-        entry->outcomes[sell] = check_side(model, req, entry, sell, &like);
+        entry->outcomes[sell] =
+            reason != 0 ? reason : check_side(model, req, entry, sell, &like);
         if (entry->outcomes[sell] != 0)
             continue;
         like.order_id = given_id(model, entry, sell);
@@ -182,11 +181,13 @@ emit_entry(struct model *model, const struct cell_mass_quote *req, const struct 
 /* refuse_request finds what is wrong with the request as a whole: its quotes are
  * not touched then. */
 static uint16_t
-refuse_request(const struct model *model, const struct cell_mass_quote *req)
+refuse_request(const struct model *model, const union cell *cells)
 {
+    const struct cell_mass_quote *req = &cells->mass_quote;
     const uint32_t firm = model_firm_of_session(model, req->session);
 
-    if ((req->stp_capacity & 0xf) > OE_SELF_MATCH_PREVENTION_INSTRUCTION_DECREMENT)
+    if (req->entries_cnt == 0 || 1 + (req->entries_cnt + 1) / 2 != cell_count(cells) ||
+        (req->stp_capacity & 0xf) > OE_SELF_MATCH_PREVENTION_INSTRUCTION_DECREMENT)
         return OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED;
     if (model->cfg.no_risk)
         return 0;
@@ -201,7 +202,7 @@ void
 model_mass_quote(struct model *model, const union cell *cells)
 {
     const struct cell_mass_quote *req = &cells->mass_quote;
-    const uint16_t reason = refuse_request(model, req);
+    const uint16_t reason = refuse_request(model, cells);
 
     model_emit_command(model, cells, reason, NULL);
     if (reason != 0)
