@@ -27,7 +27,7 @@
 #define MODEL_FIRMS       8u
 #define MODEL_GROUPS      16u
 #define MODEL_ACCOUNTS    64u
-#define MODEL_INSTRUMENTS 16u
+#define MODEL_INSTRUMENTS 64u
 #define MODEL_SESSIONS    32u
 
 /* Cells of the largest group that the model can write down. */

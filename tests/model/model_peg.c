@@ -90,8 +90,12 @@ next_peg(const struct model *model, uint32_t instrument)
 void
 model_run_pegs(struct model *model)
 {
-    struct model_order *order;
+    struct model_order *order = model->live;
 
+    while (order != NULL && !model_is_pegged(order))
+        order = order->next_live;
+    if (order == NULL)
+        return;
     for (uint32_t i = 0; i < MODEL_INSTRUMENTS; i++)
         while (model_is_open(model, i) && (order = next_peg(model, i)) != NULL) {
             model_take_out(model, order);

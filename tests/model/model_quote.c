@@ -142,8 +142,7 @@ make_quotes(struct model *model, const union cell *cells, struct entry *entry)
     for (unsigned sell = 0; sell < 2; sell++) {
         if (entry->qty[sell] == 0)
             continue;
-        entry->outcomes[sell] =
-            reason != 0 ? reason : check_side(model, req, entry, sell, &like);
+        entry->outcomes[sell] = reason != 0 ? reason : check_side(model, req, entry, sell, &like);
         if (entry->outcomes[sell] != 0)
             continue;
         like.order_id = given_id(model, entry, sell);
@@ -186,7 +185,8 @@ refuse_request(const struct model *model, const union cell *cells)
     const struct cell_mass_quote *req = &cells->mass_quote;
     const uint32_t firm = model_firm_of_session(model, req->session);
 
-    if (req->entries_cnt == 0 || 1 + (req->entries_cnt + 1) / 2 != cell_count(cells) ||
+    if (req->entries_cnt == 0 || req->entries_cnt > QUOTE_ENTRIES_MAX ||
+        1 + (req->entries_cnt + 1) / 2 != cell_count(cells) ||
         (req->stp_capacity & 0xf) > OE_SELF_MATCH_PREVENTION_INSTRUCTION_DECREMENT)
         return OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED;
     if (model->cfg.no_risk)
