@@ -1,7 +1,7 @@
 #include "engine/terms.h"
 
 /* Trades that a simple order does without work.c. */
-#define SIMPLE_TRADES_MAX 64u
+#define SIMPLE_TRADES_MAX (SLICE_CELLS / 2)
 
 /* rests says whether a simple order may stay in the book. */
 static inline bool
@@ -199,7 +199,7 @@ match_sweep(struct engine *engine, uint32_t slot, uint64_t hash, struct cell_sin
     }
     if (!simple)
         sweep_begin(engine, slot);
-    return work_run(engine, out);
+    return work_run_on(engine, 2 * trades_cnt, out);
 }
 
 /* match_simple does an order without rare attributes. */

@@ -282,14 +282,14 @@ order_unlink(struct engine *engine, uint32_t slot)
 void
 order_arm(struct engine *engine, const struct order *order)
 {
-    timers_arm(&engine->timers, engine->cfg.sessions_max + order->extra,
+    timers_arm(&engine->sessions.timers, engine->cfg.sessions_max + order->extra,
                extra_of(&engine->extras, order)->expire_ns);
 }
 
 void
 order_disarm(struct engine *engine, const struct order *order)
 {
-    timers_disarm(&engine->timers, engine->cfg.sessions_max + order->extra);
+    timers_disarm(&engine->sessions.timers, engine->cfg.sessions_max + order->extra);
 }
 
 /* end_rare undoes what only few orders have. */

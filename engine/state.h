@@ -204,7 +204,6 @@ struct engine {
     struct ladder_pool pages;
     struct idmap ids;
     struct sessions sessions;
-    struct timers timers; /* sessions by index, then extras */
     struct quotes quotes;
     uint64_t *disturbed_books; /* a bit each: references of pegs may have changed */
     struct work work;

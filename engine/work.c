@@ -75,8 +75,15 @@ next_step(struct engine *engine, struct slice *slice, struct cell_sink *out)
 enum engine_result
 work_run(struct engine *engine, struct cell_sink *out)
 {
+    return work_run_on(engine, 0, out);
+}
+
+enum engine_result
+work_run_on(struct engine *engine, uint32_t cells_cnt, struct cell_sink *out)
+{
     struct work *work = &engine->work;
-    struct slice slice = {.cells_end = out->pos + SLICE_CELLS, .budget = (int32_t)SLICE_SCAN};
+    struct slice slice = {.cells_end = out->pos - cells_cnt + SLICE_CELLS,
+                          .budget = (int32_t)SLICE_SCAN};
 
     while (!slice_is_spent(&slice, out)) {
         switch (work->phase) {

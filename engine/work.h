@@ -22,6 +22,10 @@ void work_begin(struct engine *engine, enum work_kind kind, enum work_phase phas
  * spent (ENGINE_MORE). */
 enum engine_result work_run(struct engine *engine, struct cell_sink *out);
 
+/* work_run_on does so when the slice has written cells_cnt cells of events. */
+enum engine_result
+work_run_on(struct engine *engine, uint32_t cells_cnt, struct cell_sink *out);
+
 /* work_resume begins the next slice. */
 enum engine_result work_resume(struct engine *engine, struct cell_sink *out);
 
