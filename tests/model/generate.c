@@ -48,9 +48,7 @@ generate_step(struct generator *g, struct step *step)
         generate_session(g, step);
         break;
     case ACTION_CLOCK:
-        /* Mostly some ticks of the timers. */
-        step->command = command_clock(
-            random_below(&g->random, random_permille(&g->random, 900) ? 4000000 : 150000000));
+        generate_clock(g, step);
         break;
     case ACTION_LIMIT:
     case ACTION_POST_ONLY:

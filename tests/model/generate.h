@@ -101,6 +101,7 @@ struct generator {
     const struct model *model;
     const struct step *steps; /* those before */
     uint32_t number;          /* of the step to make */
+    bool unbinding;           /* sessions were lost since the last Clock */
 };
 
 #define SETUP_STEPS_MAX 128u

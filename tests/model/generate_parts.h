@@ -41,5 +41,6 @@ void generate_mass_cancel(struct generator *g, struct step *step);
 void generate_configure(struct generator *g, struct step *step);
 void generate_state(struct generator *g, struct step *step);
 void generate_session(struct generator *g, struct step *step);
+void generate_clock(struct generator *g, struct step *step);
 
 #endif

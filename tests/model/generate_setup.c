@@ -4,7 +4,7 @@
 static const uint32_t firm_of_group[GROUPS] = {0, 0, 1};
 static const uint32_t group_of_account[ACCOUNTS] = {0, 0, 1, 2, 2, 0};
 static const uint32_t firm_of_session[SESSIONS] = {0, 0, 0, 1, 1};
-static const uint32_t grace_ms[SESSIONS] = {0, 200, 100, 0, 200};
+static const uint32_t grace_ms[SESSIONS] = {0, 200, 100, 100, 200};
 
 uint32_t
 generate_firm(uint16_t session)
@@ -263,7 +263,9 @@ generate_session(struct generator *g, struct step *step)
 
     if (!g->model->sessions[session].bound) {
         step->command = command_establish(session, 1);
-    } else if (random_permille(&g->random, 300)) {
+    } else if (random_permille(&g->random, g->unbinding ? 700 : 200)) {
+        /* Who is lost seldom is lost alone: grace times that end in one tick. */
+        g->unbinding = true;
         step->command = command_unbind(session, 1);
     } else {
         step->command = (struct command){.count = 1};
@@ -274,4 +276,31 @@ generate_session(struct generator *g, struct step *step)
             .session = session,
         };
     }
+}
+
+/* some_deadline_ns picks when a session or an order has to go, 0 if it need not. */
+static uint64_t
+some_deadline_ns(struct generator *g)
+{
+    const struct model_order *order = generate_live(g);
+
+    if (order != NULL && random_permille(&g->random, 500))
+        return order->expire_ns;
+    return g->model->sessions[random_below(&g->random, SESSIONS)].deadline_ns;
+}
+
+/* generate_clock lets time pass: some ticks, many, or to about a deadline, where
+ * the tick decides. */
+void
+generate_clock(struct generator *g, struct step *step)
+{
+    const uint64_t about_ns = some_deadline_ns(g) + random_below(&g->random, 1500000);
+    const uint64_t so_far_ns = g->model->time_ns + 250000;
+
+    g->unbinding = false;
+    if (about_ns > so_far_ns && random_permille(&g->random, 600))
+        step->command = command_clock(about_ns - so_far_ns);
+    else
+        step->command = command_clock(
+            random_below(&g->random, random_permille(&g->random, 900) ? 4000000 : 150000000));
 }
