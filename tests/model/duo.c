@@ -240,7 +240,7 @@ check_level(struct duo *duo, const struct engine_level *level, const struct mode
                      o->instrument, o->sell ? "asks" : "bids", i, o->px);
             return false;
         }
-        if (!check_queue(duo, o, i, all_qty))
+        if (!check_queue(duo, o, i, model_is_hidden(o) ? all_qty : shown_qty))
             return false;
         shown_qty += o->shown_qty;
         all_qty += o->leaves_qty;

@@ -1,3 +1,5 @@
+#include "proto/limits.h"
+
 #include "tests/model/generate_parts.h"
 
 /* How far ahead orders expire. A stream goes through some 3 ms by itself, the

@@ -34,18 +34,18 @@ takes_link(uint8_t ord_type, uint8_t tif)
            (ord_type == OE_ORD_TYPE_LIMIT || is_stop(ord_type) || ord_type == OE_ORD_TYPE_PEGGED);
 }
 
-/* linked_order finds the order that a new one may be linked to. */
-static struct model_order *
-linked_order(const struct model *model, const struct model_wish *wish)
+/* can_be_linked says whether the order that is named may be linked to the new
+ * one. */
+static bool
+can_be_linked(const struct model_wish *wish)
 {
-    const struct model_order *order =
-        model_find_clord(model, wish->req->session, wish->linked_clord);
+    const struct model_order *order = wish->linked;
 
     if (order == NULL || order->account != wish->req->account ||
         order->instrument != wish->req->instrument || order->other != NULL ||
         !takes_link(order->ord_type, order->tif))
-        return NULL;
-    return (struct model_order *)(uintptr_t)order;
+        return false;
+    return true;
 }
 
 void
@@ -61,7 +61,8 @@ model_wish_read(const struct model *model, const union cell *cells, struct model
         }
     }
     if (wish->has_link)
-        wish->linked = linked_order(model, wish);
+        wish->linked = (struct model_order *)(uintptr_t)model_find_clord(
+            model, wish->req->session, wish->linked_clord);
 }
 
 /* tif_fits says whether the table has the time in force for the type. */
@@ -126,14 +127,14 @@ attributes_fit(const struct model_wish *wish)
     }
     if (wish->has_link && !takes_link(req->ord_type, req->tif))
         return false;
-    if (ext->stop_px != 0 && !is_stop(req->ord_type))
+    if ((ext->stop_px != 0) != is_stop(req->ord_type))
         return false;
-    if (ext->expire_time != 0 && req->tif != OE_TIME_IN_FORCE_GOOD_TILL_DATE)
+    if ((ext->expire_time != 0) != (req->tif == OE_TIME_IN_FORCE_GOOD_TILL_DATE))
         return false;
     return peg_fits(wish);
 }
 
-/* records_needed: its own, and one of the order that it is linked to. */
+/* records_needed: its own, and one of the order that it names. */
 static uint32_t
 records_needed(const struct model_wish *wish)
 {
@@ -172,6 +173,17 @@ model_check_stop_px(const struct model *model, uint32_t instrument, px_t stop_px
     return stop_px % tick_px != 0 ? OE_REJECT_REASON_INVALID_TICK : 0;
 }
 
+static uint16_t
+check_offset(const struct model_instrument *instrument, px_t offset_px)
+{
+    const px_t ticks = offset_px / instrument->set.tick_px;
+
+    if (offset_px % instrument->set.tick_px != 0 || ticks >= (px_t)TICKS_MAX ||
+        ticks <= -(px_t)TICKS_MAX)
+        return OE_REJECT_REASON_INVALID_TICK;
+    return 0;
+}
+
 uint16_t
 model_check_display(const struct model *model,
                     uint32_t instrument,
@@ -204,8 +216,8 @@ model_check_attributes(const struct model *model, const struct model_wish *wish)
         return OE_REJECT_REASON_INVALID_EXPIRE_TIME;
     if (is_stop(req->ord_type))
         reason = model_check_stop_px(model, req->instrument, ext->stop_px);
-    if (reason == 0 && ext->peg_offset_px % instrument->set.tick_px != 0)
-        reason = OE_REJECT_REASON_INVALID_TICK;
+    if (reason == 0)
+        reason = check_offset(instrument, ext->peg_offset_px);
     if (reason == 0 && ext->display_qty != 0)
         reason = model_check_display(model, req->instrument, req->qty, ext->display_qty,
                                      ext->display_range);
@@ -214,7 +226,7 @@ model_check_attributes(const struct model *model, const struct model_wish *wish)
     if (reason == 0 && req->ord_type == OE_ORD_TYPE_MARKET_TO_LIMIT &&
         instrument->side[!wish->sell] == NULL)
         reason = OE_REJECT_REASON_NO_OPPOSITE_ORDERS;
-    if (reason == 0 && wish->has_link && wish->linked == NULL)
+    if (reason == 0 && wish->has_link && !can_be_linked(wish))
         reason = OE_REJECT_REASON_UNKNOWN_LINKED_ORDER;
     return reason;
 }

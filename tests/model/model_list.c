@@ -137,6 +137,7 @@ model_take_out(struct model *model, struct model_order *order)
         at = &(*at)->next;
     *at = order->next;
     order->place = MODEL_IN_WORK;
+    order->shown_qty = 0;
 }
 
 void

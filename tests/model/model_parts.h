@@ -109,7 +109,7 @@ struct model_wish {
     bool sell;
     bool has_link;
     uint64_t linked_clord;
-    struct model_order *linked; /* NULL: none that can be linked */
+    struct model_order *linked; /* that it names, NULL: none */
 };
 
 void model_wish_read(const struct model *model, const union cell *cells, struct model_wish *wish);
