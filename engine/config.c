@@ -121,6 +121,20 @@ book_init(struct engine *engine, const struct cell_instrument_set *set)
 
 /* instrument_set makes or changes an instrument; *closes says whether its day
  * orders are to expire. */
+/* set_state gives a book its state and returns whether this closes it. Pegs that
+ * could not follow while it was not open do so when it opens. */
+static bool
+set_state(struct engine *engine, uint32_t instrument, uint8_t state)
+{
+    struct book *book = &engine->books[instrument];
+    const uint8_t before = book->state;
+
+    book->state = state;
+    if (state == CELL_INSTRUMENT_STATE_OPEN && before != state && (book->flags & BOOK_PEGS) != 0)
+        engine_disturb(engine, instrument);
+    return state == CELL_INSTRUMENT_STATE_CLOSED && before != state;
+}
+
 static enum oe_reject_reason
 instrument_set(struct engine *engine, const union cell *cells, bool *closes)
 {
@@ -144,9 +158,8 @@ instrument_set(struct engine *engine, const union cell *cells, bool *closes)
     struct book *book = &engine->books[set->instrument];
     struct book_rare *rare = &engine->rares[set->instrument];
 
-    *closes = known && set->state == CELL_INSTRUMENT_STATE_CLOSED && book->state != set->state;
     book->algorithm = set->algorithm;
-    book->state = set->state;
+    *closes = set_state(engine, set->instrument, set->state) && known;
     rare->allocation_min = set->allocation_min;
     rare->fifo_permille = set->fifo_permille;
     rare->top_max = set->top_max;
@@ -162,11 +175,7 @@ instrument_state_set(struct engine *engine,
 
     if (reason != OE_REJECT_REASON_NONE)
         return reason;
-
-    struct book *book = &engine->books[set->instrument];
-
-    *closes = set->state == CELL_INSTRUMENT_STATE_CLOSED && book->state != set->state;
-    book->state = set->state;
+    *closes = set_state(engine, set->instrument, set->state);
     return OE_REJECT_REASON_NONE;
 }
 
@@ -226,10 +235,10 @@ config_apply(struct engine *engine, const union cell *cells, bool first, struct 
         *cell = cells[1];
         cell->bytes[1] = 0;
     }
-    if (!closes)
-        return engine_finish(engine, out);
-    work_begin(engine, WORK_CLOSE, PHASE_NEXT);
     engine->work.index = 0;
+    if (!closes)
+        return work_settled(engine, out);
+    work_begin(engine, WORK_CLOSE, PHASE_NEXT);
     engine->work.instrument = cells[0].instrument_set.instrument;
     return work_run(engine, out);
 }
