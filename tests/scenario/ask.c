@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/inside.h"
+
 #define LEVELS_MAX 256u
 #define QUEUE_MAX  8192u
 #define LISTED_MAX 256u

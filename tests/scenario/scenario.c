@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/inside.h"
+
 #include "tests/model/duo.h"
 #include "tests/scenario/ask.h"
 #include "tests/scenario/given.h"
