@@ -174,9 +174,6 @@ pegs_step(struct engine *engine, struct slice *slice, struct cell_sink *out)
         engine->disturbed = false;
         return false;
     }
-    /* Nothing trades while it is not open; it is disturbed anew when it opens. */
-    if (engine->books[instrument].state != CELL_INSTRUMENT_STATE_OPEN)
-        work->peg_slot = ORDER_NONE;
     while (work->peg_slot != ORDER_NONE && !slice_is_spent(slice, out)) {
         const uint32_t slot = work->peg_slot;
         const struct order *order = &engine->orders.orders[slot];
