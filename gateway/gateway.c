@@ -88,6 +88,7 @@ sessions_init(struct gateway *gateway, struct report_slot *slots)
 
         session->used = gateway->cfg.sessions[i].used;
         session->sent_no = 1;
+        session->firm = CELL_ANY;
         if (session->used) {
             session->slots = slots;
             slots += gateway->cfg.retransmit_max;

@@ -74,6 +74,9 @@ make_new(const struct request *request,
         .client_short_code = OE_NEW_ORDER_SINGLE_CLIENT_SHORT_CODE_NULL,
         .decision_short_code = OE_NEW_ORDER_SINGLE_DECISION_SHORT_CODE_NULL,
         .execution_short_code = OE_NEW_ORDER_SINGLE_EXECUTION_SHORT_CODE_NULL,
+        .peg_offset_value = OE_NEW_ORDER_SINGLE_PEG_OFFSET_VALUE_NULL,
+        .linked_cl_ord_id = OE_NEW_ORDER_SINGLE_LINKED_CL_ORD_ID_NULL,
+        .display_range = OE_NEW_ORDER_SINGLE_DISPLAY_RANGE_NULL,
         .order_capacity = OE_ORDER_CAPACITY_AGENCY,
     };
     int64_t px = 0;
