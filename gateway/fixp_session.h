@@ -169,6 +169,9 @@ struct gateway {
     uint16_t *dirty; /* sessions with reports to send */
     uint32_t dirty_cnt;
 
+    gateway_watcher *watcher; /* NULL: nobody */
+    void *watcher_ctx;
+
     bool stopping;
     bool stopped;
     struct gateway_stats stats;

@@ -143,6 +143,13 @@ gateway_attach(struct gateway *gateway,
     gateway->gate = gate;
 }
 
+COLD void
+gateway_watch(struct gateway *gateway, gateway_watcher *watcher, void *ctx)
+{
+    gateway->watcher = watcher;
+    gateway->watcher_ctx = ctx;
+}
+
 void
 gateway_recover(struct gateway *gateway, const union cell *cells)
 {

@@ -174,6 +174,10 @@ publisher_take(struct gateway *gateway, const union cell *cells, bool live)
     case CELL_KIND_SESSION_SET:
         session_set(gateway, &cells->session_set);
         break;
+    case CELL_KIND_INSTRUMENT_STATE_SET:
+        if (live && gateway->watcher != NULL)
+            gateway->watcher(gateway->watcher_ctx, cells);
+        break;
     case CELL_KIND_RESTART:
         restarted(gateway);
         break;
