@@ -1,4 +1,4 @@
-#include "engine/book.h"
+#include "engine/terms.h"
 
 /* find_order returns the slot of the live order that a cancel or replace
  * names, ORDER_NONE if the session has no such order in that instrument. */
@@ -51,9 +51,13 @@ amend_cancel(struct engine *engine, const union cell *cells, struct cell_sink *o
     cell->removed_qty = order->leaves_qty;
     cell->cum_qty = order->cum_qty;
     cell->account = order->account;
-    risk_release(engine->risk, order->position, order_is_sell(order), order->leaves_qty);
-    book_remove(engine, slot);
-    return engine_finish(engine, out);
+    book_release(engine, order, order->leaves_qty);
+    if (LIKELY(order_is_plain(order)))
+        book_remove(engine, &engine->books[order->instrument], slot);
+    else
+        order_end(engine, slot);
+    engine->work.index = 0;
+    return work_settled(engine, out);
 }
 
 /* A replace on its way: what was asked for and what it comes to. */
@@ -62,77 +66,188 @@ struct replace {
     bool cancels;  /* to no more than what is filled */
     bool keeps;    /* its place and its id */
     qty_t new_leaves;
+    uint32_t stop_tick; /* 0: it does not wait for one */
     struct risk_ticket ticket;
     struct risk_detail detail;
 };
 
+static bool
+has_rare_fields(const struct cell_replace_detail *detail)
+{
+    return (detail->display_qty | detail->min_qty) != 0 || detail->stop_px != 0 ||
+           detail->expire_time != 0;
+}
+
+/* check_fields refuses rare fields that the order does not have, or whose
+ * values are wrong, and finds the stop price that it will have. */
+static enum oe_reject_reason
+check_fields(const struct engine *engine,
+             const struct order *order,
+             const struct cell_replace_detail *detail)
+{
+    static const struct extra none = {.stop_tick = 0};
+    const struct extra *extra =
+        order->extra != EXTRA_NONE ? extra_of(&engine->extras, order) : &none;
+
+    if (detail->min_qty != 0 || (order->flags & ORDER_QUOTE) != 0 ||
+        (detail->display_qty != 0 && extra->display_qty == 0) ||
+        (detail->stop_px != 0 && extra->stop_tick == 0) ||
+        (detail->expire_time != 0 && order->tif != OE_TIME_IN_FORCE_GOOD_TILL_DATE))
+        return OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED;
+    return OE_REJECT_REASON_NONE;
+}
+
+static enum oe_reject_reason
+check_values(const struct engine *engine,
+             const struct order *order,
+             const struct cell_replace_detail *detail,
+             qty_t qty,
+             uint32_t *stop_tick)
+{
+    const struct book_rare *rare = &engine->rares[order->instrument];
+    enum oe_reject_reason reason = OE_REJECT_REASON_NONE;
+
+    if (detail->expire_time != 0 && detail->expire_time <= engine->time_ns)
+        return OE_REJECT_REASON_INVALID_EXPIRE_TIME;
+    if (order->extra != EXTRA_NONE)
+        *stop_tick = extra_of(&engine->extras, order)->stop_tick;
+    if (detail->stop_px != 0)
+        reason =
+            terms_stop_px(&engine->books[order->instrument], rare, detail->stop_px, stop_tick);
+    if (reason == OE_REJECT_REASON_NONE && detail->display_qty != 0)
+        reason = terms_display(rare, detail->display_qty,
+                               extra_of(&engine->extras, order)->display_range * rare->lot_qty, qty);
+    return reason;
+}
+
+/* keeps_place says whether price, stop price and limit stay what they are. */
+static bool
+keeps_place(const struct engine *engine, const struct order *order, const struct replace *replace)
+{
+    const uint32_t tick = replace->ticket.tick;
+
+    if (replace->new_leaves > order->leaves_qty)
+        return false;
+    switch (order->ord_type) {
+    case OE_ORD_TYPE_MARKET:
+        return true;
+    case OE_ORD_TYPE_PEGGED:
+        return tick == extra_of(&engine->extras, order)->limit_tick;
+    case OE_ORD_TYPE_STOP:
+        return replace->stop_tick == extra_of(&engine->extras, order)->stop_tick;
+    case OE_ORD_TYPE_STOP_LIMIT:
+        return tick == order->tick &&
+               replace->stop_tick == extra_of(&engine->extras, order)->stop_tick;
+    default:
+        return tick == order->tick;
+    }
+}
+
 /* check_book does the checks of an order that will lose its place. Its pages
  * are wanted on top of those that it still holds itself. */
 static enum oe_reject_reason
-check_book(const struct engine *engine, const struct order *order, uint32_t tick)
+check_book(const struct engine *engine, const struct order *order, const struct replace *replace)
 {
     struct book *book = &engine->books[order->instrument];
     const bool sell = order_is_sell(order);
+    uint32_t tick = replace->ticket.tick;
+    bool room = true;
 
-    if ((order->exec_inst & OE_EXEC_INST_POST_ONLY) != 0 && book_crosses(book, sell, tick))
-        return OE_REJECT_REASON_WOULD_TRADE;
+    if ((order->exec_inst & OE_EXEC_INST_POST_ONLY) != 0 && book_crosses(book, sell, tick)) {
+        tick = (order->exec_inst & OE_EXEC_INST_POST_ONLY_REPRICE) != 0
+                   ? match_reprice(engine, order->instrument, sell)
+                   : 0;
+        if (tick == 0)
+            return OE_REJECT_REASON_WOULD_TRADE;
+    }
     if (!order_has_next_id(order->order_id))
         return OE_REJECT_REASON_ORDER_IDS_EXHAUSTED;
-    if (!ladder_has_room(&engine->pages, book_side(book, sell), ladder_key(tick, sell)))
-        return OE_REJECT_REASON_LEVEL_POOL_FULL;
-    return OE_REJECT_REASON_NONE;
+    if (replace->stop_tick != 0)
+        room = ladder_has_room(&engine->pages, &engine->rares[order->instrument].stops[sell],
+                               ladder_key(replace->stop_tick, !sell));
+    else if (order_rests(order) && order->ord_type != OE_ORD_TYPE_PEGGED)
+        room = ladder_has_room(&engine->pages, book_side(book, sell), ladder_key(tick, sell));
+    return room ? OE_REJECT_REASON_NONE : OE_REJECT_REASON_LEVEL_POOL_FULL;
+}
+
+/* check_risk asks risk about the order as it would be; on acceptance the
+ * reservation is that of the new leaves. */
+static inline enum oe_reject_reason
+check_risk(struct engine *engine,
+           const struct cell_order_replace *in,
+           const struct order *order,
+           const struct session *session,
+           struct replace *replace)
+{
+    const struct book *book = &engine->books[order->instrument];
+    const bool stop = replace->stop_tick != 0;
+    const struct risk_order question = {
+        .instrument = order->instrument,
+        .account = order->account,
+        .firm = session->firm,
+        .px = order->ord_type == OE_ORD_TYPE_STOP ? book_px(book, replace->stop_tick) : in->px,
+        .last_px = book_last_px(book),
+        .qty = in->qty,
+        .leaves_qty = replace->new_leaves,
+        .sell = order_is_sell(order),
+        .market = order->ord_type == OE_ORD_TYPE_MARKET ||
+                  (order->ord_type == OE_ORD_TYPE_PEGGED && in->px == 0),
+        .stop = stop,
+    };
+
+    if (UNLIKELY(engine->cfg.no_risk))
+        return terms_check_bare(engine, &question, &replace->ticket);
+    return risk_check_replace(engine->risk, &question, order->position, order->leaves_qty,
+                              &replace->ticket, &replace->detail);
 }
 
 /* check_replace runs every check; on acceptance the reservation is that of the
  * new leaves, unless the replace cancels. */
-static enum oe_reject_reason
+static inline enum oe_reject_reason
 check_replace(struct engine *engine,
               const struct cell_order_replace *in,
-              const struct cell_replace_detail *in_detail,
+              const struct cell_replace_detail *detail,
               const struct session *session,
               struct replace *replace)
 {
-    if (in_detail->stop_px != 0 || in_detail->expire_time != 0 || in_detail->display_qty != 0 ||
-        in_detail->min_qty != 0)
-        return OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED;
-    if (replace->slot == ORDER_NONE)
+    enum oe_reject_reason reason;
+
+    if (UNLIKELY(replace->slot == ORDER_NONE))
         return OE_REJECT_REASON_UNKNOWN_ORDER;
 
     const struct order *order = &engine->orders.orders[replace->slot];
-    const bool sell = order_is_sell(order);
+    const bool rare = has_rare_fields(detail) || !order_is_plain(order);
 
+    if (UNLIKELY(rare)) {
+        reason = check_fields(engine, order, detail);
+        if (reason != OE_REJECT_REASON_NONE)
+            return reason;
+    }
     if (in->clord != order->clord &&
-        idmap_find(&engine->ids, engine->orders.orders, in->session, in->clord) != ORDER_NONE)
+        UNLIKELY(idmap_find(&engine->ids, engine->orders.orders, in->session, in->clord) !=
+                 ORDER_NONE))
         return OE_REJECT_REASON_DUPLICATE_CL_ORD_ID;
-    if (in->qty == 0)
+    if (UNLIKELY(in->qty == 0))
         return OE_REJECT_REASON_INVALID_QUANTITY;
     replace->cancels = in->qty <= order->cum_qty;
-    if (replace->cancels)
+    if (UNLIKELY(replace->cancels))
         return OE_REJECT_REASON_NONE;
     replace->new_leaves = in->qty - order->cum_qty;
-
-    const struct risk_order asked = {
-        .instrument = order->instrument,
-        .account = order->account,
-        .firm = session->firm,
-        .px = in->px,
-        .last_px = engine->books[order->instrument].last_px,
-        .qty = in->qty,
-        .leaves_qty = replace->new_leaves,
-        .sell = sell,
-    };
-    enum oe_reject_reason reason =
-        risk_check_replace(engine->risk, &asked, order->position, order->leaves_qty,
-                           &replace->ticket, &replace->detail);
-
-    if (reason != OE_REJECT_REASON_NONE)
+    if (UNLIKELY(rare)) {
+        reason = check_values(engine, order, detail, in->qty, &replace->stop_tick);
+        if (reason != OE_REJECT_REASON_NONE)
+            return reason;
+    }
+    reason = check_risk(engine, in, order, session, replace);
+    if (UNLIKELY(reason != OE_REJECT_REASON_NONE))
         return reason;
-    replace->keeps =
-        replace->ticket.tick == order->tick && replace->new_leaves <= order->leaves_qty;
+    replace->keeps = keeps_place(engine, order, replace);
     if (replace->keeps)
         return OE_REJECT_REASON_NONE;
-    reason = check_book(engine, order, replace->ticket.tick);
-    if (reason != OE_REJECT_REASON_NONE) {
+    reason = check_book(engine, order, replace);
+    if (UNLIKELY(reason != OE_REJECT_REASON_NONE) && !engine->cfg.no_risk) {
+        const bool sell = order_is_sell(order);
+
         risk_release(engine->risk, order->position, sell, replace->new_leaves);
         risk_reserve(engine->risk, order->position, sell, order->leaves_qty);
     }
@@ -207,7 +322,7 @@ emit_accepted(const struct engine *engine,
     detail->new_order_id = replace->keeps || replace->cancels
                                ? order->order_id
                                : order->order_id + ORDER_GENERATION_ONE;
-    detail->old_px = (px_t)order->tick * engine->books[order->instrument].tick_px;
+    detail->old_px = order_px(engine, order);
     detail->old_leaves = order->leaves_qty;
     detail->new_leaves = replace->cancels ? 0 : replace->new_leaves;
 }
@@ -225,25 +340,90 @@ rename_order(struct engine *engine, uint32_t slot, uint64_t clord)
     idmap_add(&engine->ids, order->session, clord, slot);
 }
 
-/* reenter takes the order out of its place and sends it in again under its
- * next id, as if new but for its fills. */
+/* shrink takes quantity from an order that keeps its place: of an iceberg what
+ * it holds back goes first. */
+static void
+shrink(struct engine *engine, struct order *order, qty_t new_leaves)
+{
+    const qty_t less_qty = order->leaves_qty - new_leaves;
+
+    if (order->level != LADDER_NONE) {
+        struct level *level = ladder_level(&engine->pages, order->level);
+        const qty_t shown_qty = order->place == PLACE_STOP
+                                    ? order->leaves_qty
+                                    : order_shown_qty(&engine->extras, order);
+        const qty_t shows_qty = shown_qty < new_leaves ? shown_qty : new_leaves;
+
+        level->shown_qty -= shown_qty - shows_qty;
+        level->reserve_qty -= less_qty - (shown_qty - shows_qty);
+        if (order_is_iceberg(&engine->extras, order))
+            extra_of(&engine->extras, order)->shown_qty = shows_qty;
+    }
+    order->leaves_qty = new_leaves;
+}
+
+/* set_fields gives the order the rare fields that were asked for. */
+static void
+set_fields(struct engine *engine, struct order *order, const struct cell_replace_detail *detail)
+{
+    if (detail->display_qty != 0)
+        extra_of(&engine->extras, order)->display_qty = detail->display_qty;
+    if (detail->expire_time != 0) {
+        order_disarm(engine, order);
+        extra_of(&engine->extras, order)->expire_ns = detail->expire_time;
+        order_arm(engine, order);
+    }
+}
+
+/* reenter sends an order in again under its next id, as if new but for its
+ * fills, its link and its expire time. */
 static enum engine_result
 reenter(struct engine *engine, const struct replace *replace, uint64_t clord, struct cell_sink *out)
 {
-    struct order *order = &engine->orders.orders[replace->slot];
-    struct session *session = session_of(&engine->sessions, order->session);
+    const uint32_t slot = replace->slot;
+    struct order *order = &engine->orders.orders[slot];
+    struct book *book = &engine->books[order->instrument];
+    const bool simple = (order->flags & (ORDER_RARE | ORDER_HIDDEN)) == 0 &&
+                        book->algorithm == CELL_MATCH_ALGORITHM_PRICE_TIME &&
+                        cell_stp(order->stp_capacity) == 0 &&
+                        (order->exec_inst & OE_EXEC_INST_POST_ONLY_REPRICE) == 0;
 
-    book_unlink(engine, replace->slot);
-    idmap_remove(&engine->ids, order->session, order->clord, replace->slot);
-    session->orders_cnt--;
-    session->day_orders_cnt -= order->tif == OE_TIME_IN_FORCE_DAY;
-    order->flags &= (uint8_t)~ORDER_LIVE;
+    if (LIKELY(simple)) {
+        book_leave(engine, book, slot, order->leaves_qty);
+        book_disturb(engine, book, order);
+        order_delist(engine, slot);
+        order->flags &= (uint8_t)~ORDER_LIVE;
+        order->place = PLACE_TAKER;
+        order->level = LADDER_NONE;
+    } else {
+        place_out(engine, slot);
+        place_delist(engine, slot);
+    }
     order->order_id += ORDER_GENERATION_ONE;
     order->clord = clord;
     order->leaves_qty = replace->new_leaves;
-    order->tick = replace->ticket.tick;
-    engine->work.slot = replace->slot;
-    return match_sweep(engine, out);
+    if (LIKELY(simple)) {
+        const uint64_t hash = idmap_hash(&engine->ids, order->session, clord);
+
+        order->tick = replace->ticket.tick;
+        if (UNLIKELY(book_crosses(book, order_is_sell(order), order->tick)))
+            return match_sweep(engine, slot, hash, out);
+        book_add(engine, book, slot, hash);
+        return work_settled(engine, out);
+    }
+    if (order->ord_type == OE_ORD_TYPE_PEGGED) {
+        peg_leave(engine, slot);
+        extra_of(&engine->extras, order)->limit_tick = replace->ticket.tick;
+        order->tick = 0;
+        peg_join(engine, slot);
+    } else {
+        order->tick = replace->ticket.tick;
+    }
+    if (replace->stop_tick != 0)
+        extra_of(&engine->extras, order)->stop_tick = replace->stop_tick;
+    work_begin(engine, WORK_ORDER, PHASE_SETTLE);
+    match_enter(engine, slot, false, 0, out);
+    return work_run(engine, out);
 }
 
 HOT enum engine_result
@@ -255,29 +435,28 @@ amend_replace(struct engine *engine,
     ASSERT(cell_kind(&cells[1]) == CELL_KIND_REPLACE_DETAIL);
 
     const struct cell_order_replace *in = &cells[0].order_replace;
+    const struct cell_replace_detail *detail = &cells[1].replace_detail;
     struct replace replace = {
-        .slot = find_order(engine, &cells[0].order_cancel, cells[1].replace_detail.orig_clord)};
-    const enum oe_reject_reason reason =
-        check_replace(engine, in, &cells[1].replace_detail, session, &replace);
+        .slot = find_order(engine, &cells[0].order_cancel, detail->orig_clord)};
+    const enum oe_reject_reason reason = check_replace(engine, in, detail, session, &replace);
 
     engine->work.index = 0;
-    if (reason != OE_REJECT_REASON_NONE)
+    if (UNLIKELY(reason != OE_REJECT_REASON_NONE))
         return emit_refused(engine, cells, reason, &replace.detail, out);
 
     struct order *order = &engine->orders.orders[replace.slot];
 
     emit_accepted(engine, cells, order, &replace, out);
-    if (replace.cancels) {
+    if (UNLIKELY(replace.cancels)) {
         rename_order(engine, replace.slot, in->clord);
-        engine_emit_canceled(engine, order, OE_CANCEL_REASON_REPLACED_BELOW_FILLED, out);
-        risk_release(engine->risk, order->position, order_is_sell(order), order->leaves_qty);
-        book_remove(engine, replace.slot);
-        return engine_finish(engine, out);
+        order_retire(engine, replace.slot, OE_CANCEL_REASON_REPLACED_BELOW_FILLED, out);
+        return work_settled(engine, out);
     }
+    if (UNLIKELY(has_rare_fields(detail)))
+        set_fields(engine, order, detail);
     if (!replace.keeps)
         return reenter(engine, &replace, in->clord, out);
-    ladder_level(&engine->pages, order->level)->qty -= order->leaves_qty - replace.new_leaves;
-    order->leaves_qty = replace.new_leaves;
+    shrink(engine, order, replace.new_leaves);
     rename_order(engine, replace.slot, in->clord);
     return engine_finish(engine, out);
 }

@@ -24,77 +24,181 @@ book_crosses(const struct book *book, bool sell, uint32_t tick)
     return book->sides[!sell].best_key <= ladder_key(tick, !sell);
 }
 
-/* book_add puts the order at the back of its level and makes it live. There is
- * room, and its session does not yet use the clord, whose hash is given. */
-static inline void
-book_add(struct engine *engine, uint32_t slot, uint64_t hash)
+static inline px_t
+book_px(const struct book *book, uint32_t tick)
 {
-    struct order *orders = engine->orders.orders;
-    struct order *order = &orders[slot];
-    const bool sell = order_is_sell(order);
-    struct ladder *side = book_side(&engine->books[order->instrument], sell);
-    struct session *session = session_of(&engine->sessions, order->session);
-    const uint32_t at = ladder_obtain(&engine->pages, side, ladder_key(order->tick, sell));
-    struct level *level = ladder_level(&engine->pages, at);
-
-    order->level = at;
-    order->next = ORDER_NONE;
-    order->prev = ORDER_NONE;
-    if (level->orders_cnt == 0) {
-        level->head = slot;
-    } else {
-        order->prev = level->tail;
-        orders[level->tail].next = slot;
-    }
-    level->tail = slot;
-    level->qty += order->leaves_qty;
-    level->orders_cnt++;
-
-    order->flags |= ORDER_LIVE;
-    idmap_add_hashed(&engine->ids, hash, slot);
-    session->orders_cnt++;
-    session->day_orders_cnt += order->tif == OE_TIME_IN_FORCE_DAY;
+    return (px_t)tick * book->tick_px;
 }
 
-/* book_unlink takes a live order out of its level and nothing else. */
-static inline void
-book_unlink(struct engine *engine, uint32_t slot)
+static inline px_t
+book_last_px(const struct book *book)
 {
-    struct order *orders = engine->orders.orders;
-    struct order *order = &orders[slot];
-    struct level *level = ladder_level(&engine->pages, order->level);
+    return book_px(book, book->last_tick);
+}
 
-    ASSERT(order_is_live(order));
-    ASSERT(level->orders_cnt > 0);
-    ASSERT(level->qty >= order->leaves_qty);
-    level->qty -= order->leaves_qty;
-    if (--level->orders_cnt == 0) {
-        ASSERT(level->qty == 0);
-        ladder_remove(&engine->pages,
-                      book_side(&engine->books[order->instrument], order_is_sell(order)),
-                      order->level);
-        return;
+/* order_is_day says whether the order ends with its session's connection, or
+ * with the day. */
+static inline bool
+order_is_day(const struct order *order)
+{
+    return order->tif == OE_TIME_IN_FORCE_DAY || order->tif == OE_TIME_IN_FORCE_AT_THE_OPENING ||
+           order->tif == OE_TIME_IN_FORCE_AT_THE_CLOSE;
+}
+
+/* engine_disturb notes that the references of the book's pegs may be new. */
+void engine_disturb(struct engine *engine, uint32_t instrument);
+
+/* book_disturb does so if there are pegs and the order can be a reference. */
+static inline void
+book_disturb(struct engine *engine, const struct book *book, const struct order *order)
+{
+    if (UNLIKELY((book->flags & BOOK_PEGS) != 0) && !order_is_hidden(order) &&
+        order->ord_type != OE_ORD_TYPE_PEGGED)
+        engine_disturb(engine, order->instrument);
+}
+
+/* level_join puts an order at the end of the displayed or of the hidden. */
+static inline void
+level_join(struct order *orders, struct level *level, uint32_t slot, bool hidden)
+{
+    struct order *order = &orders[slot];
+    uint32_t prev = level->tail;
+    uint32_t next = ORDER_NONE;
+
+    if (UNLIKELY(level->hidden_head != ORDER_NONE) && !hidden) {
+        next = level->hidden_head;
+        prev = orders[next].prev;
     }
+    order->prev = prev;
+    order->next = next;
+    *(prev == ORDER_NONE ? &level->head : &orders[prev].next) = slot;
+    *(next == ORDER_NONE ? &level->tail : &orders[next].prev) = slot;
+    if (UNLIKELY(hidden) && level->hidden_head == ORDER_NONE)
+        level->hidden_head = slot;
+    level->orders_cnt++;
+}
+
+/* level_leave is the opposite. */
+static inline void
+level_leave(struct order *orders, struct level *level, uint32_t slot)
+{
+    const struct order *order = &orders[slot];
+
+    level->orders_cnt--;
+    if (UNLIKELY(level->hidden_head == slot))
+        level->hidden_head = order->next;
     /* Chosen by conditional moves: where in its queue an order is that is
      * canceled, no one can guess. */
     *(order->prev == ORDER_NONE ? &level->head : &orders[order->prev].next) = order->next;
     *(order->next == ORDER_NONE ? &level->tail : &orders[order->next].prev) = order->prev;
 }
 
-/* book_remove ends a live order: out of level, id map, counts and pool. Its
- * reservation is the caller's. */
+/* book_join puts an order that is in no list at the back of its price, with
+ * what it shows of its leaves. */
 static inline void
-book_remove(struct engine *engine, uint32_t slot)
+book_join(struct engine *engine, struct book *book, uint32_t slot, qty_t shown_qty)
+{
+    struct order *orders = engine->orders.orders;
+    struct order *order = &orders[slot];
+    const bool sell = order_is_sell(order);
+    struct ladder *side = book_side(book, sell);
+    const uint32_t at = ladder_obtain(&engine->pages, side, ladder_key(order->tick, sell));
+    struct level *level = ladder_level(&engine->pages, at);
+
+    order->level = at;
+    order->place = PLACE_BOOK;
+    level_join(orders, level, slot, order_is_hidden(order));
+    level->shown_qty += shown_qty;
+    level->reserve_qty += order->leaves_qty - shown_qty;
+}
+
+/* order_enlist makes an order live: id map and counts. hash is its clord's. */
+static inline void
+order_enlist(struct engine *engine, uint32_t slot, uint64_t hash)
 {
     struct order *order = &engine->orders.orders[slot];
     struct session *session = session_of(&engine->sessions, order->session);
 
-    book_unlink(engine, slot);
+    order->flags |= ORDER_LIVE;
+    idmap_add_hashed(&engine->ids, hash, slot);
+    session->orders_cnt++;
+    session->day_orders_cnt += order_is_day(order);
+}
+
+/* book_add puts a plain order at the back of its level and makes it live. There
+ * is room, and its session does not yet use the clord, whose hash is given. */
+static inline void
+book_add(struct engine *engine, struct book *book, uint32_t slot, uint64_t hash)
+{
+    const struct order *order = &engine->orders.orders[slot];
+
+    book_join(engine, book, slot, order->leaves_qty);
+    order_enlist(engine, slot, hash);
+    book_disturb(engine, book, order);
+}
+
+/* book_leave takes an order out of its level, with what it shows of its leaves,
+ * and nothing else. */
+static inline void
+book_leave(struct engine *engine, struct book *book, uint32_t slot, qty_t shown_qty)
+{
+    struct order *orders = engine->orders.orders;
+    struct order *order = &orders[slot];
+    struct level *level = ladder_level(&engine->pages, order->level);
+
+    ASSERT(order->place == PLACE_BOOK);
+    ASSERT(level->orders_cnt > 0);
+    ASSERT(level->shown_qty >= shown_qty);
+    ASSERT(level->reserve_qty >= order->leaves_qty - shown_qty);
+    level->shown_qty -= shown_qty;
+    level->reserve_qty -= order->leaves_qty - shown_qty;
+    level_leave(orders, level, slot);
+    if (level->orders_cnt == 0) {
+        ASSERT((level->shown_qty | level->reserve_qty) == 0);
+        ladder_remove(&engine->pages, book_side(book, order_is_sell(order)), order->level);
+    }
+}
+
+/* order_delist is the opposite of order_enlist. */
+static inline void
+order_delist(struct engine *engine, uint32_t slot)
+{
+    struct order *order = &engine->orders.orders[slot];
+    struct session *session = session_of(&engine->sessions, order->session);
+
     idmap_remove(&engine->ids, order->session, order->clord, slot);
     ASSERT(session->orders_cnt > 0);
     session->orders_cnt--;
-    session->day_orders_cnt -= order->tif == OE_TIME_IN_FORCE_DAY;
+    session->day_orders_cnt -= order_is_day(order);
+}
+
+/* book_remove ends a live plain order: out of level, id map, counts and pool.
+ * Its reservation is the caller's. */
+static inline void
+book_remove(struct engine *engine, struct book *book, uint32_t slot)
+{
+    const struct order *order = &engine->orders.orders[slot];
+
+    ASSERT(order_is_plain(order));
+    book_leave(engine, book, slot, order_is_hidden(order) ? 0 : order->leaves_qty);
+    book_disturb(engine, book, order);
+    order_delist(engine, slot);
     order_give(&engine->orders, slot);
+}
+
+/* What risk keeps of an order, if there is risk. */
+static inline void
+book_on_fill(struct engine *engine, const struct order *order, qty_t qty)
+{
+    if (LIKELY(!engine->cfg.no_risk))
+        risk_on_fill(engine->risk, order->position, order_is_sell(order), qty);
+}
+
+static inline void
+book_release(struct engine *engine, const struct order *order, qty_t qty)
+{
+    if (LIKELY(!engine->cfg.no_risk))
+        risk_release(engine->risk, order->position, order_is_sell(order), qty);
 }
 
 #endif

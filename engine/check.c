@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "engine/state.h"
+#include "engine/work.h"
 
 /* What a walk over the books has seen, to be compared with the counts. */
 struct seen {
@@ -8,35 +8,49 @@ struct seen {
     uint32_t pages_cnt;
 };
 
+/* check_level walks a level of a book or of its stops. */
 static void
-check_level(const struct engine *engine, uint32_t instrument, bool sell, uint32_t at)
+check_level(const struct engine *engine, uint32_t instrument, bool sell, uint32_t at, bool stops)
 {
     const struct level *level = ladder_level(&engine->pages, at);
-    const uint32_t tick = ladder_key(ladder_key_of(&engine->pages, at), sell);
+    const uint32_t tick = ladder_key(ladder_key_of(&engine->pages, at), sell != stops);
     uint32_t prev = ORDER_NONE;
     uint32_t slot = level->head;
-    uint64_t qty = 0;
+    uint64_t shown_qty = 0;
+    uint64_t reserve_qty = 0;
+    bool hidden = false;
 
     ASSERT(level->orders_cnt > 0);
     for (uint32_t i = 0; i < level->orders_cnt; i++) {
         ASSERT(slot < engine->orders.used_cnt);
 
         const struct order *order = &engine->orders.orders[slot];
+        const qty_t shows_qty =
+            stops ? order->leaves_qty : order_shown_qty(&engine->extras, order);
 
         ASSERT(order_is_live(order));
         ASSERT(order->leaves_qty > 0);
+        ASSERT(order->place == (stops ? PLACE_STOP : PLACE_BOOK));
         ASSERT(order->level == at);
-        ASSERT(order->tick == tick);
+        ASSERT(stops ? extra_of(&engine->extras, order)->stop_tick == tick : order->tick == tick);
         ASSERT(order->instrument == instrument);
         ASSERT(order_is_sell(order) == sell);
         ASSERT(order->prev == prev);
-        qty += order->leaves_qty;
+        ASSERT(shows_qty <= order->leaves_qty);
+        ASSERT(stops || order_is_hidden(order) || shows_qty > 0);
+        hidden |= slot == level->hidden_head;
+        ASSERT(order_is_hidden(order) == hidden);
+        ASSERT((order->flags & ORDER_TOP) == 0 || slot == level->head);
+        shown_qty += shows_qty;
+        reserve_qty += order->leaves_qty - shows_qty;
         prev = slot;
         slot = order->next;
     }
     ASSERT(slot == ORDER_NONE);
+    ASSERT(hidden || level->hidden_head == ORDER_NONE);
     ASSERT(level->tail == prev);
-    ASSERT(level->qty == qty);
+    ASSERT(level->shown_qty == shown_qty);
+    ASSERT(level->reserve_qty == reserve_qty);
 }
 
 static void
@@ -66,15 +80,16 @@ check_page(const struct engine *engine, const struct ladder *side, uint32_t page
 /* check_side walks the levels from best to worst, and each level's pages when
  * it enters them. */
 static void
-check_side(const struct engine *engine, uint32_t instrument, bool sell, struct seen *seen)
+check_side(
+    const struct engine *engine, uint32_t instrument, bool sell, bool stops, struct seen *seen)
 {
-    const struct ladder *side = &engine->books[instrument].sides[sell ? 1 : 0];
+    const struct ladder *side =
+        stops ? &engine->rares[instrument].stops[sell] : &engine->books[instrument].sides[sell];
     uint32_t levels_cnt = 0;
     uint32_t last_page = LADDER_NONE;
     uint32_t last_key = 0;
 
     if (side->root == LADDER_NONE) {
-        ASSERT(side->levels_cnt == 0);
         ASSERT(side->best_key == LADDER_KEY_NONE);
         return;
     }
@@ -85,7 +100,7 @@ check_side(const struct engine *engine, uint32_t instrument, bool sell, struct s
 
         ASSERT(levels_cnt == 0 || key > last_key);
         ASSERT(ladder_find(&engine->pages, side, key) == level);
-        check_level(engine, instrument, sell, level);
+        check_level(engine, instrument, sell, level, stops);
         seen->orders_cnt += ladder_level(&engine->pages, level)->orders_cnt;
         levels_cnt++;
         for (uint32_t page = level >> 6; last_page != level >> 6 && page != LADDER_NONE;
@@ -100,7 +115,38 @@ check_side(const struct engine *engine, uint32_t instrument, bool sell, struct s
         last_page = level >> 6;
         last_key = key;
     }
-    ASSERT(levels_cnt == side->levels_cnt);
+}
+
+/* check_lists walks the held orders and the pegs, of which those that are parked
+ * are in no other list. */
+static void
+check_lists(const struct engine *engine, uint32_t instrument, struct seen *seen)
+{
+    const struct book *book = &engine->books[instrument];
+    const struct book_rare *rare = &engine->rares[instrument];
+    const struct order *orders = engine->orders.orders;
+    uint32_t prev = ORDER_NONE;
+
+    for (uint32_t slot = rare->held_head; slot != ORDER_NONE; slot = orders[slot].next) {
+        ASSERT(orders[slot].place == PLACE_HELD);
+        ASSERT(orders[slot].prev == prev);
+        ASSERT(seen->orders_cnt++ < engine->orders.taken_cnt);
+        prev = slot;
+    }
+    ASSERT(rare->held_tail == prev);
+    prev = ORDER_NONE;
+    for (uint32_t slot = rare->pegs_head; slot != ORDER_NONE;
+         slot = extra_of(&engine->extras, &orders[slot])->peg_next) {
+        ASSERT(orders[slot].ord_type == OE_ORD_TYPE_PEGGED);
+        ASSERT(orders[slot].place == PLACE_BOOK || orders[slot].place == PLACE_PARKED);
+        ASSERT(extra_of(&engine->extras, &orders[slot])->peg_prev == prev);
+        seen->orders_cnt += orders[slot].place == PLACE_PARKED;
+        prev = slot;
+    }
+    ASSERT(rare->pegs_tail == prev);
+    ASSERT(((book->flags & BOOK_PEGS) != 0) == (rare->pegs_head != ORDER_NONE));
+    ASSERT(((book->flags & BOOK_STOPS) != 0) ==
+           ((rare->stops[0].root | rare->stops[1].root) != LADDER_NONE));
 }
 
 static void
@@ -114,13 +160,61 @@ check_books(const struct engine *engine)
         ASSERT((book->tick_px != 0) == risk_instrument_known(engine->risk, i));
         if (book->tick_px == 0)
             continue;
-        check_side(engine, i, false, &seen);
-        check_side(engine, i, true, &seen);
+        for (unsigned sell = 0; sell < 2; sell++) {
+            check_side(engine, i, sell, false, &seen);
+            check_side(engine, i, sell, true, &seen);
+        }
+        check_lists(engine, i, &seen);
+        ASSERT(book->state == risk_instrument_state(engine->risk, i));
         if (book->sides[0].root != LADDER_NONE && book->sides[1].root != LADDER_NONE)
             ASSERT(ladder_key(book->sides[0].best_key, false) < book->sides[1].best_key);
     }
     ASSERT(seen.orders_cnt == engine->orders.taken_cnt);
     ASSERT(seen.pages_cnt == engine->pages.used_cnt - engine->pages.free_cnt);
+}
+
+/* What a walk over the orders has seen of rare attributes. */
+struct rare_seen {
+    uint32_t extras_cnt;
+    uint32_t linked_cnt;
+    uint32_t quotes_cnt;
+};
+
+/* check_rare checks what few orders have. */
+static void
+check_rare(const struct engine *engine, uint32_t slot, struct rare_seen *seen)
+{
+    const struct order *orders = engine->orders.orders;
+    const struct order *order = &orders[slot];
+    const bool quote = (order->flags & ORDER_QUOTE) != 0;
+    const bool held = order->place == PLACE_HELD;
+
+    ASSERT(order_is_plain(order) == (order->extra == EXTRA_NONE && !quote && !held));
+    ASSERT(order->place != PLACE_TAKER);
+    ASSERT(order->place != PLACE_QUEUE);
+    ASSERT(!order_is_plain(order) || order->place == PLACE_BOOK);
+    if (quote) {
+        const struct quote *record = quote_find(engine, order->account, order->instrument);
+
+        seen->quotes_cnt++;
+        ASSERT(record != NULL);
+        ASSERT(record->slot1[order_is_sell(order)] == slot + 1);
+    }
+    if (order->extra == EXTRA_NONE)
+        return;
+
+    const struct extra *extra = extra_of(&engine->extras, order);
+
+    seen->extras_cnt++;
+    ASSERT(extra->slot == slot);
+    ASSERT(timers_armed(&engine->sessions.timers, engine->cfg.sessions_max + order->extra) ==
+           (extra->expire_ns != 0));
+    ASSERT((extra->stop_tick != 0) == (order->place == PLACE_STOP));
+    if (extra->partner == ORDER_NONE)
+        return;
+    seen->linked_cnt++;
+    ASSERT(order_is_live(&orders[extra->partner]));
+    ASSERT(order_partner(&engine->extras, &orders[extra->partner]) == slot);
 }
 
 /* check_orders compares the orders with id map, sessions and reservations. */
@@ -129,6 +223,7 @@ check_orders(const struct engine *engine)
 {
     const struct order_pool *pool = &engine->orders;
     const struct sessions *sessions = &engine->sessions;
+    struct rare_seen rare = {.extras_cnt = 0};
     uint32_t live_cnt = 0;
     uint64_t session_orders_cnt = 0;
 
@@ -139,8 +234,13 @@ check_orders(const struct engine *engine)
             continue;
         live_cnt++;
         ASSERT(session_of(sessions, order->session) != NULL);
-        ASSERT(idmap_find(&engine->ids, pool->orders, order->session, order->clord) == slot);
+        check_rare(engine, slot, &rare);
+        if ((order->flags & ORDER_QUOTE) == 0)
+            ASSERT(idmap_find(&engine->ids, pool->orders, order->session, order->clord) == slot);
         ASSERT((order->order_id & ORDER_SLOT_MASK) == slot);
+
+        if (engine->cfg.no_risk)
+            continue;
 
         struct position_sum *sum = &engine->sums[order->position];
 
@@ -150,7 +250,9 @@ check_orders(const struct engine *engine)
             sum->open_buy_qty += order->leaves_qty;
     }
     ASSERT(live_cnt == pool->taken_cnt);
-    ASSERT(live_cnt == engine->ids.entries_cnt);
+    ASSERT(live_cnt == engine->ids.entries_cnt + rare.quotes_cnt);
+    ASSERT(rare.extras_cnt == engine->extras.taken_cnt);
+    ASSERT(rare.linked_cnt == engine->linked_cnt);
     for (uint32_t i = 0; i < sessions->used_cnt; i++) {
         ASSERT(sessions->at[i].day_orders_cnt <= sessions->at[i].orders_cnt);
         session_orders_cnt += sessions->at[i].orders_cnt;
@@ -161,6 +263,8 @@ check_orders(const struct engine *engine)
 static void
 check_positions(const struct engine *engine)
 {
+    if (engine->cfg.no_risk)
+        return;
     for (uint32_t i = 0; i < risk_positions_cnt(engine->risk); i++) {
         const uint32_t slot = risk_position_slot(engine->risk, i);
         struct position_sum *sum = &engine->sums[slot];
@@ -192,12 +296,20 @@ check_free_lists(const struct engine *engine)
         cnt++;
     }
     ASSERT(cnt == pages->free_cnt);
+
+    const struct extra_pool *extras = &engine->extras;
+
+    cnt = 0;
+    for (uint32_t at = extras->free_head; at != EXTRA_NONE; at = extras->extras[at].next_free)
+        ASSERT(cnt++ < extras->used_cnt);
+    ASSERT(cnt + extras->taken_cnt == extras->used_cnt);
 }
 
 void
 engine_check(const struct engine *engine)
 {
     ASSERT(engine->work.kind == WORK_NONE);
+    ASSERT(!engine->disturbed);
     check_free_lists(engine);
     check_books(engine);
     check_orders(engine);

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "engine/state.h"
+#include "engine/work.h"
 
 void
 engine_genesis(const struct engine_cfg *cfg, uint64_t time_ns, union cell *cell)
@@ -85,26 +85,88 @@ restart(struct engine *engine, const struct cell_restart *cell)
     return OE_REJECT_REASON_NONE;
 }
 
-/* instrument_set gives a new instrument its book. */
+/* book_is_idle says whether no order is anywhere in the book. */
+static bool
+book_is_idle(const struct book *book, const struct book_rare *rare)
+{
+    return book->sides[0].root == LADDER_NONE && book->sides[1].root == LADDER_NONE &&
+           rare->held_head == ORDER_NONE && (book->flags & (BOOK_STOPS | BOOK_PEGS)) == 0;
+}
+
+/* book_init makes the book of a new instrument. */
+static void
+book_init(struct engine *engine, const struct cell_instrument_set *set)
+{
+    struct book *book = &engine->books[set->instrument];
+    struct book_rare *rare = &engine->rares[set->instrument];
+    const struct px_divisor divisor = px_divisor_of(set->tick_px);
+
+    *book = (struct book){.tick_px = set->tick_px,
+                          .tick_inverse = divisor.inverse,
+                          .tick_shift = (uint8_t)divisor.shift,
+                          .flags = set->lot_qty != 1 ? BOOK_LOTS : 0};
+    *rare = (struct book_rare){.pegs_head = ORDER_NONE,
+                               .pegs_tail = ORDER_NONE,
+                               .held_head = ORDER_NONE,
+                               .held_tail = ORDER_NONE,
+                               .lot_qty = set->lot_qty,
+                               .tick_end = divisor.tick_end};
+    for (unsigned sell = 0; sell < 2; sell++) {
+        ladder_init(&book->sides[sell]);
+        ladder_init(&rare->stops[sell]);
+    }
+    if (engine->books_cnt <= set->instrument)
+        engine->books_cnt = set->instrument + 1;
+}
+
+/* instrument_set makes or changes an instrument; *closes says whether its day
+ * orders are to expire. */
 static enum oe_reject_reason
-instrument_set(struct engine *engine, const union cell *cells)
+instrument_set(struct engine *engine, const union cell *cells, bool *closes)
 {
     const struct cell_instrument_set *set = &cells[0].instrument_set;
+    const bool known = risk_instrument_known(engine->risk, set->instrument);
+
+    if (!cell_match_algorithm_valid(set->algorithm) || set->fifo_permille > 1000)
+        return OE_REJECT_REASON_CONFIGURATION_RANGE;
+    if (known && engine->books[set->instrument].algorithm != set->algorithm &&
+        !book_is_idle(&engine->books[set->instrument], &engine->rares[set->instrument]))
+        return OE_REJECT_REASON_CONFIGURATION_CONFLICT;
+
     const enum oe_reject_reason reason =
         risk_instrument_set(engine->risk, set, &cells[1].instrument_limits);
+
+    if (reason != OE_REJECT_REASON_NONE)
+        return reason;
+    if (!known)
+        book_init(engine, set);
+
+    struct book *book = &engine->books[set->instrument];
+    struct book_rare *rare = &engine->rares[set->instrument];
+
+    *closes = known && set->state == CELL_INSTRUMENT_STATE_CLOSED && book->state != set->state;
+    book->algorithm = set->algorithm;
+    book->state = set->state;
+    rare->allocation_min = set->allocation_min;
+    rare->fifo_permille = set->fifo_permille;
+    rare->top_max = set->top_max;
+    return OE_REJECT_REASON_NONE;
+}
+
+static enum oe_reject_reason
+instrument_state_set(struct engine *engine,
+                     const struct cell_instrument_state_set *set,
+                     bool *closes)
+{
+    const enum oe_reject_reason reason = risk_instrument_state_set(engine->risk, set);
 
     if (reason != OE_REJECT_REASON_NONE)
         return reason;
 
     struct book *book = &engine->books[set->instrument];
 
-    if (book->tick_px == 0) {
-        book->tick_px = set->tick_px;
-        ladder_init(&book->sides[0]);
-        ladder_init(&book->sides[1]);
-    }
-    if (engine->books_cnt <= set->instrument)
-        engine->books_cnt = set->instrument + 1;
+    *closes = set->state == CELL_INSTRUMENT_STATE_CLOSED && book->state != set->state;
+    book->state = set->state;
     return OE_REJECT_REASON_NONE;
 }
 
@@ -113,10 +175,13 @@ config_apply(struct engine *engine, const union cell *cells, bool first, struct 
 {
     enum oe_reject_reason reason = OE_REJECT_REASON_NONE;
     unsigned cells_cnt = 1;
+    bool closes = false;
 
     switch (cell_kind(&cells[0])) {
     case CELL_KIND_GENESIS:
         reason = genesis_check(engine, &cells[0], first);
+        if (reason == OE_REJECT_REASON_NONE)
+            engine->random = engine->time_ns;
         break;
     case CELL_KIND_RESTART:
         reason = restart(engine, &cells[0].restart);
@@ -137,7 +202,10 @@ config_apply(struct engine *engine, const union cell *cells, bool first, struct 
         ASSERT(cell_kind(&cells[1]) == CELL_KIND_INSTRUMENT_LIMITS);
         ASSERT(cell_valid(&cells[1]));
         cells_cnt = 2;
-        reason = instrument_set(engine, cells);
+        reason = instrument_set(engine, cells, &closes);
+        break;
+    case CELL_KIND_INSTRUMENT_STATE_SET:
+        reason = instrument_state_set(engine, &cells[0].instrument_state_set, &closes);
         break;
     case CELL_KIND_POSITION_LIMIT_SET:
         reason = risk_position_limit_set(engine->risk, &cells[0].position_limit_set);
@@ -158,5 +226,10 @@ config_apply(struct engine *engine, const union cell *cells, bool first, struct 
         *cell = cells[1];
         cell->bytes[1] = 0;
     }
-    return engine_finish(engine, out);
+    if (!closes)
+        return engine_finish(engine, out);
+    work_begin(engine, WORK_CLOSE, PHASE_NEXT);
+    engine->work.index = 0;
+    engine->work.instrument = cells[0].instrument_set.instrument;
+    return work_run(engine, out);
 }

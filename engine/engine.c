@@ -1,16 +1,21 @@
 #include "engine/engine.h"
 
-#include "engine/state.h"
+#include "engine/work.h"
 
 struct layout {
     size_t risk;
     size_t books;
+    size_t rares;
+    size_t disturbed;
+    size_t extras;
+    size_t quotes;
+    size_t quotes_index;
     size_t orders;
     size_t pages;
     size_t ids;
     size_t sessions;
     size_t names;
-    size_t heap;
+    size_t timers;
     size_t sums;
     size_t bytes;
 };
@@ -55,18 +60,24 @@ layout_of(const struct engine_cfg *cfg, struct layout *at)
 
     if (risk_bytes == 0 || cfg->shard >= SHARDS_MAX || cfg->orders_max < 1 ||
         cfg->orders_max > ORDERS_MAX || cfg->sessions_max < 1 || cfg->sessions_max > SESSIONS_MAX ||
-        cfg->pages_max < 1 || cfg->pages_max > PAGES_MAX)
+        cfg->pages_max < 1 || cfg->pages_max > PAGES_MAX ||
+        cfg->extras_max > EXTRAS_MAX)
         return false;
     *at = (struct layout){.bytes = 0};
     (void)take(&at->bytes, sizeof(struct engine));
     at->risk = take(&at->bytes, risk_bytes);
     at->books = take(&at->bytes, cfg->instruments_max * sizeof(struct book));
+    at->rares = take(&at->bytes, cfg->instruments_max * sizeof(struct book_rare));
+    at->disturbed = take(&at->bytes, (cfg->instruments_max + 63) / 64 * sizeof(uint64_t));
+    at->extras = take(&at->bytes, (cfg->extras_max + (size_t)1) * sizeof(struct extra));
+    at->quotes = take(&at->bytes, cfg->positions_max * sizeof(struct quote));
+    at->quotes_index = take(&at->bytes, slots_of(cfg->positions_max) * sizeof(uint32_t));
     at->orders = take(&at->bytes, cfg->orders_max * sizeof(struct order));
     at->pages = take(&at->bytes, ladder_pool_footprint(cfg->pages_max));
     at->ids = take(&at->bytes, idmap_footprint(cfg->orders_max));
     at->sessions = take(&at->bytes, (cfg->sessions_max + 1) * sizeof(struct session));
     at->names = take(&at->bytes, (cfg->sessions_max + 1) * 16);
-    at->heap = take(&at->bytes, cfg->sessions_max * sizeof(uint32_t));
+    at->timers = take(&at->bytes, timers_footprint(cfg->sessions_max + 1 + cfg->extras_max));
     at->sums = take(&at->bytes, slots_of(cfg->positions_max) * sizeof(struct position_sum));
     return true;
 }
@@ -94,6 +105,14 @@ engine_init(void *mem, const struct engine_cfg *cfg)
     engine->risk = risk_init(base + at.risk, &risk_cfg);
     ASSERT(risk_slots_cnt(engine->risk) == slots_of(cfg->positions_max));
     engine->books = (struct book *)(void *)(base + at.books);
+    engine->rares = (struct book_rare *)(void *)(base + at.rares);
+    engine->disturbed_books = (uint64_t *)(void *)(base + at.disturbed);
+    engine->extras = (struct extra_pool){.extras = (struct extra *)(void *)(base + at.extras),
+                                         .extras_max = cfg->extras_max};
+    engine->quotes = (struct quotes){.at = (struct quote *)(void *)(base + at.quotes),
+                                     .index = (uint32_t *)(void *)(base + at.quotes_index),
+                                     .mask = (uint32_t)slots_of(cfg->positions_max) - 1,
+                                     .max = cfg->positions_max};
     engine->sums = (struct position_sum *)(void *)(base + at.sums);
     order_pool_init(&engine->orders, (struct order *)(void *)(base + at.orders), cfg->orders_max);
     ladder_pool_init(&engine->pages, base + at.pages, cfg->pages_max);
@@ -104,10 +123,7 @@ engine_init(void *mem, const struct engine_cfg *cfg)
         .sessions_max = cfg->sessions_max,
         .used_cnt = 1,
     };
-    engine->sessions.timers = (struct timers){
-        .heap = (uint32_t *)(void *)(base + at.heap),
-        .sessions = engine->sessions.at,
-    };
+    timers_init(&engine->sessions.timers, base + at.timers, cfg->sessions_max + 1 + cfg->extras_max);
     engine->sessions.at[0].state = ENGINE_SESSION_BOUND;
     engine->sessions.at[0].firm = RISK_FIRM_ANY;
     return engine;
@@ -274,6 +290,10 @@ engine_apply(struct engine *engine, const union cell *cells, struct cell_sink *o
         ASSERT(cell_mass_cancel_view(cells) != NULL);
         session = admit(engine, cells);
         return LIKELY(session != NULL) ? mass_cancel(engine, cells, session, out) : ENGINE_DROPPED;
+    case CELL_KIND_MASS_QUOTE:
+        ASSERT(cell_mass_quote_view(cells) != NULL);
+        session = admit(engine, cells);
+        return LIKELY(session != NULL) ? quote_mass(engine, cells, session, out) : ENGINE_DROPPED;
     default:
         return apply_rare(engine, cells, out);
     }
@@ -282,17 +302,8 @@ engine_apply(struct engine *engine, const union cell *cells, struct cell_sink *o
 enum engine_result
 engine_resume(struct engine *engine, struct cell_sink *out)
 {
-    switch (engine->work.kind) {
-    case WORK_SWEEP:
-        return match_sweep(engine, out);
-    case WORK_MASS_CANCEL:
-        return mass_cancel_slice(engine, out);
-    case WORK_DISCONNECT:
-        return mass_disconnect_slice(engine, out);
-    case WORK_NONE:
-    default:
-        UNREACHABLE("no command is in work");
-    }
+    ASSERT(engine->work.kind != WORK_NONE);
+    return work_resume(engine, out);
 }
 
 void
@@ -305,7 +316,8 @@ engine_prefetch(const struct engine *engine, const union cell *cell)
         idmap_prefetch(&engine->ids, in->session, in->clord);
         if (in->instrument < engine->books_cnt) {
             PREFETCH_W(&engine->books[in->instrument]);
-            risk_prefetch(engine->risk, in->account, in->instrument);
+            if (!engine->cfg.no_risk)
+                risk_prefetch(engine->risk, in->account, in->instrument);
         }
         break;
     case CELL_KIND_ORDER_CANCEL:
@@ -327,7 +339,8 @@ prefetch_order(const struct engine *engine, const struct order *order)
     const struct order *orders = engine->orders.orders;
 
     idmap_prefetch(&engine->ids, order->session, order->clord);
-    risk_prefetch_position(engine->risk, order->position);
+    if (!engine->cfg.no_risk)
+        risk_prefetch_position(engine->risk, order->position);
     PREFETCH_W(ladder_level(&engine->pages, order->level));
     PREFETCH_W(&orders[order->prev]);
     PREFETCH_W(&orders[order->next]);

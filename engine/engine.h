@@ -154,6 +154,7 @@ uint32_t engine_depth(const struct engine *engine,
 
 /* Where a live order is. */
 enum engine_place {
+    ENGINE_PLACE_WORK,   /* being matched; never seen between commands */
     ENGINE_PLACE_BOOK,   /* rests at its price */
     ENGINE_PLACE_STOP,   /* waits for its stop price */
     ENGINE_PLACE_HELD,   /* at the open, at the close */

@@ -148,8 +148,8 @@ ladder_create(struct ladder_pool *pool, struct ladder *ladder, uint32_t key)
 
     ASSERT((leaf->bitmap & bit) == 0);
     leaf->bitmap |= bit;
-    leaf->at.levels[key & 63] = (struct level){.orders_cnt = 0};
-    ladder->levels_cnt++;
+    leaf->at.levels[key & 63] = (struct level){
+        .head = UINT32_MAX, .tail = UINT32_MAX, .hidden_head = UINT32_MAX};
     if (key < ladder->best_key) {
         ladder->best_key = key;
         ladder->best_level = level;
@@ -212,7 +212,6 @@ ladder_remove(struct ladder_pool *pool, struct ladder *ladder, uint32_t level)
 
     ASSERT(leaf->at.levels[level & 63].orders_cnt == 0);
     leaf->bitmap &= ~(UINT64_C(1) << (level & 63));
-    ladder->levels_cnt--;
     if (UNLIKELY(leaf->bitmap == 0)) {
         prune(pool, ladder, page);
         if (level == ladder->best_level && ladder->root != LADDER_NONE) {

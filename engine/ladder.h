@@ -49,12 +49,15 @@
  * top and a whole new path beside. */
 #define LADDER_PAGES_PER_LEVEL 8u
 
+/* A level: the displayed orders, oldest first, then the hidden ones. Quantities
+ * are at most ORDERS_MAX * 2^32. */
 struct level {
-    uint32_t head; /* order slots, oldest first */
+    uint32_t head; /* order slots; ORDER_NONE: none */
     uint32_t tail;
-    uint64_t qty; /* at most ORDERS_MAX * 2^32 */
+    uint64_t shown_qty;
     uint32_t orders_cnt;
-    uint32_t zero[3];
+    uint32_t hidden_head; /* the first hidden order */
+    uint64_t reserve_qty; /* of hidden orders, and what icebergs hold back */
 };
 
 struct ladder_page {
@@ -80,7 +83,6 @@ struct ladder {
     uint32_t prefix; /* of the root */
     uint32_t best_level;
     uint32_t best_key;
-    uint32_t levels_cnt;
 };
 
 struct ladder_pool {
@@ -123,11 +125,18 @@ PURE uint32_t ladder_pages_wanted(const struct ladder_pool *pool,
                                   const struct ladder *ladder,
                                   uint32_t key);
 
+/* ladder_room returns how many pages are free. */
+static inline uint32_t
+ladder_room(const struct ladder_pool *pool)
+{
+    return pool->free_cnt + (pool->pages_max - pool->used_cnt);
+}
+
 /* ladder_has_room says whether a level at key exists or can be created. */
 static inline bool
 ladder_has_room(const struct ladder_pool *pool, const struct ladder *ladder, uint32_t key)
 {
-    const uint32_t room = pool->free_cnt + (pool->pages_max - pool->used_cnt);
+    const uint32_t room = ladder_room(pool);
 
     return LIKELY(room >= LADDER_PAGES_PER_LEVEL) || ladder_pages_wanted(pool, ladder, key) <= room;
 }

@@ -1,16 +1,15 @@
-#include "engine/book.h"
+/*
+ * Cancels and expiries of many orders, in slices: mass cancel, what a Clock
+ * command finds due, an instrument that closes.
+ *
+ * Orders are looked for by going through the slots in use, 64 bytes each, in
+ * their order, so that the order of the cancels is the same in every replay.
+ */
+#include "engine/work.h"
 
-/* cancel_live cancels a live order with an event of its own. */
-static void
-cancel_live(struct engine *engine, uint32_t slot, uint8_t reason, struct cell_sink *out)
-{
-    const struct order *order = &engine->orders.orders[slot];
-
-    engine_emit_canceled(engine, order, reason, out);
-    risk_release(engine->risk, order->position, order_is_sell(order), order->leaves_qty);
-    book_remove(engine, slot);
-    engine->work.canceled_cnt++;
-}
+/* What a turn of the timing wheel, which moves up to TIMERS_MOVES_MAX timers all
+ * over memory, costs of the budget of a slice. */
+#define TURN_COST 1024
 
 /* check_scope says whether the session may cancel what it asks for. */
 static enum oe_reject_reason
@@ -22,7 +21,7 @@ check_scope(const struct engine *engine,
     uint32_t firm;
     bool allowed = false;
 
-    if (session->firm == RISK_FIRM_ANY)
+    if (session->firm == RISK_FIRM_ANY || engine->cfg.no_risk)
         return OE_REJECT_REASON_NONE;
     switch ((enum oe_mass_cancel_scope)in->scope) {
     case OE_MASS_CANCEL_SCOPE_SESSION:
@@ -87,15 +86,17 @@ mass_cancel(struct engine *engine,
     (void)engine_emit_command(engine, cells, out, 1, 0, reason);
     if (reason != OE_REJECT_REASON_NONE)
         return engine_finish(engine, out);
-    engine->work = (struct work){.kind = WORK_MASS_CANCEL, .mass = *in};
+    work_begin(engine, WORK_MASS_CANCEL, PHASE_NEXT);
+    engine->work.index = 0;
+    engine->work.mass = *in;
     if (in->scope == OE_MASS_CANCEL_SCOPE_SESSION && in->session != CELL_SESSION)
         engine->work.mass.target = in->session;
-    return mass_cancel_slice(engine, out);
+    return work_run(engine, out);
 }
 
 /* emit_mass_canceled writes the last event of a mass cancel. */
 static void
-emit_mass_canceled(struct engine *engine, uint32_t target, struct cell_sink *out)
+emit_mass_canceled(struct engine *engine, struct cell_sink *out)
 {
     const struct cell_mass_cancel *mass = &engine->work.mass;
 
@@ -106,7 +107,7 @@ emit_mass_canceled(struct engine *engine, uint32_t target, struct cell_sink *out
         .seq = engine->seq,
         .time = engine->time_ns,
         .clord = mass->clord,
-        .target = target,
+        .target = mass->target,
         .scope = mass->scope,
         .side = mass->side,
         .reason = mass->reason,
@@ -136,76 +137,99 @@ is_exhausted(const struct engine *engine)
     return session == NULL || session->orders_cnt == 0;
 }
 
-enum engine_result
-mass_cancel_slice(struct engine *engine, struct cell_sink *out)
+void
+mass_cancel_step(struct engine *engine, struct slice *slice, struct cell_sink *out)
 {
     struct work *work = &engine->work;
-    const uint32_t canceled_end = work->canceled_cnt + SLICE_CELLS;
-    const uint32_t slot_end = work->slot + SLICE_SCAN;
 
-    for (; !is_exhausted(engine); work->slot++) {
-        const struct order *order = &engine->orders.orders[work->slot];
+    while (!slice_is_spent(slice, out)) {
+        if (is_exhausted(engine)) {
+            emit_mass_canceled(engine, out);
+            work->complete = true;
+            return;
+        }
 
-        if (work->slot == slot_end || work->canceled_cnt == canceled_end)
-            return ENGINE_MORE;
-        if (order_is_live(order) && in_scope(engine, &work->mass, order))
-            cancel_live(engine, work->slot, work->mass.reason, out);
+        const uint32_t slot = work->slot++;
+        const struct order *order = &engine->orders.orders[slot];
+
+        slice->budget--;
+        if (!order_is_live(order) || !in_scope(engine, &work->mass, order))
+            continue;
+        order_retire(engine, slot, work->mass.reason, out);
+        work->canceled_cnt++;
     }
-    emit_mass_canceled(engine, work->mass.target, out);
-    return engine_finish(engine, out);
 }
 
 enum engine_result
 mass_clock(struct engine *engine, const union cell *cells, struct cell_sink *out)
 {
     (void)engine_emit_command(engine, cells, out, 1, 0, OE_REJECT_REASON_NONE);
-    engine->work = (struct work){.kind = WORK_DISCONNECT};
-    return mass_disconnect_slice(engine, out);
+    work_begin(engine, WORK_CLOCK, PHASE_NEXT);
+    engine->work.index = 0;
+    return work_run(engine, out);
 }
 
-/* next_due takes due sessions off the timers up to one that has orders to
- * cancel; false if there is none. */
-static bool
-next_due(struct engine *engine)
-{
-    struct timers *timers = &engine->sessions.timers;
-
-    while (timers_deadline_ns(timers) <= engine->time_ns) {
-        const uint32_t idx = timers->heap[0];
-
-        timers_disarm(timers, idx);
-        if (engine->sessions.at[idx].day_orders_cnt == 0)
-            continue;
-        engine->work.session_idx = idx;
-        engine->work.slot = 0;
-        return true;
-    }
-    return false;
-}
-
-/* mass_disconnect_slice knows how many orders it still has to cancel, so it
- * ends with the last of them and never leaves a slice without a last cell. */
-enum engine_result
-mass_disconnect_slice(struct engine *engine, struct cell_sink *out)
+/* next_due turns the wheel towards the engine's time: the next session that is
+ * due becomes the one in work, an order expires. */
+static void
+next_due(struct engine *engine, struct slice *slice, struct cell_sink *out)
 {
     struct work *work = &engine->work;
-    const uint32_t canceled_end = work->canceled_cnt + SLICE_CELLS;
-    uint32_t scanned_cnt = 0;
+    const uint32_t id = timers_pop(&engine->sessions.timers, engine->time_ns);
 
-    for (;;) {
+    slice->budget--;
+    if (id == TIMERS_NONE) {
+        work->complete = true;
+    } else if (id == TIMERS_TURNING) {
+        slice->budget -= TURN_COST;
+    } else if (id > engine->cfg.sessions_max) {
+        order_retire(engine, engine->extras.extras[id - engine->cfg.sessions_max].slot,
+                     OE_CANCEL_REASON_EXPIRED, out);
+    } else {
+        work->session_idx = id;
+        work->slot = 0;
+    }
+}
+
+void
+mass_clock_step(struct engine *engine, struct slice *slice, struct cell_sink *out)
+{
+    struct work *work = &engine->work;
+
+    while (!work->complete && !slice_is_spent(slice, out)) {
         if (work->session_idx == 0 || engine->sessions.at[work->session_idx].day_orders_cnt == 0) {
-            if (!next_due(engine))
-                return engine_finish(engine, out);
+            work->session_idx = 0;
+            next_due(engine, slice, out);
+            continue;
         }
-        if (work->canceled_cnt == canceled_end || scanned_cnt++ == SLICE_SCAN)
-            return ENGINE_MORE;
-
         ASSERT(work->slot < engine->orders.used_cnt);
+
         const uint32_t slot = work->slot++;
         const struct order *order = &engine->orders.orders[slot];
 
-        if (order_is_live(order) && order->tif == OE_TIME_IN_FORCE_DAY &&
+        slice->budget--;
+        if (order_is_live(order) && order_is_day(order) &&
             session_idx(&engine->sessions, order->session) == work->session_idx)
-            cancel_live(engine, slot, OE_CANCEL_REASON_DISCONNECT, out);
+            order_retire(engine, slot, OE_CANCEL_REASON_DISCONNECT, out);
+    }
+}
+
+void
+mass_close_step(struct engine *engine, struct slice *slice, struct cell_sink *out)
+{
+    struct work *work = &engine->work;
+
+    while (!slice_is_spent(slice, out)) {
+        if (work->slot == engine->orders.used_cnt) {
+            work->complete = true;
+            return;
+        }
+
+        const uint32_t slot = work->slot++;
+        const struct order *order = &engine->orders.orders[slot];
+
+        slice->budget--;
+        if (order_is_live(order) && order->instrument == work->instrument && order_is_day(order))
+            order_retire(engine, slot, OE_CANCEL_REASON_EXPIRED, out);
     }
 }

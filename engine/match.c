@@ -1,177 +1,51 @@
-#include "engine/book.h"
+#include "engine/terms.h"
 
-/* Does an order of this kind stay in the book? */
+/* Trades that a simple order does without work.c. */
+#define SIMPLE_TRADES_MAX (SLICE_CELLS / 2)
+
+/* rests says whether a simple order may stay in the book. */
 static inline bool
-may_rest(unsigned ord_type, unsigned tif)
+simple_rests(unsigned tif)
 {
-    return ord_type == OE_ORD_TYPE_LIMIT &&
-           (tif == OE_TIME_IN_FORCE_DAY || tif == OE_TIME_IN_FORCE_GOOD_TILL_CANCEL);
+    return tif == OE_TIME_IN_FORCE_DAY || tif == OE_TIME_IN_FORCE_GOOD_TILL_CANCEL;
 }
 
-/* check_attributes refuses what the rules of this version do not know. */
-static enum oe_reject_reason
-check_rare_attributes(const struct cell_order_new *in, const struct cell_order_extension *ext)
+static inline struct risk_order
+question_of(const struct engine *engine,
+            const struct cell_order_new *in,
+            const struct session *session)
 {
-    const bool immediate =
-        in->tif == OE_TIME_IN_FORCE_IMMEDIATE_OR_CANCEL || in->tif == OE_TIME_IN_FORCE_FILL_OR_KILL;
-
-    if (in->ord_type != OE_ORD_TYPE_LIMIT && in->ord_type != OE_ORD_TYPE_MARKET)
-        return OE_REJECT_REASON_ORDER_TYPE_NOT_ALLOWED;
-    if (in->tif != OE_TIME_IN_FORCE_DAY && in->tif != OE_TIME_IN_FORCE_GOOD_TILL_CANCEL &&
-        !immediate)
-        return OE_REJECT_REASON_TIME_IN_FORCE_NOT_ALLOWED;
-    if ((in->exec_inst & ~(unsigned)OE_EXEC_INST_POST_ONLY) != 0)
-        return OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED;
-    if (in->exec_inst != 0 && (immediate || in->ord_type == OE_ORD_TYPE_MARKET))
-        return OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED;
-    if (ext != NULL && (ext->stop_px != 0 || ext->expire_time != 0 || ext->display_qty != 0 ||
-                        ext->min_qty != 0 || ext->peg_offset_px != 0))
-        return OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED;
-    if (cell_stp(in->stp_capacity) != 0)
-        return OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED;
-    return OE_REJECT_REASON_NONE;
-}
-
-/* check_attributes lets the most frequent order, a plain Day limit order, pass
- * with one comparison of the four bytes that say so. */
-static inline enum oe_reject_reason
-check_attributes(const struct cell_order_new *in, const struct cell_order_extension *ext)
-{
-    const bool plain = in->ord_type == OE_ORD_TYPE_LIMIT && in->tif == OE_TIME_IN_FORCE_DAY &&
-                       in->exec_inst == 0 && cell_stp(in->stp_capacity) == 0;
-
-    return LIKELY(plain && ext == NULL) ? OE_REJECT_REASON_NONE : check_rare_attributes(in, ext);
-}
-
-/* check_new runs every check of a new order. On acceptance its leaves are
- * reserved; on a refusal nothing has changed. */
-static inline enum oe_reject_reason
-check_new(struct engine *engine,
-          const struct cell_order_new *in,
-          const struct cell_order_extension *ext,
-          const struct session *session,
-          uint64_t hash,
-          struct risk_ticket *ticket,
-          struct risk_detail *detail)
-{
-    const bool sell = (in->shape & CELL_SELL) != 0;
-    enum oe_reject_reason reason;
-
-    reason = check_attributes(in, ext);
-    if (UNLIKELY(reason != OE_REJECT_REASON_NONE))
-        return reason;
-    if (UNLIKELY(idmap_find_hashed(&engine->ids, engine->orders.orders, hash, in->session,
-                                   in->clord) != ORDER_NONE))
-        return OE_REJECT_REASON_DUPLICATE_CL_ORD_ID;
-    reason = order_pool_room(&engine->orders);
-    if (UNLIKELY(reason != OE_REJECT_REASON_NONE))
-        return reason;
-
-    const struct risk_order order = {
+    const struct risk_order question = {
         .instrument = in->instrument,
         .account = in->account,
         .firm = session->firm,
         .px = in->px,
-        .last_px = in->instrument < engine->books_cnt ? engine->books[in->instrument].last_px : 0,
+        .last_px =
+            in->instrument < engine->books_cnt ? book_last_px(&engine->books[in->instrument]) : 0,
         .qty = in->qty,
         .leaves_qty = in->qty,
-        .sell = sell,
-        .market = in->ord_type == OE_ORD_TYPE_MARKET,
+        .sell = (in->shape & CELL_SELL) != 0,
     };
 
-    reason = risk_check_new(engine->risk, &order, ticket, detail);
-    if (UNLIKELY(reason != OE_REJECT_REASON_NONE))
-        return reason;
-
-    struct book *book = &engine->books[in->instrument];
-
-    if (UNLIKELY((in->exec_inst & OE_EXEC_INST_POST_ONLY) != 0 &&
-                 book_crosses(book, sell, ticket->tick)))
-        reason = OE_REJECT_REASON_WOULD_TRADE;
-    else if (UNLIKELY(may_rest(in->ord_type, in->tif) &&
-                      !ladder_has_room(&engine->pages, book_side(book, sell),
-                                       ladder_key(ticket->tick, sell))))
-        reason = OE_REJECT_REASON_LEVEL_POOL_FULL;
-    if (LIKELY(reason == OE_REJECT_REASON_NONE))
-        risk_reserve_new(engine->risk, &order, ticket);
-    return reason;
+    return question;
 }
 
-/* can_fill says whether the book could fill qty within the limit now. */
-static bool
-can_fill(const struct engine *engine, const struct ladder *side, uint32_t limit_key, qty_t qty)
+static inline enum oe_reject_reason
+check_unique(const struct engine *engine, const struct cell_order_new *in, uint64_t hash)
 {
-    uint32_t level = side->best_key <= limit_key ? side->best_level : LADDER_NONE;
-    uint64_t sum_qty = 0;
-
-    while (level != LADDER_NONE && ladder_key_of(&engine->pages, level) <= limit_key) {
-        sum_qty += ladder_level(&engine->pages, level)->qty;
-        if (sum_qty >= qty)
-            return true;
-        level = ladder_next(&engine->pages, level);
-    }
-    return false;
+    if (UNLIKELY(idmap_find_hashed(&engine->ids, engine->orders.orders, hash, in->session,
+                                   in->clord) != ORDER_NONE))
+        return OE_REJECT_REASON_DUPLICATE_CL_ORD_ID;
+    return order_pool_room(&engine->orders);
 }
 
-/* end_taker ends an order that never was in a book; what it has left is
- * canceled. */
-static void
-end_taker(struct engine *engine, uint32_t slot, uint8_t reason, struct cell_sink *out)
+/* fill writes the order that was accepted into its slot. */
+static inline struct order *
+fill(struct engine *engine,
+     uint32_t slot,
+     const struct cell_order_new *in,
+     const struct risk_ticket *ticket)
 {
-    const struct order *order = &engine->orders.orders[slot];
-
-    if (order->leaves_qty != 0) {
-        engine_emit_canceled(engine, order, reason, out);
-        risk_release(engine->risk, order->position, order_is_sell(order), order->leaves_qty);
-    }
-    order_give(&engine->orders, slot);
-}
-
-/* emit_new writes the command with its outcome; order is NULL if refused. */
-static inline void
-emit_new(const struct engine *engine,
-         const union cell *cells,
-         bool extended,
-         enum oe_reject_reason reason,
-         const struct risk_detail *detail,
-         uint64_t order_id,
-         struct cell_sink *out)
-{
-    const bool numbers = reason != OE_REJECT_REASON_NONE && detail->level != OE_RISK_LEVEL_NONE;
-    union cell *cell =
-        engine_emit_command(engine, cells, out, 1u + extended + numbers, CELL_SELL, reason);
-
-    cell->order_new.order_id = order_id;
-    if (UNLIKELY(extended)) {
-        cell = engine_emit(out);
-        *cell = cells[1];
-        cell->bytes[1] = 0;
-    }
-    if (UNLIKELY(numbers))
-        engine_emit_detail(detail, out);
-}
-
-HOT enum engine_result
-match_new(struct engine *engine,
-          const union cell *cells,
-          const struct session *session,
-          struct cell_sink *out)
-{
-    const struct cell_order_new *in = &cells[0].order_new;
-    const bool extended =
-        cell_count(cells) > 1 && cell_kind(&cells[1]) == CELL_KIND_ORDER_EXTENSION;
-    struct risk_detail detail = {.level = OE_RISK_LEVEL_NONE};
-    const uint64_t hash = idmap_hash(&engine->ids, in->session, in->clord);
-    struct risk_ticket ticket;
-    const enum oe_reject_reason reason = check_new(
-        engine, in, extended ? &cells[1].order_extension : NULL, session, hash, &ticket, &detail);
-
-    if (UNLIKELY(reason != OE_REJECT_REASON_NONE)) {
-        emit_new(engine, cells, extended, reason, &detail, 0, out);
-        return engine_finish(engine, out);
-    }
-
-    const uint32_t slot = order_take(&engine->orders, engine->cfg.shard);
     struct order *order = &engine->orders.orders[slot];
 
     order->clord = in->clord;
@@ -179,43 +53,51 @@ match_new(struct engine *engine,
     order->cum_qty = 0;
     order->instrument = in->instrument;
     order->account = in->account;
-    order->position = ticket.position;
+    order->position = ticket->position;
     order->level = LADDER_NONE;
-    order->tick = ticket.tick;
+    order->tick = ticket->tick;
     order->session = in->session;
     order->flags = (in->shape & CELL_SELL) != 0 ? ORDER_SELL : 0;
     order->ord_type = in->ord_type;
     order->tif = in->tif;
     order->exec_inst = in->exec_inst;
     order->stp_capacity = in->stp_capacity;
-    emit_new(engine, cells, extended, reason, &detail, order->order_id, out);
+    order->place = PLACE_TAKER;
+    order->extra = EXTRA_NONE;
+    return order;
+}
 
-    if (LIKELY(may_rest(in->ord_type, in->tif) &&
-               !book_crosses(&engine->books[in->instrument], order_is_sell(order), ticket.tick))) {
-        book_add(engine, slot, hash);
-        return engine_finish(engine, out);
-    }
-    engine->work.slot = slot;
-    engine->work.index = 0;
-    if (UNLIKELY(in->tif == OE_TIME_IN_FORCE_FILL_OR_KILL)) {
-        const bool sell = order_is_sell(order);
+/* emit_new writes the command with its outcome; order_id is 0 if refused. */
+static inline void
+emit_new(const struct engine *engine,
+         const union cell *cells,
+         unsigned request_cnt,
+         enum oe_reject_reason reason,
+         const struct risk_detail *detail,
+         uint64_t order_id,
+         struct cell_sink *out)
+{
+    const bool numbers = reason != OE_REJECT_REASON_NONE && detail->level != OE_RISK_LEVEL_NONE;
+    union cell *cell =
+        engine_emit_command(engine, cells, out, request_cnt + numbers, CELL_SELL, reason);
 
-        if (!can_fill(engine, book_side(&engine->books[in->instrument], !sell),
-                      ladder_key(ticket.tick, !sell), in->qty)) {
-            end_taker(engine, slot, OE_CANCEL_REASON_FILL_OR_KILL, out);
-            return engine_finish(engine, out);
-        }
+    cell->order_new.order_id = order_id;
+    for (unsigned i = 1; UNLIKELY(i < request_cnt); i++) {
+        cell = engine_emit(out);
+        *cell = cells[i];
+        cell->bytes[1] = 0;
     }
-    return match_sweep(engine, out);
+    if (UNLIKELY(numbers))
+        engine_emit_detail(detail, out);
 }
 
 static inline void
-emit_trade(struct engine *engine,
-           const struct order *taker,
-           const struct order *maker,
-           px_t px,
-           qty_t qty,
-           struct cell_sink *out)
+emit_simple_trade(struct engine *engine,
+                  const struct order *taker,
+                  const struct order *maker,
+                  px_t px,
+                  qty_t qty,
+                  struct cell_sink *out)
 {
     union cell *cell = engine_emit(out);
 
@@ -248,54 +130,330 @@ emit_trade(struct engine *engine,
     engine->work.index += 2;
 }
 
-/* trade does one trade of the taker with the oldest order of the best level. */
+/* simple_trade does one trade of the taker with a displayed plain maker. */
 static inline void
-trade(struct engine *engine,
-      struct book *book,
-      struct ladder *side,
-      struct order *taker,
-      struct cell_sink *out)
+simple_trade(struct engine *engine,
+             struct book *book,
+             struct level *level,
+             struct order *taker,
+             uint32_t maker_slot,
+             struct cell_sink *out)
 {
-    struct level *level = ladder_level(&engine->pages, side->best_level);
-    const uint32_t maker_slot = level->head;
     struct order *maker = &engine->orders.orders[maker_slot];
     const qty_t qty = taker->leaves_qty < maker->leaves_qty ? taker->leaves_qty : maker->leaves_qty;
-    const px_t px = (px_t)maker->tick * book->tick_px;
 
-    ASSERT(qty > 0);
     taker->leaves_qty -= qty;
     taker->cum_qty += qty;
     maker->leaves_qty -= qty;
     maker->cum_qty += qty;
-    level->qty -= qty;
-    book->last_px = px;
-    risk_on_fill(engine->risk, taker->position, order_is_sell(taker), qty);
-    risk_on_fill(engine->risk, maker->position, order_is_sell(maker), qty);
-    emit_trade(engine, taker, maker, px, qty, out);
+    level->shown_qty -= qty;
+    book->last_tick = maker->tick;
+    book_on_fill(engine, taker, qty);
+    book_on_fill(engine, maker, qty);
+    emit_simple_trade(engine, taker, maker, book_px(book, maker->tick), qty, out);
     if (maker->leaves_qty == 0)
-        book_remove(engine, maker_slot);
+        book_remove(engine, book, maker_slot);
 }
 
-HOT enum engine_result
-match_sweep(struct engine *engine, struct cell_sink *out)
+enum engine_result
+match_sweep(struct engine *engine, uint32_t slot, uint64_t hash, struct cell_sink *out)
 {
-    const uint32_t slot = engine->work.slot;
     struct order *taker = &engine->orders.orders[slot];
     struct book *book = &engine->books[taker->instrument];
     const bool sell = order_is_sell(taker);
-    struct ladder *side = book_side(book, !sell);
+    const struct ladder *side = book_side(book, !sell);
     const uint32_t limit_key = ladder_key(taker->tick, !sell);
+    const uint32_t first_tick = ladder_key(side->best_key, !sell);
+    uint32_t trades_cnt = 0;
+    bool simple = true;
 
-    for (uint32_t cnt = 0; taker->leaves_qty != 0 && side->best_key <= limit_key; cnt++) {
-        if (UNLIKELY(cnt == SLICE_CELLS / 2)) {
-            engine->work.kind = WORK_SWEEP;
-            return ENGINE_MORE;
+    while (taker->leaves_qty != 0 && side->best_key <= limit_key) {
+        struct level *level = ladder_level(&engine->pages, side->best_level);
+        const uint32_t maker_slot = level->head;
+
+        if (UNLIKELY((engine->orders.orders[maker_slot].flags & (ORDER_RARE | ORDER_HIDDEN)) != 0 ||
+                     trades_cnt == SIMPLE_TRADES_MAX)) {
+            simple = false;
+            break;
         }
-        trade(engine, book, side, taker, out);
+        simple_trade(engine, book, level, taker, maker_slot, out);
+        trades_cnt++;
     }
-    if (taker->leaves_qty != 0 && may_rest(taker->ord_type, taker->tif))
-        book_add(engine, slot, idmap_hash(&engine->ids, taker->session, taker->clord));
+    if (LIKELY(simple)) {
+        if (taker->leaves_qty == 0) {
+            order_give(&engine->orders, slot);
+        } else if (simple_rests(taker->tif)) {
+            book_add(engine, book, slot, hash);
+        } else {
+            engine_emit_canceled(engine, taker, OE_CANCEL_REASON_IMMEDIATE_OR_CANCEL, out);
+            book_release(engine, taker, taker->leaves_qty);
+            order_give(&engine->orders, slot);
+        }
+        if (LIKELY((book->flags & BOOK_STOPS) == 0))
+            return work_settled(engine, out);
+    }
+    work_begin(engine, WORK_ORDER, PHASE_SETTLE);
+    if (trades_cnt != 0) {
+        settle_range(engine, taker->instrument, first_tick);
+        settle_range(engine, taker->instrument, book->last_tick);
+    }
+    if (!simple)
+        sweep_begin(engine, slot);
+    return work_run_on(engine, 2 * trades_cnt, out);
+}
+
+/* match_simple does an order without rare attributes. */
+static inline enum engine_result
+match_simple(struct engine *engine,
+             const union cell *cells,
+             const struct session *session,
+             struct cell_sink *out)
+{
+    const struct cell_order_new *in = &cells[0].order_new;
+    const uint64_t hash = idmap_hash(&engine->ids, in->session, in->clord);
+    const struct risk_order question = question_of(engine, in, session);
+    struct risk_detail detail = {.level = OE_RISK_LEVEL_NONE};
+    struct risk_ticket ticket;
+    enum oe_reject_reason reason = check_unique(engine, in, hash);
+
+    if (LIKELY(reason == OE_REJECT_REASON_NONE))
+        reason = terms_check(engine, &question, &ticket, &detail);
+    if (LIKELY(reason == OE_REJECT_REASON_NONE) &&
+        UNLIKELY(simple_rests(in->tif) &&
+                 !ladder_has_room(&engine->pages,
+                                  book_side(&engine->books[in->instrument], question.sell),
+                                  ladder_key(ticket.tick, question.sell))))
+        reason = OE_REJECT_REASON_LEVEL_POOL_FULL;
+    if (UNLIKELY(reason != OE_REJECT_REASON_NONE)) {
+        emit_new(engine, cells, 1, reason, &detail, 0, out);
+        return engine_finish(engine, out);
+    }
+    if (LIKELY(!engine->cfg.no_risk))
+        risk_reserve_new(engine->risk, &question, &ticket);
+
+    struct book *book = &engine->books[in->instrument];
+    const uint32_t slot = order_take(&engine->orders, engine->cfg.shard);
+    const struct order *order = fill(engine, slot, in, &ticket);
+
+    emit_new(engine, cells, 1, reason, &detail, order->order_id, out);
+    engine->work.index = 0;
+    if (LIKELY(book->algorithm == CELL_MATCH_ALGORITHM_PRICE_TIME)) {
+        if (LIKELY(!book_crosses(book, question.sell, ticket.tick) && simple_rests(in->tif))) {
+            book_add(engine, book, slot, hash);
+            return work_settled(engine, out);
+        }
+        if (LIKELY(in->tif != OE_TIME_IN_FORCE_FILL_OR_KILL && cell_stp(in->stp_capacity) == 0))
+            return match_sweep(engine, slot, hash, out);
+    }
+    work_begin(engine, WORK_ORDER, PHASE_SETTLE);
+    match_enter(engine, slot, true, 0, out);
+    return work_run(engine, out);
+}
+
+uint32_t
+match_reprice(const struct engine *engine, uint32_t instrument, bool sell)
+{
+    const struct book *book = &engine->books[instrument];
+    const uint32_t best_tick = ladder_key(book->sides[!sell].best_key, !sell);
+
+    if (!sell)
+        return best_tick - 1;
+    return best_tick + 1 < engine->rares[instrument].tick_end ? best_tick + 1 : 0;
+}
+
+void
+match_enter(struct engine *engine, uint32_t slot, bool fresh, qty_t min_qty, struct cell_sink *out)
+{
+    struct order *order = &engine->orders.orders[slot];
+    const struct book *book = &engine->books[order->instrument];
+    const bool sell = order_is_sell(order);
+
+    if (order->tif == OE_TIME_IN_FORCE_AT_THE_OPENING ||
+        order->tif == OE_TIME_IN_FORCE_AT_THE_CLOSE) {
+        place_hold(engine, slot);
+        return;
+    }
+    if (order->ord_type == OE_ORD_TYPE_PEGGED) {
+        peg_place(engine, slot, out);
+        return;
+    }
+    if (order->extra != EXTRA_NONE && extra_of(&engine->extras, order)->stop_tick != 0) {
+        if (settle_is_reached(book, sell, extra_of(&engine->extras, order)->stop_tick))
+            place_elect(engine, slot, out);
+        else
+            place_wait(engine, slot);
+        return;
+    }
+    if ((order->exec_inst & OE_EXEC_INST_POST_ONLY_REPRICE) != 0 &&
+        book_crosses(book, sell, order->tick)) {
+        order->tick = match_reprice(engine, order->instrument, sell);
+        engine_emit_restated(engine, order, CELL_RESTATE_REASON_POST_ONLY_REPRICE, out);
+    }
+    if (fresh && order->ord_type == OE_ORD_TYPE_MARKET_TO_LIMIT)
+        engine_emit_restated(engine, order, CELL_RESTATE_REASON_MARKET_TO_LIMIT, out);
+    if (order->tif == OE_TIME_IN_FORCE_FILL_OR_KILL)
+        yield_begin(engine, slot, order->leaves_qty);
+    else if (min_qty != 0)
+        yield_begin(engine, slot, min_qty);
     else
-        end_taker(engine, slot, OE_CANCEL_REASON_IMMEDIATE_OR_CANCEL, out);
-    return engine_finish(engine, out);
+        sweep_begin(engine, slot);
+}
+
+/* check_book does the checks of the book, when risk has none against it. */
+static enum oe_reject_reason
+check_book(const struct engine *engine,
+           const struct cell_order_new *in,
+           const struct terms *terms,
+           uint32_t tick)
+{
+    struct book *book = &engine->books[in->instrument];
+    const bool sell = (in->shape & CELL_SELL) != 0;
+    bool room = true;
+
+    if ((in->exec_inst & OE_EXEC_INST_POST_ONLY) != 0 && book_crosses(book, sell, tick)) {
+        tick = (in->exec_inst & OE_EXEC_INST_POST_ONLY_REPRICE) != 0
+                   ? match_reprice(engine, in->instrument, sell)
+                   : 0;
+        if (tick == 0)
+            return OE_REJECT_REASON_WOULD_TRADE;
+    }
+    if (terms->stop)
+        room = ladder_has_room(&engine->pages, &engine->rares[in->instrument].stops[sell],
+                               ladder_key(terms->stop_tick, !sell));
+    else if (in->ord_type != OE_ORD_TYPE_PEGGED && in->ord_type != OE_ORD_TYPE_MARKET &&
+             (in->tif == OE_TIME_IN_FORCE_DAY || in->tif == OE_TIME_IN_FORCE_GOOD_TILL_CANCEL ||
+              in->tif == OE_TIME_IN_FORCE_GOOD_TILL_DATE))
+        room = ladder_has_room(&engine->pages, book_side(book, sell), ladder_key(tick, sell));
+    return room ? OE_REJECT_REASON_NONE : OE_REJECT_REASON_LEVEL_POOL_FULL;
+}
+
+/* attach gives a new order its record of rare attributes. */
+static void
+attach(struct engine *engine,
+       uint32_t slot,
+       const struct terms_request *request,
+       const struct terms *terms)
+{
+    struct order *orders = engine->orders.orders;
+    struct order *order = &orders[slot];
+    const uint32_t lot_qty = engine->rares[order->instrument].lot_qty;
+    struct extra *extra = extra_take(&engine->extras, orders, slot);
+
+    extra->stop_tick = terms->stop_tick;
+    extra->limit_tick = order->tick;
+    extra->peg_offset = terms->peg_offset;
+    if (request->ext != NULL) {
+        extra->display_qty = request->ext->display_qty;
+        extra->display_range = (uint16_t)(request->ext->display_range / lot_qty);
+        extra->expire_ns = request->ext->expire_time;
+    }
+    if (extra->expire_ns != 0)
+        order_arm(engine, order);
+    if (terms->partner != ORDER_NONE) {
+        if (orders[terms->partner].extra == EXTRA_NONE)
+            (void)extra_take(&engine->extras, orders, terms->partner);
+        order_link(engine, slot, terms->partner);
+    }
+    if (order->ord_type == OE_ORD_TYPE_PEGGED) {
+        order->tick = 0;
+        peg_join(engine, slot);
+    }
+}
+
+/* request_of finds the cells of a new order; ignores what risk once added. */
+static struct terms_request
+request_of(const union cell *cells, unsigned *request_cnt)
+{
+    const unsigned cells_cnt = cell_count(cells);
+    struct terms_request request = {.in = &cells[0].order_new};
+
+    *request_cnt = 1;
+    if (cells_cnt > 1 && cell_kind(&cells[1]) == CELL_KIND_ORDER_EXTENSION) {
+        request.ext = &cells[1].order_extension;
+        *request_cnt = 2;
+    }
+    if (cells_cnt > 2 && cell_kind(&cells[2]) == CELL_KIND_ORDER_LINK) {
+        request.link = &cells[2].order_link;
+        *request_cnt = 3;
+    }
+    return request;
+}
+
+/* check_rare runs every check of an order that is not simple. */
+static enum oe_reject_reason
+check_rare(struct engine *engine,
+           const struct terms_request *request,
+           struct terms *terms,
+           struct risk_order *question,
+           struct risk_ticket *ticket,
+           struct risk_detail *detail)
+{
+    const struct cell_order_new *in = request->in;
+    enum oe_reject_reason reason = terms_allowed(request);
+
+    if (reason == OE_REJECT_REASON_NONE)
+        reason =
+            check_unique(engine, in, idmap_hash(&engine->ids, in->session, in->clord));
+    if (reason == OE_REJECT_REASON_NONE)
+        reason = terms_room(engine, request, terms);
+    if (reason == OE_REJECT_REASON_NONE)
+        reason = terms_resolve(engine, request, terms);
+    if (reason != OE_REJECT_REASON_NONE)
+        return reason;
+    question->px = terms->px;
+    question->market = terms->market;
+    question->stop = terms->stop;
+    reason = terms_check(engine, question, ticket, detail);
+    if (reason == OE_REJECT_REASON_NONE)
+        reason = check_book(engine, in, terms, ticket->tick);
+    return reason;
+}
+
+/* match_rare does every other new order. */
+static COLD enum engine_result
+match_rare(struct engine *engine,
+           const union cell *cells,
+           const struct session *session,
+           struct cell_sink *out)
+{
+    unsigned request_cnt;
+    const struct terms_request request = request_of(cells, &request_cnt);
+    struct risk_order question = question_of(engine, request.in, session);
+    struct risk_detail detail = {.level = OE_RISK_LEVEL_NONE};
+    struct risk_ticket ticket;
+    struct terms terms;
+    const enum oe_reject_reason reason =
+        check_rare(engine, &request, &terms, &question, &ticket, &detail);
+
+    if (reason != OE_REJECT_REASON_NONE) {
+        emit_new(engine, cells, request_cnt, reason, &detail, 0, out);
+        return engine_finish(engine, out);
+    }
+    if (!engine->cfg.no_risk)
+        risk_reserve_new(engine->risk, &question, &ticket);
+
+    const uint32_t slot = order_take(&engine->orders, engine->cfg.shard);
+    struct order *order = fill(engine, slot, request.in, &ticket);
+
+    if ((request.in->exec_inst & OE_EXEC_INST_HIDDEN) != 0)
+        order->flags |= ORDER_HIDDEN;
+    if (terms.extra)
+        attach(engine, slot, &request, &terms);
+    emit_new(engine, cells, request_cnt, reason, &detail, order->order_id, out);
+    engine->work.index = 0;
+    work_begin(engine, WORK_ORDER, PHASE_SETTLE);
+    match_enter(engine, slot, true, request.ext != NULL ? request.ext->min_qty : 0, out);
+    return work_run(engine, out);
+}
+
+HOT enum engine_result
+match_new(struct engine *engine,
+          const union cell *cells,
+          const struct session *session,
+          struct cell_sink *out)
+{
+    if (LIKELY(terms_is_simple(&cells[0].order_new)) &&
+        (cell_count(cells) == 1 || cell_kind(&cells[1]) != CELL_KIND_ORDER_EXTENSION))
+        return match_simple(engine, cells, session, out);
+    return match_rare(engine, cells, session, out);
 }

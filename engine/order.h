@@ -8,11 +8,20 @@
  *
  *   order_id:   shard 4 | generation 36 | slot 24
  *
+ * What only few orders have (a display quantity, a stop price, an expire time, a
+ * peg, a linked order) is in a record beside it, an extra, from a pool of its
+ * own; extra 0 is none.
+ *
  * Invariants
  *  1. A slot below used_cnt is taken, on the free list or retired.
  *  2. order_id of a slot is the last id that it was given, live or not.
- *  3. Only an order that rests in a book is ORDER_LIVE.
- *  4. Slots at or above used_cnt are zero.
+ *  3. Only an order that is in the id map and in the counts of its session is
+ *     ORDER_LIVE: all that were accepted and have not ended, but not a new one
+ *     before it comes to rest. (A quote is never in the id map.)
+ *  4. Slots at or above used_cnt are zero; so are extras, and free extras but for
+ *     next_free.
+ *  5. An order without ORDER_RARE has no extra, is no quote and, when it is
+ *     live, rests in its book.
  *
  * Written by the engine thread.
  */
@@ -29,8 +38,24 @@
 
 #define ORDER_NONE UINT32_MAX
 
-#define ORDER_SELL 1u
-#define ORDER_LIVE 2u
+#define ORDER_SELL   1u
+#define ORDER_LIVE   2u
+#define ORDER_HIDDEN 4u
+#define ORDER_TOP    8u  /* bettered its side when it came to rest */
+#define ORDER_QUOTE  16u /* of a mass quote */
+#define ORDER_RARE   32u /* has an extra, is a quote or is held */
+
+#define EXTRA_NONE 0u
+
+/* Where an order is; the names for others are in engine.h. */
+enum order_place {
+    PLACE_TAKER, /* in work: in no list */
+    PLACE_BOOK,
+    PLACE_STOP,
+    PLACE_HELD,
+    PLACE_PARKED,
+    PLACE_QUEUE /* elected */
+};
 
 #define ORDER_SLOT_MASK      UINT64_C(0xffffff)
 #define ORDER_GENERATION_ONE (UINT64_C(1) << 24)
@@ -46,19 +71,47 @@ struct order {
     uint32_t instrument;
     uint32_t account;
     uint32_t position; /* of risk */
-    uint32_t level;
-    uint32_t tick;
+    uint32_t level; /* of the book or of the stops; LADDER_NONE elsewhere */
+    uint32_t tick;  /* its price; 0: none (a parked peg, a market order) */
     uint16_t session;
     uint8_t flags;
     uint8_t ord_type;
     uint8_t tif;
     uint8_t exec_inst;
     uint8_t stp_capacity;
-    uint8_t zero[5];
+    uint8_t place; /* enum order_place */
+    uint32_t extra;
 };
 
 _Static_assert(sizeof(struct order) == CACHE_LINE, "one line");
-_Static_assert(offsetof(struct order, zero) == 59, "no padding");
+_Static_assert(offsetof(struct order, extra) == 60, "no padding");
+
+struct extra {
+    uint64_t expire_ns;     /* 0: none */
+    uint32_t slot;          /* whose it is */
+    uint32_t partner;       /* slot of the linked order, ORDER_NONE: none */
+    qty_t display_qty;      /* 0: no iceberg */
+    qty_t shown_qty;        /* of an iceberg in the book */
+    uint32_t stop_tick;     /* 0: no stop, or elected */
+    uint32_t limit_tick;    /* of a peg: its limit */
+    int32_t peg_offset;     /* ticks */
+    uint32_t peg_next;      /* the instrument's pegs in the order of arrival */
+    uint32_t peg_prev;      /* slots; ORDER_NONE: none */
+    uint32_t next_free;
+    uint16_t display_range; /* lots */
+    uint16_t zero;
+    uint32_t zero2[3];
+};
+
+_Static_assert(sizeof(struct extra) == CACHE_LINE, "one line");
+
+struct extra_pool {
+    struct extra *extras; /* 1 .. extras_max */
+    uint32_t extras_max;
+    uint32_t used_cnt;
+    uint32_t free_head; /* EXTRA_NONE: empty */
+    uint32_t taken_cnt;
+};
 
 struct order_pool {
     struct order *orders;
@@ -74,6 +127,19 @@ static inline bool
 order_is_sell(const struct order *order)
 {
     return (order->flags & ORDER_SELL) != 0;
+}
+
+/* order_is_plain says whether the order is just that: an order in its book. */
+static inline bool
+order_is_plain(const struct order *order)
+{
+    return (order->flags & ORDER_RARE) == 0;
+}
+
+static inline bool
+order_is_hidden(const struct order *order)
+{
+    return (order->flags & ORDER_HIDDEN) != 0;
 }
 
 static inline bool
@@ -167,5 +233,49 @@ order_find(const struct order_pool *pool, uint64_t order_id)
 
     return LIKELY(order->order_id == order_id && order_is_live(order)) ? slot : ORDER_NONE;
 }
+
+static inline struct extra *
+extra_of(const struct extra_pool *pool, const struct order *order)
+{
+    ASSERT(order->extra != EXTRA_NONE);
+    return &pool->extras[order->extra];
+}
+
+/* order_is_iceberg says whether the order shows only a part of itself. */
+static inline bool
+order_is_iceberg(const struct extra_pool *pool, const struct order *order)
+{
+    return order->extra != EXTRA_NONE && pool->extras[order->extra].display_qty != 0;
+}
+
+/* order_shown_qty returns what an order in a book shows of itself. */
+static inline qty_t
+order_shown_qty(const struct extra_pool *pool, const struct order *order)
+{
+    if (LIKELY((order->flags & (ORDER_RARE | ORDER_HIDDEN)) == 0))
+        return order->leaves_qty;
+    if (order_is_hidden(order))
+        return 0;
+    return order_is_iceberg(pool, order) ? pool->extras[order->extra].shown_qty : order->leaves_qty;
+}
+
+/* order_partner returns the slot of the linked order, ORDER_NONE if none. */
+static inline uint32_t
+order_partner(const struct extra_pool *pool, const struct order *order)
+{
+    return order->extra == EXTRA_NONE ? ORDER_NONE : pool->extras[order->extra].partner;
+}
+
+static inline uint32_t
+extra_free_cnt(const struct extra_pool *pool)
+{
+    return pool->extras_max - pool->taken_cnt;
+}
+
+/* extra_take gives the order an extra; there is one. */
+struct extra *extra_take(struct extra_pool *pool, struct order *orders, uint32_t slot);
+
+/* extra_give takes the order's extra back. */
+void extra_give(struct extra_pool *pool, struct order *order);
 
 #endif

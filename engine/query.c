@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "engine/state.h"
+#include "engine/work.h"
 
 uint64_t
 engine_deadline_ns(const struct engine *engine)
@@ -35,7 +35,7 @@ engine_orders_cnt(const struct engine *engine)
 px_t
 engine_last_px(const struct engine *engine, uint32_t instrument)
 {
-    return instrument < engine->books_cnt ? engine->books[instrument].last_px : 0;
+    return instrument < engine->books_cnt ? book_last_px(&engine->books[instrument]) : 0;
 }
 
 const struct risk *
@@ -72,7 +72,8 @@ engine_depth(const struct engine *engine,
 
         levels[cnt++] = (struct engine_level){
             .px = (px_t)tick * engine->books[instrument].tick_px,
-            .qty = level->qty,
+            .qty = level->shown_qty,
+            .reserve_qty = level->reserve_qty,
             .orders_cnt = level->orders_cnt,
         };
     }

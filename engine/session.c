@@ -6,83 +6,6 @@
 #define CLIENT_FLOW_ALLOWED 1u /* FIXP Idempotent */
 #define SERVER_FLOW_ALLOWED 0u /* FIXP Recoverable */
 
-static bool
-timer_before(const struct timers *timers, uint32_t a, uint32_t b)
-{
-    const uint64_t a_ns = timers->sessions[a].deadline_ns;
-    const uint64_t b_ns = timers->sessions[b].deadline_ns;
-
-    return a_ns < b_ns || (a_ns == b_ns && a < b);
-}
-
-static void
-timer_place(struct timers *timers, uint32_t at, uint32_t idx)
-{
-    timers->heap[at] = idx;
-    timers->sessions[idx].timer1 = at + 1;
-}
-
-/* timer_sift moves idx from place `at` to where it belongs, up or down. */
-static void
-timer_sift(struct timers *timers, uint32_t at, uint32_t idx)
-{
-    while (at > 0 && timer_before(timers, idx, timers->heap[(at - 1) / 2])) {
-        timer_place(timers, at, timers->heap[(at - 1) / 2]);
-        at = (at - 1) / 2;
-    }
-    for (;;) {
-        uint32_t child = 2 * at + 1;
-
-        if (child >= timers->cnt)
-            break;
-        if (child + 1 < timers->cnt &&
-            timer_before(timers, timers->heap[child + 1], timers->heap[child]))
-            child++;
-        if (!timer_before(timers, timers->heap[child], idx))
-            break;
-        timer_place(timers, at, timers->heap[child]);
-        at = child;
-    }
-    timer_place(timers, at, idx);
-}
-
-void
-timers_disarm(struct timers *timers, uint32_t idx)
-{
-    struct session *session = &timers->sessions[idx];
-
-    if (session->timer1 == 0)
-        return;
-
-    const uint32_t at = session->timer1 - 1;
-    const uint32_t last = timers->heap[--timers->cnt];
-
-    timers->heap[timers->cnt] = 0;
-    session->timer1 = 0;
-    session->deadline_ns = 0;
-    if (last != idx)
-        timer_sift(timers, at, last);
-}
-
-void
-timers_arm(struct timers *timers, uint32_t idx, uint64_t deadline_ns)
-{
-    timers_disarm(timers, idx);
-    timers->sessions[idx].deadline_ns = deadline_ns;
-    timers->cnt++;
-    timer_sift(timers, timers->cnt - 1, idx);
-}
-
-void
-timers_check(const struct timers *timers)
-{
-    for (uint32_t i = 0; i < timers->cnt; i++) {
-        ASSERT(timers->sessions[timers->heap[i]].timer1 == i + 1);
-        if (i > 0)
-            ASSERT(!timer_before(timers, timers->heap[i], timers->heap[(i - 1) / 2]));
-    }
-}
-
 /* unbind takes a session out of BOUND and starts its grace time. */
 static void
 unbind(struct sessions *sessions, uint32_t idx, uint64_t now_ns)
@@ -95,7 +18,7 @@ unbind(struct sessions *sessions, uint32_t idx, uint64_t now_ns)
     if (session->cancel_on_disconnect_ms == 0)
         return;
     if (__builtin_add_overflow(now_ns, session->cancel_on_disconnect_ms * NS_PER_MS, &deadline_ns))
-        deadline_ns = UINT64_MAX - 1;
+        deadline_ns = UINT64_MAX;
     timers_arm(&sessions->timers, idx, deadline_ns);
 }
 

@@ -15,8 +15,8 @@
  * sessions[0] stands for the exchange itself (CELL_SESSION): always bound, not
  * numbered, of every firm. sessions[id + 1] is session id.
  *
- * Timers are a binary heap of session indexes by deadline, then by id; each
- * session knows its place, so arming and disarming are O(log n).
+ * The id of a session's timer is its index; the exchange itself has none armed.
+ * A session is armed only if it is not BOUND.
  *
  * Written by the engine thread.
  */
@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "engine/engine.h"
+#include "engine/timers.h"
 #include "proto/limits.h"
 
 struct session {
@@ -34,23 +35,16 @@ struct session {
     uint32_t firm;
     uint32_t orders_cnt;     /* live */
     uint32_t day_orders_cnt; /* live, Day */
-    uint8_t state;           /* enum engine_session_state */
-    uint8_t blocked;
-    uint8_t zero[2];
     uint32_t cancel_on_disconnect_ms;
-    uint32_t timer1; /* place in the heap + 1; 0: not armed */
-    uint64_t deadline_ns;
     uint64_t request_time; /* of the Negotiate that gave the UUID */
     uint8_t uuid[16];
+    uint8_t state; /* enum engine_session_state */
+    uint8_t blocked;
+    uint8_t zero[14];
 };
 
 _Static_assert(sizeof(struct session) == CACHE_LINE, "one line");
-
-struct timers {
-    uint32_t *heap; /* indexes into sessions */
-    struct session *sessions;
-    uint32_t cnt;
-};
+_Static_assert(offsetof(struct session, zero) == 50, "no padding");
 
 struct sessions {
     struct session *at; /* sessions_max + 1 */
@@ -78,20 +72,6 @@ session_of(const struct sessions *sessions, uint16_t session)
 
     return LIKELY(idx <= sessions->sessions_max) ? &sessions->at[idx] : NULL;
 }
-
-/* timers_arm puts a session on the heap; timers_disarm takes it off if it is on
- * it. */
-void timers_arm(struct timers *timers, uint32_t idx, uint64_t deadline_ns);
-void timers_disarm(struct timers *timers, uint32_t idx);
-
-/* timers_deadline_ns returns the least deadline, UINT64_MAX if none is armed. */
-static inline uint64_t
-timers_deadline_ns(const struct timers *timers)
-{
-    return timers->cnt == 0 ? UINT64_MAX : timers->sessions[timers->heap[0]].deadline_ns;
-}
-
-void timers_check(const struct timers *timers);
 
 /*
  * The commands. Each returns the outcome; those that change a session write

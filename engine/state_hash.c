@@ -8,7 +8,6 @@ struct scalars {
     uint32_t ack_mode;
     uint32_t books_cnt;
     uint32_t sessions_cnt;
-    uint32_t timers_cnt;
     uint32_t orders_used_cnt;
     uint32_t orders_free_head;
     uint32_t orders_taken_cnt;
@@ -17,10 +16,16 @@ struct scalars {
     uint32_t pages_free_head;
     uint32_t pages_free_cnt;
     uint32_t ids_cnt;
+    uint32_t extras_used_cnt;
+    uint32_t extras_free_head;
+    uint32_t extras_taken_cnt;
+    uint32_t quotes_cnt;
+    uint32_t linked_cnt;
     uint32_t zero;
+    uint64_t random;
 };
 
-_Static_assert(sizeof(struct scalars) == 72, "no padding");
+_Static_assert(sizeof(struct scalars) == 96, "no padding");
 
 /* The id map is covered by the orders: it holds exactly the live ones, and
  * where an entry lies decides nothing. */
@@ -35,7 +40,6 @@ engine_hash(const struct engine *engine)
         .ack_mode = engine->ack_mode,
         .books_cnt = engine->books_cnt,
         .sessions_cnt = sessions->used_cnt,
-        .timers_cnt = sessions->timers.cnt,
         .orders_used_cnt = engine->orders.used_cnt,
         .orders_free_head = engine->orders.free_head,
         .orders_taken_cnt = engine->orders.taken_cnt,
@@ -44,6 +48,12 @@ engine_hash(const struct engine *engine)
         .pages_free_head = engine->pages.free_head,
         .pages_free_cnt = engine->pages.free_cnt,
         .ids_cnt = engine->ids.entries_cnt,
+        .extras_used_cnt = engine->extras.used_cnt,
+        .extras_free_head = engine->extras.free_head,
+        .extras_taken_cnt = engine->extras.taken_cnt,
+        .quotes_cnt = engine->quotes.cnt,
+        .linked_cnt = engine->linked_cnt,
+        .random = engine->random,
     };
     union cell genesis;
     struct hash_state hash;
@@ -54,13 +64,17 @@ engine_hash(const struct engine *engine)
     hash_update(&hash, &genesis, sizeof genesis);
     hash_update(&hash, &scalars, sizeof scalars);
     hash_update(&hash, engine->books, engine->books_cnt * sizeof *engine->books);
+    hash_update(&hash, engine->rares, engine->books_cnt * sizeof *engine->rares);
+    hash_update(&hash, engine->extras.extras,
+                (engine->extras.used_cnt + (size_t)1) * sizeof *engine->extras.extras);
+    hash_update(&hash, engine->quotes.at, engine->quotes.cnt * sizeof *engine->quotes.at);
     hash_update(&hash, engine->orders.orders,
                 engine->orders.used_cnt * sizeof *engine->orders.orders);
     hash_update(&hash, engine->pages.pages,
                 (engine->pages.used_cnt + (size_t)1) * sizeof *engine->pages.pages);
     hash_update(&hash, sessions->at, sessions->used_cnt * sizeof *sessions->at);
     hash_update(&hash, sessions->names, sessions->used_cnt * sizeof *sessions->names);
-    hash_update(&hash, sessions->timers.heap, sessions->timers.cnt * sizeof *sessions->timers.heap);
+    timers_hash(&sessions->timers, &hash);
     risk_hash(engine->risk, &hash);
     return hash_digest(&hash);
 }

@@ -197,4 +197,48 @@ px_of_tick(uint32_t tick, px_t tick_px, px_t *out)
     return true;
 }
 
+/*
+ * A tick size prepared for division: it is odd << shift, inverse is the inverse
+ * of odd modulo 2^64. A multiple of it times the inverse, shifted, is the
+ * quotient; of anything else the product is too large (Granlund and
+ * Montgomery, "Division by invariant integers using multiplication", section
+ * 9). So one multiplication replaces the division and tells whether it was
+ * exact.
+ */
+struct px_divisor {
+    uint64_t inverse;
+    uint32_t shift;
+    uint32_t tick_end; /* one past the largest tick that is a price */
+};
+
+/* px_divisor_of prepares a tick size, which is positive. */
+static inline struct px_divisor
+px_divisor_of(px_t tick_px)
+{
+    const unsigned shift = (unsigned)__builtin_ctzll((uint64_t)tick_px);
+    const uint64_t odd = (uint64_t)tick_px >> shift;
+    /* From here on a price would be negative, read as a signed number. */
+    const uint64_t ticks_end = (uint64_t)PX_MAX / (uint64_t)tick_px + 1;
+    uint64_t inverse = odd; /* right in its low 3 bits; each step doubles them */
+
+    for (unsigned bits = 3; bits < 64; bits *= 2)
+        inverse *= 2 - odd * inverse;
+    ASSERT(odd * inverse == 1);
+
+    const struct px_divisor divisor = {
+        inverse, shift, ticks_end < TICK_MAX ? (uint32_t)ticks_end : TICK_MAX};
+    return divisor;
+}
+
+/* px_divide returns the tick of px; if px is no multiple of the tick size, is
+ * not positive or is too far up, it is not less than tick_end, or 0 for 0. */
+static inline uint64_t
+px_divide(px_t px, uint64_t inverse, unsigned shift)
+{
+    const uint64_t product = (uint64_t)px * inverse;
+
+    /* Rotated, so that low bits that should be zero make it large. */
+    return product >> shift | product << (-shift & 63);
+}
+
 #endif

@@ -35,6 +35,26 @@ risk_tick_px(const struct risk *risk, uint32_t instrument)
     return risk_instrument_known(risk, instrument) ? risk->instruments[instrument].tick_px : 0;
 }
 
+uint32_t
+risk_account_group(const struct risk *risk, uint32_t account)
+{
+    ASSERT(account < risk->cfg.accounts_max);
+    return risk->accounts[account].group;
+}
+
+uint8_t
+risk_instrument_state(const struct risk *risk, uint32_t instrument)
+{
+    return risk_instrument_known(risk, instrument) ? risk->instruments[instrument].state
+                                                   : (uint8_t)CELL_INSTRUMENT_STATE_CLOSED;
+}
+
+uint32_t
+risk_lot_qty(const struct risk *risk, uint32_t instrument)
+{
+    return risk_instrument_known(risk, instrument) ? risk->instruments[instrument].lot_qty : 0;
+}
+
 bool
 risk_account_firm(const struct risk *risk, uint32_t account, uint32_t *group, uint32_t *firm)
 {

@@ -38,24 +38,17 @@ risk_collar_of(const struct risk_instrument *instrument, px_t last_px, struct ri
 void
 risk_bounds_set(struct risk_bounds *bounds, const struct risk_instrument *instrument)
 {
-    const unsigned shift = (unsigned)__builtin_ctzll((uint64_t)instrument->tick_px);
-    const uint64_t odd = (uint64_t)instrument->tick_px >> shift;
-    /* From here on a price would be negative, read as a signed number. */
-    const uint64_t ticks_end = (uint64_t)PX_MAX / (uint64_t)instrument->tick_px + 1;
-    uint64_t inverse = odd; /* right in its low 3 bits; each step doubles them */
+    const struct px_divisor divisor = px_divisor_of(instrument->tick_px);
 
-    for (unsigned bits = 3; bits < 64; bits *= 2)
-        inverse *= 2 - odd * inverse;
-    ASSERT(odd * inverse == 1);
     *bounds = (struct risk_bounds){
-        .tick_inverse = inverse,
+        .tick_inverse = divisor.inverse,
         .last_px = RISK_LAST_PX_STALE,
         .order_value_max = instrument->order_value_max,
         .order_qty_min = instrument->order_qty_min,
         .order_qty_max = instrument->order_qty_max,
         .lot_qty = instrument->lot_qty,
-        .tick_end = ticks_end < TICK_MAX ? (uint32_t)ticks_end : TICK_MAX,
-        .tick_shift = (uint8_t)shift,
+        .tick_end = divisor.tick_end,
+        .tick_shift = (uint8_t)divisor.shift,
         .open = instrument->state == CELL_INSTRUMENT_STATE_OPEN,
     };
 }

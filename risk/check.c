@@ -150,16 +150,17 @@ refuse_state(const struct risk_order *order, const struct subject *subject)
  * collar. Without a collar, a reference or a tick inside there is none. */
 static COLD enum oe_reject_reason
 market_bound(const struct risk_instrument *instrument,
-             const struct risk_order *order,
+             px_t last_px,
+             bool sell,
              struct risk_ticket *ticket)
 {
     const px_t tick_px = instrument->tick_px;
     struct risk_collar collar;
     px_t tick;
 
-    if (!risk_collar_of(instrument, order->last_px, &collar) || collar.ref_px == 0)
+    if (!risk_collar_of(instrument, last_px, &collar) || collar.ref_px == 0)
         return OE_REJECT_REASON_NO_REFERENCE_PRICE;
-    if (order->sell) {
+    if (sell) {
         tick = collar.low_px <= 0 ? 1 : (collar.low_px - 1) / tick_px + 1;
     } else {
         tick = collar.high_px / tick_px;
@@ -227,15 +228,17 @@ check_terms(const struct risk *risk,
         return refuse_qty(order, subject, detail);
 
     if (UNLIKELY(order->market)) {
-        reason = market_bound(instrument, order, ticket);
+        reason = market_bound(instrument, order->last_px, order->sell, ticket);
         if (reason != OE_REJECT_REASON_NONE)
             return reason;
     }
-    if (UNLIKELY(bounds->last_px != order->last_px) &&
-        !risk_bounds_refresh(bounds, instrument, order->last_px))
-        return OE_REJECT_REASON_NO_REFERENCE_PRICE;
-    if (UNLIKELY(ticket->px < bounds->low_px || ticket->px > bounds->high_px))
-        return refuse_bounds(instrument, order, ticket->px, detail);
+    if (LIKELY(!order->stop)) {
+        if (UNLIKELY(bounds->last_px != order->last_px) &&
+            !risk_bounds_refresh(bounds, instrument, order->last_px))
+            return OE_REJECT_REASON_NO_REFERENCE_PRICE;
+        if (UNLIKELY(ticket->px < bounds->low_px || ticket->px > bounds->high_px))
+            return refuse_bounds(instrument, order, ticket->px, detail);
+    }
 
     const px_t value_max = account->order_value_max < bounds->order_value_max
                                ? account->order_value_max
@@ -274,6 +277,20 @@ check_position(const struct risk_order *order,
                              .limit = max,
                              .used = used,
                              .value = order->leaves_qty});
+}
+
+bool
+risk_market_tick(
+    const struct risk *risk, uint32_t instrument, px_t last_px, bool sell, uint32_t *tick)
+{
+    struct risk_ticket ticket;
+
+    ASSERT(instrument < risk->cfg.instruments_max);
+    if (market_bound(&risk->instruments[instrument], last_px, sell, &ticket) !=
+        OE_REJECT_REASON_NONE)
+        return false;
+    *tick = ticket.tick;
+    return true;
 }
 
 HOT enum oe_reject_reason

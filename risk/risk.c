@@ -242,6 +242,19 @@ risk_instrument_set(struct risk *risk,
 }
 
 enum oe_reject_reason
+risk_instrument_state_set(struct risk *risk, const struct cell_instrument_state_set *cell)
+{
+    if (!risk_instrument_known(risk, cell->instrument))
+        return OE_REJECT_REASON_UNKNOWN_INSTRUMENT;
+
+    struct risk_instrument *instrument = &risk->instruments[cell->instrument];
+
+    instrument->state = cell->state;
+    risk_bounds_set(&risk->bounds[cell->instrument], instrument);
+    return OE_REJECT_REASON_NONE;
+}
+
+enum oe_reject_reason
 risk_position_limit_set(struct risk *risk, const struct cell_position_limit_set *cell)
 {
     if (cell->account >= risk->cfg.accounts_max || cell->instrument >= risk->cfg.instruments_max ||

@@ -85,6 +85,7 @@ struct risk_order {
     qty_t leaves_qty; /* what it can still trade: qty minus fills */
     bool sell;
     bool market; /* valued at, and limited to, the collar */
+    bool stop;   /* px is for later: neither collar nor band */
 };
 
 /* The numbers behind a refusal; level RISK_LEVEL_NONE when there are none. */
@@ -180,6 +181,20 @@ bool risk_position_get(const struct risk *risk,
 
 /* Of a known instrument or account; 0 or false if unknown. */
 px_t risk_tick_px(const struct risk *risk, uint32_t instrument);
+/* risk_market_tick finds the limit of a market order: the last tick inside the
+ * collar of this moment; false if there is no reference, or no tick inside. */
+NODISCARD bool
+risk_market_tick(const struct risk *risk, uint32_t instrument, px_t last_px, bool sell, uint32_t *tick);
+
+/* risk_account_group returns the group of a known account. */
+uint32_t risk_account_group(const struct risk *risk, uint32_t account);
+uint8_t risk_instrument_state(const struct risk *risk, uint32_t instrument);
+uint32_t risk_lot_qty(const struct risk *risk, uint32_t instrument);
+
+/* risk_instrument_state_set opens, halts or closes a known instrument. */
+NODISCARD enum oe_reject_reason
+risk_instrument_state_set(struct risk *risk, const struct cell_instrument_state_set *cell);
+
 bool risk_account_firm(const struct risk *risk, uint32_t account, uint32_t *group, uint32_t *firm);
 bool risk_group_firm(const struct risk *risk, uint32_t group, uint32_t *firm);
 bool risk_firm_known(const struct risk *risk, uint32_t firm);

@@ -70,14 +70,8 @@ struct risk_instrument {
     uint8_t zero;
 };
 
-/*
- * What the checks of an instrument need, on one line. The tick size is
- * tick_odd << tick_shift; tick_inverse is the inverse of tick_odd modulo 2^64.
- * A multiple of the tick size times the inverse, shifted, is the quotient; of
- * anything else the product is too large (Granlund and Montgomery, "Division
- * by invariant integers using multiplication", section 9). So one
- * multiplication replaces the division and tells whether it was exact.
- */
+/* What the checks of an instrument need, on one line; the tick size as a
+ * px_divisor. */
 struct risk_bounds {
     uint64_t tick_inverse;
     px_t last_px; /* low and high hold for this last trade; -1: for none */
@@ -149,11 +143,7 @@ void risk_bounds_set(struct risk_bounds *bounds, const struct risk_instrument *i
 static inline uint64_t
 risk_tick_of(const struct risk_bounds *bounds, px_t px)
 {
-    const uint64_t product = (uint64_t)px * bounds->tick_inverse;
-    const unsigned shift = bounds->tick_shift;
-
-    /* Rotated, so that low bits that should be zero make it large. */
-    return product >> shift | product << (-shift & 63);
+    return px_divide(px, bounds->tick_inverse, bounds->tick_shift);
 }
 
 /* risk_position_home returns where the search for a pair begins. */

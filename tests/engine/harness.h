@@ -114,10 +114,14 @@ harness_run(struct engine *engine,
     cr_assert_leq(sink.pos, SLICE_CELLS_MAX);
     while (result == ENGINE_MORE) {
         const uint64_t before = sink.pos;
+        const union cell shown = cells[(before - 1) & sink.mask];
 
         result = engine_resume(engine, &sink);
         cr_assert_neq(result, ENGINE_DROPPED);
         cr_assert_leq(sink.pos - before, SLICE_CELLS_MAX);
+        /* Readers may have seen the slice before. */
+        if (before > 0)
+            cr_assert_eq(memcmp(&shown, &cells[before - 1], sizeof shown), 0);
         ++*slices_cnt;
     }
     *cells_cnt = sink.pos;
@@ -568,6 +572,7 @@ harness_default_cfg(void)
         .sessions_max = 8,
         .positions_max = 64,
         .pages_max = 256,
+        .extras_max = 256,
     };
 }
 

@@ -87,7 +87,6 @@ Test(ladder, best_is_the_least_and_next_goes_up)
     fixture_init(&f, 64);
     for (unsigned i = 0; i < ARRAY_LEN(keys); i++)
         (void)add(&f, keys[i]);
-    cr_assert_eq(f.ladder.levels_cnt, ARRAY_LEN(keys));
 
     uint32_t level = f.ladder.best_level;
 
@@ -172,7 +171,6 @@ assert_same(const struct fixture *f, uint32_t *keys, uint32_t cnt, unsigned seed
     uint32_t level = f->ladder.best_level;
 
     qsort(keys, cnt, sizeof *keys, compare_keys);
-    cr_assert_eq(f->ladder.levels_cnt, cnt, "seed %u", seed);
     for (uint32_t i = 0; i < cnt; i++) {
         cr_assert_eq(ladder_key_of(&f->pool, level), keys[i], "seed %u", seed);
         cr_assert_eq(ladder_find(&f->pool, &f->ladder, keys[i]), level, "seed %u", seed);

@@ -3,9 +3,12 @@
  * Method: the life of a session step by step, each with its refusals; time is
  * what the commands say.
  */
+#include "engine/timers.h"
+
 #include "tests/engine/harness.h"
 
-#define MS UINT64_C(1000000)
+#define MS   UINT64_C(1000000)
+#define TICK (UINT64_C(1) << TIMERS_TICK_BITS)
 
 static enum engine_session_state
 state_of(const struct harness *h, uint16_t session)
@@ -223,10 +226,11 @@ Test(session, orders_are_canceled_after_the_grace_time)
     cr_assert_eq(engine_deadline_ns(h.engine), UINT64_MAX);
     h.time_ns = 10 * MS;
     cr_assert_eq(harness_unbind(&h, 0, uuid), ENGINE_DONE);
-    cr_assert_eq(engine_deadline_ns(h.engine), 15 * MS);
-    harness_clock(&h, 15 * MS - 1);
+    /* 15 ms lie in the 15th tick. */
+    cr_assert_eq(engine_deadline_ns(h.engine), 15 * TICK);
+    harness_clock(&h, 15 * TICK - 1);
     cr_assert_eq(h.cells_cnt, 1);
-    harness_clock(&h, 15 * MS);
+    harness_clock(&h, 15 * TICK);
     cr_assert_eq(h.cells_cnt, 2);
 
     const union cell *cell = harness_message(&h, CELL_KIND_ORDER_CANCELED, 0);
@@ -259,7 +263,7 @@ Test(session, bound_again_in_time_keeps_its_orders)
     harness_fini(&h);
 }
 
-Test(session, many_disconnects_cancel_by_deadline_then_by_id_in_slices)
+Test(session, many_disconnects_cancel_by_tick_then_in_their_order_in_slices)
 {
     enum {
         ORDERS = 300
@@ -274,9 +278,11 @@ Test(session, many_disconnects_cancel_by_deadline_then_by_id_in_slices)
             &h, (struct harness_order){
                     .clord = i, .px = 5, .qty = 1, .session = (uint16_t)(i % HARNESS_SESSIONS)});
     for (unsigned i = 0; i < HARNESS_SESSIONS; i++) {
+        /* 21 and 22 ms lie in one tick, 20 in that before. */
+        static const uint32_t grace_ms[] = {22, 20, 21, 22};
         const uint16_t session = (uint16_t)(HARNESS_SESSIONS - 1 - i);
 
-        harness_session_set(&h, session, session / 2u, session == 3 ? 4 : 5);
+        harness_session_set(&h, session, session / 2u, grace_ms[session]);
         harness_uuid(session, uuid);
         (void)harness_unbind(&h, session, uuid);
     }
@@ -284,11 +290,54 @@ Test(session, many_disconnects_cancel_by_deadline_then_by_id_in_slices)
     cr_assert_eq(harness_message_cnt(&h, CELL_KIND_ORDER_CANCELED), ORDERS);
     cr_assert_gt(h.slices_cnt, 1);
     for (unsigned i = 0; i < ORDERS; i++) {
-        static const uint16_t wanted[] = {3, 0, 1, 2};
+        static const uint16_t wanted[] = {1, 3, 2, 0};
 
         cr_assert_eq(h.cells[1 + i].order_canceled.session, wanted[i / (ORDERS / 4)]);
         cr_assert_eq(h.cells[1 + i].order_canceled.index, i + 1);
     }
+    engine_check(h.engine);
+    harness_fini(&h);
+}
+
+/* Sessions without orders cost a slice room, too, and write nothing: the group
+ * must end with a last cell all the same. */
+Test(session, without_orders_come_due_in_slices_that_write_nothing)
+{
+    enum {
+        SESSIONS = SLICE_SCAN + 8
+    };
+    struct engine_cfg cfg = harness_default_cfg();
+    struct harness h;
+    uint8_t uuid[16];
+
+    cfg.sessions_max = SESSIONS;
+    harness_init(&h, &cfg);
+    harness_quiet(&h);
+    for (uint16_t i = 0; i < SESSIONS; i++) {
+        other_uuid(uuid, 77);
+        memcpy(&uuid[10], &i, sizeof i);
+        cr_assert_eq(harness_session_set(&h, i, i < HARNESS_SESSIONS ? i / 2u : 0, 10000), 0);
+        if (i < HARNESS_SESSIONS)
+            harness_uuid(i, uuid);
+        else if (harness_negotiate(&h, i, uuid, 1) == 0)
+            cr_assert_eq(harness_establish(&h, i, uuid, false), 0);
+        if (i == 0)
+            cr_assert_neq(harness_new(&h, (struct harness_order){.clord = 1, .px = 5, .qty = 1}),
+                          0);
+        cr_assert_eq(harness_unbind(&h, i, uuid), ENGINE_DONE);
+    }
+    engine_check(h.engine);
+
+    harness_clock(&h, engine_deadline_ns(h.engine));
+    cr_assert_eq(h.cells_cnt, 1, "the wheel turns, nothing is due");
+    cr_assert_gt(h.slices_cnt, SESSIONS / SLICE_SCAN);
+    harness_clock(&h, 9999 * MS);
+    cr_assert_eq(h.cells_cnt, 1, "nothing is due");
+    harness_clock(&h, 10000 * MS + TICK);
+    cr_assert_eq(h.cells_cnt, 2);
+    cr_assert_gt(h.slices_cnt, 1);
+    cr_assert_eq(cell_kind(&h.cells[1]), CELL_KIND_ORDER_CANCELED);
+    cr_assert_eq(engine_deadline_ns(h.engine), UINT64_MAX);
     engine_check(h.engine);
     harness_fini(&h);
 }
@@ -306,7 +355,7 @@ Test(session, restart_unbinds_and_after_a_lossy_run_ends_all)
     cr_assert_eq(harness_restart(&h, 1, CELL_ACK_MODE_MEMORY), 0);
     cr_assert_eq(engine_epoch(h.engine), 1);
     cr_assert_eq(state_of(&h, 0), ENGINE_SESSION_NEGOTIATED);
-    cr_assert_eq(engine_deadline_ns(h.engine), h.time_ns + 7 * MS);
+    cr_assert_eq(engine_deadline_ns(h.engine), (h.time_ns + 7 * MS + TICK - 1) / TICK * TICK);
     harness_uuid(0, uuid);
     cr_assert_eq(harness_establish(&h, 0, uuid, false), 0);
     cr_assert_eq(harness_restart(&h, 2, CELL_ACK_MODE_DURABLE), 0);

@@ -318,8 +318,8 @@ Test(replay, under_other_rules_is_refused)
 {
     char text[80];
 
-    snprintf(text, sizeof text, "written under rules version %u, this program has %u",
-             RULES_VERSION ^ 4u, RULES_VERSION);
+    (void)snprintf(text, sizeof text, "written under rules version %u, this program has %u",
+                   RULES_VERSION ^ 0x4u, RULES_VERSION);
     refused(0, 52, text);
 }
 
@@ -327,8 +327,9 @@ Test(replay, of_a_run_under_other_rules_is_refused)
 {
     char text[80];
 
-    snprintf(text, sizeof text, "epoch 1 was written under rules version %u, this program has %u",
-             RULES_VERSION ^ 4u, RULES_VERSION);
+    (void)snprintf(text, sizeof text,
+                   "epoch 1 was written under rules version %u, this program has %u",
+                   RULES_VERSION ^ 0x4u, RULES_VERSION);
     refused(1, 40, text);
 }
 

@@ -14,7 +14,7 @@
 static const uint32_t firm_of_group[GROUPS] = {0, 0, 1};
 static const uint32_t group_of_account[ACCOUNTS] = {0, 0, 1, 2, 2, 0};
 static const uint32_t firm_of_session[SESSIONS] = {0, 0, 0, 1, 1};
-static const uint32_t grace_ms[SESSIONS] = {0, 200, 100, 0, 200};
+static const uint32_t grace_ms[SESSIONS] = {0, 200, 100, 100, 200};
 
 const struct profile profiles[PROFILES] = {
     /* limit post ioc fok market sweep cancel replace mass hostile configure session */
@@ -423,6 +423,21 @@ make_configure(struct generator *g, struct step *step)
     }
 }
 
+/* passing_ns returns how much time is to pass: any, or to about the end of the
+ * session's grace time, where the tick decides. */
+static uint64_t
+passing_ns(struct generator *g, const struct model *model, uint16_t session)
+{
+    const uint64_t deadline_ns = model->sessions[session].deadline_ns;
+
+    if (deadline_ns <= model->time_ns || random_permille(&g->random, 500))
+        return random_below(&g->random, 150000000);
+
+    const uint64_t about_ns = deadline_ns + random_below(&g->random, 1500000);
+
+    return about_ns < model->time_ns + 250000 ? 0 : about_ns - model->time_ns - 250000;
+}
+
 /* make_session unbinds and binds sessions, skips numbers and lets time pass. */
 static void
 make_session(struct generator *g, const struct model *model, struct step *step)
@@ -430,10 +445,13 @@ make_session(struct generator *g, const struct model *model, struct step *step)
     const uint16_t session = (uint16_t)random_below(&g->random, SESSIONS);
 
     if (random_permille(&g->random, 200)) {
-        step->command = command_clock(random_below(&g->random, 150000000));
+        step->command = command_clock(passing_ns(g, model, session));
+        g->unbinding = false;
     } else if (!model->sessions[session].bound) {
         step->command = command_establish(session, 1);
-    } else if (random_permille(&g->random, 300)) {
+    } else if (random_permille(&g->random, g->unbinding ? 700 : 150)) {
+        /* Who is lost seldom is lost alone: grace times that end in one tick. */
+        g->unbinding = true;
         step->command = command_unbind(session, 1);
     } else {
         step->command = (struct command){.count = 1};

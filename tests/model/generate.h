@@ -58,6 +58,7 @@ extern const struct profile profiles[PROFILES];
 struct generator {
     const struct profile *profile;
     struct random random;
+    bool unbinding; /* sessions were lost since the last Clock */
 };
 
 #define SETUP_STEPS_MAX 64u

@@ -62,10 +62,12 @@ model_use_position(struct model *model, uint32_t account, uint32_t instrument)
 
 /* unbind takes the session's transport away. */
 static void
-unbind(const struct model *model, struct model_session *session)
+unbind(struct model *model, struct model_session *session)
 {
-    if (session->bound && session->grace_ns != 0)
+    if (session->bound && session->grace_ns != 0) {
         session->deadline_ns = model->time_ns + session->grace_ns;
+        session->unbound_no = ++model->unbinds_cnt;
+    }
     session->bound = false;
 }
 

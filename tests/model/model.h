@@ -79,6 +79,7 @@ struct model_session {
     uint64_t next_in_no;
     uint64_t grace_ns;    /* 0: its orders stay when it is unbound */
     uint64_t deadline_ns; /* when they go, 0: not */
+    uint64_t unbound_no;  /* counts the unbinds that set a deadline */
 };
 
 struct model {
@@ -87,6 +88,7 @@ struct model {
     unsigned shard;
     uint64_t seq;
     uint64_t time_ns;
+    uint64_t unbinds_cnt;
     bool firm_known[MODEL_FIRMS];
     bool group_known[MODEL_GROUPS];
     uint32_t group_firm[MODEL_GROUPS];

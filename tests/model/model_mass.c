@@ -127,7 +127,26 @@ lowest_day_order(const struct model *model, uint16_t session)
     return lowest;
 }
 
-/* next_due finds the session whose grace time ended first, then the lowest. */
+/* Time is looked at in ticks of 2^20 ns, and a deadline counts as the end of the
+ * tick in which it lies. */
+static uint64_t
+deadline_tick(const struct model_session *session)
+{
+    const uint64_t tick_ns = UINT64_C(1) << 20;
+
+    return session->deadline_ns / tick_ns + (session->deadline_ns % tick_ns != 0);
+}
+
+/* goes_first: the earlier tick, then the one that was unbound before. */
+static bool
+goes_first(const struct model_session *a, const struct model_session *b)
+{
+    if (deadline_tick(a) != deadline_tick(b))
+        return deadline_tick(a) < deadline_tick(b);
+    return a->unbound_no < b->unbound_no;
+}
+
+/* next_due finds the session whose grace time ended first. */
 static struct model_session *
 next_due(struct model *model)
 {
@@ -136,8 +155,8 @@ next_due(struct model *model)
     for (uint32_t i = 0; i < MODEL_SESSIONS; i++) {
         struct model_session *session = &model->sessions[i];
 
-        if (session->deadline_ns != 0 && session->deadline_ns <= model->time_ns &&
-            (due == NULL || session->deadline_ns < due->deadline_ns))
+        if (session->deadline_ns != 0 && deadline_tick(session) <= model->time_ns >> 20 &&
+            (due == NULL || goes_first(session, due)))
             due = session;
     }
     return due;

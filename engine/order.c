@@ -1,0 +1,38 @@
+#include "engine/order.h"
+
+struct extra *
+extra_take(struct extra_pool *pool, struct order *orders, uint32_t slot)
+{
+    uint32_t at = pool->free_head;
+
+    ASSERT(orders[slot].extra == EXTRA_NONE);
+    if (at != EXTRA_NONE) {
+        pool->free_head = pool->extras[at].next_free;
+    } else {
+        ASSERT(pool->used_cnt < pool->extras_max);
+        at = ++pool->used_cnt;
+    }
+    pool->taken_cnt++;
+    pool->extras[at] = (struct extra){
+        .slot = slot,
+        .partner = ORDER_NONE,
+        .peg_next = ORDER_NONE,
+        .peg_prev = ORDER_NONE,
+    };
+    orders[slot].extra = at;
+    orders[slot].flags |= ORDER_RARE;
+    return &pool->extras[at];
+}
+
+void
+extra_give(struct extra_pool *pool, struct order *order)
+{
+    const uint32_t at = order->extra;
+
+    ASSERT(at != EXTRA_NONE);
+    ASSERT(pool->taken_cnt > 0);
+    pool->extras[at] = (struct extra){.next_free = pool->free_head};
+    pool->free_head = at;
+    pool->taken_cnt--;
+    order->extra = EXTRA_NONE;
+}

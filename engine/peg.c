@@ -1,0 +1,192 @@
+/*
+ * Pegs: where a pegged order belongs, and moving those that are elsewhere.
+ *
+ * The pegs of an instrument are in a list, in the order of their arrival. A book
+ * with pegs is disturbed when a displayed order that is no peg comes to rest or
+ * goes; then, at the end of the command, the list is walked. While nothing
+ * disturbs the book again, the pegs before the one at hand are where they
+ * belong; else the walk begins anew.
+ */
+#include "engine/work.h"
+
+void
+peg_join(struct engine *engine, uint32_t slot)
+{
+    struct order *orders = engine->orders.orders;
+    struct book_rare *rare = &engine->rares[orders[slot].instrument];
+    struct extra *extra = extra_of(&engine->extras, &orders[slot]);
+
+    extra->peg_next = ORDER_NONE;
+    extra->peg_prev = rare->pegs_tail;
+    if (rare->pegs_tail == ORDER_NONE)
+        rare->pegs_head = slot;
+    else
+        extra_of(&engine->extras, &orders[rare->pegs_tail])->peg_next = slot;
+    rare->pegs_tail = slot;
+    engine->books[orders[slot].instrument].flags |= BOOK_PEGS;
+}
+
+void
+peg_leave(struct engine *engine, uint32_t slot)
+{
+    struct order *orders = engine->orders.orders;
+    struct book_rare *rare = &engine->rares[orders[slot].instrument];
+    const struct extra *extra = extra_of(&engine->extras, &orders[slot]);
+
+    if (engine->work.peg_slot == slot)
+        engine->work.peg_slot = extra->peg_next;
+    if (extra->peg_prev == ORDER_NONE)
+        rare->pegs_head = extra->peg_next;
+    else
+        extra_of(&engine->extras, &orders[extra->peg_prev])->peg_next = extra->peg_next;
+    if (extra->peg_next == ORDER_NONE)
+        rare->pegs_tail = extra->peg_prev;
+    else
+        extra_of(&engine->extras, &orders[extra->peg_next])->peg_prev = extra->peg_prev;
+    if (rare->pegs_head == ORDER_NONE)
+        engine->books[orders[slot].instrument].flags &= (uint8_t)~BOOK_PEGS;
+}
+
+/* reference returns the best tick of a side that has a displayed order which is
+ * no peg, 0 if there is none. It passes what pegs and hidden orders better. */
+static uint32_t
+reference(const struct engine *engine, const struct book *book, bool sell)
+{
+    const struct ladder *side = &book->sides[sell];
+
+    if (side->root == LADDER_NONE)
+        return 0;
+    for (uint32_t at = side->best_level; at != LADDER_NONE; at = ladder_next(&engine->pages, at)) {
+        const struct level *level = ladder_level(&engine->pages, at);
+
+        for (uint32_t slot = level->head; slot != level->hidden_head;
+             slot = engine->orders.orders[slot].next)
+            if (engine->orders.orders[slot].ord_type != OE_ORD_TYPE_PEGGED)
+                return ladder_key(ladder_key_of(&engine->pages, at), sell);
+    }
+    return 0;
+}
+
+/* target returns the tick at which a peg belongs, 0 if nowhere. */
+static uint32_t
+target(const struct engine *engine, const struct order *order, const uint32_t refs[2])
+{
+    const struct extra *extra = extra_of(&engine->extras, order);
+    const bool sell = order_is_sell(order);
+    int64_t tick;
+
+    if ((order->exec_inst & OE_EXEC_INST_PEG_MID) != 0) {
+        if (refs[0] == 0 || refs[1] == 0)
+            return 0;
+        tick = ((int64_t)refs[0] + refs[1] + sell) / 2;
+    } else {
+        const bool opposite = (order->exec_inst & OE_EXEC_INST_PEG_OPPOSITE) != 0;
+
+        tick = refs[opposite ? !sell : sell];
+        if (tick == 0)
+            return 0;
+    }
+    tick += extra->peg_offset;
+    if (sell ? tick < extra->limit_tick : tick > extra->limit_tick)
+        tick = extra->limit_tick;
+    return tick < 1 || tick >= engine->rares[order->instrument].tick_end ? 0 : (uint32_t)tick;
+}
+
+static void
+find_references(const struct engine *engine, uint32_t instrument, uint32_t refs[2])
+{
+    const struct book *book = &engine->books[instrument];
+
+    refs[0] = reference(engine, book, false);
+    refs[1] = reference(engine, book, true);
+}
+
+/* move sends a peg that is in no place to tick. */
+static void
+move(struct engine *engine, uint32_t slot, uint32_t tick, struct cell_sink *out)
+{
+    struct order *order = &engine->orders.orders[slot];
+    struct ladder *side =
+        book_side(&engine->books[order->instrument], order_is_sell(order));
+
+    order->tick = tick;
+    if (tick != 0 &&
+        !ladder_has_room(&engine->pages, side, ladder_key(tick, order_is_sell(order)))) {
+        order_retire(engine, slot, OE_CANCEL_REASON_NO_ROOM, out);
+        return;
+    }
+    engine_emit_restated(engine, order, CELL_RESTATE_REASON_PEG, out);
+    if (tick == 0)
+        place_park(engine, slot);
+    else
+        sweep_begin(engine, slot);
+}
+
+void
+peg_place(struct engine *engine, uint32_t slot, struct cell_sink *out)
+{
+    const struct order *order = &engine->orders.orders[slot];
+    uint32_t refs[2];
+
+    find_references(engine, order->instrument, refs);
+
+    const uint32_t tick = target(engine, order, refs);
+
+    if (tick == 0)
+        place_park(engine, slot);
+    else
+        move(engine, slot, tick, out);
+}
+
+/* next_disturbed returns the lowest book that is disturbed. */
+static bool
+next_disturbed(const struct engine *engine, uint32_t *instrument)
+{
+    for (uint32_t word = 0; word < (engine->books_cnt + 63) / 64; word++) {
+        if (engine->disturbed_books[word] == 0)
+            continue;
+        *instrument = word * 64 + (uint32_t)__builtin_ctzll(engine->disturbed_books[word]);
+        return true;
+    }
+    return false;
+}
+
+bool
+pegs_step(struct engine *engine, struct slice *slice, struct cell_sink *out)
+{
+    struct work *work = &engine->work;
+    uint32_t instrument;
+
+    slice->budget -= STEP_COST;
+    if (!engine->disturbed)
+        return false;
+    if (work->refs_valid) {
+        instrument = work->peg_instrument;
+    } else if (next_disturbed(engine, &instrument)) {
+        find_references(engine, instrument, work->refs);
+        work->peg_instrument = instrument;
+        work->peg_slot = engine->rares[instrument].pegs_head;
+        work->refs_valid = true;
+    } else {
+        engine->disturbed = false;
+        return false;
+    }
+    while (work->peg_slot != ORDER_NONE && !slice_is_spent(slice, out)) {
+        const uint32_t slot = work->peg_slot;
+        const struct order *order = &engine->orders.orders[slot];
+        const uint32_t tick = target(engine, order, work->refs);
+
+        work->peg_slot = extra_of(&engine->extras, order)->peg_next;
+        slice->budget--;
+        if (tick != order->tick) {
+            place_out(engine, slot);
+            move(engine, slot, tick, out);
+            return true;
+        }
+    }
+    if (work->peg_slot == ORDER_NONE) {
+        engine->disturbed_books[instrument / 64] &= ~(UINT64_C(1) << instrument % 64);
+        work->refs_valid = false;
+    }
+    return true;
+}
