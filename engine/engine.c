@@ -2,6 +2,9 @@
 
 #include "engine/work.h"
 
+_Static_assert(ENGINE_ALIGN == CACHE_LINE, "engine.h has it as a number");
+_Static_assert(SLICE_CELLS_MAX <= ENGINE_SLICE_CELLS_MAX, "what embedders make room for");
+
 struct layout {
     size_t risk;
     size_t books;

@@ -27,6 +27,16 @@
  * The rules, and which refusal comes first, are in docs/matching.md. Events of
  * a command have in_no 0.
  *
+ * Units and ranges are those of proto/types.h and of the cells. What a client
+ * can do wrong is an outcome in the command's own message (enum
+ * oe_reject_reason), and changes nothing else; what the caller does wrong (cells
+ * that are not valid, a command before the last is done) ends the process.
+ *
+ * An engine lives in the memory that engine_init was given, holds nothing
+ * outside of it and needs no end. There may be many; each is for one thread at
+ * a time, queries included. Whoever embeds the engine begins with
+ * engine/embed.h.
+ *
  * Who writes: the engine thread. Cost: 50 to 150 ns a command with L2-warm
  * data (docs/performance.md).
  */
@@ -37,27 +47,39 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/ring.h"
-#include "proto/base.h"
+#include "engine/sink.h"
 #include "proto/cell.h"
-#include "proto/hash.h"
-#include "proto/px_qty.h"
-#include "risk/risk.h"
+#include "proto/hash128.h"
+#include "proto/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What the shared library exports is what is declared from here to the pop. */
+#pragma GCC visibility push(default)
 
 struct engine;
 
+/* Alignment of the memory of an engine. */
+#define ENGINE_ALIGN 64u
+
+/* SLICE_CELLS_MAX of proto/limits.h is not above it: room for 256 cells, a power
+ * of two, will do even when a slice becomes longer. */
+#define ENGINE_SLICE_CELLS_MAX 256u
+
 /* Sizes for ever: the Genesis command carries them. */
 struct engine_cfg {
-    uint16_t shard;           /* 0 .. SHARDS_MAX - 1 */
-    uint32_t orders_max;      /* 1 .. ORDERS_MAX live orders */
-    uint32_t instruments_max; /* 1 .. INSTRUMENTS_MAX */
-    uint32_t accounts_max;    /* 1 .. ACCOUNTS_MAX */
-    uint32_t groups_max;      /* 1 .. GROUPS_MAX */
-    uint32_t firms_max;       /* 1 .. FIRMS_MAX */
-    uint32_t sessions_max;    /* 1 .. SESSIONS_MAX */
-    uint32_t positions_max;   /* 1 .. POSITIONS_MAX account and instrument pairs */
-    uint32_t pages_max;       /* 1 .. PAGES_MAX ladder pages of 64 levels */
-    uint32_t extras_max;      /* 0 .. EXTRAS_MAX live orders with rare attributes */
+    uint16_t shard;           /* 0 .. SHARDS_MAX - 1 (15) */
+    uint32_t orders_max;      /* 1 .. ORDERS_MAX (2^24) live orders */
+    uint32_t instruments_max; /* 1 .. INSTRUMENTS_MAX (2^20) */
+    uint32_t accounts_max;    /* 1 .. ACCOUNTS_MAX (2^20) */
+    uint32_t groups_max;      /* 1 .. GROUPS_MAX (2^16) */
+    uint32_t firms_max;       /* 1 .. FIRMS_MAX (2^16) */
+    uint32_t sessions_max;    /* 1 .. SESSIONS_MAX (2^14) */
+    uint32_t positions_max;   /* 1 .. POSITIONS_MAX (2^24) account and instrument pairs */
+    uint32_t pages_max;       /* 1 .. PAGES_MAX (2^24) ladder pages of 64 levels */
+    uint32_t extras_max;      /* 0 .. EXTRAS_MAX (2^24) live orders with rare attributes */
     bool no_risk;             /* no accounts, no checks of risk.h: for embedded books */
 };
 
@@ -70,7 +92,7 @@ enum engine_result {
 /* engine_footprint returns the bytes for cfg, 0 if cfg is invalid. */
 size_t engine_footprint(const struct engine_cfg *cfg);
 
-/* engine_init makes an engine in mem: zeroed, CACHE_LINE aligned,
+/* engine_init makes an engine in mem: zeroed, ENGINE_ALIGN aligned,
  * engine_footprint bytes, which must outlive it. */
 struct engine *engine_init(void *mem, const struct engine_cfg *cfg);
 
@@ -82,7 +104,7 @@ void engine_salt(struct engine *engine, uint64_t salt);
 /* engine_genesis writes the Genesis command for cfg; engine_cfg_of reads one
  * back, false if it is no valid Genesis. */
 void engine_genesis(const struct engine_cfg *cfg, uint64_t time_ns, union cell *cell);
-NODISCARD bool engine_cfg_of(const union cell *genesis, struct engine_cfg *cfg);
+OUTCRY_NODISCARD bool engine_cfg_of(const union cell *genesis, struct engine_cfg *cfg);
 
 /*
  * engine_apply applies the command in cells[0 .. cell_count) and writes its
@@ -91,11 +113,11 @@ NODISCARD bool engine_cfg_of(const union cell *genesis, struct engine_cfg *cfg);
  * Commands are well formed: cell_valid on each cell holds, else ASSERT (for
  * OrderNew, OrderCancel and OrderReplace ASSERT_SLOW).
  */
-NODISCARD enum engine_result
+OUTCRY_NODISCARD enum engine_result
 engine_apply(struct engine *engine, const union cell *cells, struct cell_sink *out);
 
 /* engine_resume does the next slice of the command in work. */
-NODISCARD enum engine_result engine_resume(struct engine *engine, struct cell_sink *out);
+OUTCRY_NODISCARD enum engine_result engine_resume(struct engine *engine, struct cell_sink *out);
 
 /* engine_deadline_ns returns the time at which the next timer is due,
  * UINT64_MAX if none is. The sequencer applies a Clock command first when
@@ -180,8 +202,10 @@ struct engine_order {
 /* engine_order_get fills order if order_id is live, else returns false. */
 bool engine_order_get(const struct engine *engine, uint64_t order_id, struct engine_order *order);
 
-/* Where an order stands in the queue of its price: orders and quantity that
- * match before it, hidden ones and reserves of icebergs in front included. */
+/* Where an order stands in the queue of its price: how many orders are in front
+ * of it, and the quantity that matches before it by time. That is what those in
+ * front show, for an iceberg's refill goes behind; of a hidden order it is all
+ * that the displayed have, reserves included, and the hidden ones in front. */
 struct engine_queue {
     uint32_t orders_cnt; /* of the level */
     uint32_t ahead_cnt;
@@ -190,9 +214,8 @@ struct engine_queue {
 
 /* engine_queue_position fills queue for an order that rests in a book; false if
  * order_id does not. O(orders ahead): it walks the queue. */
-bool engine_queue_position(const struct engine *engine,
-                           uint64_t order_id,
-                           struct engine_queue *queue);
+bool
+engine_queue_position(const struct engine *engine, uint64_t order_id, struct engine_queue *queue);
 
 /* engine_level_orders fills orders with the queue at px in the order of
  * matching: displayed, then hidden. */
@@ -205,8 +228,10 @@ uint32_t engine_level_orders(const struct engine *engine,
 
 uint32_t engine_orders_cnt(const struct engine *engine);
 px_t engine_last_px(const struct engine *engine, uint32_t instrument);
+
+/* engine_instrument_state returns an enum cell_instrument_state; Closed if there
+ * is no such instrument. */
 uint8_t engine_instrument_state(const struct engine *engine, uint32_t instrument);
-const struct risk *engine_risk(const struct engine *engine);
 
 /* Configuration as it stands, to find out what a configuration file changes:
  * fills cells with the command that would set id to what it is now and returns
@@ -237,5 +262,11 @@ void engine_session_get(const struct engine *engine, uint16_t session, struct en
 
 /* The last Restart: 0 and AckMode Durable before the first. */
 uint32_t engine_epoch(const struct engine *engine);
+
+#pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

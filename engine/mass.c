@@ -66,6 +66,8 @@ in_scope(const struct engine *engine,
         return order->account == mass->target;
     case OE_MASS_CANCEL_SCOPE_GROUP:
     case OE_MASS_CANCEL_SCOPE_FIRM:
+        if (engine->cfg.no_risk)
+            return mass->scope == OE_MASS_CANCEL_SCOPE_GROUP && order->account == mass->target;
         if (!risk_account_firm(engine->risk, order->account, &group, &firm))
             return false;
         return mass->target == (mass->scope == OE_MASS_CANCEL_SCOPE_GROUP ? group : firm);

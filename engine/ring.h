@@ -38,26 +38,10 @@
 
 #include <ck_pr.h>
 
+#include "engine/sink.h"
 #include "proto/base.h"
 #include "proto/cell.h"
 #include "proto/limits.h"
-
-/*
- * Where the engine writes: cells[pos & mask], then pos + 1. The out-ring's
- * writer has one; so does a replay, over plain memory.
- */
-struct cell_sink {
-    union cell *cells;
-    uint64_t mask; /* number of cells - 1, a power of two less one */
-    uint64_t pos;  /* next to write */
-};
-
-/* cell_sink_at returns the cell that is `ahead` cells from the next. */
-static inline union cell *
-cell_sink_at(const struct cell_sink *sink, uint64_t ahead)
-{
-    return &sink->cells[(sink->pos + ahead) & sink->mask];
-}
 
 struct ring;
 

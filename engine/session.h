@@ -28,7 +28,9 @@
 
 #include "engine/engine.h"
 #include "engine/timers.h"
+#include "proto/base.h"
 #include "proto/limits.h"
+#include "risk/risk.h"
 
 struct session {
     uint64_t next_in_no;

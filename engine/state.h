@@ -40,9 +40,13 @@
 
 #include "engine/engine.h"
 #include "engine/idmap.h"
+#include "engine/inside.h"
 #include "engine/ladder.h"
 #include "engine/order.h"
 #include "engine/session.h"
+#include "proto/base.h"
+#include "proto/limits.h"
+#include "risk/risk.h"
 
 /* A book: one line. sides[0] holds the buys, sides[1] the sells. */
 struct book {

@@ -8,6 +8,7 @@
 #include "engine/event_hash.h"
 #include "journal/diverge.h"
 #include "journal/reader_span.h"
+#include "proto/limits.h"
 
 /* How far ahead of the command in work its successors' data is fetched, in
  * cells: enough to hide a miss, not so far that it is gone again. */

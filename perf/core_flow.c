@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "proto/base.h"
+
 #include "perf/core_setup.h"
 
 void *

@@ -25,6 +25,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "proto/base.h"
+
 #include "perf/core_flow.h"
 
 #define MEAN_GAP_NS    1000.0

@@ -19,6 +19,8 @@
  */
 #include "perf/core_resting.h"
 
+#include "proto/base.h"
+
 #include "perf/core_flow.h"
 
 #define CLIENTS     64u

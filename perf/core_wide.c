@@ -11,6 +11,8 @@
  */
 #include <stdlib.h>
 
+#include "proto/base.h"
+
 #include "perf/core_flow.h"
 #include "perf/core_resting.h"
 

@@ -29,10 +29,10 @@
 #ifndef OUTCRY_PROTO_CELL_H
 #define OUTCRY_PROTO_CELL_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "proto/base.h"
 #include "proto/cells.h"
 
 #define CELL_BYTES       64u
@@ -53,7 +53,7 @@
 #define CELL_KIND_EVENTS        64u
 #define CELL_KIND_CONTINUATIONS 128u
 
-_Static_assert(sizeof(union cell) == CELL_BYTES, "one cache line");
+static_assert(sizeof(union cell) == CELL_BYTES, "one cache line");
 
 /* cell_kind returns the kind of any cell. */
 static inline unsigned

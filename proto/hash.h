@@ -33,13 +33,7 @@
 #include <xxhash.h>
 
 #include "proto/base.h"
-
-struct hash128 {
-    uint64_t lo;
-    uint64_t hi;
-};
-
-_Static_assert(sizeof(struct hash128) == 16, "as stored in a page header");
+#include "proto/hash128.h"
 
 struct hash_state {
     XXH3_state_t xxh; /* private */
@@ -97,12 +91,6 @@ hash_digest(const struct hash_state *state)
     XXH128_hash_t hash = XXH3_128bits_digest(&state->xxh);
 
     return (struct hash128){.lo = hash.low64, .hi = hash.high64};
-}
-
-static inline bool
-hash128_equal(struct hash128 a, struct hash128 b)
-{
-    return a.lo == b.lo && a.hi == b.hi;
 }
 
 #endif

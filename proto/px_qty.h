@@ -35,18 +35,9 @@
 #include <stdint.h>
 
 #include "proto/base.h"
+#include "proto/types.h"
 
-typedef int64_t px_t;
-typedef uint32_t qty_t;
-typedef uint64_t seq_t;
-typedef uint64_t time_ns_t;
 __extension__ typedef __int128 notional_t;
-
-/* 10^-8: how many units of px_t make one unit of the currency. */
-#define PX_ONE  INT64_C(100000000)
-#define PX_MAX  INT64_MAX
-#define PX_MIN  INT64_MIN
-#define QTY_MAX UINT32_MAX
 
 /* One past the largest tick: five levels of 64 in the ladder's bitmaps. */
 #define TICK_MAX (UINT32_C(1) << 30)

@@ -33,10 +33,10 @@ Job = namedtuple("Job", "name cc suites seeds options")
 SANITIZED = ["-Ddebug=true", "-Doptimization=1", "-Dslow_checks=enabled", "-Db_lundef=false"]
 MATRIX = [
     Job("build", "gcc",
-        ["unit", "scenario", "model", "sim", "stress", "e2e", "tidy"], 100,
+        ["unit", "scenario", "model", "sim", "stress", "e2e", "embed", "tidy"], 100,
         ["-Dtests=enabled"]),
     Job("build-clang", "clang",
-        ["unit", "scenario", "model"], 100,
+        ["unit", "scenario", "model", "embed"], 100,
         ["-Dtests=enabled"]),
     Job("build-asan", "clang",
         ["unit", "scenario", "model", "sim", "stress", "e2e"], 10,

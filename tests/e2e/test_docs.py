@@ -187,6 +187,15 @@ def check_benchmarks(tap, performance):
             'every benchmark is described')
 
 
+def check_embedding(tap, embedding):
+    for name in ('embed.c', 'expected.txt'):
+        tap.ok(f'\n{read("tests", "embed", name)}```' in embedding, f'{name} is shown as it is')
+    names = re.findall(r'^(embed_\w+)\(', read('engine', 'embed.h'), re.MULTILINE)
+    nothing(tap, [name for name in names if name != 'embed_name' and f'`{name}`' not in embedding],
+            'every function of embed.h is named')
+    tap.ok(len(names) > 10, 'embed.h was understood')
+
+
 def check_python(tap, documents_):
     wrong = []
     for path, text in documents_.items():
@@ -234,6 +243,7 @@ def check_texts(tap, texts):
     check_audit(tap, journal)
     check_configuration(tap, texts['docs/operations.md'])
     check_benchmarks(tap, texts['docs/performance.md'])
+    check_embedding(tap, texts['docs/embedding.md'])
     check_links(tap, texts)
     check_python(tap, texts)
 

@@ -32,6 +32,8 @@
 #include <criterion/criterion.h>
 
 #include "engine/engine.h"
+#include "engine/inside.h"
+#include "proto/base.h"
 #include "proto/limits.h"
 
 #define HARNESS_SESSIONS    4u

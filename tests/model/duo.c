@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/inside.h"
 #include "proto/limits.h"
 
 #define START_NS      UINT64_C(1700000000000000000)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/inside.h"
+
 #include "tests/model/duo.h"
 #include "tests/scenario/text.h"
 #include "tests/scenario/words.h"
