@@ -364,6 +364,23 @@ Test(sequencer, malformed_mass_quotes_are_no_commands)
     put_bad(&rig, &bad, "odd, with an offer where none is");
 }
 
+Test(sequencer, mass_quotes_of_any_length_are_taken_wherever_they_wrap)
+{
+    struct rig rig;
+
+    rig_init(&rig, 16);
+    make_venue(&rig, 0);
+    for (uint16_t cnt = 1; cnt <= QUOTE_ENTRIES_MAX; cnt++) {
+        const struct command good = quote(cnt, cnt);
+
+        put(&rig, 0, &good);
+        settle(&rig);
+    }
+    cr_assert_eq(rig.sequencer.invalid_cnt, 0);
+    cr_assert_eq(count_seen(&rig, CELL_KIND_MASS_QUOTE), QUOTE_ENTRIES_MAX);
+    cr_assert_eq(count_seen(&rig, CELL_KIND_QUOTE_ENTRY), 50 * 51 / 2);
+}
+
 /* linked is an order of three cells, or more. */
 static struct command
 linked(uint16_t in_no, const uint8_t *kinds, unsigned kinds_cnt)
