@@ -154,39 +154,67 @@ Test(book, market_order_trades_to_its_collar_and_never_rests)
     harness_fini(&h);
 }
 
-Test(book, attributes_that_the_rules_do_not_know_are_refused)
+/* The table of docs/matching.md, at its edges; the model knows all of it. */
+Test(book, attributes_that_do_not_go_together_are_refused)
 {
+    static const struct cell_order_extension codes = {.client_code = 7, .text = "abc"};
+    static const struct cell_order_extension stop = {.stop_px = 5};
+    static const struct cell_order_extension display = {.display_qty = 1};
+    static const struct cell_order_extension min = {.min_qty = 1};
+    static const struct cell_order_extension expire = {.expire_time = UINT64_MAX};
+    static const struct {
+        uint8_t ord_type;
+        uint8_t tif;
+        uint8_t exec_inst;
+        uint8_t stp;
+        const struct cell_order_extension *ext;
+        enum oe_reject_reason reason;
+    } cases[] = {
+        {'2', '6', 0, 0, NULL, OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED},
+        {'2', '6', 0, 0, &expire, OE_REJECT_REASON_NONE},
+        {'2', '0', 0, 0, &expire, OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED},
+        {'1', '6', 0, 0, &expire, OE_REJECT_REASON_TIME_IN_FORCE_NOT_ALLOWED},
+        {'K', '4', 0, 0, NULL, OE_REJECT_REASON_TIME_IN_FORCE_NOT_ALLOWED},
+        {'P', '3', 0, 0, NULL, OE_REJECT_REASON_TIME_IN_FORCE_NOT_ALLOWED},
+        {'4', '3', 0, 0, &stop, OE_REJECT_REASON_TIME_IN_FORCE_NOT_ALLOWED},
+        {'4', '0', 0, 0, &stop, OE_REJECT_REASON_NONE},
+        {'4', '0', 0, 0, NULL, OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED},
+        {'2', '0', 0, 0, &stop, OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED},
+        {'2', '3', OE_EXEC_INST_POST_ONLY, 0, NULL, OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED},
+        {'2', '0', OE_EXEC_INST_POST_ONLY, 0, NULL, OE_REJECT_REASON_NONE},
+        {'2', '0', OE_EXEC_INST_POST_ONLY_REPRICE, 0, NULL, OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED},
+        {'2', '3', OE_EXEC_INST_HIDDEN, 0, NULL, OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED},
+        {'2', '0', OE_EXEC_INST_HIDDEN, 0, NULL, OE_REJECT_REASON_NONE},
+        {'2', '0', OE_EXEC_INST_HIDDEN, 0, &display, OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED},
+        {'2', '0', 0, 0, &display, OE_REJECT_REASON_NONE},
+        {'2', '3', 0, 0, &display, OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED},
+        {'2', '3', 0, 0, &min, OE_REJECT_REASON_NONE},
+        {'2', '4', 0, 0, &min, OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED},
+        {'2', '0', OE_EXEC_INST_PEG_MID, 0, NULL, OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED},
+        {'P', '0', OE_EXEC_INST_PEG_MID | OE_EXEC_INST_PEG_OPPOSITE, 0, NULL,
+         OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED},
+        {'P', '0', OE_EXEC_INST_PEG_MID, 0, NULL, OE_REJECT_REASON_NONE},
+        {'2', '2', 0, 0, NULL, OE_REJECT_REASON_NONE},
+        {'4', '7', 0, 0, &stop, OE_REJECT_REASON_TIME_IN_FORCE_NOT_ALLOWED},
+        {'2', '0', 0, 4, NULL, OE_REJECT_REASON_NONE},
+        {'2', '0', 0, 5, NULL, OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED},
+        {'2', '0', 0, 0, &codes, OE_REJECT_REASON_NONE},
+    };
     struct harness h;
-    const struct cell_order_extension codes = {.client_code = 7, .text = "abc"};
-    const struct cell_order_extension stop = {.stop_px = 5};
-    struct harness_order order = {.clord = 1, .px = 100, .qty = 1};
 
     harness_init(&h, NULL);
-    order.ord_type = OE_ORD_TYPE_STOP;
-    harness_new(&h, order);
-    cr_assert_eq(harness_outcome(&h), OE_REJECT_REASON_ORDER_TYPE_NOT_ALLOWED);
-    order.ord_type = OE_ORD_TYPE_LIMIT;
-    order.tif = OE_TIME_IN_FORCE_GOOD_TILL_DATE;
-    harness_new(&h, order);
-    cr_assert_eq(harness_outcome(&h), OE_REJECT_REASON_TIME_IN_FORCE_NOT_ALLOWED);
-    order.tif = OE_TIME_IN_FORCE_IMMEDIATE_OR_CANCEL;
-    order.exec_inst = OE_EXEC_INST_POST_ONLY;
-    harness_new(&h, order);
-    cr_assert_eq(harness_outcome(&h), OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED);
-    order.tif = OE_TIME_IN_FORCE_DAY;
-    order.exec_inst = OE_EXEC_INST_HIDDEN;
-    harness_new(&h, order);
-    cr_assert_eq(harness_outcome(&h), OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED);
-    order.exec_inst = 0;
-    order.stp_capacity = 1;
-    harness_new(&h, order);
-    cr_assert_eq(harness_outcome(&h), OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED);
-    order.stp_capacity = cell_stp_capacity(0, 'P');
-    order.extension = &stop;
-    harness_new(&h, order);
-    cr_assert_eq(harness_outcome(&h), OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED);
-    order.extension = &codes;
-    cr_assert_neq(harness_new(&h, order), 0);
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        harness_new(&h, (struct harness_order){.clord = i + 1,
+                                               .px = 100,
+                                               .qty = 1,
+                                               .ord_type = cases[i].ord_type,
+                                               .tif = cases[i].tif,
+                                               .exec_inst = cases[i].exec_inst,
+                                               .stp_capacity = cell_stp_capacity(cases[i].stp, 'P'),
+                                               .extension = cases[i].ext});
+        cr_assert_eq(harness_outcome(&h), cases[i].reason, "case %u: %u instead of %u", i,
+                     harness_outcome(&h), (unsigned)cases[i].reason);
+    }
     cr_assert_eq(h.cells_cnt, 2);
     cr_assert_eq(h.cells[1].order_extension.client_code, 7);
     harness_fini(&h);

@@ -9,29 +9,21 @@
 #include "engine/inside.h"
 
 #include "tests/model/duo.h"
+#include "tests/scenario/ask.h"
+#include "tests/scenario/given.h"
 #include "tests/scenario/text.h"
 #include "tests/scenario/words.h"
 
-#define NAMES_MAX    4096u
-#define LEVELS_MAX   256u
-#define QUEUE_MAX    2048u
+#define ATTRIBUTES   256u
 #define SEED_FIRMS   3u
 #define SEED_ACCOUNT 6u
-
-/* The id that the venue gave to what a session entered under its own. */
-struct given_id {
-    uint16_t session;
-    uint64_t clord;
-    uint64_t order_id;
-};
 
 struct scenario {
     struct duo *duo;
     struct engine_cfg cfg;
     bool is_bare;
     bool is_seeded;
-    struct given_id *given;
-    uint32_t given_cnt;
+    struct given given;
     uint32_t shown; /* cells of the last group that were expected so far */
     bool is_open;   /* a command's group has not been expected to its end */
     char *complaint;
@@ -49,12 +41,14 @@ fail(struct scenario *scenario, const char *format, ...)
     return false;
 }
 
+/* apply gives a command to both exchanges; the last one of several that the same
+ * line makes is followed by a comparison of all that can be seen. */
 static bool
-apply(struct scenario *scenario, const struct command *command)
+apply(struct scenario *scenario, const struct command *command, bool is_last)
 {
     struct duo *duo = scenario->duo;
 
-    if (!duo_apply(duo, command, 0) || !duo_check(duo))
+    if (!duo_apply(duo, command, 0) || (is_last && !duo_check(duo)))
         return fail(scenario, "engine and model differ: %s", duo->complaint);
     return true;
 }
@@ -66,7 +60,7 @@ seed_firms(struct scenario *scenario)
     for (uint32_t i = 1; i < SEED_FIRMS; i++) {
         const struct command firm = command_firm(i), group = command_group(i, i);
 
-        if (!apply(scenario, &firm) || !apply(scenario, &group))
+        if (!apply(scenario, &firm, true) || !apply(scenario, &group, true))
             return false;
     }
     return true;
@@ -82,56 +76,19 @@ seed(struct scenario *scenario)
     for (uint32_t i = 1; i < SEED_ACCOUNT; i++) {
         const struct command account = command_account(i, groups[i]);
 
-        if (!model->accounts[i].known && !apply(scenario, &account))
+        if (!model->accounts[i].known && !apply(scenario, &account, true))
             return false;
     }
     for (uint32_t i = 1; i <= 2; i++) {
         const struct command instrument = command_instrument(i);
 
-        if (!model->instruments[i].known && !apply(scenario, &instrument))
+        if (!model->instruments[i].known && !apply(scenario, &instrument, true))
             return false;
     }
     for (uint16_t i = 1; i <= 4; i++)
         if (!model->sessions[i].known && !duo_bind(scenario->duo, i, i < 4 ? 1 : 2))
             return fail(scenario, "%s", scenario->duo->complaint);
     return true;
-}
-
-/* note_given keeps the order id of an accepted order. */
-static void
-note_given(struct scenario *scenario)
-{
-    const union cell *group = scenario->duo->out;
-    const uint64_t order_id = cell_kind(group) == CELL_KIND_ORDER_NEW
-                                  ? group[0].order_new.order_id
-                                  : group[1].replace_detail.new_order_id;
-    uint32_t i = 0;
-
-    while (i < scenario->given_cnt && (scenario->given[i].session != group[0].order_new.session ||
-                                       scenario->given[i].clord != group[0].order_new.clord))
-        i++;
-    if (i == NAMES_MAX)
-        return;
-    if (i == scenario->given_cnt)
-        scenario->given_cnt++;
-    scenario->given[i] =
-        (struct given_id){group[0].order_new.session, group[0].order_new.clord, order_id};
-    /* The name that a replace took away still leads to the order. */
-    for (i = 0; cell_kind(group) == CELL_KIND_ORDER_REPLACE && i < scenario->given_cnt; i++)
-        if (scenario->given[i].order_id == group[0].order_replace.order_id)
-            scenario->given[i].order_id = order_id;
-}
-
-static void
-fill_id(const struct scenario *scenario, struct command *command, const struct text_target *target)
-{
-    uint64_t order_id = 0;
-
-    for (uint32_t i = 0; i < scenario->given_cnt; i++)
-        if (scenario->given[i].session == target->session &&
-            scenario->given[i].clord == target->clord)
-            order_id = scenario->given[i].order_id;
-    command_by_id(command, order_id);
 }
 
 /* is_setup says whether the command may come before the exchange is complete. */
@@ -141,30 +98,37 @@ is_setup(const struct command *command)
     return cell_kind(command->cells) < CELL_KIND_ORDER_NEW;
 }
 
+/* seed_if_needed completes the exchange before the first command that is not
+ * about what it is made of. */
 static bool
-run_command(struct scenario *scenario, const char *line)
+seed_if_needed(struct scenario *scenario, const struct command *command)
 {
+    if (is_setup(command) || scenario->is_seeded || scenario->is_bare)
+        return true;
+    scenario->is_seeded = true;
+    return seed(scenario);
+}
+
+static bool
+run_command(struct scenario *scenario, const char *line, bool is_last)
+{
+    struct duo *duo = scenario->duo;
     struct text_target target;
     struct command command;
     const char *reason;
 
     if (!text_read_command(line, &command, &target, &reason))
         return fail(scenario, "%s", reason);
-    if (!is_setup(&command) && !scenario->is_seeded && !scenario->is_bare) {
-        scenario->is_seeded = true;
-        if (!seed(scenario))
-            return false;
-    }
+    if (!seed_if_needed(scenario, &command))
+        return false;
     if (target.by_id)
-        fill_id(scenario, &command, &target);
-    if (!apply(scenario, &command))
+        command_by_id(&command, given_find(&scenario->given, &target,
+                                           command.cells[0].order_cancel.instrument));
+    if (!apply(scenario, &command, is_last))
         return false;
     scenario->shown = 0;
     scenario->is_open = true;
-    if (scenario->duo->out_cnt > 0 && duo_outcome(scenario->duo) == 0 &&
-        (cell_kind(command.cells) == CELL_KIND_ORDER_NEW ||
-         cell_kind(command.cells) == CELL_KIND_ORDER_REPLACE))
-        note_given(scenario);
+    given_note(&scenario->given, duo->out, duo->out_cnt);
     return true;
 }
 
@@ -227,118 +191,28 @@ expect_end(struct scenario *scenario)
     return fail(scenario, "the command above also caused: %s", text);
 }
 
-/* put_book writes the answer to a question for a side of the book. */
-static void
-put_book(const struct engine *engine, uint32_t instrument, bool sell, char *text, size_t bytes)
-{
-    static struct engine_level levels[LEVELS_MAX];
-    const uint32_t cnt = engine_depth(engine, instrument, sell, levels, LEVELS_MAX);
-    size_t used = (size_t)snprintf(text, bytes, "%s", cnt == 0 ? "empty" : "");
-
-    for (uint32_t i = 0; i < cnt && used < bytes; i++) {
-        char px[32];
-
-        text_write_px(levels[i].px, px);
-        used += (size_t)snprintf(text + used, bytes - used, " %s %" PRIu64 "x%u", px, levels[i].qty,
-                                 levels[i].orders_cnt);
-    }
-}
-
-static void
-put_queue(const struct engine *engine,
-          uint32_t instrument,
-          bool sell,
-          px_t px,
-          char *text,
-          size_t bytes)
-{
-    static struct engine_order orders[QUEUE_MAX];
-    const uint32_t cnt = engine_level_orders(engine, instrument, sell, px, orders, QUEUE_MAX);
-    char word[32];
-    size_t used;
-
-    text_write_px(px, word);
-    used = (size_t)snprintf(text, bytes, "%s:", word);
-    for (uint32_t i = 0; i < cnt && used < bytes; i++)
-        used += (size_t)snprintf(text + used, bytes - used, " %" PRIu64, orders[i].clord);
-}
-
-/* answer writes what the engine answers to a question, in the words that the
- * rest of the line must have; false if the line is no question. */
-static bool
-answer(struct scenario *scenario, struct words *words, char *text, size_t bytes)
-{
-    const struct engine *engine = scenario->duo->engine;
-    const bool is_book = words_take(words, "book");
-    struct risk_position position = {0};
-
-    if (is_book || words_take(words, "queue")) {
-        const uint32_t instrument = words_instrument(words);
-        const bool sell = words_take(words, "ask");
-
-        if (!sell && !words_take(words, "bid"))
-            return false;
-        if (is_book) {
-            put_book(engine, instrument, sell, text, bytes);
-            return true;
-        }
-
-        /* The price, up to its colon. */
-        char px_text[32];
-        px_t px = 0;
-
-        snprintf(px_text, sizeof px_text, "%.*s",
-                 (int)strcspn(words->next < words->cnt ? words->at[words->next] : "", ":"),
-                 words->next < words->cnt ? words->at[words->next] : "");
-        if (!text_read_px(px_text, &px))
-            return false;
-        put_queue(engine, instrument, sell, px, text, bytes);
-        return true;
-    }
-
-    const bool is_open = words_take(words, "open");
-
-    if (is_open || words_take(words, "position")) {
-        const uint32_t account = words_name(words, 'A');
-
-        risk_position_get(engine_risk(engine), account, words_instrument(words), &position);
-        if (is_open)
-            snprintf(text, bytes, "%" PRIu64 " %" PRIu64, position.open_buy_qty,
-                     position.open_sell_qty);
-        else
-            snprintf(text, bytes, "%" PRId64, position.position_qty);
-        return !words->failed;
-    }
-    if (words_take(words, "last")) {
-        const px_t px = engine_last_px(engine, words_instrument(words));
-
-        text_write_px(px, text);
-        if (px == 0)
-            snprintf(text, bytes, "none");
-        return true;
-    }
-    return false;
-}
-
 static bool
 ask(struct scenario *scenario, const char *line, bool *is_question)
 {
-    char text[8192], rest[512];
+    char answer[ASK_ANSWER_BYTES], rest[TEXT_LINE_MAX];
     size_t used = 0;
     struct words words;
 
-    *is_question = words_split(&words, line) && answer(scenario, &words, text, sizeof text);
+    *is_question = words_split(&words, line) &&
+                   ask_answer(scenario->duo->engine, &scenario->given, &words, answer);
     if (!*is_question)
         return true;
+    if (words.failed)
+        return fail(scenario, "a word is missing, unknown or in the wrong place");
     rest[0] = '\0';
     for (unsigned i = words.next; i < words.cnt; i++)
         used += (size_t)snprintf(rest + used, sizeof rest - used, " %s", words.at[i]);
-    return same_words(rest, text) || fail(scenario, "it is: %.400s", text);
+    return same_words(rest, answer) || fail(scenario, "it is: %.400s", answer);
 }
 
-/* run_line runs one line that says something. */
+/* run_one runs one line that says something. */
 static bool
-run_line(struct scenario *scenario, const char *line)
+run_one(struct scenario *scenario, const char *line, bool is_last)
 {
     bool is_question;
 
@@ -346,7 +220,39 @@ run_line(struct scenario *scenario, const char *line)
         return expect(scenario, line);
     if (!expect_end(scenario) || !ask(scenario, line, &is_question))
         return false;
-    return is_question || run_command(scenario, line);
+    return is_question || run_command(scenario, line, is_last);
+}
+
+/* repeat runs a line several times; the first number behind `id` is one more
+ * each time. */
+static bool
+repeat(struct scenario *scenario, const char *line, unsigned long times, const char *rest)
+{
+    const char *id = strstr(rest, " id ");
+    char again[2 * TEXT_LINE_MAX], *end = NULL;
+    const uint64_t first = id != NULL ? strtoull(id + 4, &end, 10) : 0;
+
+    if (id == NULL || end == id + 4)
+        return fail(scenario, "there is no id to count");
+    for (unsigned long i = 0; i < times; i++) {
+        snprintf(again, sizeof again, "%.*s%.*s%" PRIu64 "%s", (int)strspn(line, " \t"), line,
+                 (int)(id + 4 - rest), rest, first + i, end);
+        if (!run_one(scenario, again, i + 1 == times))
+            return false;
+    }
+    return true;
+}
+
+static bool
+run_line(struct scenario *scenario, const char *line)
+{
+    const char *number = line + strspn(line, " \t");
+    char *end;
+    const unsigned long times = strtoul(number, &end, 10);
+
+    if (*number >= '1' && *number <= '9' && strncmp(end, " times ", 7) == 0)
+        return repeat(scenario, line, times, end + 7);
+    return run_one(scenario, line, true);
 }
 
 /* begin reads the lines that must come first, and makes the exchange when they
@@ -354,17 +260,35 @@ run_line(struct scenario *scenario, const char *line)
 static bool
 begin(struct scenario *scenario, const char *line, bool *good)
 {
-    if (scenario->duo != NULL)
+    struct engine_cfg *cfg = &scenario->cfg;
+    const struct {
+        const char *word;
+        uint32_t *size;
+    } sizes[] = {
+        {"orders", &cfg->orders_max},
+        {"attributes", &cfg->extras_max},
+        {"pages", &cfg->pages_max},
+        {"positions", &cfg->positions_max},
+    };
+    struct words words;
+
+    if (scenario->duo != NULL || !words_split(&words, line))
         return false;
-    if (strncmp(line, "bare", 4) == 0) {
+    if (words_take(&words, "bare")) {
         scenario->is_bare = true;
         return true;
     }
-    if (strncmp(line, "orders ", 7) == 0) {
-        scenario->cfg.orders_max = (uint32_t)strtoul(line + 7, NULL, 10);
+    if (words_take(&words, "no-risk")) {
+        cfg->no_risk = true;
         return true;
     }
-    scenario->duo = duo_new(&scenario->cfg);
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
+        if (words_take(&words, sizes[i].word)) {
+            *sizes[i].size = (uint32_t)words_number(&words);
+            return true;
+        }
+    scenario->duo = duo_new(cfg);
+    ASSERT(engine_time_ns(scenario->duo->engine) == TEXT_START_NS);
     *good = scenario->is_bare || seed_firms(scenario);
     return false;
 }
@@ -374,7 +298,6 @@ scenario_run(const char *path, char *complaint, size_t bytes)
 {
     struct scenario scenario = {
         .cfg = duo_cfg(),
-        .given = calloc(NAMES_MAX, sizeof *scenario.given),
         .complaint = complaint,
         .complaint_bytes = bytes,
     };
@@ -383,8 +306,9 @@ scenario_run(const char *path, char *complaint, size_t bytes)
     unsigned number = 0, commands = 0;
     bool good = true;
 
-    if (file == NULL || scenario.given == NULL)
+    if (file == NULL)
         return fail(&scenario, "cannot be read");
+    scenario.cfg.extras_max = ATTRIBUTES;
     while (good && fgets(line, sizeof line, file) != NULL) {
         number++;
         line[strcspn(line, "\n")] = '\0';
@@ -404,6 +328,6 @@ scenario_run(const char *path, char *complaint, size_t bytes)
     fclose(file);
     if (scenario.duo != NULL)
         duo_free(scenario.duo);
-    free(scenario.given);
+    given_free(&scenario.given);
     return good;
 }

@@ -14,22 +14,47 @@
  * by `id` (its ClOrdID) or, as a client names it by its order id, by
  * `order S1/1`: what session S1 last entered as id 1, dead or alive.
  *
- *     new S A [I] buy|sell QTY @ PX|market id N [day|gtc|ioc|fok] [post-only]
- *         [type T] [tif T] [exec-inst N] [stp-capacity N] [in-no N]
- *         [display N] [min N] [stop PX] [expire N] [peg PX] [client N]
- *     cancel S [I] id N|order S/N as N
- *     replace S [I] id N|order S/N to QTY @ PX as N
+ *     new S A [I] buy|sell QTY PRICE id N [TIF] [ATTRIBUTE ...]
+ *         PRICE      @ PX | market | market-to-limit | stop PX [@ PX] |
+ *                    peg primary|opposite|mid [offset PX] [@ PX]
+ *         TIF        day | gtc | ioc | fok | opg | atc | gtd TIME
+ *         ATTRIBUTE  post-only | reprice | hidden | display N | range N | min N |
+ *                    link N | stp MODE | capacity WORD | client N | decision N |
+ *                    execution N | text WORD
+ *         and for orders that should not be: type WORD | tif WORD | exec-inst N |
+ *                    stp-capacity N | in-no N | stop PX | expire TIME | peg-offset PX
+ *     cancel S [I] TARGET as N
+ *     replace S [I] TARGET to QTY [@ PX] as N [display N] [min N] [stop PX]
+ *         [expire TIME]
+ *         TARGET     id N | order S/N | bid S/N | ask S/N
  *     mass-cancel S session|account A|group G|firm F [in I] [of A] [buy|sell]
  *         [reason R] as N
- *     skip S N                    wait NANOSECONDS
+ *     mass-quote S A id N [stp MODE] [capacity WORD] I [bid QTY @ PX]
+ *         [ask QTY @ PX] I ...
+ *     skip S N                    wait DURATION
  *     firm F                      group G F                   session S F [grace MS]
  *     negotiate S                 establish S                 unbind S
  *     account A G [state T] [qty-max N] [value-max PX] [long N] [short N]
- *     instrument I [tick PX] [lot N] [state T] [qty-min N] [qty-max N]
- *         [value-max PX] [ref PX] [collar-ticks N] [collar-permille N] [low PX]
- *         [high PX]
+ *     instrument I [tick PX] [lot N] [state T] [algorithm T] [allocation-min N]
+ *         [fifo-permille N] [top-max N] [qty-min N] [qty-max N] [value-max PX]
+ *         [ref PX] [collar-ticks N] [collar-permille N] [low PX] [high PX]
+ *     state I Open|Halted|Closed
  *     position-limit A I long N short N
  *     permission G I restricted|allowed
+ *
+ * A DURATION is a number with ns, us, ms or s behind it, or of nanoseconds. A TIME
+ * is a duration since the exchange began, or a number without a unit: since 1970.
+ * MODE is the name of a self-match prevention: CancelAggressive, CancelPassive,
+ * CancelBoth, Decrement. `bid S/N` is the bid of quote N.
+ *
+ *     accepted [, N out] [, keeps|loses priority] | rejected REASON
+ *     trade QTY @ PX with id N [by id N]         by: if the command's order did not
+ *     prevented QTY @ PX with id N [by id N]
+ *     canceled id N QTY REASON                   refreshed id N shows QTY @ PX
+ *     restated id N QTY @ PX|parked REASON       mass-canceled N
+ *     triggered id N QTY @ PX|market, stop PX, last PX
+ *     entry I bid RESULT, ask RESULT             RESULT: none|accepted|REASON
+ *     not-applied N from N
  *
  * What is written is read back as the same command, so that a stream in which
  * engine and model differ can be kept as a scenario.
@@ -43,11 +68,23 @@
 
 #include "tests/model/commands.h"
 
-#define TEXT_LINE_MAX 512u
+/* The longest is a mass quote of 50 entries. */
+#define TEXT_LINE_MAX 4096u
+
+/* When the exchange of a struct duo begins. */
+#define TEXT_START_NS UINT64_C(1700000000000000000)
+
+/* Which of a session's orders a name means: two of a quote bear its id. */
+enum text_kind {
+    TEXT_ORDER,
+    TEXT_BID,
+    TEXT_ASK
+};
 
 /* How a cancel or replace names its order. */
 struct text_target {
-    bool by_id; /* session and clord say which; else as in the command */
+    bool by_id;          /* session, clord and kind say which; else as in the command */
+    enum text_kind kind; /* a quote's instrument is the command's */
     uint16_t session;
     uint64_t clord;
 };
@@ -63,8 +100,9 @@ void text_write_command(const struct command *command,
                         const struct text_target *target,
                         char line[TEXT_LINE_MAX]);
 
-/* text_write_message writes the line of a message of a group; its first cell
- * is the command with its outcome. Returns the number of its cells. */
+/* text_write_message writes the line of a message that lies in its group, the
+ * cells of which are one behind the other; the first one is the command with
+ * its outcome. Returns the number of its cells. */
 unsigned text_write_message(const union cell *message, char line[TEXT_LINE_MAX]);
 
 /* text_read_px reads a decimal number as 10^-8; false if it is none. */
@@ -75,5 +113,8 @@ void text_write_px(px_t px, char word[32]);
 
 /* text_read_name reads a letter and a number. */
 NODISCARD bool text_read_name(const char *word, char letter, uint32_t *number);
+
+/* text_read_order reads the name of an order, S1/7. */
+NODISCARD bool text_read_order(const char *word, uint16_t *session, uint64_t *clord);
 
 #endif

@@ -1,110 +1,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/scenario/text.h"
-#include "tests/scenario/words.h"
+#include "proto/limits.h"
 
-/* A word and the number that stands behind it, for fields of rare use. */
-struct keyed {
-    const char *word;
-    uint8_t offset;
-    uint8_t size;
-    bool is_px;
-};
+#include "tests/scenario/text_parts.h"
 
-/* read_keyed reads a word of the table with its value; false if the next word
- * is not in it. */
-static bool
-read_keyed(struct words *words, union cell *cell, const struct keyed *table, size_t cnt)
+bool
+text_read_keyed(struct words *words, union cell *cell, const struct keyed *table, size_t cnt)
 {
     for (size_t i = 0; i < cnt; i++)
         if (words_take(words, table[i].word)) {
-            const uint64_t value = table[i].is_px ? (uint64_t)words_px(words) : words_number(words);
+            const uint64_t value = table[i].value == KEYED_PX     ? (uint64_t)words_px(words)
+                                   : table[i].value == KEYED_TIME ? words_time(words)
+                                                                  : words_number(words);
 
+            /* A number that the field cannot hold would be another one. */
+            if (table[i].size < sizeof value && value >> (8 * table[i].size) != 0)
+                words->failed = true;
             memcpy(&cell->bytes[table[i].offset], &value, table[i].size);
             return true;
         }
     return false;
 }
 
-static bool
-read_side(struct words *words)
+bool
+text_read_stp_capacity(struct words *words, uint8_t *stp_capacity)
 {
-    const bool sell = words_take(words, "sell");
+    uint8_t stp = cell_stp(*stp_capacity);
+    char capacity = cell_capacity(*stp_capacity);
 
-    if (!sell && !words_take(words, "buy"))
-        words->failed = true;
-    return sell;
-}
-
-static bool
-read_attribute(struct words *words, struct command *command)
-{
-    static const struct keyed keys[] = {
-        {"exec-inst", offsetof(struct cell_order_new, exec_inst), 1, false},
-        {"stp-capacity", offsetof(struct cell_order_new, stp_capacity), 1, false},
-        {"in-no", offsetof(struct cell_order_new, in_no), 2, false},
-    };
-    static const struct keyed rare[] = {
-        {"display", offsetof(struct cell_order_extension, display_qty), 4, false},
-        {"min", offsetof(struct cell_order_extension, min_qty), 4, false},
-        {"stop", offsetof(struct cell_order_extension, stop_px), 8, true},
-        {"expire", offsetof(struct cell_order_extension, expire_time), 8, false},
-        {"peg", offsetof(struct cell_order_extension, peg_offset_px), 8, true},
-        {"client", offsetof(struct cell_order_extension, client_code), 4, false},
-    };
-    struct cell_order_new *req = &command->cells[0].order_new;
-
-    if (words_take(words, "day"))
-        req->tif = OE_TIME_IN_FORCE_DAY;
-    else if (words_take(words, "gtc"))
-        req->tif = OE_TIME_IN_FORCE_GOOD_TILL_CANCEL;
-    else if (words_take(words, "ioc"))
-        req->tif = OE_TIME_IN_FORCE_IMMEDIATE_OR_CANCEL;
-    else if (words_take(words, "fok"))
-        req->tif = OE_TIME_IN_FORCE_FILL_OR_KILL;
-    else if (words_take(words, "post-only"))
-        req->exec_inst |= OE_EXEC_INST_POST_ONLY;
-    else if (words_take(words, "type"))
-        req->ord_type = words_value(words, oe_ord_type_name);
-    else if (words_take(words, "tif"))
-        req->tif = words_value(words, oe_time_in_force_name);
-    else if (read_keyed(words, &command->cells[1], rare, ARRAY_LEN(rare)))
-        command->count = 2;
+    if (words_take(words, "stp"))
+        stp = words_value(words, oe_self_match_prevention_instruction_name);
+    else if (words_take(words, "capacity"))
+        capacity = (char)words_value(words, oe_order_capacity_name);
     else
-        return read_keyed(words, &command->cells[0], keys, ARRAY_LEN(keys));
+        return false;
+    *stp_capacity = cell_stp_capacity(stp, capacity);
     return true;
-}
-
-static void
-read_new(struct words *words, struct command *command)
-{
-    struct command_order order = {.session = words_session(words)};
-
-    order.account = words_name(words, 'A');
-    order.instrument = words_instrument(words);
-    order.sell = read_side(words);
-    order.qty = (qty_t)words_number(words);
-
-    const bool market = words_take(words, "market");
-
-    if (!market && !words_take(words, "@"))
-        words->failed = true;
-    if (!market)
-        order.px = words_px(words);
-    if (!words_take(words, "id"))
-        words->failed = true;
-    order.clord = words_number(words);
-    *command = command_new(&order);
-    if (market)
-        command->cells[0].order_new.ord_type = OE_ORD_TYPE_MARKET;
-    while (!words->failed && words->next < words->cnt)
-        if (!read_attribute(words, command))
-            words->failed = true;
-    if (command->count == 2) {
-        command->cells[0].bytes[1] = (uint8_t)(command->cells[0].bytes[1] + 1);
-        command->cells[1].bytes[0] = CELL_KIND_ORDER_EXTENSION;
-    }
 }
 
 /* read_target reads how an order is named and returns its orig_clord. */
@@ -113,26 +45,16 @@ read_target(struct words *words, struct text_target *target)
 {
     if (words_take(words, "id"))
         return words_number(words);
-    if (!words_take(words, "order")) {
+    target->by_id = true;
+    if (words_take(words, "bid"))
+        target->kind = TEXT_BID;
+    else if (words_take(words, "ask"))
+        target->kind = TEXT_ASK;
+    else if (!words_take(words, "order"))
         words->failed = true;
-        return 0;
-    }
 
-    /* S1/7 */
-    char *word = strdup(words_any(words));
-    char *slash = word != NULL ? strchr(word, '/') : NULL;
-    uint32_t session = 0, clord = 0;
-
-    if (slash != NULL)
-        *slash = 'N';
-    if (slash == NULL || !text_read_name(slash, 'N', &clord))
+    if (!text_read_order(words_any(words), &target->session, &target->clord))
         words->failed = true;
-    if (slash != NULL)
-        *slash = '\0';
-    if (slash != NULL && !text_read_name(word, 'S', &session))
-        words->failed = true;
-    free(word);
-    *target = (struct text_target){.by_id = true, .session = (uint16_t)session, .clord = clord};
     return 0;
 }
 
@@ -159,6 +81,12 @@ read_cancel(struct words *words, struct command *command, struct text_target *ta
 static void
 read_replace(struct words *words, struct command *command, struct text_target *target)
 {
+    static const struct keyed keys[] = {
+        {"display", offsetof(struct cell_replace_detail, display_qty), 4, KEYED_NUMBER},
+        {"min", offsetof(struct cell_replace_detail, min_qty), 4, KEYED_NUMBER},
+        {"stop", offsetof(struct cell_replace_detail, stop_px), 8, KEYED_PX},
+        {"expire", offsetof(struct cell_replace_detail, expire_time), 8, KEYED_TIME},
+    };
     struct command_order order = {.session = words_session(words)};
 
     order.instrument = words_instrument(words);
@@ -168,13 +96,15 @@ read_replace(struct words *words, struct command *command, struct text_target *t
     if (!words_take(words, "to"))
         words->failed = true;
     order.qty = (qty_t)words_number(words);
-    if (!words_take(words, "@"))
-        words->failed = true;
-    order.px = words_px(words);
+    if (words_take(words, "@"))
+        order.px = words_px(words);
     order.clord = read_as(words);
     *command = command_replace(&order, orig_clord);
     if (target->by_id)
         command_by_id(command, 0);
+    while (!words->failed && words->next < words->cnt)
+        if (!text_read_keyed(words, &command->cells[1], keys, ARRAY_LEN(keys)))
+            words->failed = true;
 }
 
 static void
@@ -213,86 +143,64 @@ read_mass_cancel(struct words *words, struct command *command)
     req->clord = read_as(words);
 }
 
+/* read_quote reads quantity and price behind `bid` or `ask`, if there is one. */
 static void
-read_account(struct words *words, struct command *command)
+read_quote(struct words *words, const char *side, qty_t *qty, px_t *px)
 {
-    static const struct keyed keys[] = {
-        {"qty-max", offsetof(struct cell_account_limits, order_qty_max), 4, false},
-        {"value-max", offsetof(struct cell_account_limits, order_value_max), 8, true},
-        {"long", offsetof(struct cell_account_limits, long_max), 8, false},
-        {"short", offsetof(struct cell_account_limits, short_max), 8, false},
-    };
-    const uint32_t account = words_name(words, 'A');
-
-    *command = command_account(account, words_name(words, 'G'));
-    while (!words->failed && words->next < words->cnt)
-        if (words_take(words, "state"))
-            command->cells[0].account_set.state = words_value(words, cell_account_state_name);
-        else if (!read_keyed(words, &command->cells[1], keys, ARRAY_LEN(keys)))
-            words->failed = true;
-}
-
-static void
-read_instrument(struct words *words, struct command *command)
-{
-    static const struct keyed sets[] = {
-        {"tick", offsetof(struct cell_instrument_set, tick_px), 8, true},
-        {"lot", offsetof(struct cell_instrument_set, lot_qty), 4, false},
-    };
-    static const struct keyed limits[] = {
-        {"qty-min", offsetof(struct cell_instrument_limits, order_qty_min), 4, false},
-        {"qty-max", offsetof(struct cell_instrument_limits, order_qty_max), 4, false},
-        {"value-max", offsetof(struct cell_instrument_limits, order_value_max), 8, true},
-        {"ref", offsetof(struct cell_instrument_limits, reference_px), 8, true},
-        {"collar-ticks", offsetof(struct cell_instrument_limits, collar_ticks), 4, false},
-        {"collar-permille", offsetof(struct cell_instrument_limits, collar_permille), 4, false},
-        {"low", offsetof(struct cell_instrument_limits, band_low_px), 8, true},
-        {"high", offsetof(struct cell_instrument_limits, band_high_px), 8, true},
-    };
-
-    *command = command_instrument(words_name(words, 'I'));
-    while (!words->failed && words->next < words->cnt)
-        if (words_take(words, "state"))
-            command->cells[0].instrument_set.state = words_value(words, cell_instrument_state_name);
-        else if (!read_keyed(words, &command->cells[0], sets, ARRAY_LEN(sets)) &&
-                 !read_keyed(words, &command->cells[1], limits, ARRAY_LEN(limits)))
-            words->failed = true;
-}
-
-static void
-read_position_limit(struct words *words, struct command *command)
-{
-    static const struct keyed keys[] = {
-        {"long", offsetof(struct cell_position_limit_set, long_max), 8, false},
-        {"short", offsetof(struct cell_position_limit_set, short_max), 8, false},
-    };
-    struct cell_position_limit_set *req = &command->cells[0].position_limit_set;
-
-    *command = (struct command){.count = 1};
-    req->kind = CELL_KIND_POSITION_LIMIT_SET;
-    req->shape = 1;
-    req->session = CELL_SESSION;
-    req->account = words_name(words, 'A');
-    req->instrument = words_name(words, 'I');
-    while (!words->failed && words->next < words->cnt)
-        if (!read_keyed(words, &command->cells[0], keys, ARRAY_LEN(keys)))
-            words->failed = true;
-}
-
-static void
-read_permission(struct words *words, struct command *command)
-{
-    struct cell_permission_set *req = &command->cells[0].permission_set;
-
-    *command = (struct command){.count = 1};
-    req->kind = CELL_KIND_PERMISSION_SET;
-    req->shape = 1;
-    req->session = CELL_SESSION;
-    req->group = words_name(words, 'G');
-    req->instrument = words_name(words, 'I');
-    req->restricted = words_take(words, "restricted");
-    if (!req->restricted && !words_take(words, "allowed"))
+    if (!words_take(words, side))
+        return;
+    *qty = (qty_t)words_number(words);
+    if (!words_take(words, "@"))
         words->failed = true;
+    *px = words_px(words);
+}
+
+/* read_entry reads an entry into its half of a pair. */
+static void
+read_entry(struct words *words, struct cell_quote_pair *pair, bool second)
+{
+    const uint32_t instrument = words_name(words, 'I');
+    px_t bid_px = 0, ask_px = 0;
+    qty_t bid_qty = 0, ask_qty = 0;
+
+    read_quote(words, "bid", &bid_qty, &bid_px);
+    read_quote(words, "ask", &ask_qty, &ask_px);
+    pair->kind = CELL_KIND_QUOTE_PAIR;
+    if (!second) {
+        pair->instrument1 = instrument;
+        pair->bid_px1 = bid_px;
+        pair->ask_px1 = ask_px;
+        pair->bid_qty1 = bid_qty;
+        pair->ask_qty1 = ask_qty;
+    } else {
+        pair->instrument2 = instrument;
+        pair->bid_px2 = bid_px;
+        pair->ask_px2 = ask_px;
+        pair->bid_qty2 = bid_qty;
+        pair->ask_qty2 = ask_qty;
+    }
+}
+
+static void
+read_mass_quote(struct words *words, struct command *command)
+{
+    struct cell_mass_quote *req = &command->cells[0].mass_quote;
+    unsigned cnt = 0;
+
+    *command = (struct command){.count = 1};
+    req->kind = CELL_KIND_MASS_QUOTE;
+    req->session = words_session(words);
+    req->account = words_name(words, 'A');
+    if (!words_take(words, "id"))
+        words->failed = true;
+    req->clord = words_number(words);
+    while (text_read_stp_capacity(words, &req->stp_capacity))
+        ;
+    for (; !words->failed && words->next < words->cnt && cnt < QUOTE_ENTRIES_MAX; cnt++)
+        read_entry(words, &command->cells[1 + cnt / 2].quote_pair, cnt % 2 != 0);
+    req->entries_cnt = cnt;
+    command->count = 1 + (cnt + 1) / 2;
+    req->shape = (uint8_t)command->count;
 }
 
 static void
@@ -305,42 +213,6 @@ read_skip(struct words *words, struct command *command)
     req->shape = 1;
     req->session = words_session(words);
     req->next_no = words_number(words);
-}
-
-/* read_setup reads the commands that configure the exchange; false if the line
- * is none of them. */
-static bool
-read_setup(struct words *words, struct command *command)
-{
-    if (words_take(words, "firm"))
-        *command = command_firm(words_name(words, 'F'));
-    else if (words_take(words, "group")) {
-        const uint32_t group = words_name(words, 'G');
-
-        *command = command_group(group, words_name(words, 'F'));
-    } else if (words_take(words, "session")) {
-        const uint16_t session = words_session(words);
-
-        *command = command_session(session, words_name(words, 'F'));
-        if (words_take(words, "grace"))
-            command->cells[0].session_set.cancel_on_disconnect_ms = (uint32_t)words_number(words);
-    } else if (words_take(words, "negotiate"))
-        *command = command_negotiate(words_session(words), 1);
-    else if (words_take(words, "establish"))
-        *command = command_establish(words_session(words), 1);
-    else if (words_take(words, "unbind"))
-        *command = command_unbind(words_session(words), 1);
-    else if (words_take(words, "account"))
-        read_account(words, command);
-    else if (words_take(words, "instrument"))
-        read_instrument(words, command);
-    else if (words_take(words, "position-limit"))
-        read_position_limit(words, command);
-    else if (words_take(words, "permission"))
-        read_permission(words, command);
-    else
-        return false;
-    return true;
 }
 
 bool
@@ -357,18 +229,20 @@ text_read_command(const char *line,
         return false;
     *reason = "the line is no command";
     if (words_take(&words, "new"))
-        read_new(&words, command);
+        text_read_new(&words, command);
     else if (words_take(&words, "cancel"))
         read_cancel(&words, command, target);
     else if (words_take(&words, "replace"))
         read_replace(&words, command, target);
     else if (words_take(&words, "mass-cancel"))
         read_mass_cancel(&words, command);
+    else if (words_take(&words, "mass-quote"))
+        read_mass_quote(&words, command);
     else if (words_take(&words, "skip"))
         read_skip(&words, command);
     else if (words_take(&words, "wait"))
-        *command = command_clock(words_number(&words));
-    else if (!read_setup(&words, command))
+        *command = command_clock(words_duration(&words));
+    else if (!text_read_setup(&words, command))
         return false;
     *reason = "a word is missing, unknown or in the wrong place";
     return !words.failed && words.next == words.cnt;

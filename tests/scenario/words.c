@@ -64,6 +64,48 @@ words_px(struct words *words)
     return px;
 }
 
+/* read_duration reads a number and the nanoseconds of its unit, 0 if it has none. */
+static uint64_t
+read_duration(struct words *words, uint64_t *unit_ns)
+{
+    static const struct {
+        const char *name;
+        uint64_t ns;
+    } units[] = {{"", 0}, {"ns", 1}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}};
+    const char *word = words_any(words);
+    char *end;
+    const uint64_t number = strtoull(word, &end, 10);
+
+    if (*word < '0' || *word > '9')
+        words->failed = true;
+    for (unsigned i = 0; i < ARRAY_LEN(units); i++)
+        if (strcmp(end, units[i].name) == 0) {
+            *unit_ns = units[i].ns;
+            return number;
+        }
+    words->failed = true;
+    *unit_ns = 0;
+    return 0;
+}
+
+uint64_t
+words_duration(struct words *words)
+{
+    uint64_t unit_ns;
+    const uint64_t number = read_duration(words, &unit_ns);
+
+    return unit_ns == 0 ? number : number * unit_ns;
+}
+
+uint64_t
+words_time(struct words *words)
+{
+    uint64_t unit_ns;
+    const uint64_t number = read_duration(words, &unit_ns);
+
+    return unit_ns == 0 ? number : TEXT_START_NS + number * unit_ns;
+}
+
 uint32_t
 words_name(struct words *words, char letter)
 {
@@ -118,6 +160,18 @@ text_read_name(const char *word, char letter, uint32_t *number)
         return false;
     *number = (uint32_t)strtoull(word + 1, &end, 10);
     return *end == '\0';
+}
+
+bool
+text_read_order(const char *word, uint16_t *session, uint64_t *clord)
+{
+    unsigned number;
+    int used = 0;
+
+    if (sscanf(word, "S%5u/%" SCNu64 "%n", &number, clord, &used) != 2 || word[used] != '\0')
+        return false;
+    *session = (uint16_t)number;
+    return true;
 }
 
 bool

@@ -12,10 +12,10 @@
 
 #include "proto/px_qty.h"
 
-#define WORDS_MAX 64u
+#define WORDS_MAX 512u
 
 struct words {
-    char text[512];
+    char text[4096];
     char *at[WORDS_MAX];
     unsigned cnt;
     unsigned next;
@@ -34,6 +34,10 @@ uint64_t words_number(struct words *words);
 px_t words_px(struct words *words);
 uint32_t words_name(struct words *words, char letter);
 uint16_t words_session(struct words *words);
+
+/* words_duration reads nanoseconds, words_time a point in time (text.h). */
+uint64_t words_duration(struct words *words);
+uint64_t words_time(struct words *words);
 
 /* words_instrument reads an instrument if there is one, else it is I1. */
 uint32_t words_instrument(struct words *words);
