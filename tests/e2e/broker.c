@@ -153,9 +153,9 @@ encode_new(struct broker *broker, struct request *request, uint8_t *buf)
             .side = request->sell ? OE_SIDE_SELL : OE_SIDE_BUY,
             .ord_type = OE_ORD_TYPE_LIMIT,
             .time_in_force = ioc ? OE_TIME_IN_FORCE_IMMEDIATE_OR_CANCEL : OE_TIME_IN_FORCE_DAY,
-            .self_match_prevention_instruction =
-                rng_below(rng, 2) == 0 ? OE_SELF_MATCH_PREVENTION_INSTRUCTION_NONE
-                                       : OE_SELF_MATCH_PREVENTION_INSTRUCTION_CANCEL_PASSIVE,
+            .self_match_prevention_instruction = rng_below(rng, 2) == 0
+                                                     ? OE_SELF_MATCH_PREVENTION_INSTRUCTION_NONE
+                                                     : (uint8_t)(1 + rng_below(rng, 4)),
             .order_capacity = OE_ORDER_CAPACITY_PRINCIPAL,
         });
 }
