@@ -229,6 +229,7 @@ check_level(struct duo *duo, const struct engine_level *level, const struct mode
 {
     static struct engine_order queue[QUEUE_MAX];
     const struct model_order *o = *order;
+    struct engine_level alone;
     const uint32_t cnt =
         engine_level_orders(duo->engine, o->instrument, o->sell, o->px, queue, QUEUE_MAX);
     uint64_t shown_qty = 0, all_qty = 0;
@@ -244,6 +245,11 @@ check_level(struct duo *duo, const struct engine_level *level, const struct mode
             return false;
         shown_qty += o->shown_qty;
         all_qty += o->leaves_qty;
+    }
+    if (!engine_depth_at(duo->engine, (*order)->instrument, (*order)->sell, level->px, &alone) ||
+        alone.qty != level->qty || alone.orders_cnt != level->orders_cnt) {
+        COMPLAIN("level %" PRId64 " is another one alone", level->px);
+        return false;
     }
     if (level->px != (*order)->px || level->qty != shown_qty ||
         level->reserve_qty != all_qty - shown_qty || level->orders_cnt != i || cnt != i) {
@@ -318,6 +324,20 @@ check_instrument(struct duo *duo, uint32_t at)
     return true;
 }
 
+/* check_deadline: the engine asks for a Clock before the first timer is due, and
+ * for none if none is armed. */
+static bool
+check_deadline(struct duo *duo)
+{
+    const uint64_t asked_ns = engine_deadline_ns(duo->engine);
+    const uint64_t due_ns = model_deadline_ns(duo->model);
+
+    if (due_ns == UINT64_MAX ? asked_ns == UINT64_MAX : asked_ns <= due_ns)
+        return true;
+    COMPLAIN("engine wants a Clock at %" PRIu64 ", model at %" PRIu64, asked_ns, due_ns);
+    return false;
+}
+
 bool
 duo_check(struct duo *duo)
 {
@@ -327,7 +347,7 @@ duo_check(struct duo *duo)
                  duo->model->orders_cnt);
         return false;
     }
-    if (!check_orders(duo))
+    if (!check_orders(duo) || !check_deadline(duo))
         return false;
     for (uint32_t i = 0; i < MODEL_INSTRUMENTS; i++)
         if (duo->model->instruments[i].known && !check_instrument(duo, i))

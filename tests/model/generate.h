@@ -80,6 +80,7 @@ struct profile {
     uint32_t instruments_cnt;
     enum allotment allotment;
     bool is_tight;
+    bool is_far;
     bool no_risk;
     struct permille permille;
     uint16_t weights[ACTIONS];

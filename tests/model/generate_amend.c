@@ -126,7 +126,9 @@ generate_mass_cancel(struct generator *g, struct step *step)
     struct random *random = &g->random;
     const struct command_order any = generate_order(g);
     const uint8_t scope = (uint8_t)random_below(random, 4);
-    const uint32_t targets[] = {SESSIONS, ACCOUNTS, GROUPS, FIRMS};
+    /* Without accounts that are known each is a group of its own. */
+    const uint32_t groups = g->profile->no_risk ? ACCOUNTS : GROUPS;
+    const uint32_t targets[] = {SESSIONS, ACCOUNTS, groups, FIRMS};
     const bool by_exchange = random_permille(random, 200);
     /* Now and then one that is not there. */
     const uint32_t target = random_below(random, targets[scope] + 1);

@@ -25,13 +25,25 @@ generate_instrument(struct generator *g)
     return random_permille(&g->random, cnt < 10 ? 600 : 100) ? 0 : random_below(&g->random, cnt);
 }
 
+/* middle_px is where the profile trades, or of one that trades far apart now and
+ * then somewhere else on the ladder, its ends included. */
+static px_t
+middle_px(struct generator *g)
+{
+    static const px_t ticks[] = {1, 64, 4096, 1 << 18, 1 << 24, (1 << 30) - 1};
+
+    if (!g->profile->is_far || random_permille(&g->random, 600))
+        return MIDDLE_PX;
+    return ticks[random_below(&g->random, ARRAY_LEN(ticks))] * TICK_PX;
+}
+
 px_t
 generate_px(struct generator *g, bool sell)
 {
     const uint32_t width = 2 * g->profile->spread_ticks + 1;
     const px_t apart = (px_t)g->profile->apart_ticks * TICK_PX;
 
-    return MIDDLE_PX + (sell ? apart : -apart) +
+    return middle_px(g) + (sell ? apart : -apart) +
            ((px_t)random_below(&g->random, width) - (px_t)g->profile->spread_ticks) * TICK_PX;
 }
 
@@ -152,7 +164,7 @@ decorate(struct generator *g, struct step *step)
     if ((limit || req->ord_type == OE_ORD_TYPE_MARKET) && req->exec_inst != 1 &&
         (stays || req->tif == OE_TIME_IN_FORCE_IMMEDIATE_OR_CANCEL) &&
         random_permille(random, permille->minimum))
-        extension(step)->min_qty = 1 + random_below(random, req->qty);
+        extension(step)->min_qty = 1 + random_below(random, req->qty + 1);
     if (stays && req->ord_type != OE_ORD_TYPE_MARKET &&
         req->ord_type != OE_ORD_TYPE_MARKET_TO_LIMIT && random_permille(random, permille->link))
         link_to(g, step);

@@ -265,7 +265,7 @@ generate_session(struct generator *g, struct step *step)
         step->command = command_establish(session, 1);
     } else if (random_permille(&g->random, g->unbinding ? 700 : 200)) {
         /* Who is lost seldom is lost alone: grace times that end in one tick. */
-        g->unbinding = true;
+        g->unbinding = random_permille(&g->random, 500);
         step->command = command_unbind(session, 1);
     } else {
         step->command = (struct command){.count = 1};

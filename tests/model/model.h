@@ -194,6 +194,10 @@ model_open_qty(const struct model *model, uint32_t account, uint32_t instrument,
 /* model_account_firm returns the firm of a known account. */
 uint32_t model_account_firm(const struct model *model, uint32_t account);
 
+/* model_deadline_ns returns when the first timer is due, UINT64_MAX if none is
+ * armed. */
+uint64_t model_deadline_ns(const struct model *model);
+
 static inline bool
 model_is_hidden(const struct model_order *order)
 {

@@ -61,8 +61,8 @@ model_wish_read(const struct model *model, const union cell *cells, struct model
         }
     }
     if (wish->has_link)
-        wish->linked = (struct model_order *)(uintptr_t)model_find_clord(
-            model, wish->req->session, wish->linked_clord);
+        wish->linked = (struct model_order *)(uintptr_t)model_find_clord(model, wish->req->session,
+                                                                         wish->linked_clord);
 }
 
 /* tif_fits says whether the table has the time in force for the type. */

@@ -5,43 +5,50 @@
  */
 #include "tests/model/model_parts.h"
 
+#define TICK_NS (UINT64_C(1) << 20)
+
 struct due {
     uint64_t tick;
     uint64_t armed_no;
-    struct model_session *session; /* one of both */
-    struct model_order *order;
+    uint16_t session;
+    struct model_order *order; /* NULL: of the session */
 };
 
-/* consider makes a timer the next one if it is due and comes before. */
+/* consider makes a timer the next one if it comes before. */
 static void
-consider(struct due *next, const struct model *model, uint64_t deadline_ns, struct due due)
+consider(struct due *next, uint64_t deadline_ns, struct due due)
 {
-    const uint64_t tick_ns = UINT64_C(1) << 20;
-
     if (deadline_ns == 0)
         return;
-    due.tick = deadline_ns / tick_ns + (deadline_ns % tick_ns != 0);
-    if (due.tick > model->time_ns / tick_ns)
-        return;
+    due.tick = deadline_ns / TICK_NS + (deadline_ns % TICK_NS != 0);
     if (next->armed_no == 0 || due.tick < next->tick ||
         (due.tick == next->tick && due.armed_no < next->armed_no))
         *next = due;
 }
 
+/* first finds the timer that comes first; armed_no is 0 if none is armed. */
 static struct due
-next_due(struct model *model)
+first(const struct model *model)
 {
     struct due next = {.armed_no = 0};
 
-    for (uint32_t i = 0; i < MODEL_SESSIONS; i++) {
-        struct model_session *session = &model->sessions[i];
+    for (uint16_t i = 0; i < MODEL_SESSIONS; i++) {
+        const struct model_session *session = &model->sessions[i];
 
-        consider(&next, model, session->deadline_ns,
-                 (struct due){.armed_no = session->armed_no, .session = session});
+        consider(&next, session->deadline_ns,
+                 (struct due){.armed_no = session->armed_no, .session = i});
     }
     for (struct model_order *o = model->live; o != NULL; o = o->next_live)
-        consider(&next, model, o->expire_ns, (struct due){.armed_no = o->armed_no, .order = o});
+        consider(&next, o->expire_ns, (struct due){.armed_no = o->armed_no, .order = o});
     return next;
+}
+
+uint64_t
+model_deadline_ns(const struct model *model)
+{
+    const struct due due = first(model);
+
+    return due.armed_no == 0 ? UINT64_MAX : due.tick * TICK_NS;
 }
 
 /* model_clock lets time pass. */
@@ -51,12 +58,12 @@ model_clock(struct model *model, const union cell *cells)
     struct due due;
 
     model_emit_command(model, cells, 0, NULL);
-    while ((due = next_due(model)).armed_no != 0) {
+    while ((due = first(model)).armed_no != 0 && due.tick <= model->time_ns / TICK_NS) {
         if (due.order != NULL) {
             model_cancel(model, due.order, OE_CANCEL_REASON_EXPIRED);
             continue;
         }
-        due.session->deadline_ns = 0;
-        model_disconnect(model, (uint16_t)(due.session - model->sessions));
+        model->sessions[due.session].deadline_ns = 0;
+        model_disconnect(model, due.session);
     }
 }

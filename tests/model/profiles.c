@@ -208,8 +208,8 @@ const struct profile profiles[PROFILES] = {
     },
     {
         .name = "top_orders",
-        .spread_ticks = 4,
-        .apart_ticks = 5,
+        .spread_ticks = 5,
+        .apart_ticks = 3,
         .qty_max = 60,
         .clords_max = 4000,
         .orders_max = 256,
@@ -265,8 +265,8 @@ const struct profile profiles[PROFILES] = {
     },
     {
         .name = "far_apart",
-        .spread_ticks = 12,
-        .apart_ticks = 8,
+        .spread_ticks = 3,
+        .apart_ticks = 1,
         .qty_max = 60,
         .clords_max = 4000,
         .orders_max = 128,
@@ -275,8 +275,10 @@ const struct profile profiles[PROFILES] = {
         .pages_max = 24,
         .instruments_cnt = 5,
         .allotment = ALLOT_SOME,
+        .is_far = true,
+        .no_risk = true,
         .permille = {30, 20, 60, 60, 20, 20},
-        .weights = {60, 6, 8, 3, 3, 2, 1, 15, 10, 0, 4, 12, 20, 0, 20, 0, 0, 0, 1},
+        .weights = {60, 6, 8, 3, 3, 2, 1, 15, 10, 0, 4, 12, 20, 0, 5, 0, 0, 0, 1},
     },
     {
         .name = "embedded",
@@ -292,6 +294,6 @@ const struct profile profiles[PROFILES] = {
         .allotment = ALLOT_SOME,
         .no_risk = true,
         .permille = {300, 60, 120, 80, 60, 60},
-        .weights = {50, 5, 10, 5, 5, 3, 1, 10, 8, 2, 6, 12, 18, 0, 2, 1, 1, 1, 2},
+        .weights = {50, 5, 10, 5, 5, 3, 1, 10, 8, 2, 6, 12, 18, 1, 2, 1, 1, 1, 2},
     },
 };
