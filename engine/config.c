@@ -119,6 +119,20 @@ book_init(struct engine *engine, const struct cell_instrument_set *set)
         engine->books_cnt = set->instrument + 1;
 }
 
+/* set_state changes the state of a book and says whether that closes it. Its pegs
+ * waited while there was no trading: they follow when it opens. */
+static bool
+set_state(struct engine *engine, uint32_t instrument, uint8_t state)
+{
+    struct book *book = &engine->books[instrument];
+    const bool closes = state == CELL_INSTRUMENT_STATE_CLOSED && book->state != state;
+
+    book->state = state;
+    if (state == CELL_INSTRUMENT_STATE_OPEN && (book->flags & BOOK_PEGS) != 0)
+        engine_disturb(engine, instrument);
+    return closes;
+}
+
 /* instrument_set makes or changes an instrument; *closes says whether its day
  * orders are to expire. */
 static enum oe_reject_reason
@@ -144,9 +158,8 @@ instrument_set(struct engine *engine, const union cell *cells, bool *closes)
     struct book *book = &engine->books[set->instrument];
     struct book_rare *rare = &engine->rares[set->instrument];
 
-    *closes = known && set->state == CELL_INSTRUMENT_STATE_CLOSED && book->state != set->state;
     book->algorithm = set->algorithm;
-    book->state = set->state;
+    *closes = set_state(engine, set->instrument, set->state) && known;
     rare->allocation_min = set->allocation_min;
     rare->fifo_permille = set->fifo_permille;
     rare->top_max = set->top_max;
@@ -163,10 +176,7 @@ instrument_state_set(struct engine *engine,
     if (reason != OE_REJECT_REASON_NONE)
         return reason;
 
-    struct book *book = &engine->books[set->instrument];
-
-    *closes = set->state == CELL_INSTRUMENT_STATE_CLOSED && book->state != set->state;
-    book->state = set->state;
+    *closes = set_state(engine, set->instrument, set->state);
     return OE_REJECT_REASON_NONE;
 }
 
@@ -226,10 +236,10 @@ config_apply(struct engine *engine, const union cell *cells, bool first, struct 
         *cell = cells[1];
         cell->bytes[1] = 0;
     }
-    if (!closes)
-        return engine_finish(engine, out);
-    work_begin(engine, WORK_CLOSE, PHASE_NEXT);
     engine->work.index = 0;
+    if (!closes)
+        return work_settled(engine, out);
+    work_begin(engine, WORK_CLOSE, PHASE_NEXT);
     engine->work.instrument = cells[0].instrument_set.instrument;
     return work_run(engine, out);
 }

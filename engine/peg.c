@@ -5,7 +5,8 @@
  * with pegs is disturbed when a displayed order that is no peg comes to rest or
  * goes; then, at the end of the command, the list is walked. While nothing
  * disturbs the book again, the pegs before the one at hand are where they
- * belong; else the walk begins anew.
+ * belong; else the walk begins anew. While there is no trading in the instrument
+ * pegs stay where they are; when it opens the book counts as disturbed.
  */
 #include "engine/work.h"
 
@@ -165,7 +166,9 @@ pegs_step(struct engine *engine, struct slice *slice, struct cell_sink *out)
     } else if (next_disturbed(engine, &instrument)) {
         find_references(engine, instrument, work->refs);
         work->peg_instrument = instrument;
-        work->peg_slot = engine->rares[instrument].pegs_head;
+        work->peg_slot = engine->books[instrument].state == CELL_INSTRUMENT_STATE_OPEN
+                             ? engine->rares[instrument].pegs_head
+                             : ORDER_NONE;
         work->refs_valid = true;
     } else {
         engine->disturbed = false;

@@ -26,6 +26,7 @@ duo_cfg(void)
         .sessions_max = MODEL_SESSIONS,
         .positions_max = 256,
         .pages_max = 1024,
+        .extras_max = 512,
     };
 }
 
@@ -45,7 +46,14 @@ duo_new(const struct engine_cfg *cfg)
     ASSERT(duo->out != NULL);
     memset(duo->mem, 0, bytes);
     duo->engine = engine_init(duo->mem, cfg);
-    duo->model = model_new(cfg->shard, cfg->orders_max, cfg->positions_max);
+    duo->model = model_new(&(struct model_cfg){
+        .shard = cfg->shard,
+        .orders_max = cfg->orders_max,
+        .positions_max = cfg->positions_max,
+        .pages_max = cfg->pages_max,
+        .extras_max = cfg->extras_max,
+        .no_risk = cfg->no_risk,
+    });
     duo->now_ns = START_NS;
 
     struct command genesis = {.count = 1};
@@ -83,7 +91,7 @@ stamp(struct duo *duo, struct command *command)
         command->cells[0].session_sequence.next_no +=
             duo->model->sessions[frame->session].next_in_no;
     if (frame->session < MODEL_SESSIONS && kind >= CELL_KIND_ORDER_NEW &&
-        kind <= CELL_KIND_MESSAGE_REFUSED)
+        kind <= CELL_KIND_MASS_QUOTE)
         frame->in_no = (uint16_t)(frame->in_no + duo->model->sessions[frame->session].next_in_no);
 }
 
@@ -160,13 +168,58 @@ duo_apply(struct duo *duo, const struct command *command, uint32_t origin)
     return true;
 }
 
+/* same_order compares an order as engine and model have it. */
 static bool
 same_order(const struct engine_order *a, const struct model_order *b)
 {
+    static const enum engine_place places[] = {
+        [MODEL_BOOK] = ENGINE_PLACE_BOOK,
+        [MODEL_STOP] = ENGINE_PLACE_STOP,
+        [MODEL_HELD] = ENGINE_PLACE_HELD,
+        [MODEL_PARKED] = ENGINE_PLACE_PARKED,
+    };
+
     return a->order_id == b->order_id && a->clord == b->clord && a->px == b->px &&
-           a->leaves_qty == model_leaves(b) && a->cum_qty == b->cum_qty &&
-           a->instrument == b->instrument && a->account == b->account && a->session == b->session &&
-           a->sell == b->sell;
+           a->stop_px == b->stop_px && a->shown_qty == b->shown_qty &&
+           a->place == places[b->place] && a->leaves_qty == b->leaves_qty &&
+           a->cum_qty == b->cum_qty && a->instrument == b->instrument && a->account == b->account &&
+           a->session == b->session && a->sell == b->sell;
+}
+
+/* check_orders compares all live orders, wherever they stand. */
+static bool
+check_orders(struct duo *duo)
+{
+    for (const struct model_order *o = duo->model->live; o != NULL; o = o->next_live) {
+        struct engine_order order = {.order_id = 0};
+
+        if (engine_order_get(duo->engine, o->order_id, &order) && same_order(&order, o))
+            continue;
+        COMPLAIN("order %" PRIx64 " differs: engine has %" PRIu32 " of %" PRIu32 " at %" PRId64
+                 " stop %" PRId64 " place %d, model %" PRIu32 " of %" PRIu32 " at %" PRId64
+                 " stop %" PRId64 " place %d",
+                 o->order_id, order.shown_qty, order.leaves_qty, order.px, order.stop_px,
+                 (int)order.place, o->shown_qty, o->leaves_qty, o->px, o->stop_px, (int)o->place);
+        return false;
+    }
+    return true;
+}
+
+/* check_queue compares where an order of the book stands in its queue. */
+static bool
+check_queue(struct duo *duo,
+            const struct model_order *order,
+            uint32_t ahead_cnt,
+            uint64_t ahead_qty)
+{
+    struct engine_queue queue;
+
+    if (engine_queue_position(duo->engine, order->order_id, &queue) &&
+        queue.ahead_cnt == ahead_cnt && queue.ahead_qty == ahead_qty)
+        return true;
+    COMPLAIN("order %" PRIx64 " at %" PRId64 ": engine has %u orders ahead of it, model %u",
+             order->order_id, order->px, queue.ahead_cnt, ahead_cnt);
+    return false;
 }
 
 /* check_level compares one level and its queue; order is its first one. Returns
@@ -176,27 +229,35 @@ check_level(struct duo *duo, const struct engine_level *level, const struct mode
 {
     static struct engine_order queue[QUEUE_MAX];
     const struct model_order *o = *order;
+    struct engine_level alone;
     const uint32_t cnt =
         engine_level_orders(duo->engine, o->instrument, o->sell, o->px, queue, QUEUE_MAX);
-    uint64_t qty = 0;
+    uint64_t shown_qty = 0, all_qty = 0;
     uint32_t i = 0;
 
     for (; o != NULL && o->px == (*order)->px; o = o->next, i++) {
-        struct engine_order alone;
-
-        qty += model_leaves(o);
-        if (i >= cnt || !same_order(&queue[i], o) ||
-            !engine_order_get(duo->engine, o->order_id, &alone) || !same_order(&alone, o)) {
+        if (i >= cnt || !same_order(&queue[i], o)) {
             COMPLAIN("instrument %u, %s: place %u in the queue at %" PRId64 " differs",
                      o->instrument, o->sell ? "asks" : "bids", i, o->px);
             return false;
         }
+        if (!check_queue(duo, o, i, model_is_hidden(o) ? all_qty : shown_qty))
+            return false;
+        shown_qty += o->shown_qty;
+        all_qty += o->leaves_qty;
     }
-    if (level->px != (*order)->px || level->qty != qty || level->orders_cnt != i || cnt != i) {
-        COMPLAIN("instrument %u, %s: level %" PRId64 " has %" PRIu64 "x%u, model %" PRId64
-                 " %" PRIu64 "x%u",
+    if (!engine_depth_at(duo->engine, (*order)->instrument, (*order)->sell, level->px, &alone) ||
+        alone.qty != level->qty || alone.orders_cnt != level->orders_cnt) {
+        COMPLAIN("level %" PRId64 " is another one alone", level->px);
+        return false;
+    }
+    if (level->px != (*order)->px || level->qty != shown_qty ||
+        level->reserve_qty != all_qty - shown_qty || level->orders_cnt != i || cnt != i) {
+        COMPLAIN("instrument %u, %s: level %" PRId64 " has %" PRIu64 " and %" PRIu64
+                 " in %u, model %" PRId64 " %" PRIu64 " and %" PRIu64 " in %u",
                  (*order)->instrument, (*order)->sell ? "asks" : "bids", level->px, level->qty,
-                 level->orders_cnt, (*order)->px, qty, i);
+                 level->reserve_qty, level->orders_cnt, (*order)->px, shown_qty,
+                 all_qty - shown_qty, i);
         return false;
     }
     *order = o;
@@ -207,10 +268,16 @@ static bool
 check_side(struct duo *duo, uint32_t instrument, bool sell)
 {
     static struct engine_level levels[LEVELS_MAX];
+    struct engine_level best = {.px = 0};
     const uint32_t cnt = engine_depth(duo->engine, instrument, sell, levels, LEVELS_MAX);
     const struct model_order *order = duo->model->instruments[instrument].side[sell];
     uint32_t i = 0;
 
+    if (engine_best(duo->engine, instrument, sell, &best) != (order != NULL) ||
+        best.px != (order == NULL ? 0 : order->px)) {
+        COMPLAIN("instrument %u, %s: the best price differs", instrument, sell ? "asks" : "bids");
+        return false;
+    }
     for (; order != NULL && i < cnt; i++)
         if (!check_level(duo, &levels[i], &order))
             return false;
@@ -239,6 +306,38 @@ check_position(struct duo *duo, uint32_t account, uint32_t instrument)
     return false;
 }
 
+static bool
+check_instrument(struct duo *duo, uint32_t at)
+{
+    const struct model_instrument *instrument = &duo->model->instruments[at];
+
+    if (!check_side(duo, at, false) || !check_side(duo, at, true))
+        return false;
+    if (engine_last_px(duo->engine, at) != instrument->last_px ||
+        engine_instrument_state(duo->engine, at) != instrument->set.state) {
+        COMPLAIN("last price or state of instrument %u", at);
+        return false;
+    }
+    for (uint32_t a = 0; a < MODEL_ACCOUNTS && !duo->model->cfg.no_risk; a++)
+        if (!check_position(duo, a, at))
+            return false;
+    return true;
+}
+
+/* check_deadline: the engine asks for a Clock before the first timer is due, and
+ * for none if none is armed. */
+static bool
+check_deadline(struct duo *duo)
+{
+    const uint64_t asked_ns = engine_deadline_ns(duo->engine);
+    const uint64_t due_ns = model_deadline_ns(duo->model);
+
+    if (due_ns == UINT64_MAX ? asked_ns == UINT64_MAX : asked_ns <= due_ns)
+        return true;
+    COMPLAIN("engine wants a Clock at %" PRIu64 ", model at %" PRIu64, asked_ns, due_ns);
+    return false;
+}
+
 bool
 duo_check(struct duo *duo)
 {
@@ -248,19 +347,11 @@ duo_check(struct duo *duo)
                  duo->model->orders_cnt);
         return false;
     }
-    for (uint32_t i = 0; i < MODEL_INSTRUMENTS; i++) {
-        if (!duo->model->instruments[i].known)
-            continue;
-        if (!check_side(duo, i, false) || !check_side(duo, i, true))
+    if (!check_orders(duo) || !check_deadline(duo))
+        return false;
+    for (uint32_t i = 0; i < MODEL_INSTRUMENTS; i++)
+        if (duo->model->instruments[i].known && !check_instrument(duo, i))
             return false;
-        if (engine_last_px(duo->engine, i) != duo->model->instruments[i].last_px) {
-            COMPLAIN("last price of instrument %u", i);
-            return false;
-        }
-        for (uint32_t a = 0; a < MODEL_ACCOUNTS; a++)
-            if (!check_position(duo, a, i))
-                return false;
-    }
     return true;
 }
 

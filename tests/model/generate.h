@@ -2,13 +2,15 @@
  * Generate: endless streams of hostile commands, one seed each.
  *
  * A profile says what a stream is bad at: deep queues, a book of one tick, huge
- * sweeps, ids used again and again, replaces of partly filled orders, limits so
- * tight that much is refused, mass cancels. The generator looks at the model to
- * aim at orders that are there, or were.
+ * sweeps, ids used again and again, replaces of partly filled orders, stops in
+ * chains, pegs on the move, links everywhere, prevention among accounts of one
+ * group, allotment, quotes of fifty entries, halts and closes, pools of next to
+ * nothing. The generator looks at the model to aim at orders that are there, or
+ * were.
  *
- * A step names the order it aims at by the step that made it, not by its id. So
- * steps can be left out and the others still mean the same: that is what
- * minimising lives on.
+ * A step that names an order by its order id says which session entered it under
+ * which ClOrdID, as a scenario does. So steps can be left out and the others
+ * still mean the same: that is what minimising lives on.
  */
 #ifndef OUTCRY_TESTS_MODEL_GENERATE_H
 #define OUTCRY_TESTS_MODEL_GENERATE_H
@@ -17,12 +19,12 @@
 
 #include "tests/model/duo.h"
 #include "tests/model/random.h"
-
-#define STEP_NONE UINT32_MAX
+#include "tests/scenario/given.h"
+#include "tests/scenario/text.h"
 
 struct step {
     struct command command;
-    uint32_t target; /* the step that made the order it names, or STEP_NONE */
+    struct text_target target;
 };
 
 enum action {
@@ -31,14 +33,38 @@ enum action {
     ACTION_IOC,
     ACTION_FOK,
     ACTION_MARKET,
+    ACTION_TO_LIMIT,
     ACTION_SWEEP,
+    ACTION_STOP,
+    ACTION_PEG,
+    ACTION_HELD,
+    ACTION_QUOTE,
     ACTION_CANCEL,
     ACTION_REPLACE,
     ACTION_MASS_CANCEL,
     ACTION_HOSTILE,
     ACTION_CONFIGURE,
+    ACTION_STATE,
     ACTION_SESSION,
+    ACTION_CLOCK,
     ACTIONS
+};
+
+/* So many orders in a thousand have it, of those that can. */
+struct permille {
+    uint16_t stp;
+    uint16_t link;
+    uint16_t iceberg;
+    uint16_t hidden;
+    uint16_t minimum;
+    uint16_t gtd;
+};
+
+/* Which instruments share out, and how. */
+enum allotment {
+    ALLOT_NONE,
+    ALLOT_SOME,
+    ALLOT_ALL
 };
 
 struct profile {
@@ -48,20 +74,38 @@ struct profile {
     uint32_t qty_max;
     uint32_t clords_max; /* client ids are drawn from so many */
     uint32_t orders_max;
+    uint32_t extras_max;
+    uint32_t positions_max;
+    uint32_t pages_max;
+    uint32_t instruments_cnt;
+    enum allotment allotment;
     bool is_tight;
+    bool is_far;
+    bool no_risk;
+    struct permille permille;
     uint16_t weights[ACTIONS];
 };
 
-#define PROFILES 8u
+#define PROFILES 20u
 extern const struct profile profiles[PROFILES];
+
+/* profile_of returns the profile that a seed picks. */
+static inline unsigned
+profile_of(uint64_t seed)
+{
+    return (unsigned)(seed % PROFILES);
+}
 
 struct generator {
     const struct profile *profile;
     struct random random;
-    bool unbinding; /* sessions were lost since the last Clock */
+    const struct model *model;
+    const struct step *steps; /* those before */
+    uint32_t number;          /* of the step to make */
+    bool unbinding;           /* sessions were lost since the last Clock */
 };
 
-#define SETUP_STEPS_MAX 64u
+#define SETUP_STEPS_MAX 128u
 
 /* generate_cfg gives the sizes of the exchange of a profile. */
 struct engine_cfg generate_cfg(const struct profile *profile);
@@ -70,14 +114,11 @@ struct engine_cfg generate_cfg(const struct profile *profile);
  * profile, and returns how many there are. */
 uint32_t generate_setup(const struct profile *profile, struct step steps[SETUP_STEPS_MAX]);
 
-/* generate_step makes step number `number`. */
-void generate_step(struct generator *generator,
-                   const struct model *model,
-                   uint32_t number,
-                   struct step *step);
+/* generate_step makes the next step. */
+void generate_step(struct generator *generator, struct step *step);
 
-/* step_apply applies a step to the duo. ids has a place for each step, for the
- * id that the step's order had last. */
-NODISCARD bool step_apply(struct duo *duo, const struct step *step, uint32_t number, uint64_t *ids);
+/* step_apply applies a step to the duo; given keeps the ids of orders. */
+NODISCARD bool
+step_apply(struct duo *duo, const struct step *step, uint32_t number, struct given *given);
 
 #endif

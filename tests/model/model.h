@@ -1,15 +1,16 @@
 /*
- * Model: a second exchange, written from the rules alone, to hold the real one
- * against. It shares no code with risk/ or engine/, only the generated cells
- * in which commands and events are written down.
+ * Model: a second exchange, written from docs/matching.md alone, to hold the
+ * real one against. It shares no code with risk/ or engine/, only the generated
+ * cells in which commands and events are written down.
  *
  *   command, and what the engine made of it ---> model_apply ---> what it
  *                                                should have made of it
  *
  * It is as simple as the rules allow: an order is a struct from malloc, a side
- * of a book is one list in price-time order, everything is found by walking.
- * What is open on a position is summed up whenever somebody asks. So a mistake
- * here is not likely to be the mistake made there.
+ * of a book is one list in the order of matching, everything is found by
+ * walking. What is open on a position, what is shown at a price, how many pages
+ * the levels take is summed up whenever somebody asks. So a mistake here is not
+ * likely to be the mistake made there.
  *
  * One thing is taken from the engine: the id of an order. Which slot it gets is
  * the engine's affair; the model checks that an id never comes twice.
@@ -26,28 +27,53 @@
 #define MODEL_FIRMS       8u
 #define MODEL_GROUPS      16u
 #define MODEL_ACCOUNTS    64u
-#define MODEL_INSTRUMENTS 16u
+#define MODEL_INSTRUMENTS 64u
 #define MODEL_SESSIONS    32u
 
 /* Cells of the largest group that the model can write down. */
 #define MODEL_GROUP_CELLS (1u << 16)
 
+enum model_place {
+    MODEL_IN_WORK, /* being matched, or just made */
+    MODEL_BOOK,
+    MODEL_STOP,   /* waits for its stop price */
+    MODEL_HELD,   /* at the open, at the close */
+    MODEL_PARKED, /* pegged, without a price */
+    MODEL_QUEUE,  /* elected, waits for its turn */
+    MODEL_ENDED   /* until the command is done */
+};
+
 struct model_order {
-    struct model_order *next; /* behind it on its side of the book */
+    struct model_order *next;      /* behind it where it stands */
+    struct model_order *next_live; /* of all that are live, in no order */
+    struct model_order *other;     /* linked to it: one cancels the other */
     uint64_t order_id;
     uint64_t clord;
-    px_t px;
-    qty_t qty; /* total */
+    px_t px;       /* its limit; a peg's price now; 0: none */
+    px_t limit_px; /* of a peg: never better */
+    px_t stop_px;  /* 0: none, or elected */
+    px_t peg_offset_px;
+    uint64_t expire_ns; /* 0: never */
+    uint64_t armed_no;  /* its turn among timers of one tick */
+    uint64_t peg_no;    /* its turn among pegs */
+    qty_t leaves_qty;
     qty_t cum_qty;
+    qty_t shown_qty;   /* in the book; 0 if hidden */
+    qty_t display_qty; /* 0: no iceberg */
     uint32_t instrument;
     uint32_t account;
     uint32_t origin; /* of the caller: which command made it */
     uint16_t session;
+    uint16_t display_range;
     bool sell;
+    bool is_quote;
+    bool is_top;     /* bettered its side when it came to rest */
+    bool has_record; /* of rare attributes */
     uint8_t ord_type;
     uint8_t tif;
     uint8_t exec_inst;
     uint8_t stp_capacity;
+    enum model_place place;
 };
 
 struct model_instrument {
@@ -55,7 +81,11 @@ struct model_instrument {
     struct cell_instrument_set set;
     struct cell_instrument_limits limits;
     px_t last_px;
-    struct model_order *side[2]; /* buy, sell; best first, then oldest first */
+    struct model_order *side[2];  /* buy, sell; best first; at a price the displayed
+                                   * before the hidden, then oldest first */
+    struct model_order *stops[2]; /* first elected first */
+    struct model_order *held;
+    struct model_order *parked;
 };
 
 struct model_account {
@@ -79,16 +109,31 @@ struct model_session {
     uint64_t next_in_no;
     uint64_t grace_ns;    /* 0: its orders stay when it is unbound */
     uint64_t deadline_ns; /* when they go, 0: not */
-    uint64_t unbound_no;  /* counts the unbinds that set a deadline */
+    uint64_t armed_no;    /* its turn among timers of one tick */
+};
+
+/* An account that has a record for its quotes in an instrument. */
+struct model_quoter {
+    uint32_t account;
+    uint32_t instrument;
+};
+
+struct model_cfg {
+    unsigned shard;
+    uint32_t orders_max;
+    uint32_t positions_max;
+    uint32_t pages_max;
+    uint32_t extras_max;
+    bool no_risk;
 };
 
 struct model {
-    uint32_t orders_max;
-    uint32_t positions_max;
-    unsigned shard;
+    struct model_cfg cfg;
     uint64_t seq;
     uint64_t time_ns;
-    uint64_t unbinds_cnt;
+    uint64_t random; /* state of the numbers that icebergs draw */
+    uint64_t armed_cnt;
+    uint64_t pegs_cnt;
     bool firm_known[MODEL_FIRMS];
     bool group_known[MODEL_GROUPS];
     uint32_t group_firm[MODEL_GROUPS];
@@ -97,24 +142,36 @@ struct model {
     struct model_instrument instruments[MODEL_INSTRUMENTS];
     struct model_position positions[MODEL_ACCOUNTS][MODEL_INSTRUMENTS];
     struct model_session sessions[MODEL_SESSIONS];
+    struct model_order *live;
+    struct model_order *queue; /* elected stops, in turn */
+    struct model_order *ended; /* to be freed when the command is done */
+    struct model_quoter *quoters;
+    uint32_t quoters_cnt;
     uint32_t orders_cnt;
+    uint32_t records_cnt;
     uint32_t positions_cnt;
     uint64_t *last_ids;    /* by slot */
     const char *complaint; /* what is wrong with an id, NULL if nothing */
-    /* What the last command should have caused. */
+    /* The command in work. */
+    const union cell *engine_group;
+    uint32_t engine_cnt;
+    uint32_t origin;
+    px_t traded_low_px; /* of the order in work, 0: no trade */
+    px_t traded_high_px;
+    /* What it should have caused. */
     uint32_t group_cnt;
     uint32_t event_index;
     union cell group[MODEL_GROUP_CELLS];
 };
 
 /* model_new makes an exchange without anything in it; free it by model_free. */
-struct model *model_new(unsigned shard, uint32_t orders_max, uint32_t positions_max);
+struct model *model_new(const struct model_cfg *cfg);
 void model_free(struct model *model);
 
 /*
  * model_apply applies a command and writes its group. engine_group is what the
  * engine wrote for it (engine_cnt cells, 0 if it was dropped); the ids are
- * taken from there. origin is noted in the order that the command makes.
+ * taken from there. origin is noted in the orders that the command makes.
  */
 void model_apply(struct model *model,
                  const union cell *cells,
@@ -125,6 +182,7 @@ void model_apply(struct model *model,
 /* model_admits says whether a command of the session would be carried out. */
 bool model_admits(const struct model *model, uint16_t session, uint16_t in_no);
 
+/* model_find_clord finds no quotes: they have no ClOrdID of their own. */
 const struct model_order *model_find_id(const struct model *model, uint64_t order_id);
 const struct model_order *
 model_find_clord(const struct model *model, uint16_t session, uint64_t clord);
@@ -136,28 +194,14 @@ model_open_qty(const struct model *model, uint32_t account, uint32_t instrument,
 /* model_account_firm returns the firm of a known account. */
 uint32_t model_account_firm(const struct model *model, uint32_t account);
 
-static inline qty_t
-model_leaves(const struct model_order *order)
+/* model_deadline_ns returns when the first timer is due, UINT64_MAX if none is
+ * armed. */
+uint64_t model_deadline_ns(const struct model *model);
+
+static inline bool
+model_is_hidden(const struct model_order *order)
 {
-    return order->qty - order->cum_qty;
+    return (order->exec_inst & OE_EXEC_INST_HIDDEN) != 0;
 }
-
-/* What the checks are asked about: a new order, or an old one as a replace
- * would leave it. */
-struct model_question {
-    uint32_t instrument;
-    uint32_t account;
-    uint32_t firm; /* UINT32_MAX: of the exchange itself */
-    px_t px;       /* replaced by its limit if it is a market order */
-    qty_t qty;
-    bool sell;
-    bool market;
-    const struct model_order *old;  /* of a replace, else NULL */
-    struct cell_risk_detail detail; /* result: the numbers behind a refusal */
-};
-
-/* model_risk answers with a reject reason, and its numbers in question->detail
- * if it has any, or 0 and the limit in question->px. */
-uint16_t model_risk(const struct model *model, struct model_question *question);
 
 #endif

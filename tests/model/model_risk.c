@@ -1,23 +1,4 @@
-#include "proto/limits.h"
-
-#include "tests/model/model.h"
-
-uint64_t
-model_open_qty(const struct model *model, uint32_t account, uint32_t instrument, bool sell)
-{
-    uint64_t sum = 0;
-
-    for (const struct model_order *o = model->instruments[instrument].side[sell]; o; o = o->next)
-        if (o->account == account)
-            sum += model_leaves(o);
-    return sum;
-}
-
-uint32_t
-model_account_firm(const struct model *model, uint32_t account)
-{
-    return model->group_firm[model->accounts[account].set.group];
-}
+#include "tests/model/model_parts.h"
 
 /* refuse notes the numbers behind a reason. */
 static uint16_t
@@ -54,13 +35,10 @@ reduces_only(const struct model *model, const struct model_question *question)
     const int64_t held = question->sell ? position : -position;
     int64_t open =
         (int64_t)model_open_qty(model, question->account, question->instrument, question->sell);
-    int64_t wanted = question->qty;
 
-    if (question->old != NULL) {
-        open -= model_leaves(question->old);
-        wanted -= question->old->cum_qty;
-    }
-    return wanted <= held - open;
+    if (question->old != NULL)
+        open -= question->old->leaves_qty;
+    return question->leaves_qty <= held - open;
 }
 
 static uint16_t
@@ -129,6 +107,25 @@ check_price(const struct model_instrument *instrument, const struct model_questi
     return 0;
 }
 
+/* model_market_px finds the last tick inside the collar. */
+px_t
+model_market_px(const struct model *model, uint32_t at, bool sell)
+{
+    const struct model_instrument *instrument = &model->instruments[at];
+    const px_t tick_px = instrument->set.tick_px;
+    px_t low_px, high_px;
+    notional_t tick;
+
+    if (model->cfg.no_risk)
+        return sell ? tick_px : tick_px * (px_t)(TICKS_MAX - 1);
+    if (!collar(instrument, &low_px, &high_px))
+        return 0;
+    tick = sell ? ((notional_t)low_px + tick_px - 1) / tick_px : high_px / tick_px;
+    if (!sell && tick >= TICKS_MAX)
+        tick = TICKS_MAX - 1;
+    return tick < 1 || tick >= TICKS_MAX ? 0 : (px_t)(tick * tick_px);
+}
+
 static uint16_t
 check_qty(const struct model *model, struct model_question *question)
 {
@@ -159,29 +156,27 @@ check_qty(const struct model *model, struct model_question *question)
 }
 
 static uint16_t
-check_collar(const struct model_instrument *instrument, struct model_question *question)
+check_collar(const struct model *model, struct model_question *question)
 {
-    const bool has_collar =
-        instrument->limits.collar_ticks != 0 || instrument->limits.collar_permille != 0;
-    px_t low, high;
+    const struct model_instrument *instrument = &model->instruments[question->instrument];
+    px_t low_px, high_px;
 
-    if (!has_collar && !question->market)
-        return 0;
-    if (!collar(instrument, &low, &high))
-        return OE_REJECT_REASON_NO_REFERENCE_PRICE;
     if (question->market) {
-        const px_t tick = instrument->set.tick_px;
-
-        /* The last tick inside. */
-        question->px = question->sell ? (low + tick - 1) / tick * tick : high / tick * tick;
+        question->px = model_market_px(model, question->instrument, question->sell);
+        if (question->px == 0)
+            return OE_REJECT_REASON_NO_REFERENCE_PRICE;
     }
-    if (question->px >= low && question->px <= high)
+    if (instrument->limits.collar_ticks == 0 && instrument->limits.collar_permille == 0)
+        return 0;
+    if (!collar(instrument, &low_px, &high_px))
+        return OE_REJECT_REASON_NO_REFERENCE_PRICE;
+    if (question->px >= low_px && question->px <= high_px)
         return 0;
     return refuse(question,
-                  question->px > high ? OE_REJECT_REASON_PRICE_COLLAR_HIGH
-                                      : OE_REJECT_REASON_PRICE_COLLAR_LOW,
+                  question->px > high_px ? OE_REJECT_REASON_PRICE_COLLAR_HIGH
+                                         : OE_REJECT_REASON_PRICE_COLLAR_LOW,
                   (struct cell_risk_detail){.level = OE_RISK_LEVEL_INSTRUMENT,
-                                            .limit = question->px > high ? high : low,
+                                            .limit = question->px > high_px ? high_px : low_px,
                                             .used = reference_of(instrument),
                                             .value = question->px});
 }
@@ -229,19 +224,17 @@ check_position(const struct model *model, struct model_question *question)
     const uint64_t short_max = position->has_limits ? position->short_max : limits->short_max;
     const int64_t max = (int64_t)(question->sell ? short_max : long_max);
     int64_t used = question->sell ? -position->qty : position->qty;
-    int64_t wanted = question->qty;
 
-    if (!position->used && model->positions_cnt == model->positions_max)
+    if (!position->used && model->positions_cnt == model->cfg.positions_max)
         return OE_REJECT_REASON_POSITION_POOL_FULL;
     used += (int64_t)model_open_qty(model, question->account, question->instrument, question->sell);
     if (question->old != NULL) {
         /* A replace that asks for no more than before is no question. */
-        if (question->qty <= question->old->qty)
+        if (question->leaves_qty <= question->old->leaves_qty)
             return 0;
-        used -= model_leaves(question->old);
-        wanted -= question->old->cum_qty;
+        used -= question->old->leaves_qty;
     }
-    if (used + wanted <= max)
+    if (used + question->leaves_qty <= max)
         return 0;
     return refuse(question,
                   question->sell ? OE_REJECT_REASON_SHORT_POSITION_LIMIT
@@ -251,7 +244,25 @@ check_position(const struct model *model, struct model_question *question)
                                                          : OE_RISK_LEVEL_ACCOUNT,
                                             .limit = max,
                                             .used = used,
-                                            .value = wanted});
+                                            .value = question->leaves_qty});
+}
+
+/* check_plain is all that is asked where there is no risk. */
+static uint16_t
+check_plain(const struct model *model, struct model_question *question)
+{
+    const struct model_instrument *instrument = &model->instruments[question->instrument];
+    uint16_t reason = 0;
+
+    if (question->market)
+        question->px = model_market_px(model, question->instrument, question->sell);
+    else
+        reason = check_price(instrument, question);
+    if (reason == 0 && question->qty == 0)
+        reason = OE_REJECT_REASON_INVALID_QUANTITY;
+    if (reason == 0 && question->qty % instrument->set.lot_qty != 0)
+        reason = OE_REJECT_REASON_INVALID_LOT;
+    return reason;
 }
 
 uint16_t
@@ -259,23 +270,21 @@ model_risk(const struct model *model, struct model_question *question)
 {
     uint16_t reason = check_instrument(model, question);
 
-    if (reason == 0)
-        reason = check_account(model, question);
     if (reason != 0)
         return reason;
-
-    const struct model_instrument *instrument = &model->instruments[question->instrument];
-
+    if (model->cfg.no_risk)
+        return check_plain(model, question);
+    reason = check_account(model, question);
+    if (reason != 0)
+        return reason;
     if (!question->market)
-        reason = check_price(instrument, question);
+        reason = check_price(&model->instruments[question->instrument], question);
     if (reason == 0)
         reason = check_qty(model, question);
-    if (reason == 0)
-        reason = check_collar(instrument, question);
-    if (reason == 0 && question->market)
-        reason = check_price(instrument, question);
-    if (reason == 0)
-        reason = check_band(instrument, question);
+    if (reason == 0 && !question->no_bounds)
+        reason = check_collar(model, question);
+    if (reason == 0 && !question->no_bounds)
+        reason = check_band(&model->instruments[question->instrument], question);
     if (reason == 0)
         reason = check_value(model, question);
     if (reason == 0)

@@ -92,20 +92,25 @@ in_child(struct stream *stream, bool (*work)(struct stream *, uint32_t), uint32_
 static bool
 generate(struct stream *stream, uint32_t commands_cnt)
 {
-    struct generator generator = {.profile = stream->profile, .random = {stream->seed}};
     const struct engine_cfg cfg = generate_cfg(stream->profile);
     struct duo *duo = duo_new(&cfg);
-    uint64_t *ids = calloc(stream->steps_max, sizeof *ids);
+    struct given given = {.ids = NULL};
+    struct generator generator = {
+        .profile = stream->profile,
+        .random = {stream->seed},
+        .model = duo->model,
+        .steps = stream->steps,
+    };
     const uint32_t setup_cnt = generate_setup(stream->profile, stream->steps);
 
-    ASSERT(ids != NULL);
     ASSERT(setup_cnt + commands_cnt <= stream->steps_max);
     for (uint32_t i = 0; i < setup_cnt + commands_cnt; i++) {
+        generator.number = i;
         if (i >= setup_cnt)
-            generate_step(&generator, duo->model, i, &stream->steps[i]);
+            generate_step(&generator, &stream->steps[i]);
         stream->steps_cnt = i + 1;
         stream->failed_at = i;
-        if (!step_apply(duo, &stream->steps[i], i, ids))
+        if (!step_apply(duo, &stream->steps[i], i, &given))
             return fail(stream, duo, i);
         if (i < setup_cnt && duo_outcome(duo) != 0) {
             snprintf(duo->complaint, sizeof duo->complaint, "a command that sets up is refused");
@@ -117,7 +122,7 @@ generate(struct stream *stream, uint32_t commands_cnt)
     }
     if (!duo_check(duo))
         return fail(stream, duo, stream->steps_cnt - 1);
-    free(ids);
+    given_free(&given);
     duo_free(duo);
     return true;
 }
@@ -143,13 +148,12 @@ repeat(struct stream *stream, uint32_t unused)
 {
     const struct engine_cfg cfg = generate_cfg(stream->profile);
     struct duo *duo = duo_new(&cfg);
-    uint64_t *ids = calloc(stream->steps_max, sizeof *ids);
+    struct given given = {.ids = NULL};
 
     (void)unused;
-    ASSERT(ids != NULL);
     for (uint32_t i = 0; i < stream->steps_cnt; i++) {
         stream->failed_at = i;
-        if (!step_apply(duo, &stream->steps[i], i, ids))
+        if (!step_apply(duo, &stream->steps[i], i, &given))
             return fail(stream, duo, i);
     }
     return duo_check(duo) || fail(stream, duo, stream->steps_cnt - 1);
@@ -162,17 +166,9 @@ leave_out(struct stream *to, const struct stream *stream, uint32_t from, uint32_
     to->profile = stream->profile;
     to->seed = stream->seed;
     to->steps_cnt = 0;
-    for (uint32_t i = 0; i < stream->steps_cnt; i++) {
-        if (i >= from && i < from + cnt)
-            continue;
-
-        struct step *step = &to->steps[to->steps_cnt++];
-
-        *step = stream->steps[i];
-        if (step->target == STEP_NONE || step->target < from)
-            continue;
-        step->target = step->target < from + cnt ? STEP_NONE : step->target - cnt;
-    }
+    for (uint32_t i = 0; i < stream->steps_cnt; i++)
+        if (i < from || i >= from + cnt)
+            to->steps[to->steps_cnt++] = stream->steps[i];
 }
 
 static void
@@ -217,22 +213,6 @@ stream_minimise(struct stream *stream)
     stream_free(trial);
 }
 
-/* target_of says how the scenario names the order of a step: as the session and
- * id of the step that made it. */
-static struct text_target
-target_of(const struct stream *stream, const struct step *step)
-{
-    struct text_target target = {.by_id = (cell_shape(step->command.cells) & CELL_BY_ID) != 0};
-
-    if (target.by_id && step->target != STEP_NONE) {
-        const struct cell_order_new *made = &stream->steps[step->target].command.cells[0].order_new;
-
-        target.session = made->session;
-        target.clord = made->clord;
-    }
-    return target;
-}
-
 /* write_steps is the child's part of stream_write: the engine may die of the
  * last step. */
 static bool
@@ -240,17 +220,14 @@ write_steps(FILE *file, const struct stream *stream)
 {
     const struct engine_cfg cfg = generate_cfg(stream->profile);
     struct duo *duo = duo_new(&cfg);
-    uint64_t *ids = calloc(stream->steps_max, sizeof *ids);
+    struct given given = {.ids = NULL};
     char line[TEXT_LINE_MAX];
 
-    ASSERT(ids != NULL);
     for (uint32_t i = 0; i < stream->steps_cnt; i++) {
-        const struct text_target target = target_of(stream, &stream->steps[i]);
-
-        text_write_command(&stream->steps[i].command, &target, line);
+        text_write_command(&stream->steps[i].command, &stream->steps[i].target, line);
         fprintf(file, "%s\n", line);
         fflush(file);
-        (void)!step_apply(duo, &stream->steps[i], i, ids);
+        (void)!step_apply(duo, &stream->steps[i], i, &given);
         for (uint32_t at = 0; at < duo->model->group_cnt;) {
             at += text_write_message(&duo->model->group[at], line);
             fprintf(file, "  %s\n", line);
@@ -269,8 +246,12 @@ stream_write(const struct stream *stream, const char *path)
 
     if (file == NULL)
         return false;
-    fprintf(file, "# Profile %s, seed %" PRIu64 ": %s\nbare\norders %u\n", stream->profile->name,
-            stream->seed, stream->complaint, stream->profile->orders_max);
+    const struct profile *profile = stream->profile;
+
+    fprintf(file, "# Profile %s, seed %" PRIu64 ": %s\nbare\n%s", profile->name, stream->seed,
+            stream->complaint, profile->no_risk ? "no-risk\n" : "");
+    fprintf(file, "orders %u\nattributes %u\npages %u\npositions %u\n", profile->orders_max,
+            profile->extras_max, profile->pages_max, profile->positions_max);
     fflush(file);
 
     const pid_t pid = fork();

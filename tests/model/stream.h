@@ -14,6 +14,8 @@
 
 #include "tests/model/generate.h"
 
+#define STEP_NONE UINT32_MAX
+
 struct stream {
     const struct profile *profile;
     uint64_t seed;

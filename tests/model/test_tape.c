@@ -141,7 +141,7 @@ reduce(struct sender *sender, const struct tape_row *row)
 {
     const struct model_order *order = mirrored(sender, row->order_id);
 
-    if (order == NULL || row->type == TAPE_DELETE || row->qty >= model_leaves(order)) {
+    if (order == NULL || row->type == TAPE_DELETE || row->qty >= order->leaves_qty) {
         cancel(sender, row->order_id);
         return;
     }
@@ -150,7 +150,7 @@ reduce(struct sender *sender, const struct tape_row *row)
         &(struct command_order){
             .instrument = INSTRUMENT,
             .session = SESSION,
-            .qty = order->qty - row->qty,
+            .qty = order->cum_qty + order->leaves_qty - row->qty,
             .px = order->px,
             .clord = row->order_id,
         },

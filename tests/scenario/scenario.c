@@ -278,6 +278,10 @@ begin(struct scenario *scenario, const char *line, bool *good)
         scenario->is_bare = true;
         return true;
     }
+    if (words_take(&words, "no-risk")) {
+        cfg->no_risk = true;
+        return true;
+    }
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
         if (words_take(&words, sizes[i].word)) {
             *sizes[i].size = (uint32_t)words_number(&words);

@@ -1,0 +1,46 @@
+/*
+ * What the parts of the generator share; nobody else includes it.
+ *
+ *   generate.c         profiles, dispatch        generate_amend.c   of orders that are there
+ *   generate_setup.c   the exchange, its changes generate_order.c   new orders, quotes
+ */
+#ifndef OUTCRY_TESTS_MODEL_GENERATE_PARTS_H
+#define OUTCRY_TESTS_MODEL_GENERATE_PARTS_H
+
+#include "tests/model/generate.h"
+
+#define FIRMS     2u
+#define GROUPS    3u
+#define ACCOUNTS  6u
+#define SESSIONS  5u
+#define MIDDLE_PX (100 * PX_ONE)
+#define TICK_PX   (PX_ONE / 100)
+
+/* Firm of a session, account of a firm: most orders are for an account that is of
+ * the session's firm. */
+uint32_t generate_firm(uint16_t session);
+uint32_t generate_account(struct generator *g, uint16_t session);
+uint32_t generate_instrument(struct generator *g);
+px_t generate_px(struct generator *g, bool sell);
+qty_t generate_qty(struct generator *g, uint32_t instrument);
+struct command_order generate_order(struct generator *g);
+
+/* generate_live picks one of the live orders, NULL if there is none. */
+const struct model_order *generate_live(struct generator *g);
+
+/* generate_new makes a new order of the wanted kind. */
+void generate_new(struct generator *g, enum action action, struct step *step);
+void generate_quote(struct generator *g, struct step *step);
+/* generate_hostile asks for what cannot be had. */
+void generate_hostile(struct generator *g, struct step *step);
+
+void generate_cancel(struct generator *g, struct step *step);
+void generate_replace(struct generator *g, struct step *step);
+void generate_mass_cancel(struct generator *g, struct step *step);
+
+void generate_configure(struct generator *g, struct step *step);
+void generate_state(struct generator *g, struct step *step);
+void generate_session(struct generator *g, struct step *step);
+void generate_clock(struct generator *g, struct step *step);
+
+#endif

@@ -1,0 +1,184 @@
+#include "tests/model/model_parts.h"
+
+uint32_t
+model_firm_of_session(const struct model *model, uint16_t session)
+{
+    return session == CELL_SESSION ? UINT32_MAX : model->sessions[session].firm;
+}
+
+/* model_group_of returns what keeps two orders from trading with each other:
+ * without accounts that are known an account is a group of its own. */
+uint32_t
+model_group_of(const struct model *model, uint32_t account)
+{
+    return model->cfg.no_risk ? account : model->accounts[account].set.group;
+}
+
+uint32_t
+model_account_firm(const struct model *model, uint32_t account)
+{
+    return model->group_firm[model->accounts[account].set.group];
+}
+
+bool
+model_is_open(const struct model *model, uint32_t instrument)
+{
+    return model->instruments[instrument].known &&
+           model->instruments[instrument].set.state == CELL_INSTRUMENT_STATE_OPEN;
+}
+
+/* model_use_position notes that the pair has a position from now on. */
+void
+model_use_position(struct model *model, uint32_t account, uint32_t instrument)
+{
+    if (model->positions[account][instrument].used)
+        return;
+    model->positions[account][instrument].used = true;
+    model->positions_cnt++;
+}
+
+/* unbind takes the session's transport away. */
+static void
+unbind(struct model *model, struct model_session *session)
+{
+    if (session->bound && session->grace_ns != 0) {
+        session->deadline_ns = model->time_ns + session->grace_ns;
+        session->armed_no = ++model->armed_cnt;
+    }
+    session->bound = false;
+}
+
+/* model_session_sequence skips what never came; false if it skips nothing. */
+bool
+model_session_sequence(struct model *model, const union cell *cells)
+{
+    const struct cell_session_sequence *req = &cells->session_sequence;
+
+    if (req->session >= MODEL_SESSIONS || !model->sessions[req->session].bound)
+        return false;
+
+    struct model_session *session = &model->sessions[req->session];
+
+    if (req->next_no <= session->next_in_no)
+        return false;
+    model->seq++;
+    model_emit_command(model, cells, 0, NULL);
+
+    const union cell cell = {.session_not_applied = {
+                                 .kind = CELL_KIND_SESSION_NOT_APPLIED,
+                                 .shape = 1,
+                                 .seq = model->seq,
+                                 .time = model->time_ns,
+                                 .from_no = session->next_in_no,
+                                 .count = req->next_no - session->next_in_no,
+                                 .session = req->session,
+                             }};
+
+    model_emit(model, &cell);
+    session->next_in_no = req->next_no;
+    return true;
+}
+
+/* set_state changes the state of an instrument; when it closes its day is over. */
+static void
+set_state(struct model *model, uint32_t instrument, uint8_t state)
+{
+    const uint8_t before = model->instruments[instrument].set.state;
+
+    model->instruments[instrument].set.state = state;
+    if (state == CELL_INSTRUMENT_STATE_CLOSED && before != CELL_INSTRUMENT_STATE_CLOSED)
+        model_close(model, instrument);
+}
+
+static void
+set_instrument(struct model *model, const union cell *cells)
+{
+    const uint8_t state = cells->instrument_set.state;
+    struct model_instrument *instrument = &model->instruments[cells->instrument_set.instrument];
+
+    if (instrument->known && (instrument->side[0] != NULL || instrument->side[1] != NULL) &&
+        instrument->set.algorithm != cells->instrument_set.algorithm)
+        model->complaint = "the algorithm of a book with orders was changed";
+    const uint8_t before = instrument->known ? instrument->set.state : state;
+
+    instrument->known = true;
+    instrument->set = cells[0].instrument_set;
+    instrument->limits = cells[1].instrument_limits;
+    instrument->set.state = before;
+    set_state(model, cells->instrument_set.instrument, state);
+}
+
+static void
+set_position_limit(struct model *model, const struct cell_position_limit_set *set)
+{
+    struct model_position *position = &model->positions[set->account][set->instrument];
+
+    model_use_position(model, set->account, set->instrument);
+    position->has_limits = true;
+    position->long_max = set->long_max;
+    position->short_max = set->short_max;
+}
+
+static void
+set_session(struct model *model, const struct cell_session_set *set)
+{
+    struct model_session *session = &model->sessions[set->session];
+
+    session->known = true;
+    session->firm = set->firm;
+    session->grace_ns = set->cancel_on_disconnect_ms * UINT64_C(1000000);
+}
+
+/*
+ * model_set_up notes a command that configures the exchange or binds a session,
+ * and was accepted: the engine judges these, the model believes it.
+ */
+void
+model_set_up(struct model *model, const union cell *cells)
+{
+    switch (cell_kind(cells)) {
+    case CELL_KIND_GENESIS:
+        model->random = cells->genesis.time;
+        break;
+    case CELL_KIND_FIRM_SET:
+        model->firm_known[cells->firm_set.firm] = true;
+        break;
+    case CELL_KIND_GROUP_SET:
+        model->group_known[cells->group_set.group] = true;
+        model->group_firm[cells->group_set.group] = cells->group_set.firm;
+        break;
+    case CELL_KIND_ACCOUNT_SET:
+        model->accounts[cells->account_set.account] =
+            (struct model_account){true, cells[0].account_set, cells[1].account_limits};
+        break;
+    case CELL_KIND_INSTRUMENT_SET:
+        set_instrument(model, cells);
+        break;
+    case CELL_KIND_INSTRUMENT_STATE_SET:
+        set_state(model, cells->instrument_state_set.instrument, cells->instrument_state_set.state);
+        break;
+    case CELL_KIND_POSITION_LIMIT_SET:
+        set_position_limit(model, &cells->position_limit_set);
+        break;
+    case CELL_KIND_PERMISSION_SET:
+        model->restricted[cells->permission_set.group][cells->permission_set.instrument] =
+            cells->permission_set.restricted != 0;
+        break;
+    case CELL_KIND_SESSION_SET:
+        set_session(model, &cells->session_set);
+        break;
+    case CELL_KIND_SESSION_NEGOTIATE:
+        unbind(model, &model->sessions[cells->session_negotiate.session]);
+        model->sessions[cells->session_negotiate.session].next_in_no = 1;
+        break;
+    case CELL_KIND_SESSION_ESTABLISH:
+        model->sessions[cells->session_establish.session].bound = true;
+        model->sessions[cells->session_establish.session].deadline_ns = 0;
+        break;
+    case CELL_KIND_SESSION_UNBIND:
+        unbind(model, &model->sessions[cells->session_unbind.session]);
+        break;
+    default: /* Restart of a run without orders */
+        break;
+    }
+}
