@@ -120,8 +120,12 @@ route_message(struct route *route,
     case CELL_KIND_ORDER_NEW:
     case CELL_KIND_ORDER_CANCEL:
     case CELL_KIND_ORDER_REPLACE:
+    case CELL_KIND_MASS_QUOTE:
     case CELL_KIND_MESSAGE_REFUSED:
     case CELL_KIND_ORDER_CANCELED:
+    case CELL_KIND_ORDER_RESTATED:
+    case CELL_KIND_ORDER_TRIGGERED:
+    case CELL_KIND_QUOTE_ENTRY:
     case CELL_KIND_MASS_CANCELED:
     case CELL_KIND_SESSION_NOT_APPLIED:
         return route_add(route, cell_session(cells), false, 0, recipients);
@@ -129,7 +133,8 @@ route_message(struct route *route,
         if (cell_outcome(cells) == OE_REJECT_REASON_NONE)
             return 0;
         return route_add(route, cell_session(cells), false, 0, recipients);
-    case CELL_KIND_TRADE: {
+    case CELL_KIND_TRADE:
+    case CELL_KIND_MATCH_PREVENTED: {
         ASSERT(cell_count(cells) >= 2);
         const unsigned cnt = route_add(route, cell_session(cells), false, 0, recipients);
 

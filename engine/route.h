@@ -10,14 +10,18 @@
  *   message                     recipients, one number each
  *   OrderNew, OrderCancel,      its session: acceptance or reject
  *   OrderReplace, MassCancel    (MassCancel accepted: none, MassCanceled reports)
- *   MessageRefused              its session
- *   Trade                       taker's session, then maker's session
+ *   MessageRefused, MassQuote   its session
+ *   Trade, MatchPrevented       taker's session, then maker's session
  *   OrderCanceled               the order's session
+ *   OrderRestated               the order's session
+ *   OrderTriggered              the order's session
+ *   QuoteEntry                  the session of its request
  *   MassCanceled                its session
  *   SessionNotApplied           its session
  *   SessionNegotiate accepted   restarts the numbers of its session at 1
  *   Restart                     ends all flows after a lossy run
- *   all others                  none
+ *   all others                  none; OrderRefreshed too: how much an iceberg
+ *                               shows is for market data
  *
  * CELL_SESSION is no recipient: commands of the exchange itself get no reports.
  */
@@ -37,7 +41,7 @@ struct route;
 
 struct route_recipient {
     uint16_t session;
-    bool maker;  /* of a Trade: the maker's side */
+    bool maker;  /* of a Trade or MatchPrevented: the maker's side */
     uint64_t no; /* number of the report in the session's server flow */
 };
 

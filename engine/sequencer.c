@@ -1,6 +1,7 @@
 #include "engine/sequencer.h"
 
 #include "proto/limits.h"
+#include "proto/orders.h"
 
 /* How far ahead of the command in work the hints go, in cells: what a command
  * names, and, when that has come from memory, what lies behind it. */
@@ -106,24 +107,53 @@ is_due(const struct sequencer *sequencer, uint64_t time_ns)
     return UNLIKELY(time_ns >= deadline_ns || engine_time_ns(sequencer->engine) >= deadline_ns);
 }
 
-/* continues says whether a cell of kind may stand at place `at` of the message
- * that a command of `command` opens. A RiskDetail is what a journaled refusal
- * has; it is no part of a request, but harmless. */
+/* continues says whether the cell at place `at` may stand there in the message
+ * that cells[0] opens. A RiskDetail is what a journaled refusal has; it is no
+ * part of a request, but harmless, and ends the message. */
 static bool
-continues(unsigned command, unsigned at, unsigned kind)
+continues(const union cell *cells, unsigned at)
 {
-    switch (command) {
+    const unsigned kind = cell_kind(&cells[at]);
+    const unsigned before = cell_kind(&cells[at - 1]);
+
+    switch (cell_kind(cells)) {
     case CELL_KIND_ACCOUNT_SET:
         return at == 1 && kind == CELL_KIND_ACCOUNT_LIMITS;
     case CELL_KIND_INSTRUMENT_SET:
         return at == 1 && kind == CELL_KIND_INSTRUMENT_LIMITS;
     case CELL_KIND_ORDER_REPLACE:
-        return kind == (at == 1 ? CELL_KIND_REPLACE_DETAIL : CELL_KIND_RISK_DETAIL);
+        return at == 1 ? kind == CELL_KIND_REPLACE_DETAIL
+                       : at == 2 && kind == CELL_KIND_RISK_DETAIL;
     case CELL_KIND_ORDER_NEW:
-        return kind == CELL_KIND_RISK_DETAIL || (at == 1 && kind == CELL_KIND_ORDER_EXTENSION);
+        if (kind == CELL_KIND_ORDER_LINK)
+            return before == CELL_KIND_ORDER_EXTENSION;
+        return kind == CELL_KIND_RISK_DETAIL ? before != CELL_KIND_RISK_DETAIL
+                                             : at == 1 && kind == CELL_KIND_ORDER_EXTENSION;
+    case CELL_KIND_MASS_QUOTE:
+        return kind == CELL_KIND_QUOTE_PAIR;
     default:
         return false;
     }
+}
+
+/* quotes_whole says whether a mass quote of count cells has as many entries as
+ * it says, and nothing where the second entry of the last pair is none. */
+static bool
+quotes_whole(const union cell *cells, unsigned count)
+{
+    const struct cell_mass_quote *quote = &cells[0].mass_quote;
+
+    if (quote->entries_cnt < 1 || quote->entries_cnt > QUOTE_ENTRIES_MAX ||
+        count != 1 + (quote->entries_cnt + 1) / 2 ||
+        !oe_self_match_prevention_instruction_valid(cell_stp(quote->stp_capacity)))
+        return false;
+    if (quote->entries_cnt % 2 == 0)
+        return true;
+
+    const struct cell_quote_pair *last = &cells[count - 1].quote_pair;
+
+    return last->instrument2 == 0 && last->bid_px2 == 0 && last->ask_px2 == 0 &&
+           last->bid_qty2 == 0 && last->ask_qty2 == 0;
 }
 
 /* cells_min returns the least number of cells of a command. */
@@ -134,6 +164,7 @@ cells_min(unsigned kind)
     case CELL_KIND_ACCOUNT_SET:
     case CELL_KIND_INSTRUMENT_SET:
     case CELL_KIND_ORDER_REPLACE:
+    case CELL_KIND_MASS_QUOTE:
         return 2;
     default:
         return 1;
@@ -150,9 +181,9 @@ is_command(const union cell *cells, unsigned count)
     if (UNLIKELY(!cell_is_command(cells) || count < cells_min(kind) || !cell_valid(cells)))
         return false;
     for (unsigned i = 1; i < count; i++)
-        if (UNLIKELY(!continues(kind, i, cell_kind(&cells[i])) || !cell_valid(&cells[i])))
+        if (UNLIKELY(!continues(cells, i) || !cell_valid(&cells[i])))
             return false;
-    return true;
+    return LIKELY(kind != CELL_KIND_MASS_QUOTE) || quotes_whole(cells, count);
 }
 
 /* gather returns the count cells at the reader's position one behind the other:

@@ -26,6 +26,9 @@
 
 struct client;
 
+/* Bytes of the longest request, a mass quote of 50 entries. */
+#define CLIENT_MESSAGE_MAX 1428u
+
 enum client_state {
     CLIENT_IDLE,
     CLIENT_NEGOTIATING,
@@ -65,9 +68,9 @@ void client_free(struct client *client);
 void client_connect(struct client *client, uint64_t now_ns);
 
 /* client_send queues one encoded application message (SBE header first, at most
- * 256 bytes) under the next number, which it returns; 0 if not established, or
- * if the datagram is full and the port has no room for it: then nothing was
- * queued. Messages of one flush share datagrams. */
+ * CLIENT_MESSAGE_MAX bytes) under the next number, which it returns; 0 if it is
+ * longer, if not established, or if the datagram is full and the port has no room
+ * for it: then nothing was queued. Messages of one flush share datagrams. */
 uint64_t client_send(struct client *client, const void *message, size_t len);
 
 /* client_flush sends what is queued. */

@@ -17,10 +17,17 @@
 
 #include "gateway/client.h"
 #include "proto/fixp.h"
+#include "proto/limits.h"
 
 #define CLIENT_HELD_MAX     1024u
-#define CLIENT_MESSAGE_MAX  256u
+#define CLIENT_REPORT_MAX   256u /* bytes of a report that can be held back */
 #define CLIENT_SEQUENCE_LEN (sizeof(struct fixp_header) + FIXP_SEQUENCE_BLOCK)
+_Static_assert(CLIENT_MESSAGE_MAX ==
+                   sizeof(struct oe_header) + OE_MASS_QUOTE_BLOCK + sizeof(struct oe_group_size) +
+                       QUOTE_ENTRIES_MAX * sizeof(struct oe_mass_quote_quote_entries),
+               "the longest request");
+_Static_assert(CLIENT_SEQUENCE_LEN + CLIENT_MESSAGE_MAX <= DATAGRAM_BYTES_MAX,
+               "a message fits into a datagram");
 
 /* Messages asked for at once: what the exchange serves of one request. */
 #define CLIENT_ASK_MAX 64u
@@ -42,7 +49,7 @@
 struct client_held {
     uint64_t no; /* 0: empty */
     uint32_t len;
-    uint8_t bytes[CLIENT_MESSAGE_MAX];
+    uint8_t bytes[CLIENT_REPORT_MAX];
 };
 
 struct client {

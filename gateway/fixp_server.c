@@ -66,6 +66,9 @@ take_order(struct inbound *in, const uint8_t *buf, size_t len)
 
     if (cell_kind(cells) == CELL_KIND_MESSAGE_REFUSED)
         gateway->stats.refused++;
+    else if (cell_kind(cells) == CELL_KIND_MASS_CANCEL &&
+             cells->mass_cancel.scope == OE_MASS_CANCEL_SCOPE_FIRM)
+        cells->mass_cancel.target = session->firm;
     gateway->stats.messages++;
     gateway_command(gateway, cells, cnt);
     session->next_in_no++;

@@ -51,14 +51,14 @@
 #include "proto/fixp.h"
 #include "proto/limits.h"
 
-/* Cells that the commands of one datagram can take: a message is at least
- * a header of 8 bytes and then makes one cell, those that make two have more
- * than 16; and one SessionUnbind. */
-#define DATAGRAM_CELLS_MAX (DATAGRAM_BYTES_MAX / 8u + 1u)
-
 /* Cells that the handling of one message can take: its command, or what is
  * skipped, and the end of the binding. */
 #define MESSAGE_CELLS_MAX (CELL_COMMAND_MAX + 1u)
+
+/* Cells that the commands of one datagram can take: a message is at least
+ * a header of 8 bytes and makes no more than one cell of each 8 (a mass quote:
+ * of each 14). Each is begun only with room for the longest. */
+#define DATAGRAM_CELLS_MAX (DATAGRAM_BYTES_MAX / 8u + MESSAGE_CELLS_MAX)
 
 /* Numbers that one Sequence may skip: NotApplied has a count of 32 bits. */
 #define SEQUENCE_GAP_MAX (1ull << 31)
@@ -123,6 +123,7 @@ struct fixp_session {
     struct transport transport; /* last bound */
     uint64_t next_in_no;
     uint64_t last_rx_ns;
+    uint32_t firm; /* CELL_ANY: not known */
 
     /* Every report. */
     uint64_t last_tx_ns;
@@ -167,6 +168,9 @@ struct gateway {
 
     uint16_t *dirty; /* sessions with reports to send */
     uint32_t dirty_cnt;
+
+    gateway_watcher *watcher; /* NULL: nobody */
+    void *watcher_ctx;
 
     bool stopping;
     bool stopped;

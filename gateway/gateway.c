@@ -88,6 +88,7 @@ sessions_init(struct gateway *gateway, struct report_slot *slots)
 
         session->used = gateway->cfg.sessions[i].used;
         session->sent_no = 1;
+        session->firm = CELL_ANY;
         if (session->used) {
             session->slots = slots;
             slots += gateway->cfg.retransmit_max;
@@ -140,6 +141,13 @@ gateway_attach(struct gateway *gateway,
     gateway->in = in;
     gateway->out = out;
     gateway->gate = gate;
+}
+
+COLD void
+gateway_watch(struct gateway *gateway, gateway_watcher *watcher, void *ctx)
+{
+    gateway->watcher = watcher;
+    gateway->watcher_ctx = ctx;
 }
 
 void

@@ -95,6 +95,11 @@ void gateway_attach(struct gateway *gateway,
                     struct ring_reader *out,
                     const uint64_t *gate);
 
+/* gateway_watch makes it show each InstrumentStateSet that comes back in this run
+ * to watcher, behind the gate: who asked for it is then told. */
+typedef void gateway_watcher(void *ctx, const union cell *cell);
+void gateway_watch(struct gateway *gateway, gateway_watcher *watcher, void *ctx);
+
 /* gateway_recover takes one message of the replay at start: counts numbers and
  * fills the retransmission memory, sends nothing. In journal order. */
 void gateway_recover(struct gateway *gateway, const union cell *cells);

@@ -7,8 +7,13 @@
  * What a message cannot say exactly is refused; nothing is rounded. An optional
  * field that is null becomes the cell's 0, which for these fields is no legal
  * value; an optional field whose value is 0 is refused as malformed, and so is
- * a ClOrdID of 0 that would name an order. The filters of a mass cancel are the
- * exception: account 0 and instrument 0 exist, and their null is CELL_ANY.
+ * a ClOrdID of 0 that would name an order. Two exceptions: the filters and the
+ * group of a mass cancel, for account 0, instrument 0 and group 0 exist and their
+ * null is CELL_ANY; and a peg offset, whose 0 means what null means.
+ *
+ * Messages of version 0 of the schema decode as well: fields that came later
+ * are then null. The firm of a mass cancel is the session's own and not in the
+ * message: order_decode leaves CELL_ANY, the gateway puts in what it knows.
  *
  *   MalformedMessage     a template of ours that a client may send, but that
  *                        does not decode: block too short, value not allowed,

@@ -2,6 +2,7 @@
 
 #include "gateway/order_codec.h"
 #include "proto/base.h"
+#include "proto/limits.h"
 #include "proto/orders.h"
 
 /* What all commands of one message have in common. */
@@ -57,12 +58,17 @@ decode_refused(const struct decode_ctx *ctx,
 }
 
 /* decode_extension fills the second cell of an order with rare attributes.
- * False if one of them is malformed; *any tells whether there is one. */
+ * False if one of them is malformed; *any tells whether there is one. The fields
+ * of version 1 are read only if the sender has them. */
 static bool
-decode_extension(const struct oe_new_order_single *msg, union cell *cell, bool *any)
+decode_extension(const uint8_t *buf,
+                 const struct oe_new_order_single *msg,
+                 union cell *cell,
+                 bool *any)
 {
     struct cell_order_extension ext = {.kind = CELL_KIND_ORDER_EXTENSION};
     bool ok = optional_u32(msg->display_qty, &ext.display_qty);
+    uint32_t range = 0;
 
     ok &= optional_px(msg->stop_px, &ext.stop_px);
     ok &= optional_u64(msg->expire_time, &ext.expire_time);
@@ -70,29 +76,56 @@ decode_extension(const struct oe_new_order_single *msg, union cell *cell, bool *
     ok &= optional_u32(msg->client_short_code, &ext.client_code);
     ok &= optional_u32(msg->decision_short_code, &ext.decision_code);
     ok &= optional_u32(msg->execution_short_code, &ext.execution_code);
+    /* An offset of 0 is one: it means what null means. */
+    if (oe_new_order_single_has_peg_offset_value(buf))
+        (void)optional_px(msg->peg_offset_value, &ext.peg_offset_px);
+    if (oe_new_order_single_has_display_range(buf))
+        ok &= optional_u32(msg->display_range, &range) &&
+              range <= OE_NEW_ORDER_SINGLE_DISPLAY_RANGE_MAX;
+    ext.display_range = (uint16_t)range;
     *any = (ext.display_qty | ext.min_qty | ext.client_code | ext.decision_code |
-            ext.execution_code) != 0 ||
-           ext.stop_px != 0 || ext.expire_time != 0;
+            ext.execution_code | range) != 0 ||
+           ext.stop_px != 0 || ext.expire_time != 0 || ext.peg_offset_px != 0;
     cell->order_extension = ext;
     return ok;
 }
+_Static_assert(OE_NEW_ORDER_SINGLE_DISPLAY_RANGE_MAX == UINT16_MAX, "fits the cell");
 
-/* decode_new: 1 or 2 cells, 0 if the message is malformed. */
+/* decode_link fills the cell behind the extension; false if malformed. *any
+ * tells whether the order is linked. */
+static bool
+decode_link(const uint8_t *buf, const struct oe_new_order_single *msg, union cell *cell, bool *any)
+{
+    struct cell_order_link link = {.kind = CELL_KIND_ORDER_LINK};
+
+    *any = false;
+    if (!oe_new_order_single_has_linked_cl_ord_id(buf))
+        return true;
+    if (!optional_u64(msg->linked_cl_ord_id, &link.linked_clord))
+        return false;
+    *any = link.linked_clord != 0;
+    if (*any)
+        cell->order_link = link;
+    return true;
+}
+
+/* decode_new: 1 to 3 cells, 0 if the message is malformed. */
 static unsigned
 decode_new(const struct decode_ctx *ctx, const uint8_t *buf, size_t len, union cell *cells)
 {
     const struct oe_new_order_single *msg = oe_new_order_single_view(buf, len);
     int64_t px;
     bool any;
+    bool linked;
 
     /* A ClOrdID of 0 names no order: reports could not give it back. */
     if (msg == NULL || msg->cl_ord_id == 0 || !optional_px(msg->price, &px))
         return 0;
-    if (!decode_extension(msg, &cells[1], &any))
+    if (!decode_extension(buf, msg, &cells[1], &any) || !decode_link(buf, msg, &cells[2], &linked))
         return 0;
 
     const unsigned sell = msg->side == OE_SIDE_SELL ? CELL_SELL : 0;
-    const unsigned cnt = any ? 2 : 1;
+    const unsigned cnt = linked ? 3 : any ? 2 : 1;
 
     cells->order_new = (struct cell_order_new){
         .kind = CELL_KIND_ORDER_NEW,
@@ -182,19 +215,32 @@ decode_replace(const struct decode_ctx *ctx, const uint8_t *buf, size_t len, uni
     return 2;
 }
 
-/* mass_target names whose orders go. The message has no field for a group or
- * a firm: then nobody's, which the engine refuses as a scope not allowed. */
-static uint32_t
-mass_target(const struct oe_order_mass_cancel_request *msg)
+/* mass_target names whose orders go; false if the message does not, or names
+ * a group that its scope does not ask for. A firm is the session's own, which
+ * the caller knows: CELL_ANY until then. */
+static bool
+mass_target(const uint8_t *buf, const struct oe_order_mass_cancel_request *msg, uint32_t *target)
 {
+    const uint32_t group = oe_order_mass_cancel_request_has_target_group(buf)
+                               ? msg->target_group
+                               : OE_ORDER_MASS_CANCEL_REQUEST_TARGET_GROUP_NULL;
+
+    if (msg->mass_cancel_scope != OE_MASS_CANCEL_SCOPE_GROUP &&
+        group != OE_ORDER_MASS_CANCEL_REQUEST_TARGET_GROUP_NULL)
+        return false;
     switch ((enum oe_mass_cancel_scope)msg->mass_cancel_scope) {
     case OE_MASS_CANCEL_SCOPE_SESSION:
-        return 0;
+        *target = 0;
+        return true;
     case OE_MASS_CANCEL_SCOPE_ACCOUNT:
-        return msg->account_filter;
+        *target = msg->account_filter;
+        return msg->account_filter != CELL_ANY;
     case OE_MASS_CANCEL_SCOPE_GROUP:
+        *target = group;
+        return group != OE_ORDER_MASS_CANCEL_REQUEST_TARGET_GROUP_NULL;
     case OE_MASS_CANCEL_SCOPE_FIRM:
-        return CELL_ANY;
+        *target = CELL_ANY;
+        return true;
     default:
         UNREACHABLE("the view knows no other scope");
     }
@@ -206,11 +252,9 @@ static unsigned
 decode_mass_cancel(const struct decode_ctx *ctx, const uint8_t *buf, size_t len, union cell *cells)
 {
     const struct oe_order_mass_cancel_request *msg = oe_order_mass_cancel_request_view(buf, len);
+    uint32_t target;
 
-    if (msg == NULL)
-        return 0;
-
-    if (msg->mass_cancel_scope == OE_MASS_CANCEL_SCOPE_ACCOUNT && msg->account_filter == CELL_ANY)
+    if (msg == NULL || !mass_target(buf, msg, &target))
         return 0;
     cells->mass_cancel = (struct cell_mass_cancel){
         .kind = CELL_KIND_MASS_CANCEL,
@@ -218,7 +262,7 @@ decode_mass_cancel(const struct decode_ctx *ctx, const uint8_t *buf, size_t len,
         .instrument = msg->security_id_filter,
         .time = ctx->time_ns,
         .clord = msg->cl_ord_id,
-        .target = mass_target(msg),
+        .target = target,
         .scope = msg->mass_cancel_scope,
         .side = msg->side_filter,
         .reason = OE_CANCEL_REASON_MASS_CANCEL,
@@ -230,6 +274,84 @@ decode_mass_cancel(const struct decode_ctx *ctx, const uint8_t *buf, size_t len,
 }
 _Static_assert(CELL_ANY == OE_ORDER_MASS_CANCEL_REQUEST_SECURITY_ID_FILTER_NULL, "same");
 _Static_assert(CELL_ANY == OE_ORDER_MASS_CANCEL_REQUEST_ACCOUNT_FILTER_NULL, "same");
+
+/* One side of a quote: without a quantity it has no price either. */
+static inline bool
+quote_side(int64_t wire_px, uint32_t qty, int64_t *px)
+{
+    return optional_px(wire_px, px) && (qty != 0 || *px == 0);
+}
+
+/* decode_quote fills one half of a pair; false if the entry is malformed. */
+static bool
+decode_quote(const struct oe_mass_quote_quote_entries *entry,
+             struct cell_quote_pair *pair,
+             bool second)
+{
+    int64_t bid_px;
+    int64_t ask_px;
+
+    if (!quote_side(entry->bid_px, entry->bid_size, &bid_px) ||
+        !quote_side(entry->offer_px, entry->offer_size, &ask_px))
+        return false;
+    if (second) {
+        pair->instrument2 = entry->security_id;
+        pair->bid_px2 = bid_px;
+        pair->ask_px2 = ask_px;
+        pair->bid_qty2 = entry->bid_size;
+        pair->ask_qty2 = entry->offer_size;
+    } else {
+        *pair = (struct cell_quote_pair){
+            .kind = CELL_KIND_QUOTE_PAIR,
+            .instrument1 = entry->security_id,
+            .bid_px1 = bid_px,
+            .ask_px1 = ask_px,
+            .bid_qty1 = entry->bid_size,
+            .ask_qty1 = entry->offer_size,
+        };
+    }
+    return true;
+}
+
+/* decode_mass_quote: a cell, and one for every two entries. */
+static unsigned
+decode_mass_quote(const struct decode_ctx *ctx, const uint8_t *buf, size_t len, union cell *cells)
+{
+    const struct oe_mass_quote *msg = oe_mass_quote_view(buf, len);
+    const uint8_t *entries;
+    uint16_t count;
+    uint16_t stride;
+
+    if (msg == NULL || msg->quote_id == 0)
+        return 0;
+    entries = oe_mass_quote_quote_entries_view(buf, &count, &stride);
+    if (count < 1 || count > QUOTE_ENTRIES_MAX)
+        return 0;
+    for (unsigned i = 0; i < count; i++) {
+        const struct oe_mass_quote_quote_entries *entry =
+            (const struct oe_mass_quote_quote_entries *)(entries + (size_t)i * stride);
+
+        if (!decode_quote(entry, &cells[1 + i / 2].quote_pair, i % 2 != 0))
+            return 0;
+    }
+
+    const unsigned cnt = 1u + (count + 1u) / 2u;
+
+    cells->mass_quote = (struct cell_mass_quote){
+        .kind = CELL_KIND_MASS_QUOTE,
+        .shape = (uint8_t)cnt,
+        .entries_cnt = count,
+        .time = ctx->time_ns,
+        .clord = msg->quote_id,
+        .stp_capacity =
+            cell_stp_capacity(msg->self_match_prevention_instruction, (char)msg->order_capacity),
+        .account = msg->account,
+        .session = ctx->session,
+        .in_no = (uint16_t)ctx->no,
+    };
+    return cnt;
+}
+_Static_assert(1 + (QUOTE_ENTRIES_MAX + 1) / 2 <= CELL_COMMAND_MAX, "the longest fits");
 
 unsigned
 order_decode(const uint8_t *buf,
@@ -258,6 +380,9 @@ order_decode(const uint8_t *buf,
         break;
     case OE_ORDER_MASS_CANCEL_REQUEST_ID:
         cnt = decode_mass_cancel(&ctx, buf, len, cells);
+        break;
+    case OE_MASS_QUOTE_ID:
+        cnt = decode_mass_quote(&ctx, buf, len, cells);
         break;
     default:
         return decode_refused(&ctx, template_id, OE_REJECT_REASON_UNSUPPORTED_MESSAGE, cells);

@@ -227,10 +227,34 @@ encode_traded(const union cell *cells, bool maker, uint8_t *buf, size_t cap)
     return oe_execution_report_trade_encode(buf, cap, &msg);
 }
 
+/* encode_expired is what an order hears whose time has come. */
+static size_t
+encode_expired(const union cell *cells, unsigned shard, uint8_t *buf, size_t cap)
+{
+    const struct cell_order_canceled *event = &cells->order_canceled;
+    const struct oe_execution_report_expire msg = {
+        .order_id = event->order_id,
+        .cl_ord_id = event->clord,
+        .exec_id = cell_exec_id(shard, event->seq, event->index),
+        .transact_time = event->time,
+        .security_id = event->instrument,
+        .account = event->account,
+        .cum_qty = event->cum_qty,
+        .cxl_qty = event->removed_qty,
+        .side = side_of(cell_is_sell(cells)),
+    };
+
+    return oe_execution_report_expire_encode(buf, cap, &msg);
+}
+
 static size_t
 encode_canceled(const union cell *cells, unsigned shard, uint8_t *buf, size_t cap)
 {
     const struct cell_order_canceled *event = &cells->order_canceled;
+
+    if (event->reason == OE_CANCEL_REASON_EXPIRED)
+        return encode_expired(cells, shard, buf, cap);
+
     const struct oe_execution_report_cancel msg = {
         .order_id = event->order_id,
         .cl_ord_id = event->clord,
@@ -246,6 +270,115 @@ encode_canceled(const union cell *cells, unsigned shard, uint8_t *buf, size_t ca
     };
 
     return oe_execution_report_cancel_encode(buf, cap, &msg);
+}
+
+static size_t
+encode_restated(const union cell *cells, unsigned shard, uint8_t *buf, size_t cap)
+{
+    const struct cell_order_restated *event = &cells->order_restated;
+    const struct oe_execution_report_restated msg = {
+        .order_id = event->order_id,
+        .cl_ord_id = event->clord,
+        .exec_id = cell_exec_id(shard, event->seq, event->index),
+        .transact_time = event->time,
+        .price = null_px(event->px),
+        .security_id = event->instrument,
+        .leaves_qty = event->leaves_qty,
+        .account = event->account,
+        .exec_restatement_reason = event->reason,
+        .side = side_of(cell_is_sell(cells)),
+    };
+
+    return oe_execution_report_restated_encode(buf, cap, &msg);
+}
+_Static_assert((int)CELL_RESTATE_REASON_POST_ONLY_REPRICE ==
+                       (int)OE_EXEC_RESTATEMENT_REASON_POST_ONLY_REPRICE &&
+                   (int)CELL_RESTATE_REASON_MARKET_TO_LIMIT ==
+                       (int)OE_EXEC_RESTATEMENT_REASON_MARKET_TO_LIMIT &&
+                   (int)CELL_RESTATE_REASON_SELF_MATCH_DECREMENT ==
+                       (int)OE_EXEC_RESTATEMENT_REASON_SELF_MATCH_DECREMENT &&
+                   (int)CELL_RESTATE_REASON_PEG == (int)OE_EXEC_RESTATEMENT_REASON_PEG,
+               "one number for a reason");
+
+static size_t
+encode_triggered(const union cell *cells, unsigned shard, uint8_t *buf, size_t cap)
+{
+    const struct cell_order_triggered *event = &cells->order_triggered;
+    const struct oe_execution_report_triggered msg = {
+        .order_id = event->order_id,
+        .cl_ord_id = event->clord,
+        .exec_id = cell_exec_id(shard, event->seq, event->index),
+        .transact_time = event->time,
+        .price = null_px(event->px),
+        .stop_px = null_px(cells[1].trigger_detail.stop_px),
+        .security_id = event->instrument,
+        .leaves_qty = event->leaves_qty,
+        .account = event->account,
+        .side = side_of(cell_is_sell(cells)),
+    };
+
+    return oe_execution_report_triggered_encode(buf, cap, &msg);
+}
+
+/* encode_prevented: numbered like a trade, the maker's behind the taker's. */
+static size_t
+encode_prevented(const union cell *cells, bool maker, uint8_t *buf, size_t cap)
+{
+    const struct cell_match_prevented *event = &cells[0].match_prevented;
+    const struct cell_trade_maker *other = &cells[1].trade_maker;
+    const struct oe_execution_report_prevented_match msg = {
+        .order_id = maker ? other->order_id : event->order_id,
+        .cl_ord_id = maker ? other->clord : event->clord,
+        .exec_id = other->match_id + (maker ? 1 : 0),
+        .prevented_match_id = other->match_id,
+        .transact_time = event->time,
+        .price = null_px(event->px),
+        .security_id = event->instrument,
+        .prevented_qty = event->qty,
+        .cum_qty = maker ? other->cum_qty : other->taker_cum_qty,
+        .leaves_qty = maker ? other->leaves_qty : event->leaves_qty,
+        .account = maker ? other->account : event->account,
+        .side = side_of(cell_is_sell(cells) != maker),
+        .aggressor = maker ? OE_AGGRESSOR_PASSIVE : OE_AGGRESSOR_AGGRESSIVE,
+    };
+
+    return oe_execution_report_prevented_match_encode(buf, cap, &msg);
+}
+
+static size_t
+encode_mass_quote(const union cell *cells, unsigned shard, uint8_t *buf, size_t cap)
+{
+    const struct cell_mass_quote *request = &cells->mass_quote;
+    const struct oe_mass_quote_report msg = {
+        .quote_id = request->clord,
+        .exec_id = cell_exec_id(shard, request->seq, 0),
+        .transact_time = request->time,
+        .account = request->account,
+        .tot_no_quote_entries = request->entries_cnt,
+        .reject_reason = request->outcome,
+    };
+
+    return oe_mass_quote_report_encode(buf, cap, &msg);
+}
+
+static size_t
+encode_quote_entry(const union cell *cells, unsigned shard, uint8_t *buf, size_t cap)
+{
+    const struct cell_quote_entry *event = &cells->quote_entry;
+    const struct oe_quote_entry_report msg = {
+        .quote_id = event->clord,
+        .exec_id = cell_exec_id(shard, event->seq, event->index),
+        .transact_time = event->time,
+        .bid_order_id = null_u64(event->bid_order_id),
+        .offer_order_id = null_u64(event->ask_order_id),
+        .security_id = event->instrument,
+        .account = event->account,
+        .bid_reject_reason = event->bid_outcome,
+        .offer_reject_reason = event->ask_outcome,
+        .entry_number = event->entry_no,
+    };
+
+    return oe_quote_entry_report_encode(buf, cap, &msg);
 }
 
 static size_t
@@ -349,6 +482,18 @@ order_encode(const union cell *cells,
         return encode_canceled(cells, shard, buf, cap);
     case CELL_KIND_MASS_CANCELED:
         return encode_mass_canceled(cells, shard, buf, cap);
+    case CELL_KIND_MASS_QUOTE:
+        return encode_mass_quote(cells, shard, buf, cap);
+    case CELL_KIND_QUOTE_ENTRY:
+        return encode_quote_entry(cells, shard, buf, cap);
+    case CELL_KIND_ORDER_RESTATED:
+        return encode_restated(cells, shard, buf, cap);
+    case CELL_KIND_ORDER_TRIGGERED:
+        ASSERT(cell_count(cells) >= 2);
+        return encode_triggered(cells, shard, buf, cap);
+    case CELL_KIND_MATCH_PREVENTED:
+        ASSERT(cell_count(cells) >= 2);
+        return encode_prevented(cells, recipient->maker, buf, cap);
     case CELL_KIND_SESSION_NOT_APPLIED:
         return encode_not_applied(cells, buf, cap);
     default:

@@ -147,6 +147,16 @@ restarted(struct gateway *gateway)
     }
 }
 
+/* session_set learns whose session it is. */
+static void
+session_set(struct gateway *gateway, const struct cell_session_set *cell)
+{
+    if (cell->outcome != OE_REJECT_REASON_NONE)
+        return;
+    ASSERT(cell->session < gateway->cfg.sessions_max);
+    gateway->sessions[cell->session].firm = cell->firm;
+}
+
 void
 publisher_take(struct gateway *gateway, const union cell *cells, bool live)
 {
@@ -160,6 +170,13 @@ publisher_take(struct gateway *gateway, const union cell *cells, bool live)
     case CELL_KIND_SESSION_ESTABLISH:
     case CELL_KIND_SESSION_UNBIND:
         fixp_came_back(gateway, cells, live);
+        break;
+    case CELL_KIND_SESSION_SET:
+        session_set(gateway, &cells->session_set);
+        break;
+    case CELL_KIND_INSTRUMENT_STATE_SET:
+        if (live && gateway->watcher != NULL)
+            gateway->watcher(gateway->watcher_ctx, cells);
         break;
     case CELL_KIND_RESTART:
         restarted(gateway);

@@ -58,18 +58,12 @@ core_pin(unsigned n)
 void
 core_init(struct core *core, struct flow *flow)
 {
-    const uint64_t levels_max = (uint64_t)flow->instruments_cnt * 4 * FLOW_DEPTH_MAX * 2;
-
     *core = (struct core){.flow = flow, .engine_bytes = engine_footprint(&flow->cfg)};
     core->tree_cfg = (struct rbtree_book_cfg){
         .orders_max = flow->cfg.orders_max,
         .instruments_max = flow->instruments_cnt,
-        .levels_max =
-            levels_max < flow->cfg.orders_max ? (uint32_t)levels_max : flow->cfg.orders_max,
     };
-    core->tree_bytes = rbtree_book_footprint(&core->tree_cfg);
     core->engine_mem = flow_map(core->engine_bytes);
-    core->tree_mem = flow_map(core->tree_bytes);
     core->out = (struct cell_sink){.cells = flow_map(FLOW_OUT_CELLS * sizeof(union cell)),
                                    .mask = FLOW_OUT_CELLS - 1};
     memset(core->out.cells, 0, FLOW_OUT_CELLS * sizeof(union cell));
@@ -79,7 +73,7 @@ void
 core_fini(struct core *core)
 {
     flow_unmap(core->engine_mem, core->engine_bytes);
-    flow_unmap(core->tree_mem, core->tree_bytes);
+    rbtree_book_free(core->tree);
     flow_unmap(core->out.cells, FLOW_OUT_CELLS * sizeof(union cell));
 }
 
@@ -94,21 +88,20 @@ struct rbtree_book *
 core_load_tree(struct core *core)
 {
     struct flow *flow = core->flow;
-    struct rbtree_book *tree;
 
     flow_name(flow, core->naming == FLOW_BY_CLORD ? FLOW_BY_CLORD : FLOW_BY_ORDINAL);
-    memset(core->tree_mem, 0, core->tree_bytes);
-    tree = rbtree_book_init(core->tree_mem, &core->tree_cfg);
+    rbtree_book_free(core->tree);
+    core->tree = rbtree_book_new(&core->tree_cfg);
     for (uint32_t i = 0; i < flow->instruments_cnt; i++)
-        rbtree_book_set_instrument(tree, i, FLOW_TICK_PX);
+        rbtree_book_set_instrument(core->tree, i, FLOW_TICK_PX);
     flow_fill_begin(flow);
     for (uint32_t i = 0; i < flow->fill_cnt; i++) {
         union cell cell = {.words = {0}};
 
         flow->fill(flow, i, &cell);
-        rbtree_book_apply(tree, &cell, &core->out);
+        rbtree_book_apply(core->tree, &cell, &core->out);
     }
-    return tree;
+    return core->tree;
 }
 
 /*

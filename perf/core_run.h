@@ -50,8 +50,7 @@ struct core {
     void *engine_mem;
     size_t engine_bytes;
     struct rbtree_book_cfg tree_cfg;
-    void *tree_mem;
-    size_t tree_bytes;
+    struct rbtree_book *tree;
     struct cell_sink out;
     enum flow_naming naming; /* of the engine's commands */
     uint64_t out_cells_cnt;  /* that a whole run causes; set by core_check */

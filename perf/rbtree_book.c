@@ -1,5 +1,8 @@
 #include "perf/rbtree_book.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "proto/limits.h"
 #include "proto/orders.h"
 
@@ -16,40 +19,29 @@ buckets_of(const struct rbtree_book_cfg *cfg)
     return cnt;
 }
 
-size_t
-rbtree_book_footprint(const struct rbtree_book_cfg *cfg)
+static void *
+zeroed(size_t cnt, size_t bytes)
 {
-    return sizeof(struct rbtree_book) + 2 * buckets_of(cfg) * sizeof(struct order *) +
-           cfg->instruments_max * sizeof(struct instrument) +
-           cfg->orders_max * sizeof(struct order) + cfg->levels_max * sizeof(struct level) +
-           4 * CACHE_LINE;
+    void *mem = calloc(cnt, bytes);
+
+    if (mem == NULL) {
+        perror("calloc");
+        exit(1);
+    }
+    return mem;
 }
 
 struct rbtree_book *
-rbtree_book_init(void *mem, const struct rbtree_book_cfg *cfg)
+rbtree_book_new(const struct rbtree_book_cfg *cfg)
 {
-    struct rbtree_book *book = mem;
-    uint8_t *at = (uint8_t *)mem + sizeof *book;
+    const size_t buckets_cnt = buckets_of(cfg);
+    struct rbtree_book *book = zeroed(1, sizeof *book);
 
     book->cfg = *cfg;
-    book->id_mask = buckets_of(cfg) - 1;
-    book->by_id = (struct order **)(void *)at;
-    at += (book->id_mask + 1) * sizeof(struct order *);
-    book->by_clord = (struct order **)(void *)at;
-    at += (book->id_mask + 1) * sizeof(struct order *);
-    book->instruments = (struct instrument *)(void *)at;
-    at += cfg->instruments_max * sizeof(struct instrument);
-    book->orders = (struct order *)(void *)at;
-    at += cfg->orders_max * sizeof(struct order);
-    book->levels = (struct level *)(void *)at;
-    for (uint32_t i = cfg->orders_max; i > 0; i--) {
-        book->orders[i - 1].next = book->free_order;
-        book->free_order = &book->orders[i - 1];
-    }
-    for (uint32_t i = cfg->levels_max; i > 0; i--) {
-        book->levels[i - 1].next_free = book->free_level;
-        book->free_level = &book->levels[i - 1];
-    }
+    book->id_mask = buckets_cnt - 1;
+    book->by_id = zeroed(buckets_cnt, sizeof *book->by_id);
+    book->by_clord = zeroed(buckets_cnt, sizeof *book->by_clord);
+    book->instruments = zeroed(cfg->instruments_max, sizeof *book->instruments);
     return book;
 }
 
@@ -159,15 +151,10 @@ obtain_level(struct rbtree_book *book, struct side *side, px_t px)
         at = px > level->px;
     }
 
-    struct level *level = book->free_level;
+    struct level *level = zeroed(1, sizeof *level);
 
-    ASSERT(level != NULL);
-    book->free_level = level->next_free;
     book->levels_cnt++;
     level->px = px;
-    level->qty = 0;
-    level->head = NULL;
-    level->tail = NULL;
     rbtree_add(&side->levels, parent, at, &level->node);
     return level;
 }
@@ -214,16 +201,26 @@ remove_order(struct rbtree_book *book, struct order *order)
     if (side->best == level)
         side->best = (struct level *)rbtree_neighbor(&level->node, order->sell);
     rbtree_remove(&side->levels, &level->node);
-    level->next_free = book->free_level;
-    book->free_level = level;
+    free(level);
     book->levels_cnt--;
 }
 
-static void
-free_order(struct rbtree_book *book, struct order *order)
+void
+rbtree_book_free(struct rbtree_book *book)
 {
-    order->next = book->free_order;
-    book->free_order = order;
+    if (book == NULL)
+        return;
+    for (size_t i = 0; i <= book->id_mask; i++)
+        while (book->by_id[i] != NULL) {
+            struct order *order = book->by_id[i];
+
+            remove_order(book, order);
+            free(order);
+        }
+    free(book->by_id);
+    free(book->by_clord);
+    free(book->instruments);
+    free(book);
 }
 
 /* Commands. */
@@ -248,7 +245,7 @@ match(struct rbtree_book *book, struct order *taker, struct cell_sink *out)
         emit_trade(book, taker, maker, qty, out);
         if (maker->leaves_qty == 0) {
             remove_order(book, maker);
-            free_order(book, maker);
+            free(maker);
         }
     }
     if (taker->leaves_qty != 0 && taker->tif != OE_TIME_IN_FORCE_IMMEDIATE_OR_CANCEL) {
@@ -257,7 +254,7 @@ match(struct rbtree_book *book, struct order *taker, struct cell_sink *out)
     }
     if (taker->leaves_qty != 0)
         emit_canceled(book, taker, OE_CANCEL_REASON_IMMEDIATE_OR_CANCEL, out);
-    free_order(book, taker);
+    free(taker);
 }
 
 /* check_px refuses what is no price of the instrument. */
@@ -294,10 +291,8 @@ apply_new(struct rbtree_book *book, const union cell *cells, struct cell_sink *o
     if (reason != OE_REJECT_REASON_NONE)
         return;
 
-    struct order *order = book->free_order;
+    struct order *order = zeroed(1, sizeof *order);
 
-    ASSERT(order != NULL);
-    book->free_order = order->next;
     order->id = ++book->last_id;
     order->clord = in->clord;
     order->px = in->px;
@@ -355,7 +350,7 @@ apply_cancel(struct rbtree_book *book, const union cell *cells, struct cell_sink
     cell->cum_qty = order->cum_qty;
     cell->account = order->account;
     remove_order(book, order);
-    free_order(book, order);
+    free(order);
 }
 
 static unsigned
@@ -415,7 +410,7 @@ apply_replace(struct rbtree_book *book, const union cell *cells, struct cell_sin
         name(book, order);
         emit_canceled(book, order, OE_CANCEL_REASON_REPLACED_BELOW_FILLED, out);
         remove_order(book, order);
-        free_order(book, order);
+        free(order);
     } else if (keeps) {
         unname(book, order);
         order->clord = in->clord;

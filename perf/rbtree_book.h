@@ -12,10 +12,11 @@
  * (core_check in core_run.h), so both have done the same work when their times
  * are compared.
  *
- * It is no straw man: memory for orders and levels is taken at start and goes
- * through free lists, last out first in; hash tables have at least as many
- * buckets as orders, their links lie in the orders; the best level is at hand
- * without a search. What it lacks is what the engine was designed for.
+ * It is no straw man: hash tables have at least as many buckets as orders, their
+ * links lie in the orders; the best level is at hand without a search. But it is
+ * plain: orders and levels come from the C library one by one, in the pages
+ * that it takes. (With free lists of its own and huge pages it was 1.1 to 1.3
+ * times as fast; what it lacks then is what the engine was designed for.)
  */
 #ifndef OUTCRY_PERF_RBTREE_BOOK_H
 #define OUTCRY_PERF_RBTREE_BOOK_H
@@ -28,15 +29,12 @@ struct rbtree_book;
 struct rbtree_book_cfg {
     uint32_t orders_max;
     uint32_t instruments_max;
-    uint32_t levels_max;
 };
 
-/* rbtree_book_footprint returns the bytes for cfg. */
-size_t rbtree_book_footprint(const struct rbtree_book_cfg *cfg);
-
-/* rbtree_book_init makes a book without instruments in mem, which is zeroed and
- * CACHE_LINE aligned. */
-struct rbtree_book *rbtree_book_init(void *mem, const struct rbtree_book_cfg *cfg);
+/* rbtree_book_new makes a book without instruments; rbtree_book_free frees it and
+ * all that is in it, NULL is none. */
+struct rbtree_book *rbtree_book_new(const struct rbtree_book_cfg *cfg);
+void rbtree_book_free(struct rbtree_book *book);
 
 /* rbtree_book_set_instrument makes an instrument; it counts as one command. */
 void rbtree_book_set_instrument(struct rbtree_book *book, uint32_t instrument, px_t tick_px);

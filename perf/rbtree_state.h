@@ -12,7 +12,7 @@ struct order {
     uint64_t clord;
     px_t px;
     struct level *level; /* NULL: not in the book */
-    struct order *next;  /* in its level, or in the free list */
+    struct order *next;  /* in its level */
     struct order *prev;
     struct order *next_by_id;
     struct order *next_by_clord;
@@ -33,8 +33,7 @@ struct level {
     px_t px;
     uint64_t qty;
     struct order *head;
-    struct order *tail; /* of a free level: unused */
-    struct level *next_free;
+    struct order *tail;
 };
 
 struct side {
@@ -57,10 +56,6 @@ struct rbtree_book {
     struct order **by_id;
     struct order **by_clord;
     struct instrument *instruments;
-    struct order *orders;
-    struct order *free_order;
-    struct level *levels;
-    struct level *free_level;
     struct rbtree_book_cfg cfg;
 };
 

@@ -8,6 +8,7 @@
 
 #include "proto/base.h"
 
+#include "tools/audit_rows.h"
 #include "tools/text.h"
 
 static const char *const column_names[AUDIT_COLUMNS_CNT] = {
@@ -73,16 +74,16 @@ audit_text(const struct audit_row *row, enum audit_column column)
     return column == AUDIT_DETAIL ? row->detail : row->text[column];
 }
 
-static void
-put(struct audit *audit, enum audit_column column, const char *text)
+void
+audit_put(struct audit *audit, enum audit_column column, const char *text)
 {
     snprintf(audit->row.text[column], AUDIT_TEXT_BYTES, "%s", text);
 }
 
-/* put_u64 is what most columns are; printf would be most of the time of an
+/* audit_put_u64 is what most columns are; printf would be most of the time of an
  * export. */
-static void
-put_u64(struct audit *audit, enum audit_column column, uint64_t value)
+void
+audit_put_u64(struct audit *audit, enum audit_column column, uint64_t value)
 {
     char digits[20];
     char *to = audit->row.text[column];
@@ -97,15 +98,15 @@ put_u64(struct audit *audit, enum audit_column column, uint64_t value)
 }
 
 /* Of an attribute whose 0 means that it is not there. */
-static void
-put_given(struct audit *audit, enum audit_column column, uint64_t value)
+void
+audit_put_given(struct audit *audit, enum audit_column column, uint64_t value)
 {
     if (value != 0)
-        put_u64(audit, column, value);
+        audit_put_u64(audit, column, value);
 }
 
-static void
-put_px(struct audit *audit, enum audit_column column, px_t px)
+void
+audit_put_px(struct audit *audit, enum audit_column column, px_t px)
 {
     const struct names_entity *instrument =
         names_get(&audit->names.instruments, audit->row.instrument);
@@ -113,75 +114,79 @@ put_px(struct audit *audit, enum audit_column column, px_t px)
     text_px(px, instrument != NULL ? instrument->px_decimals : 0, audit->row.text[column]);
 }
 
-static void
-put_given_px(struct audit *audit, enum audit_column column, px_t px)
+void
+audit_put_given_px(struct audit *audit, enum audit_column column, px_t px)
 {
     if (px != 0)
-        put_px(audit, column, px);
+        audit_put_px(audit, column, px);
 }
 
-static void
-put_side(struct audit *audit, bool sell)
+void
+audit_put_side(struct audit *audit, bool sell)
 {
-    put(audit, AUDIT_SIDE, sell ? "SELL" : "BUYI");
+    audit_put(audit, AUDIT_SIDE, sell ? "SELL" : "BUYI");
 }
 
-static void
-put_session(struct audit *audit, uint16_t session)
+void
+audit_put_session(struct audit *audit, uint16_t session)
 {
     if (session == CELL_SESSION)
         return;
     const struct names_entity *entity = names_get(&audit->names.sessions, session);
 
-    put_u64(audit, AUDIT_SESSION_ID, session);
+    audit_put_u64(audit, AUDIT_SESSION_ID, session);
     if (entity != NULL)
-        put(audit, AUDIT_SESSION, entity->name);
-    put(audit, AUDIT_FIRM, names_firm_of_session(&audit->names, session));
+        audit_put(audit, AUDIT_SESSION, entity->name);
+    audit_put(audit, AUDIT_FIRM, names_firm_of_session(&audit->names, session));
 }
 
-static void
-put_account(struct audit *audit, uint32_t account)
+void
+audit_put_account(struct audit *audit, uint32_t account)
 {
     if (account == CELL_ANY)
         return;
     const struct names_entity *entity = names_get(&audit->names.accounts, account);
 
     audit->row.account = account;
-    put_u64(audit, AUDIT_ACCOUNT_ID, account);
+    audit_put_u64(audit, AUDIT_ACCOUNT_ID, account);
     if (entity != NULL)
-        put(audit, AUDIT_ACCOUNT, entity->name);
+        audit_put(audit, AUDIT_ACCOUNT, entity->name);
     if (audit->row.text[AUDIT_FIRM][0] == '\0')
-        put(audit, AUDIT_FIRM, names_firm_of_account(&audit->names, account));
+        audit_put(audit, AUDIT_FIRM, names_firm_of_account(&audit->names, account));
 }
 
-static void
-put_instrument(struct audit *audit, uint32_t instrument)
+void
+audit_put_instrument(struct audit *audit, uint32_t instrument)
 {
     if (instrument == CELL_ANY)
         return;
     const struct names_entity *entity = names_get(&audit->names.instruments, instrument);
 
     audit->row.instrument = instrument;
-    put_u64(audit, AUDIT_INSTRUMENT_ID, instrument);
+    audit_put_u64(audit, AUDIT_INSTRUMENT_ID, instrument);
     if (entity != NULL)
-        put(audit, AUDIT_INSTRUMENT, entity->name);
+        audit_put(audit, AUDIT_INSTRUMENT, entity->name);
 }
 
-static __attribute__((format(printf, 2, 3))) void
-add_detail(struct audit *audit, const char *format, ...)
+void
+audit_add(struct audit *audit, const char *format, ...)
 {
     char *detail = audit->row.detail;
-    const size_t len = strlen(detail);
+    size_t len = strlen(detail);
     va_list args;
 
+    if (len > 0 && len < AUDIT_DETAIL_BYTES - 1) {
+        detail[len++] = ' ';
+        detail[len] = '\0';
+    }
     va_start(args, format);
     vsnprintf(detail + len, AUDIT_DETAIL_BYTES - len, format, args);
     va_end(args);
 }
 
-/* begin_row empties the row and fills what every one has. */
-static void
-begin_row(struct audit *audit, const union cell *cell, const struct audit_place *place)
+/* audit_begin empties the row and fills what every one has. */
+void
+audit_begin(struct audit *audit, const union cell *cell, const struct audit_place *place)
 {
     struct audit_row *row = &audit->row;
 
@@ -192,35 +197,38 @@ begin_row(struct audit *audit, const union cell *cell, const struct audit_place 
     row->instrument = CELL_ANY;
     row->seq = cell_seq(cell);
     row->time_ns = cell_time(cell);
-    put_u64(audit, AUDIT_SEQ, row->seq);
-    put_u64(audit, AUDIT_SUB_SEQ, audit->sub_seq++);
+    audit_put_u64(audit, AUDIT_SEQ, row->seq);
+    audit_put_u64(audit, AUDIT_SUB_SEQ, audit->sub_seq++);
     text_time(row->time_ns, row->text[AUDIT_TIME]);
-    put(audit, AUDIT_KIND, cell_kind_name(cell_kind(cell)));
-    put_u64(audit, AUDIT_EPOCH, place->epoch);
-    put_u64(audit, AUDIT_PAGE, place->page_no);
-    put_u64(audit, AUDIT_CELL, place->cell);
+    audit_put(audit, AUDIT_KIND, cell_kind_name(cell_kind(cell)));
+    audit_put_u64(audit, AUDIT_EPOCH, place->epoch);
+    audit_put_u64(audit, AUDIT_PAGE, place->page_no);
+    audit_put_u64(audit, AUDIT_CELL, place->cell);
 }
 
-static void
-end_row(struct audit *audit)
+void
+audit_end(struct audit *audit)
 {
     audit->on_row(audit->ctx, audit, &audit->row);
 }
 
-/* put_outcome tells how a command ended; returns whether it was accepted. */
-static bool
-put_outcome(struct audit *audit, const union cell *cell, const char *accepted, const char *refused)
+/* audit_put_outcome tells how a command ended; returns whether it was accepted. */
+bool
+audit_put_outcome(struct audit *audit,
+                  const union cell *cell,
+                  const char *accepted,
+                  const char *refused)
 {
     const uint16_t outcome = cell_outcome(cell);
     const bool good = outcome == OE_REJECT_REASON_NONE;
 
-    put(audit, AUDIT_EVENT, good ? accepted : refused);
-    put(audit, AUDIT_OUTCOME, good ? "accepted" : "refused");
+    audit_put(audit, AUDIT_EVENT, good ? accepted : refused);
+    audit_put(audit, AUDIT_OUTCOME, good ? "accepted" : "refused");
     if (!good)
-        put(audit, AUDIT_REASON, oe_reject_reason_name(outcome));
+        audit_put(audit, AUDIT_REASON, oe_reject_reason_name(outcome));
     /* Only what is about orders has an execution report. */
     if (cell_kind(cell) >= CELL_KIND_ORDER_NEW)
-        put_u64(audit, AUDIT_EXEC_ID, cell_exec_id(audit->shard, cell_seq(cell), 0));
+        audit_put_u64(audit, AUDIT_EXEC_ID, cell_exec_id(audit->shard, cell_seq(cell), 0));
     return good;
 }
 
@@ -246,11 +254,11 @@ put_risk(struct audit *audit, uint16_t reason, const struct cell_risk_detail *de
     static const enum audit_column columns[] = {AUDIT_RISK_LIMIT, AUDIT_RISK_USED,
                                                 AUDIT_RISK_VALUE};
 
-    put(audit, AUDIT_RISK_LEVEL, oe_risk_level_name(detail->level));
-    put_u64(audit, AUDIT_RISK_SUBJECT, detail->subject);
+    audit_put(audit, AUDIT_RISK_LEVEL, oe_risk_level_name(detail->level));
+    audit_put_u64(audit, AUDIT_RISK_SUBJECT, detail->subject);
     for (unsigned i = 0; i < ARRAY_LEN(columns); i++) {
         if (is_money(reason))
-            put_px(audit, columns[i], values[i]);
+            audit_put_px(audit, columns[i], values[i]);
         else
             snprintf(audit->row.text[columns[i]], AUDIT_TEXT_BYTES, "%" PRId64, values[i]);
     }
@@ -259,14 +267,18 @@ put_risk(struct audit *audit, uint16_t reason, const struct cell_risk_detail *de
 static void
 put_extension(struct audit *audit, const struct cell_order_extension *extension)
 {
-    put_given(audit, AUDIT_DISPLAY_QTY, extension->display_qty);
-    put_given(audit, AUDIT_MIN_QTY, extension->min_qty);
-    put_given(audit, AUDIT_CLIENT_CODE, extension->client_code);
-    put_given(audit, AUDIT_DECISION_CODE, extension->decision_code);
-    put_given(audit, AUDIT_EXECUTION_CODE, extension->execution_code);
-    put_given_px(audit, AUDIT_STOP_PRICE, extension->stop_px);
+    audit_put_given(audit, AUDIT_DISPLAY_QTY, extension->display_qty);
+    audit_put_given(audit, AUDIT_MIN_QTY, extension->min_qty);
+    audit_put_given(audit, AUDIT_CLIENT_CODE, extension->client_code);
+    audit_put_given(audit, AUDIT_DECISION_CODE, extension->decision_code);
+    audit_put_given(audit, AUDIT_EXECUTION_CODE, extension->execution_code);
+    audit_put_given_px(audit, AUDIT_STOP_PRICE, extension->stop_px);
     if (extension->expire_time != 0)
         text_time(extension->expire_time, audit->row.text[AUDIT_EXPIRE_TIME]);
+    if (extension->display_range != 0)
+        audit_add(audit, "display_range=%u", extension->display_range);
+    if (extension->peg_offset_px != 0)
+        audit_add(audit, "peg_offset_px=%" PRId64, extension->peg_offset_px);
 }
 
 /* put_continued takes the further cells of an order's message. */
@@ -276,38 +288,62 @@ put_continued(struct audit *audit, const union cell *cells)
     for (unsigned i = 1; i < cell_count(&cells[0]); i++) {
         if (cell_kind(&cells[i]) == CELL_KIND_ORDER_EXTENSION)
             put_extension(audit, &cells[i].order_extension);
+        if (cell_kind(&cells[i]) == CELL_KIND_ORDER_LINK)
+            audit_add(audit, "linked_clord=%" PRIu64, cells[i].order_link.linked_clord);
         if (cell_kind(&cells[i]) == CELL_KIND_RISK_DETAIL)
             put_risk(audit, cell_outcome(&cells[0]), &cells[i].risk_detail);
     }
 }
 
-static void
-put_capacity(struct audit *audit, uint8_t stp_capacity)
+void
+audit_put_capacity(struct audit *audit, uint8_t stp_capacity)
 {
     const char capacity = cell_capacity(stp_capacity);
 
-    put(audit, AUDIT_CAPACITY, capacity == 'P' ? "DEAL" : capacity == 'R' ? "MTCH" : "AOTC");
+    audit_put(audit, AUDIT_CAPACITY, capacity == 'P' ? "DEAL" : capacity == 'R' ? "MTCH" : "AOTC");
+}
+
+/* put_instructions names what the order must or must not do. */
+static void
+put_instructions(struct audit *audit, const struct cell_order_new *order)
+{
+    static const struct {
+        uint8_t bit;
+        const char *name;
+    } bits[] = {
+        {OE_EXEC_INST_POST_ONLY, "PostOnly"}, {OE_EXEC_INST_POST_ONLY_REPRICE, "PostOnlyReprice"},
+        {OE_EXEC_INST_HIDDEN, "Hidden"},      {OE_EXEC_INST_PEG_OPPOSITE, "PegOpposite"},
+        {OE_EXEC_INST_PEG_MID, "PegMid"},
+    };
+
+    for (unsigned i = 0; i < ARRAY_LEN(bits); i++)
+        if ((order->exec_inst & bits[i].bit) != 0)
+            audit_add(audit, "exec_inst=%s", bits[i].name);
+    if (cell_stp(order->stp_capacity) != OE_SELF_MATCH_PREVENTION_INSTRUCTION_NONE)
+        audit_add(audit, "stp=%s",
+                  oe_self_match_prevention_instruction_name(cell_stp(order->stp_capacity)));
 }
 
 static void
 row_order_new(struct audit *audit, const union cell *cells)
 {
     const struct cell_order_new *order = &cells[0].order_new;
-    const bool good = put_outcome(audit, &cells[0], "NEWO", "REMO");
+    const bool good = audit_put_outcome(audit, &cells[0], "NEWO", "REMO");
 
-    put_session(audit, order->session);
-    put_account(audit, order->account);
-    put_instrument(audit, order->instrument);
-    put_side(audit, cell_is_sell(&cells[0]));
-    put(audit, AUDIT_TYPE, oe_ord_type_name(order->ord_type));
-    put(audit, AUDIT_TIF, oe_time_in_force_name(order->tif));
-    put_capacity(audit, order->stp_capacity);
-    put_given_px(audit, AUDIT_LIMIT_PRICE, order->px);
-    put_u64(audit, AUDIT_QTY, order->qty);
-    put_u64(audit, AUDIT_LEAVES_QTY, good ? order->qty : 0);
-    put_u64(audit, AUDIT_CUM_QTY, 0);
-    put_given(audit, AUDIT_ORDER_ID, order->order_id);
-    put_u64(audit, AUDIT_CLORD, order->clord);
+    audit_put_session(audit, order->session);
+    audit_put_account(audit, order->account);
+    audit_put_instrument(audit, order->instrument);
+    audit_put_side(audit, cell_is_sell(&cells[0]));
+    audit_put(audit, AUDIT_TYPE, oe_ord_type_name(order->ord_type));
+    audit_put(audit, AUDIT_TIF, oe_time_in_force_name(order->tif));
+    audit_put_capacity(audit, order->stp_capacity);
+    audit_put_given_px(audit, AUDIT_LIMIT_PRICE, order->px);
+    audit_put_u64(audit, AUDIT_QTY, order->qty);
+    audit_put_u64(audit, AUDIT_LEAVES_QTY, good ? order->qty : 0);
+    audit_put_u64(audit, AUDIT_CUM_QTY, 0);
+    audit_put_given(audit, AUDIT_ORDER_ID, order->order_id);
+    audit_put_u64(audit, AUDIT_CLORD, order->clord);
+    put_instructions(audit, order);
     put_continued(audit, cells);
 }
 
@@ -315,20 +351,20 @@ static void
 row_order_cancel(struct audit *audit, const union cell *cells)
 {
     const struct cell_order_cancel *cancel = &cells[0].order_cancel;
-    const bool good = put_outcome(audit, &cells[0], "CAME", "CARJ");
+    const bool good = audit_put_outcome(audit, &cells[0], "CAME", "CARJ");
 
-    put_session(audit, cancel->session);
-    put_instrument(audit, cancel->instrument);
-    put_u64(audit, AUDIT_CLORD, cancel->clord);
-    put_given(audit, AUDIT_ORDER_ID, cancel->order_id);
-    put_given(audit, AUDIT_ORIG_CLORD, cancel->orig_clord);
+    audit_put_session(audit, cancel->session);
+    audit_put_instrument(audit, cancel->instrument);
+    audit_put_u64(audit, AUDIT_CLORD, cancel->clord);
+    audit_put_given(audit, AUDIT_ORDER_ID, cancel->order_id);
+    audit_put_given(audit, AUDIT_ORIG_CLORD, cancel->orig_clord);
     if (!good)
         return;
-    put_account(audit, cancel->account);
-    put_side(audit, cell_is_sell(&cells[0]));
-    put_u64(audit, AUDIT_LEAVES_QTY, 0);
-    put_u64(audit, AUDIT_CUM_QTY, cancel->cum_qty);
-    put_u64(audit, AUDIT_REMOVED_QTY, cancel->removed_qty);
+    audit_put_account(audit, cancel->account);
+    audit_put_side(audit, cell_is_sell(&cells[0]));
+    audit_put_u64(audit, AUDIT_LEAVES_QTY, 0);
+    audit_put_u64(audit, AUDIT_CUM_QTY, cancel->cum_qty);
+    audit_put_u64(audit, AUDIT_REMOVED_QTY, cancel->removed_qty);
 }
 
 static void
@@ -336,32 +372,32 @@ row_order_replace(struct audit *audit, const union cell *cells)
 {
     const struct cell_order_replace *replace = &cells[0].order_replace;
     const struct cell_replace_detail *detail = &cells[1].replace_detail;
-    const bool good = put_outcome(audit, &cells[0], "REME", "RERJ");
+    const bool good = audit_put_outcome(audit, &cells[0], "REME", "RERJ");
 
-    put_session(audit, replace->session);
-    put_instrument(audit, replace->instrument);
-    put_u64(audit, AUDIT_CLORD, replace->clord);
-    put_given(audit, AUDIT_ORDER_ID, replace->order_id);
-    put_given(audit, AUDIT_ORIG_CLORD, detail->orig_clord);
-    put_given_px(audit, AUDIT_LIMIT_PRICE, replace->px);
-    put_u64(audit, AUDIT_QTY, replace->qty);
-    put_given(audit, AUDIT_DISPLAY_QTY, detail->display_qty);
-    put_given(audit, AUDIT_MIN_QTY, detail->min_qty);
-    put_given_px(audit, AUDIT_STOP_PRICE, detail->stop_px);
+    audit_put_session(audit, replace->session);
+    audit_put_instrument(audit, replace->instrument);
+    audit_put_u64(audit, AUDIT_CLORD, replace->clord);
+    audit_put_given(audit, AUDIT_ORDER_ID, replace->order_id);
+    audit_put_given(audit, AUDIT_ORIG_CLORD, detail->orig_clord);
+    audit_put_given_px(audit, AUDIT_LIMIT_PRICE, replace->px);
+    audit_put_u64(audit, AUDIT_QTY, replace->qty);
+    audit_put_given(audit, AUDIT_DISPLAY_QTY, detail->display_qty);
+    audit_put_given(audit, AUDIT_MIN_QTY, detail->min_qty);
+    audit_put_given_px(audit, AUDIT_STOP_PRICE, detail->stop_px);
     put_continued(audit, cells);
     /* Of an order that was not found, nothing more is known. */
     if (cell_outcome(&cells[0]) == OE_REJECT_REASON_UNKNOWN_ORDER)
         return;
-    put_account(audit, replace->account);
-    put_side(audit, cell_is_sell(&cells[0]));
-    put_u64(audit, AUDIT_CUM_QTY, detail->cum_qty);
-    put_u64(audit, AUDIT_LEAVES_QTY, good ? detail->new_leaves : detail->old_leaves);
+    audit_put_account(audit, replace->account);
+    audit_put_side(audit, cell_is_sell(&cells[0]));
+    audit_put_u64(audit, AUDIT_CUM_QTY, detail->cum_qty);
+    audit_put_u64(audit, AUDIT_LEAVES_QTY, good ? detail->new_leaves : detail->old_leaves);
     if (!good)
         return;
-    put(audit, AUDIT_TYPE, oe_ord_type_name(replace->ord_type));
-    put(audit, AUDIT_TIF, oe_time_in_force_name(replace->tif));
-    put_capacity(audit, replace->stp_capacity);
-    put_u64(audit, AUDIT_NEW_ORDER_ID, detail->new_order_id);
+    audit_put(audit, AUDIT_TYPE, oe_ord_type_name(replace->ord_type));
+    audit_put(audit, AUDIT_TIF, oe_time_in_force_name(replace->tif));
+    audit_put_capacity(audit, replace->stp_capacity);
+    audit_put_u64(audit, AUDIT_NEW_ORDER_ID, detail->new_order_id);
 }
 
 static void
@@ -372,140 +408,53 @@ row_mass_cancel(struct audit *audit, const union cell *cells)
 
     /* The two kinds lie alike up to `reason`; MassCanceled adds its count. */
     if (done)
-        put(audit, AUDIT_EVENT, "MDON");
+        audit_put(audit, AUDIT_EVENT, "MDON");
     else
-        put_outcome(audit, &cells[0], "MCAN", "MCRJ");
-    put_session(audit, cancel->session);
-    put_account(audit, cancel->account);
-    put_instrument(audit, cancel->instrument);
-    put_u64(audit, AUDIT_CLORD, cancel->clord);
+        audit_put_outcome(audit, &cells[0], "MCAN", "MCRJ");
+    audit_put_session(audit, cancel->session);
+    audit_put_account(audit, cancel->account);
+    audit_put_instrument(audit, cancel->instrument);
+    audit_put_u64(audit, AUDIT_CLORD, cancel->clord);
     if (cancel->side != OE_SIDE_FILTER_ANY)
-        put_side(audit, cancel->side == OE_SIDE_FILTER_SELL);
+        audit_put_side(audit, cancel->side == OE_SIDE_FILTER_SELL);
     if (done)
-        put_u64(audit, AUDIT_EXEC_ID,
-                cell_exec_id(audit->shard, cell_seq(&cells[0]), cells[0].mass_canceled.index));
+        audit_put_u64(
+            audit, AUDIT_EXEC_ID,
+            cell_exec_id(audit->shard, cell_seq(&cells[0]), cells[0].mass_canceled.index));
     snprintf(audit->row.detail, AUDIT_DETAIL_BYTES, "scope=%s target=%u reason=%s",
              oe_mass_cancel_scope_name(cancel->scope), cancel->target,
              oe_cancel_reason_name(cancel->reason));
     if (done)
-        add_detail(audit, " count=%u", cells[0].mass_canceled.count);
-}
-
-static const char *
-event_of_reason(uint8_t reason)
-{
-    switch (reason) {
-    case OE_CANCEL_REASON_REQUESTED:
-    case OE_CANCEL_REASON_MASS_CANCEL:
-    case OE_CANCEL_REASON_REPLACED_BELOW_FILLED:
-        return "CAME";
-    case OE_CANCEL_REASON_IMMEDIATE_OR_CANCEL:
-    case OE_CANCEL_REASON_FILL_OR_KILL:
-        return "EXPI";
-    default:
-        return "CAMO";
-    }
-}
-
-static void
-row_order_canceled(struct audit *audit, const union cell *cells)
-{
-    const struct cell_order_canceled *canceled = &cells[0].order_canceled;
-
-    put(audit, AUDIT_EVENT, event_of_reason(canceled->reason));
-    put(audit, AUDIT_REASON, oe_cancel_reason_name(canceled->reason));
-    put_session(audit, canceled->session);
-    put_account(audit, canceled->account);
-    put_instrument(audit, canceled->instrument);
-    put_side(audit, cell_is_sell(&cells[0]));
-    put_u64(audit, AUDIT_LEAVES_QTY, 0);
-    put_u64(audit, AUDIT_CUM_QTY, canceled->cum_qty);
-    put_u64(audit, AUDIT_REMOVED_QTY, canceled->removed_qty);
-    put_u64(audit, AUDIT_ORDER_ID, canceled->order_id);
-    put_u64(audit, AUDIT_CLORD, canceled->clord);
-    put_u64(audit, AUDIT_EXEC_ID, cell_exec_id(audit->shard, cell_seq(&cells[0]), canceled->index));
-}
-
-/* One side of a trade. */
-struct side {
-    uint16_t session;
-    uint32_t account;
-    uint64_t clord;
-    uint64_t order_id;
-    uint64_t exec_id;
-    qty_t leaves_qty;
-    qty_t cum_qty;
-    bool sell;
-    bool taker;
-};
-
-static void
-row_side(struct audit *audit, const union cell *cells, const struct side *side)
-{
-    const struct cell_trade *trade = &cells[0].trade;
-
-    put(audit, AUDIT_EVENT, side->leaves_qty == 0 ? "FILL" : "PARF");
-    put_session(audit, side->session);
-    put_account(audit, side->account);
-    put_instrument(audit, trade->instrument);
-    put_side(audit, side->sell);
-    put_u64(audit, AUDIT_LEAVES_QTY, side->leaves_qty);
-    put_u64(audit, AUDIT_CUM_QTY, side->cum_qty);
-    put_px(audit, AUDIT_EXEC_PRICE, trade->px);
-    put_u64(audit, AUDIT_EXEC_QTY, trade->qty);
-    put(audit, AUDIT_AGGRESSOR, side->taker ? "AGRE" : "PASV");
-    put_u64(audit, AUDIT_MATCH_ID, cells[1].trade_maker.match_id);
-    put_u64(audit, AUDIT_EXEC_ID, side->exec_id);
-    put_u64(audit, AUDIT_ORDER_ID, side->order_id);
-    put_u64(audit, AUDIT_CLORD, side->clord);
-}
-
-static void
-rows_of_trade(struct audit *audit, const union cell *cells, const struct audit_place *place)
-{
-    const struct cell_trade *trade = &cells[0].trade;
-    const struct cell_trade_maker *maker = &cells[1].trade_maker;
-    const bool taker_sells = cell_is_sell(&cells[0]);
-    const struct side sides[] = {
-        {trade->session, trade->account, trade->clord, trade->order_id, maker->match_id,
-         trade->leaves_qty, maker->taker_cum_qty, taker_sells, true},
-        {maker->session, maker->account, maker->clord, maker->order_id, maker->match_id + 1,
-         maker->leaves_qty, maker->cum_qty, !taker_sells, false},
-    };
-
-    for (unsigned i = 0; i < ARRAY_LEN(sides); i++) {
-        begin_row(audit, &cells[0], place);
-        row_side(audit, cells, &sides[i]);
-        end_row(audit);
-    }
+        audit_add(audit, "count=%u", cells[0].mass_canceled.count);
 }
 
 static void
 add_field(struct audit *audit, const struct cell_field *field, const uint8_t *bytes)
 {
-    uint64_t value = 0;
+    char value[2 * 64 + 1] = "";
+    uint64_t number = 0;
 
-    add_detail(audit, "%s%s=", audit->row.detail[0] != '\0' ? " " : "", field->name);
     switch ((enum cell_field_type)field->type) {
     case CELL_FIELD_CHARS:
-        add_detail(audit, "%.*s", (int)strnlen((const char *)bytes, field->size),
-                   (const char *)bytes);
+        snprintf(value, sizeof value, "%.*s", (int)strnlen((const char *)bytes, field->size),
+                 (const char *)bytes);
         break;
     case CELL_FIELD_HEX:
         for (unsigned i = 0; i < field->size; i++)
-            add_detail(audit, "%02x", bytes[i]);
+            snprintf(value + 2 * i, sizeof value - 2 * i, "%02x", bytes[i]);
         break;
     case CELL_FIELD_I:
     case CELL_FIELD_U:
-        memcpy(&value, bytes, field->size);
+        memcpy(&number, bytes, field->size);
         if (field->type == CELL_FIELD_I && field->size == 8)
-            add_detail(audit, "%" PRId64, (int64_t)value);
+            snprintf(value, sizeof value, "%" PRId64, (int64_t)number);
         else
-            add_detail(audit, "%" PRIu64, value);
+            snprintf(value, sizeof value, "%" PRIu64, number);
         break;
     default:
         UNREACHABLE("no such type of field");
     }
+    audit_add(audit, "%s=%s", field->name, value);
 }
 
 /* put_fields writes all fields of the message but those of the frame that have a
@@ -542,6 +491,7 @@ static const struct other others[] = {
     {CELL_KIND_GROUP_SET, "GRUP"},
     {CELL_KIND_ACCOUNT_SET, "ACCT"},
     {CELL_KIND_INSTRUMENT_SET, "INST"},
+    {CELL_KIND_INSTRUMENT_STATE_SET, "ISTA"},
     {CELL_KIND_POSITION_LIMIT_SET, "PLIM"},
     {CELL_KIND_PERMISSION_SET, "PERM"},
     {CELL_KIND_SESSION_SET, "SESS"},
@@ -564,31 +514,25 @@ row_other(struct audit *audit, const union cell *cells)
         if (others[i].kind == cell_kind(cell))
             event = others[i].event;
     if (cell_is_command(cell))
-        put_outcome(audit, cell, event, event);
+        audit_put_outcome(audit, cell, event, event);
     else
-        put(audit, AUDIT_EVENT, event);
-    put_session(audit, cell_session(cell));
+        audit_put(audit, AUDIT_EVENT, event);
+    audit_put_session(audit, cell_session(cell));
     if (cell_kind(cell) == CELL_KIND_ACCOUNT_SET)
-        put_account(audit, cell->account_set.account);
+        audit_put_account(audit, cell->account_set.account);
     if (cell_kind(cell) == CELL_KIND_INSTRUMENT_SET)
-        put_instrument(audit, cell->instrument_set.instrument);
+        audit_put_instrument(audit, cell->instrument_set.instrument);
+    if (cell_kind(cell) == CELL_KIND_INSTRUMENT_STATE_SET)
+        audit_put_instrument(audit, cell->instrument_state_set.instrument);
     if (cell_kind(cell) == CELL_KIND_PERMISSION_SET)
-        put_instrument(audit, cell->permission_set.instrument);
+        audit_put_instrument(audit, cell->permission_set.instrument);
     if (cell_kind(cell) == CELL_KIND_POSITION_LIMIT_SET) {
-        put_account(audit, cell->position_limit_set.account);
-        put_instrument(audit, cell->position_limit_set.instrument);
+        audit_put_account(audit, cell->position_limit_set.account);
+        audit_put_instrument(audit, cell->position_limit_set.instrument);
     }
     if (cell_kind(cell) == CELL_KIND_MESSAGE_REFUSED)
-        put(audit, AUDIT_REASON, oe_reject_reason_name(cell->message_refused.reason));
+        audit_put(audit, AUDIT_REASON, oe_reject_reason_name(cell->message_refused.reason));
     put_fields(audit, cells);
-}
-
-/* has_second tells whether the message goes on with a cell of this kind. A page
- * can be whole and hold what no engine of ours wrote. */
-static bool
-has_second(const union cell *cells, unsigned kind)
-{
-    return cell_count(&cells[0]) >= 2 && cell_kind(&cells[1]) == kind;
 }
 
 void
@@ -599,11 +543,9 @@ audit_message(struct audit *audit, const union cell *cells, const struct audit_p
         audit->sub_seq = 0;
     }
     names_message(&audit->names, cells);
-    if (cell_kind(&cells[0]) == CELL_KIND_TRADE && has_second(cells, CELL_KIND_TRADE_MAKER)) {
-        rows_of_trade(audit, cells, place);
+    if (audit_two_sides(audit, cells, place))
         return;
-    }
-    begin_row(audit, &cells[0], place);
+    audit_begin(audit, &cells[0], place);
     switch (cell_kind(&cells[0])) {
     case CELL_KIND_ORDER_NEW:
         row_order_new(audit, cells);
@@ -612,7 +554,7 @@ audit_message(struct audit *audit, const union cell *cells, const struct audit_p
         row_order_cancel(audit, cells);
         break;
     case CELL_KIND_ORDER_REPLACE:
-        if (has_second(cells, CELL_KIND_REPLACE_DETAIL))
+        if (audit_has_second(cells, CELL_KIND_REPLACE_DETAIL))
             row_order_replace(audit, cells);
         else
             row_other(audit, cells);
@@ -621,14 +563,12 @@ audit_message(struct audit *audit, const union cell *cells, const struct audit_p
     case CELL_KIND_MASS_CANCELED:
         row_mass_cancel(audit, cells);
         break;
-    case CELL_KIND_ORDER_CANCELED:
-        row_order_canceled(audit, cells);
-        break;
     default:
-        row_other(audit, cells);
+        if (!audit_event(audit, cells))
+            row_other(audit, cells);
         break;
     }
-    end_row(audit);
+    audit_end(audit);
 }
 
 void

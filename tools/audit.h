@@ -3,8 +3,9 @@
  *
  *   message --audit_message--> 0, 1 or 2 rows --> on_row
  *
- * A row is what one side did or met: a trade gives two, the taker's and then
- * the maker's, everything else one. seq and sub_seq (rows of a command count from
+ * A row is what one side did or met: a trade and a prevented match give two, the
+ * taker's and then the maker's, an entry of a mass quote one for its bid and one
+ * for its offer, everything else one. seq and sub_seq (rows of a command count from
  * 0) name a row for ever. All columns are text; what does not apply is empty.
  *
  * event is the code of RTS 24 where it has one:
@@ -12,16 +13,18 @@
  *   NEWO new order            REME replaced by the member
  *   CAME canceled by the member (its request, its mass cancel, a replace to
  *        no more than was filled)
- *   CAMO canceled by the venue (lost session, self-match, kill switch)
- *   EXPI what an immediate or fill-or-kill order could not trade
+ *   CAMO canceled by the venue (lost session, self-match, linked, kill switch)
+ *   EXPI what an immediate or fill-or-kill order could not trade, or its time is up
+ *   REMA changed by the venue TRIG a stop order was elected
  *   REMO order refused        PARF, FILL a trade in part, the last one
  *
- * and else one of ours: CARJ, RERJ, MCRJ refused cancel, replace, mass cancel;
- * MCAN, MDON mass cancel taken, done; MREF message not understood; NAPP numbers
- * that never came; SNEG, SEST, SUNB, SSEQ sessions; FIRM, GRUP, ACCT, INST,
- * PLIM, PERM, SESS configuration; GENE, REST, CLCK the exchange itself. What is
- * not about an order has its fields in the column detail, as NAME=VALUE, in the
- * units of proto/cells.xml.
+ * and else one of ours: RFSH an iceberg shows anew; PRVM a match with another
+ * order of the group that was prevented; MQUO, MQRJ mass quote taken, refused; CARJ, RERJ, MCRJ
+ * refused cancel, replace, mass cancel; MCAN, MDON mass cancel taken, done; MREF message not
+ * understood; NAPP numbers that never came; SNEG, SEST, SUNB, SSEQ sessions; FIRM, GRUP, ACCT,
+ * INST, ISTA, PLIM, PERM, SESS configuration; GENE, REST, CLCK the exchange itself. What is not
+ * about an order, and attributes of orders that have no column, are in the column detail, as
+ * NAME=VALUE, in the units of proto/cells.xml.
  *
  * Names are those that were valid when it happened. Numbers of a refused limit
  * are in its unit: prices and values with a point, quantities without.
@@ -115,6 +118,7 @@ struct audit {
     struct names names; /* private from here on */
     uint64_t seq;
     unsigned sub_seq;
+    union cell quote[CELL_MESSAGE_MAX]; /* the last MassQuote */
     struct audit_row row;
 };
 

@@ -36,12 +36,14 @@ struct options {
     int core;
     bool json;
     bool spin;
+    bool all; /* every kind of message */
 };
 
 static const char help[] =
     "usage: outcry load CONFIG [--orders N] [--rate R] [--sessions S] [--seed X]\n"
     "                   [--lobster FILE] [--port NAME] [--udp-port N] [--window W]\n"
     "                   [--first F] [--core C] [--spin] [--progress WORD] [--json]\n"
+    "                   [--mix plain|all]\n"
     "\n"
     "Sends order flow to a serving exchange over the real wire and measures the\n"
     "answers. Message n is due at start + n / rate; its latency counts from then.\n"
@@ -51,6 +53,8 @@ static const char help[] =
     "  --sessions S    sessions of the configuration to use (all of them)\n"
     "  --first F       the first of them, from 0 (0)\n"
     "  --seed X        of the random flow (1)\n"
+    "  --mix plain|all limit orders, cancels and replaces (plain); or with them orders of\n"
+    "                  every type and attribute, mass quotes and mass cancels\n"
     "  --lobster FILE  send a LOBSTER tape through one session instead\n"
     "  --port NAME     port of the configuration (the first)\n"
     "  --udp-port N    where the configuration leaves it open\n"
@@ -104,6 +108,9 @@ option_take(struct options *options, int option, const char *arg)
             return false;
         options->core = (int)value;
         return true;
+    case 'm':
+        options->all = strcmp(arg, "all") == 0;
+        return options->all || strcmp(arg, "plain") == 0;
     case 'x':
         return text_u64_parse(arg, &options->seed);
     default:
@@ -116,13 +123,21 @@ static int
 options_parse(int argc, char **argv, struct options *options)
 {
     static const struct option longs[] = {
-        {"orders", required_argument, NULL, 'n'},   {"rate", required_argument, NULL, 'r'},
-        {"sessions", required_argument, NULL, 's'}, {"first", required_argument, NULL, 'f'},
-        {"seed", required_argument, NULL, 'x'},     {"lobster", required_argument, NULL, 'l'},
-        {"port", required_argument, NULL, 'p'},     {"udp-port", required_argument, NULL, 'u'},
-        {"window", required_argument, NULL, 'w'},   {"core", required_argument, NULL, 'c'},
-        {"spin", no_argument, NULL, 'S'},           {"json", no_argument, NULL, 'j'},
-        {"progress", required_argument, NULL, 'P'}, {NULL, 0, NULL, 0},
+        {"orders", required_argument, NULL, 'n'},
+        {"rate", required_argument, NULL, 'r'},
+        {"sessions", required_argument, NULL, 's'},
+        {"first", required_argument, NULL, 'f'},
+        {"seed", required_argument, NULL, 'x'},
+        {"lobster", required_argument, NULL, 'l'},
+        {"port", required_argument, NULL, 'p'},
+        {"udp-port", required_argument, NULL, 'u'},
+        {"window", required_argument, NULL, 'w'},
+        {"core", required_argument, NULL, 'c'},
+        {"spin", no_argument, NULL, 'S'},
+        {"json", no_argument, NULL, 'j'},
+        {"progress", required_argument, NULL, 'P'},
+        {"mix", required_argument, NULL, 'm'},
+        {NULL, 0, NULL, 0},
     };
     struct cli cli = {.help = help, .arguments = 1};
     int option;
@@ -139,7 +154,8 @@ options_parse(int argc, char **argv, struct options *options)
         else if (option == 'j')
             options->json = true;
         else if (!option_take(options, option, optarg))
-            return cli_wrong("load", "%s: expected a number in range", argv[optind - 1]);
+            return cli_wrong("load", "%s: expected a number in range, or a word of the help",
+                             argv[optind - 1]);
     }
     if (option < 0)
         return cli.exit;
@@ -306,7 +322,7 @@ run_flow(const struct options *options, struct link_cfg *link_cfg, struct load_c
 {
     char why[LINK_WHY_BYTES];
     struct flow *flow = flow_new(link_cfg->config, link_cfg->sessions, link_cfg->sessions_cnt,
-                                 options->orders, options->seed, why);
+                                 options->orders, options->seed, options->all, why);
 
     if (flow == NULL)
         return complain(why);

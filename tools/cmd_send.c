@@ -28,6 +28,7 @@ struct options {
 
 struct dialog {
     const struct config *config;
+    unsigned quotes_cnt; /* entries of the request */
     bool answered;
     bool refused;
     uint64_t last_ns;
@@ -35,18 +36,34 @@ struct dialog {
 
 static const char help[] =
     "usage: outcry send CONFIG new     --instrument SYM --side buy|sell --qty N\n"
-    "                                  [--px P] [--type limit|market]\n"
-    "                                  [--tif day|gtc|ioc|fok] [--post-only]\n"
-    "                                  [--account NAME]\n"
+    "                                  [--px P] [--type TYPE] [--tif TIF] [--account NAME]\n"
+    "                                  [--stop-px P] [--expire T] [--min-qty N]\n"
+    "                                  [--display N [--display-range N]] [--hidden]\n"
+    "                                  [--post-only [--reprice]] [--peg PEG]\n"
+    "                                  [--peg-offset P] [--link CLORD] [--stp STP]\n"
+    "                                  [--capacity agency|principal|riskless]\n"
     "       outcry send CONFIG cancel  --instrument SYM --order-id ID | --orig-clord N\n"
     "       outcry send CONFIG replace --instrument SYM --order-id ID | --orig-clord N\n"
-    "                                  --qty TOTAL --px P\n"
+    "                                  --qty TOTAL [--px P] [--display N] [--stop-px P]\n"
+    "                                  [--expire T]\n"
     "       outcry send CONFIG mass-cancel [--instrument SYM] [--side buy|sell]\n"
+    "                                  [--scope session|account|group|firm]\n"
+    "                                  [--account NAME] [--group NAME]\n"
+    "       outcry send CONFIG mass-quote --quote SYM:QTY@PX/QTY@PX [--quote ...]\n"
+    "                                  [--account NAME] [--stp STP] [--capacity ...]\n"
     "\n"
     "Sends one request to a serving exchange and prints the answers.\n"
     "\n"
+    "  TYPE  limit (default), market, stop, stop-limit, market-to-limit, pegged\n"
+    "  TIF   day (default), gtc, gtd, ioc, fok, opg, atc\n"
+    "  PEG   primary (default), opposite, mid\n"
+    "  STP   none (default), aggressive, passive, both, decrement: what a match with an\n"
+    "        order of one's own group cancels\n"
+    "  T     a time like 2025-01-31T17:30:00Z, or +SECONDS from now\n"
+    "  A quote is a bid and an offer; either may be empty, as in ACME:/10@100.50\n"
+    "\n"
     "  --session NAME  whose order it is (the first of the configuration)\n"
-    "  --clord N       ClOrdID (from the clock)\n"
+    "  --clord N       ClOrdID or quote id (from the clock)\n"
     "  --port NAME     port of the configuration (the first)\n"
     "  --udp-port N    where the configuration leaves it open\n"
     "\n"
@@ -82,18 +99,40 @@ options_parse(int argc, char **argv, struct options *options)
         {{"orig-clord", required_argument, NULL, 11}, &request->orig_clord},
         {{"clord", required_argument, NULL, 12}, &request->clord},
         {{"udp-port", required_argument, NULL, 13}, &options->udp_port},
+        {{"stop-px", required_argument, NULL, 14}, &request->stop_px},
+        {{"display", required_argument, NULL, 15}, &request->display},
+        {{"display-range", required_argument, NULL, 16}, &request->display_range},
+        {{"min-qty", required_argument, NULL, 17}, &request->min_qty},
+        {{"expire", required_argument, NULL, 18}, &request->expire},
+        {{"link", required_argument, NULL, 19}, &request->link},
+        {{"stp", required_argument, NULL, 20}, &request->stp},
+        {{"capacity", required_argument, NULL, 21}, &request->capacity},
+        {{"peg", required_argument, NULL, 22}, &request->peg},
+        {{"peg-offset", required_argument, NULL, 23}, &request->peg_offset},
+        {{"scope", required_argument, NULL, 24}, &request->scope},
+        {{"group", required_argument, NULL, 25}, &request->group},
     };
-    struct option longs[ARRAY_LEN(words) + 2] = {0};
+    const struct option others[] = {
+        {"post-only", no_argument, NULL, 'P'},
+        {"reprice", no_argument, NULL, 'R'},
+        {"hidden", no_argument, NULL, 'H'},
+        {"quote", required_argument, NULL, 'Q'},
+    };
+    struct option longs[ARRAY_LEN(words) + ARRAY_LEN(others) + 1] = {0};
     struct cli cli = {.help = help, .arguments = 2};
     int option;
 
     for (unsigned i = 0; i < ARRAY_LEN(words); i++)
         longs[i] = words[i].option;
-    longs[ARRAY_LEN(words)] = (struct option){"post-only", no_argument, NULL, 'P'};
+    memcpy(&longs[ARRAY_LEN(words)], others, sizeof others);
     while ((option = cli_next(&cli, argc, argv, longs)) > 0) {
-        if (option == 'P')
-            request->post_only = true;
-        else
+        request->post_only |= option == 'P';
+        request->reprice |= option == 'R';
+        request->hidden |= option == 'H';
+        /* One too many is kept, to be refused. */
+        if (option == 'Q' && request->quotes_cnt < ARRAY_LEN(request->quotes))
+            request->quotes[request->quotes_cnt++] = optarg;
+        else if (option <= (int)ARRAY_LEN(words))
             *words[option - 1].to = optarg;
     }
     if (option < 0)
@@ -177,6 +216,78 @@ say_execution(struct dialog *dialog, const uint8_t *buf, size_t len)
     dialog->answered = dialog->answered || accepted != NULL || canceled != NULL || replaced != NULL;
 }
 
+/* say_event tells what the venue did on its own. */
+static void
+say_event(const struct dialog *dialog, const uint8_t *buf, size_t len)
+{
+    const struct oe_execution_report_restated *restated =
+        oe_execution_report_restated_view(buf, len);
+    const struct oe_execution_report_triggered *triggered =
+        oe_execution_report_triggered_view(buf, len);
+    const struct oe_execution_report_expire *expired = oe_execution_report_expire_view(buf, len);
+    const struct oe_execution_report_prevented_match *prevented =
+        oe_execution_report_prevented_match_view(buf, len);
+    char px[TEXT_PX_BYTES];
+    char stop_px[TEXT_PX_BYTES];
+
+    if (restated != NULL)
+        printf("restated: order id %" PRIu64 ", now %u open @ %s (%s)\n", restated->order_id,
+               restated->leaves_qty,
+               restated->price == OE_EXECUTION_REPORT_RESTATED_PRICE_NULL
+                   ? "no price"
+                   : px_text(restated->price, px),
+               oe_exec_restatement_reason_name(restated->exec_restatement_reason));
+    else if (triggered != NULL)
+        printf("triggered: order id %" PRIu64 ", stop price %s, now %u open @ %s\n",
+               triggered->order_id, px_text(triggered->stop_px, stop_px), triggered->leaves_qty,
+               px_text(triggered->price, px));
+    else if (expired != NULL)
+        printf("expired: order id %" PRIu64 ", %u taken out, %u filled before\n", expired->order_id,
+               expired->cxl_qty, expired->cum_qty);
+    else if (prevented != NULL)
+        printf("match prevented: %s %u %s @ %s, order id %" PRIu64 "\n",
+               oe_side_name(prevented->side), prevented->prevented_qty,
+               symbol_of(dialog, prevented->security_id), px_text(prevented->price, px),
+               prevented->order_id);
+}
+
+/* say_quoted tells one side of an entry; nothing if there is none. */
+static void
+say_quoted(const char *side, uint64_t order_id, unsigned reason)
+{
+    if (reason != OE_REJECT_REASON_NONE)
+        printf(", %s refused: %s", side, oe_reject_reason_name(reason));
+    else if (order_id != OE_QUOTE_ENTRY_REPORT_BID_ORDER_ID_NULL)
+        printf(", %s order id %" PRIu64, side, order_id);
+}
+
+static void
+say_quotes(struct dialog *dialog, const uint8_t *buf, size_t len)
+{
+    const struct oe_mass_quote_report *whole = oe_mass_quote_report_view(buf, len);
+    const struct oe_quote_entry_report *entry = oe_quote_entry_report_view(buf, len);
+
+    if (whole != NULL) {
+        const bool good = whole->reject_reason == OE_REJECT_REASON_NONE;
+
+        if (good)
+            printf("mass quote taken: %u entries, quote id %" PRIu64 "\n",
+                   whole->tot_no_quote_entries, whole->quote_id);
+        else
+            printf("mass quote refused: %s\n", oe_reject_reason_name(whole->reject_reason));
+        dialog->refused |= !good;
+        dialog->answered |= !good;
+    } else if (entry != NULL) {
+        printf("quoted: entry %u, %s", entry->entry_number, symbol_of(dialog, entry->security_id));
+        say_quoted("bid", entry->bid_order_id, entry->bid_reject_reason);
+        say_quoted("offer", entry->offer_order_id, entry->offer_reject_reason);
+        puts("");
+        dialog->refused |= entry->bid_reject_reason != OE_REJECT_REASON_NONE ||
+                           entry->offer_reject_reason != OE_REJECT_REASON_NONE;
+        dialog->answered |= entry->entry_number == dialog->quotes_cnt;
+    }
+}
+
 static void
 say_refusal(struct dialog *dialog, const uint8_t *buf, size_t len)
 {
@@ -217,6 +328,8 @@ on_report(void *ctx, unsigned index, uint64_t no, const uint8_t *buf, size_t len
     (void)index;
     (void)no;
     say_execution(dialog, buf, len);
+    say_event(dialog, buf, len);
+    say_quotes(dialog, buf, len);
     say_refusal(dialog, buf, len);
     dialog->last_ns = clock_utc_ns();
 }
@@ -256,7 +369,7 @@ talk(struct link *link, struct dialog *dialog, const uint8_t *buf, size_t len)
 static int
 run(const struct options *options, const struct config *config)
 {
-    struct dialog dialog = {.config = config};
+    struct dialog dialog = {.config = config, .quotes_cnt = options->request.quotes_cnt};
     struct link_cfg cfg = {
         .config = config,
         .sessions_cnt = 1,

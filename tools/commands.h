@@ -16,6 +16,7 @@ enum exit_code {
     EXIT_SETUP = 3  /* the configuration or the machine */
 };
 
+int cmd_admin(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_load(int argc, char **argv);

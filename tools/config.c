@@ -115,8 +115,8 @@ read_pools(struct config *config, const struct doc_map *root)
     struct doc_map map;
 
     doc_map(root, "pools",
-            "orders instruments accounts groups firms sessions positions pages in_ring_cells "
-            "out_ring_cells retransmit",
+            "orders instruments accounts groups firms sessions positions pages extras "
+            "in_ring_cells out_ring_cells retransmit",
             &map);
     engine->orders_max = (uint32_t)doc_u64(&map, "orders", 1, ORDERS_MAX, 1000000);
     engine->instruments_max = (uint32_t)doc_u64(&map, "instruments", 1, INSTRUMENTS_MAX, 1024);
@@ -126,6 +126,7 @@ read_pools(struct config *config, const struct doc_map *root)
     engine->sessions_max = (uint32_t)doc_u64(&map, "sessions", 1, SESSIONS_MAX, 64);
     engine->positions_max = (uint32_t)doc_u64(&map, "positions", 1, POSITIONS_MAX, 65536);
     engine->pages_max = (uint32_t)doc_u64(&map, "pages", 1, PAGES_MAX, 65536);
+    engine->extras_max = (uint32_t)doc_u64(&map, "extras", 0, EXTRAS_MAX, 65536);
     config->in_ring_cells = read_power(&map, "in_ring_cells", 64, RING_CELLS_MAX, 16384);
     config->out_ring_cells =
         read_power(&map, "out_ring_cells", OUT_RING_CELLS_MIN, RING_CELLS_MAX, 262144);

@@ -126,7 +126,12 @@ struct config_instrument {
     px_t tick_px;
     qty_t lot_qty;
     uint8_t px_decimals;
-    uint8_t state; /* enum cell_instrument_state */
+    uint8_t state;           /* enum cell_instrument_state */
+    bool state_given;        /* false: as it is in the journal, a new one is open */
+    uint8_t algorithm;       /* enum cell_match_algorithm */
+    uint32_t allocation_min; /* of pro-rata and split */
+    uint16_t fifo_permille;  /* of split */
+    uint32_t top_max;        /* of pro-rata and split; 0: no order has top status */
     qty_t order_qty_min;
     qty_t order_qty_max;
     px_t order_value_max;

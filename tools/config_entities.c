@@ -174,6 +174,27 @@ check_instrument(const struct doc_map *map,
                    "collar is measured before the first trade");
 }
 
+/* read_matching reads how orders of the instrument share a trade. What another
+ * algorithm would need is refused, not ignored. */
+static void
+read_matching(const struct doc_map *map, struct config_instrument *instrument)
+{
+    const uint32_t algorithm = doc_word(map, "algorithm", CONFIG_ALGORITHM_WORDS,
+                                        (uint32_t)CELL_MATCH_ALGORITHM_PRICE_TIME);
+    static const char *const shares[] = {"allocation_min", "top_max"};
+
+    instrument->algorithm = (uint8_t)algorithm;
+    instrument->allocation_min = (uint32_t)doc_u64(map, "allocation_min", 0, QTY_MAX, 0);
+    instrument->fifo_permille = (uint16_t)doc_u64(
+        map, "fifo_permille", 0, 1000, algorithm == CELL_MATCH_ALGORITHM_SPLIT ? DOC_NEEDED : 0);
+    instrument->top_max = (uint32_t)doc_u64(map, "top_max", 0, QTY_MAX, 0);
+    if (algorithm != CELL_MATCH_ALGORITHM_SPLIT && doc_given(map, "fifo_permille"))
+        doc_refuse(map, "fifo_permille", "is given, expected only with algorithm: split");
+    for (unsigned i = 0; i < ARRAY_LEN(shares); i++)
+        if (algorithm == CELL_MATCH_ALGORITHM_PRICE_TIME && doc_given(map, shares[i]))
+            doc_refuse(map, shares[i], "is given, expected only with algorithm: pro-rata or split");
+}
+
 static void
 read_instrument(const struct doc_map *map, struct config_instrument *instrument)
 {
@@ -188,6 +209,8 @@ read_instrument(const struct doc_map *map, struct config_instrument *instrument)
     instrument->lot_qty = (qty_t)doc_u64(map, "lot", 1, QTY_MAX, 1);
     instrument->px_decimals = (uint8_t)doc_u64(map, "price_decimals", 0, 8, decimals);
     instrument->state = (uint8_t)doc_word(map, "state", CONFIG_INSTRUMENT_WORDS, 0);
+    instrument->state_given = doc_given(map, "state");
+    read_matching(map, instrument);
 
     doc_map(map, "limits",
             "order_qty order_qty_min order_value reference collar_ticks collar_permille band_low "
@@ -216,7 +239,10 @@ read_instruments(struct config *config, const struct doc_map *root, struct table
         struct config_instrument *instrument = &config->instruments[config->instruments_cnt++];
         struct doc_map map;
 
-        doc_item(&list, i, "id symbol tick lot price_decimals state limits", &map);
+        doc_item(&list, i,
+                 "id symbol tick lot price_decimals state algorithm allocation_min "
+                 "fifo_permille top_max limits",
+                 &map);
         instrument->id = read_id(&map, config->engine.instruments_max);
         read_instrument(&map, instrument);
         table_put(table, instrument->symbol, instrument->id);

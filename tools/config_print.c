@@ -83,11 +83,11 @@ print_general(const struct config *config, FILE *out)
     fprintf(out, ", segment_mib: %u}\n", config->segment_mib);
     fprintf(out,
             "pools: {orders: %u, instruments: %u, accounts: %u, groups: %u, firms: %u, "
-            "sessions: %u, positions: %u, pages: %u, in_ring_cells: %u, out_ring_cells: %u, "
-            "retransmit: %u}\n",
+            "sessions: %u, positions: %u, pages: %u, extras: %u, in_ring_cells: %u, "
+            "out_ring_cells: %u, retransmit: %u}\n",
             engine->orders_max, engine->instruments_max, engine->accounts_max, engine->groups_max,
             engine->firms_max, engine->sessions_max, engine->positions_max, engine->pages_max,
-            config->in_ring_cells, config->out_ring_cells, config->retransmit);
+            engine->extras_max, config->in_ring_cells, config->out_ring_cells, config->retransmit);
     fprintf(out, "gateway: {keepalive_ms: %u}\n", config->keepalive_ms);
 }
 
@@ -165,6 +165,21 @@ print_members(const struct config *config, FILE *out)
 }
 
 static void
+print_matching(const struct config_instrument *instrument, FILE *out)
+{
+    char word[16];
+
+    fprintf(out, "algorithm: %s, ",
+            config_word(CONFIG_ALGORITHM_WORDS, instrument->algorithm, word));
+    if (instrument->algorithm == CELL_MATCH_ALGORITHM_PRICE_TIME)
+        return;
+    fprintf(out, "allocation_min: %u, top_max: %u, ", instrument->allocation_min,
+            instrument->top_max);
+    if (instrument->algorithm == CELL_MATCH_ALGORITHM_SPLIT)
+        fprintf(out, "fifo_permille: %u, ", instrument->fifo_permille);
+}
+
+static void
 print_instruments(const struct config *config, FILE *out)
 {
     char word[16];
@@ -176,9 +191,13 @@ print_instruments(const struct config *config, FILE *out)
 
         fprintf(out, "  - {id: %u, symbol: \"%s\", ", instrument->id, instrument->symbol);
         put_px(out, "tick", instrument->tick_px);
-        fprintf(out, ", lot: %u, price_decimals: %u, state: %s, limits: {", instrument->lot_qty,
-                instrument->px_decimals,
-                config_word(CONFIG_INSTRUMENT_WORDS, instrument->state, word));
+        fprintf(out, ", lot: %u, price_decimals: %u, ", instrument->lot_qty,
+                instrument->px_decimals);
+        if (instrument->state_given)
+            fprintf(out, "state: %s, ",
+                    config_word(CONFIG_INSTRUMENT_WORDS, instrument->state, word));
+        print_matching(instrument, out);
+        fputs("limits: {", out);
         put_limit(out, &first, "order_qty", instrument->order_qty_max, QTY_MAX);
         put_limit(out, &first, "order_qty_min", instrument->order_qty_min, 0);
         put_limit_px(out, &first, "order_value", instrument->order_value_max, PX_MAX);

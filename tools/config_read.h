@@ -19,6 +19,7 @@
 
 #define CONFIG_STATE_WORDS      "active suspended close_only blocked"
 #define CONFIG_INSTRUMENT_WORDS "open halted closed"
+#define CONFIG_ALGORITHM_WORDS  "price-time pro-rata split"
 #define CONFIG_ACK_WORDS        "durable interval memory"
 #define CONFIG_STAGE_WORDS      "gateway engine journal"
 #define CONFIG_IDLE_WORDS       "spin yield block"

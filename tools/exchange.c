@@ -381,6 +381,25 @@ command_start(struct exchange *exchange, char *why)
     return 0;
 }
 
+static void
+came_back(void *ctx, const union cell *cell)
+{
+    admin_came_back(ctx, cell);
+}
+
+/* listen_to_admin makes the operator's socket. Its commands come back to it. */
+static int
+listen_to_admin(struct exchange *exchange, char *why)
+{
+    const int rc = admin_open(&exchange->admin, exchange->config, &exchange->admin_writer);
+
+    if (rc != 0)
+        return exchange_refuse(why, "the socket %s/" ADMIN_NAME " cannot be made: %s",
+                               exchange->config->journal_folder, strerror(-rc));
+    gateway_watch(exchange->gateway, came_back, &exchange->admin);
+    return 0;
+}
+
 void
 exchange_stop_signals(sigset_t *set)
 {
@@ -413,12 +432,14 @@ exchange_open(struct exchange *exchange, const struct config *config, char why[E
     size_t gateway_bytes = 0;
 
     *exchange = (struct exchange){.config = config, .lock = -1};
+    admin_init(&exchange->admin);
     block_signals();
     if (open_folder(exchange, why) == 0 && check_memory(exchange, &gateway_bytes, why) == 0 &&
         exchange_check_journal(exchange, why) == 0 && open_ports(exchange, why) == 0 &&
         make_gateway(exchange, gateway_bytes, why) == 0 &&
         exchange_make_engine(exchange, why) == 0 && make_rings(exchange, why) == 0 &&
-        exchange_open_writer(exchange, why) == 0 && command_start(exchange, why) == 0)
+        exchange_open_writer(exchange, why) == 0 && command_start(exchange, why) == 0 &&
+        listen_to_admin(exchange, why) == 0)
         return 0;
     exchange_close(exchange);
     return -1;
@@ -427,6 +448,7 @@ exchange_open(struct exchange *exchange, const struct config *config, char why[E
 void
 exchange_close(struct exchange *exchange)
 {
+    admin_close(&exchange->admin);
     if (exchange->journal != NULL)
         journal_writer_close(exchange->journal);
     for (unsigned i = 0; i < exchange->ports_cnt; i++)

@@ -47,6 +47,7 @@
 #include "proto/base.h"
 #include "proto/hash.h"
 
+#include "tools/admin.h"
 #include "tools/config.h"
 
 /* For the reason of a refusal: one line. */
@@ -90,12 +91,13 @@ struct exchange {
 
     struct ring_writer in_writer;    /* gateway's */
     struct ring_reader in_reader;    /* sequencer's */
-    struct ring_writer admin_writer; /* ours */
+    struct ring_writer admin_writer; /* ours; the gateway's thread's in exchange_run */
     struct ring_reader admin_reader; /* sequencer's */
     struct ring_writer out_writer;   /* sequencer's */
     struct ring_reader out_journal;  /* journal's */
     struct ring_reader out_gateway;  /* ours until the ports are polled, then the gateway's */
     struct sequencer sequencer;
+    struct admin admin; /* polled by the gateway's thread */
 };
 
 /* exchange_open makes it ready to run; 0, or -1 with a line in why, and then

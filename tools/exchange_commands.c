@@ -109,6 +109,19 @@ configure_firms(struct exchange *exchange, char *why)
     return 0;
 }
 
+/* state_of returns what the file says or, if it says nothing, what is: a halt
+ * outlives a restart. */
+static uint8_t
+state_of(const struct engine *engine, const struct config_instrument *instrument)
+{
+    union cell now[CELL_COMMAND_MAX];
+
+    if (instrument->state_given ||
+        engine_config_get(engine, CELL_KIND_INSTRUMENT_SET, instrument->id, 0, now) == 0)
+        return instrument->state;
+    return now[0].instrument_set.state;
+}
+
 static int
 configure_instruments(struct exchange *exchange, char *why)
 {
@@ -124,7 +137,11 @@ configure_instruments(struct exchange *exchange, char *why)
         put_name(cell->symbol, sizeof cell->symbol, instrument->symbol);
         cell->tick_px = instrument->tick_px;
         cell->lot_qty = instrument->lot_qty;
-        cell->state = instrument->state;
+        cell->state = state_of(exchange->engine, instrument);
+        cell->algorithm = instrument->algorithm;
+        cell->allocation_min = instrument->allocation_min;
+        cell->fifo_permille = instrument->fifo_permille;
+        cell->top_max = instrument->top_max;
         cell->px_decimals = instrument->px_decimals;
         struct cell_instrument_limits *limits = &proposal.cells[1].instrument_limits;
         limits->kind = CELL_KIND_INSTRUMENT_LIMITS;

@@ -35,6 +35,7 @@ static const struct size_name size_names[] = {
     {offsetof(struct engine_cfg, sessions_max), "sessions"},
     {offsetof(struct engine_cfg, positions_max), "positions"},
     {offsetof(struct engine_cfg, pages_max), "pages"},
+    {offsetof(struct engine_cfg, extras_max), "extras"},
 };
 
 static uint32_t

@@ -66,7 +66,7 @@ poll_gateway(struct run *run, unsigned phase, bool *stopping, uint64_t now_ns)
         gateway_stop(gateway);
         *stopping = true;
     }
-    const int work = gateway_poll(gateway, now_ns);
+    const int work = gateway_poll(gateway, now_ns) + admin_poll(&run->exchange->admin, now_ns);
     if (*stopping && gateway_stopped(gateway))
         __atomic_store_n(&run->drained, 1, __ATOMIC_RELEASE); /* R2 pairs with A2 */
     return work;
@@ -265,7 +265,8 @@ finish(struct exchange *exchange)
         ring_reader_release(&exchange->out_gateway);
         work += journal_writer_poll(exchange->journal, now_ns);
     } while (work > 0 || exchange->sequencer.in_work ||
-             ring_reader_available(&exchange->in_reader, 1) > 0);
+             ring_reader_available(&exchange->in_reader, 1) > 0 ||
+             ring_reader_available(&exchange->admin_reader, 1) > 0);
 }
 
 int
@@ -290,6 +291,7 @@ exchange_run(struct exchange *exchange, char why[EXCHANGE_WHY_BYTES])
               "they come back\n",
               stderr);
     stop_threads(&run, exchange->config->threads_cnt);
+    admin_close(&exchange->admin);
     finish(exchange);
     return 0;
 }

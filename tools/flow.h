@@ -6,10 +6,15 @@
  * replaces of own live orders; with few live orders, new ones instead. Sides,
  * sizes (1 to 10 lots), accounts and instruments are drawn evenly. A source
  * for load.h: it learns from reports which orders live.
+ *
+ * In the mix of all kinds 300 of 1000 messages are others: 5 mass cancels of one
+ * side in one instrument, 40 mass quotes of up to 16 entries, and 255 orders of
+ * every other type and attribute, drawn evenly, with any self-match prevention.
  */
 #ifndef OUTCRY_TOOLS_FLOW_H
 #define OUTCRY_TOOLS_FLOW_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "tools/config.h"
@@ -24,6 +29,7 @@ struct flow *flow_new(const struct config *config,
                       unsigned sessions_cnt,
                       uint32_t messages_cnt,
                       uint64_t seed,
+                      bool all,
                       char why[LINK_WHY_BYTES]);
 struct load_source flow_source(struct flow *flow);
 void flow_free(struct flow *flow);

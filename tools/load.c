@@ -116,6 +116,20 @@ on_report(void *ctx, unsigned index, uint64_t no, const uint8_t *buf, size_t len
         answer(load, cl_ord_id_at(buf, offsetof(struct oe_execution_report_replace, cl_ord_id)),
                true);
         break;
+    case OE_MASS_CANCEL_REPORT_ID: {
+        const struct oe_mass_cancel_report *done = oe_mass_cancel_report_view(buf, len);
+
+        if (done != NULL)
+            answer(load, done->cl_ord_id, done->reject_reason == OE_REJECT_REASON_NONE);
+        break;
+    }
+    case OE_MASS_QUOTE_REPORT_ID: {
+        const struct oe_mass_quote_report *quoted = oe_mass_quote_report_view(buf, len);
+
+        if (quoted != NULL)
+            answer(load, quoted->quote_id, quoted->reject_reason == OE_REJECT_REASON_NONE);
+        break;
+    }
     case OE_ORDER_CANCEL_REJECT_ID:
         answer(load, cl_ord_id_at(buf, offsetof(struct oe_order_cancel_reject, cl_ord_id)), false);
         break;

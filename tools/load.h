@@ -23,7 +23,7 @@
 #include "tools/histogram.h"
 #include "tools/link.h"
 
-#define LOAD_MESSAGE_BYTES_MAX 128u
+#define LOAD_MESSAGE_BYTES_MAX 512u
 
 /* Where messages come from. A source sees every report of its orders. */
 struct load_source {

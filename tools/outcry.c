@@ -20,6 +20,7 @@ static const struct command commands[] = {
     {"demo", cmd_demo, "show the whole exchange on this machine"},
     {"serve", cmd_serve, "run the exchange of a configuration"},
     {"send", cmd_send, "send one order and print the answers"},
+    {"admin", cmd_admin, "open, halt or close an instrument"},
     {"load", cmd_load, "send order flow and measure the answers"},
     {"replay", cmd_replay, "replay a journal and prove that it comes out the same"},
     {"verify", cmd_verify, "check every page of a journal"},

@@ -7,6 +7,12 @@
 #include "tools/clock.h"
 #include "tools/text.h"
 
+/* An expire time from now: 100 years. */
+#define SECONDS_MAX 3155760000u
+
+static const char no_instrument[] = "--instrument: expected a symbol of the configuration";
+static const char no_account[] = "--account: expected an account of the configuration";
+
 /* choose finds text among names of letters; -1 if it is none of them. */
 static int
 choose(const char *text, const char *const *names, const char *values)
@@ -36,6 +42,55 @@ identifier(const char *text, uint64_t *value)
     return text == NULL || text_u64_parse(text, value);
 }
 
+/* Readers of attributes that need not be there: absent, the value is left as it
+ * is, which is the field's null. */
+static bool
+optional_qty(const char *text, uint32_t *qty)
+{
+    return text == NULL || quantity(text, qty);
+}
+
+static bool
+optional_px(const char *text, int64_t *px)
+{
+    px_t value;
+
+    if (text == NULL)
+        return true;
+    if (!text_px_parse(text, &value))
+        return false;
+    *px = value;
+    return true;
+}
+
+/* optional_time reads a time, or +SECONDS from now. */
+static bool
+optional_time(const char *text, uint64_t *time_ns)
+{
+    uint64_t seconds;
+
+    if (text == NULL)
+        return true;
+    if (text[0] != '+')
+        return text_time_parse(text, time_ns);
+    if (!text_u64_parse(text + 1, &seconds) || seconds > SECONDS_MAX)
+        return false;
+    *time_ns = clock_utc_ns() + seconds * 1000000000u;
+    return true;
+}
+
+/* optional_word finds text among names, or leaves the value. */
+static bool
+optional_word(const char *text, const char *const *names, const char *values, uint8_t *value)
+{
+    const int found = text == NULL ? *value : choose(text, names, values);
+
+    if (found < 0)
+        return false;
+    *value = (uint8_t)found;
+    return true;
+}
+
 /* account_of returns the account named or, if none is, the firm's first. */
 static const struct config_account *
 account_of(const struct request *request,
@@ -50,6 +105,98 @@ account_of(const struct request *request,
     return NULL;
 }
 
+/* instrument_of returns the instrument named, NULL if none is or it is unknown. */
+static const struct config_instrument *
+instrument_of(const struct request *request, const struct config *config)
+{
+    return request->instrument == NULL ? NULL : config_instrument(config, request->instrument);
+}
+
+/* Words of orders and quotes alike. */
+static const char *const stps[] = {"none", "aggressive", "passive", "both", "decrement", NULL};
+static const char *const capacities[] = {"agency", "principal", "riskless", NULL};
+
+/* new_words reads what is one of a few words. */
+static const char *
+new_words(const struct request *request, struct oe_new_order_single *msg)
+{
+    static const char *const sides[] = {"buy", "sell", NULL};
+    static const char *const types[] = {"market",          "limit",  "stop", "stop-limit",
+                                        "market-to-limit", "pegged", NULL};
+    static const char *const tifs[] = {"day", "gtc", "opg", "ioc", "fok", "gtd", "atc", NULL};
+    static const char *const pegs[] = {"primary", "opposite", "mid", NULL};
+    const int side = request->side == NULL ? -1 : choose(request->side, sides, "12");
+    uint8_t peg = 0;
+
+    msg->ord_type = OE_ORD_TYPE_LIMIT;
+    msg->time_in_force = OE_TIME_IN_FORCE_DAY;
+    msg->order_capacity = OE_ORDER_CAPACITY_AGENCY;
+    if (side < 0 || !optional_word(request->type, types, "1234KP", &msg->ord_type) ||
+        !optional_word(request->tif, tifs, "0123467", &msg->time_in_force))
+        return "--side, --type or --tif: expected one of the words in the help";
+    if (!optional_word(request->stp, stps, "\0\1\2\3\4", &msg->self_match_prevention_instruction) ||
+        !optional_word(request->capacity, capacities, "APR", &msg->order_capacity) ||
+        !optional_word(request->peg, pegs, "\0\1\2", &peg))
+        return "--stp, --capacity or --peg: expected one of the words in the help";
+    msg->side = (uint8_t)side;
+    msg->exec_inst = (uint8_t)((request->post_only ? OE_EXEC_INST_POST_ONLY : 0u) |
+                               (request->reprice ? OE_EXEC_INST_POST_ONLY_REPRICE : 0u) |
+                               (request->hidden ? OE_EXEC_INST_HIDDEN : 0u) |
+                               (peg == 1   ? OE_EXEC_INST_PEG_OPPOSITE
+                                : peg == 2 ? OE_EXEC_INST_PEG_MID
+                                           : 0u));
+    return NULL;
+}
+
+/* new_prices reads what is a price. */
+static const char *
+new_prices(const struct request *request, struct oe_new_order_single *msg)
+{
+    const bool limit =
+        msg->ord_type == OE_ORD_TYPE_LIMIT || msg->ord_type == OE_ORD_TYPE_STOP_LIMIT;
+    int64_t px = OE_NEW_ORDER_SINGLE_PRICE_NULL;
+    int64_t stop_px = OE_NEW_ORDER_SINGLE_STOP_PX_NULL;
+    int64_t peg_offset = OE_NEW_ORDER_SINGLE_PEG_OFFSET_VALUE_NULL;
+
+    if (!optional_px(request->px, &px) || (limit && request->px == NULL))
+        return "--px: needed by a limit order, a price with at most 8 decimals such as 100.25";
+    if (!optional_px(request->stop_px, &stop_px) || !optional_px(request->peg_offset, &peg_offset))
+        return "--stop-px or --peg-offset: expected a price with at most 8 decimals";
+    msg->price = px;
+    msg->stop_px = stop_px;
+    msg->peg_offset_value = peg_offset;
+    return NULL;
+}
+
+/* new_numbers reads quantities, times and numbers of orders. */
+static const char *
+new_numbers(const struct request *request, struct oe_new_order_single *msg)
+{
+    uint32_t display = OE_NEW_ORDER_SINGLE_DISPLAY_QTY_NULL;
+    uint32_t range = OE_NEW_ORDER_SINGLE_DISPLAY_RANGE_NULL;
+    uint32_t min_qty = OE_NEW_ORDER_SINGLE_MIN_QTY_NULL;
+    uint64_t expire = OE_NEW_ORDER_SINGLE_EXPIRE_TIME_NULL;
+    uint64_t linked;
+    uint32_t qty;
+
+    if (!quantity(request->qty, &qty))
+        return "--qty: expected a whole number, at most 4294967294";
+    if (!optional_qty(request->display, &display) ||
+        !optional_qty(request->display_range, &range) || !optional_qty(request->min_qty, &min_qty))
+        return "--display, --display-range or --min-qty: expected a whole number";
+    if (!optional_time(request->expire, &expire))
+        return "--expire: expected a time like 2025-01-31T17:30:00Z, or +SECONDS from now";
+    if (!identifier(request->link, &linked))
+        return "--link: expected a ClOrdID, a number";
+    msg->order_qty = qty;
+    msg->display_qty = display;
+    msg->display_range = range;
+    msg->min_qty = min_qty;
+    msg->expire_time = expire;
+    msg->linked_cl_ord_id = linked;
+    return NULL;
+}
+
 static const char *
 make_new(const struct request *request,
          const struct config *config,
@@ -58,119 +205,145 @@ make_new(const struct request *request,
          uint8_t *buf,
          size_t *len)
 {
-    static const char *const sides[] = {"buy", "sell", NULL};
-    static const char *const types[] = {"market", "limit", NULL};
-    static const char *const tifs[] = {"day", "gtc", "ioc", "fok", NULL};
-    const struct config_instrument *instrument =
-        request->instrument == NULL ? NULL : config_instrument(config, request->instrument);
+    const struct config_instrument *instrument = instrument_of(request, config);
     const struct config_account *account = account_of(request, config, session);
     struct oe_new_order_single msg = {
         .cl_ord_id = clord,
-        .price = OE_NEW_ORDER_SINGLE_PRICE_NULL,
-        .stop_px = OE_NEW_ORDER_SINGLE_STOP_PX_NULL,
-        .expire_time = OE_NEW_ORDER_SINGLE_EXPIRE_TIME_NULL,
-        .display_qty = OE_NEW_ORDER_SINGLE_DISPLAY_QTY_NULL,
-        .min_qty = OE_NEW_ORDER_SINGLE_MIN_QTY_NULL,
         .client_short_code = OE_NEW_ORDER_SINGLE_CLIENT_SHORT_CODE_NULL,
         .decision_short_code = OE_NEW_ORDER_SINGLE_DECISION_SHORT_CODE_NULL,
         .execution_short_code = OE_NEW_ORDER_SINGLE_EXECUTION_SHORT_CODE_NULL,
-        .order_capacity = OE_ORDER_CAPACITY_AGENCY,
     };
-    int64_t px = 0;
-
-    const int side = request->side == NULL ? -1 : choose(request->side, sides, "12");
-    const int type = choose(request->type == NULL ? "limit" : request->type, types, "12");
-    const int tif = choose(request->tif == NULL ? "day" : request->tif, tifs, "0134");
-    uint32_t qty;
 
     if (instrument == NULL)
-        return "--instrument: expected a symbol of the configuration";
+        return no_instrument;
     if (account == NULL)
-        return "--account: expected an account of the configuration";
-    if (side < 0 || type < 0 || tif < 0)
-        return "--side, --type or --tif: expected one of the words in the help";
-    if (!quantity(request->qty, &qty))
-        return "--qty: expected a whole number, at most 4294967294";
-    if (type == OE_ORD_TYPE_LIMIT && (request->px == NULL || !text_px_parse(request->px, &px)))
-        return "--px: needed by a limit order, a price with at most 8 decimals such as 100.25";
-    if (type == OE_ORD_TYPE_LIMIT)
-        msg.price = px;
+        return no_account;
+    const char *wrong = new_words(request, &msg);
+    if (wrong == NULL)
+        wrong = new_prices(request, &msg);
+    if (wrong == NULL)
+        wrong = new_numbers(request, &msg);
+    if (wrong != NULL)
+        return wrong;
     msg.security_id = instrument->id;
     msg.account = account->id;
-    msg.order_qty = qty;
-    msg.side = (uint8_t)side;
-    msg.ord_type = (uint8_t)type;
-    msg.time_in_force = (uint8_t)tif;
-    msg.exec_inst = request->post_only ? OE_EXEC_INST_POST_ONLY : 0;
     *len = oe_new_order_single_encode(buf, REQUEST_BYTES_MAX, &msg);
     return NULL;
 }
 
-/* make_change makes a cancel or a replace. */
+/* names reads how the request names its order. */
+static bool
+names(const struct request *request, uint64_t *order_id, uint64_t *orig)
+{
+    return identifier(request->order_id, order_id) && identifier(request->orig_clord, orig) &&
+           (*order_id == UINT64_MAX) != (*orig == UINT64_MAX);
+}
+
+static const char no_order[] = "expected one of --order-id and --orig-clord, a number";
+
 static const char *
-make_change(const struct request *request,
+make_cancel(const struct request *request,
             const struct config *config,
-            bool replace,
             uint64_t clord,
             uint8_t *buf,
             size_t *len)
 {
-    const struct config_instrument *instrument =
-        request->instrument == NULL ? NULL : config_instrument(config, request->instrument);
+    const struct config_instrument *instrument = instrument_of(request, config);
+    struct oe_order_cancel_request msg = {.cl_ord_id = clord};
     uint64_t order_id, orig;
-    uint32_t qty = 0;
-    int64_t px = 0;
 
     if (instrument == NULL)
-        return "--instrument: expected a symbol of the configuration";
-    if (!identifier(request->order_id, &order_id) || !identifier(request->orig_clord, &orig) ||
-        (order_id == UINT64_MAX) == (orig == UINT64_MAX))
-        return "expected one of --order-id and --orig-clord, a number";
-    if (!replace) {
-        *len = oe_order_cancel_request_encode(
-            buf, REQUEST_BYTES_MAX,
-            &(struct oe_order_cancel_request){.cl_ord_id = clord,
-                                              .orig_cl_ord_id = orig,
-                                              .order_id = order_id,
-                                              .security_id = instrument->id});
-        return NULL;
-    }
-    if (!quantity(request->qty, &qty))
-        return "--qty: expected the new total, a whole number, at most 4294967294";
-    if (request->px == NULL || !text_px_parse(request->px, &px))
-        return "--px: expected a price with at most 8 decimals";
-    *len = oe_order_cancel_replace_request_encode(
-        buf, REQUEST_BYTES_MAX,
-        &(struct oe_order_cancel_replace_request){
-            .cl_ord_id = clord,
-            .orig_cl_ord_id = orig,
-            .order_id = order_id,
-            .price = px,
-            .stop_px = OE_ORDER_CANCEL_REPLACE_REQUEST_STOP_PX_NULL,
-            .expire_time = OE_ORDER_CANCEL_REPLACE_REQUEST_EXPIRE_TIME_NULL,
-            .security_id = instrument->id,
-            .order_qty = qty,
-            .display_qty = OE_ORDER_CANCEL_REPLACE_REQUEST_DISPLAY_QTY_NULL,
-            .min_qty = OE_ORDER_CANCEL_REPLACE_REQUEST_MIN_QTY_NULL});
+        return no_instrument;
+    if (!names(request, &order_id, &orig))
+        return no_order;
+    msg.orig_cl_ord_id = orig;
+    msg.order_id = order_id;
+    msg.security_id = instrument->id;
+    *len = oe_order_cancel_request_encode(buf, REQUEST_BYTES_MAX, &msg);
     return NULL;
 }
 
 static const char *
-make_mass(const struct request *request,
-          const struct config *config,
-          uint64_t clord,
-          uint8_t *buf,
-          size_t *len)
+make_replace(const struct request *request,
+             const struct config *config,
+             uint64_t clord,
+             uint8_t *buf,
+             size_t *len)
+{
+    const struct config_instrument *instrument = instrument_of(request, config);
+    uint64_t expire = OE_ORDER_CANCEL_REPLACE_REQUEST_EXPIRE_TIME_NULL;
+    int64_t px = OE_ORDER_CANCEL_REPLACE_REQUEST_PRICE_NULL;
+    int64_t stop_px = OE_ORDER_CANCEL_REPLACE_REQUEST_STOP_PX_NULL;
+    uint32_t display = OE_ORDER_CANCEL_REPLACE_REQUEST_DISPLAY_QTY_NULL;
+    uint32_t min_qty = OE_ORDER_CANCEL_REPLACE_REQUEST_MIN_QTY_NULL;
+    uint32_t qty = 0;
+    uint64_t order_id, orig;
+
+    if (instrument == NULL)
+        return no_instrument;
+    if (!names(request, &order_id, &orig))
+        return no_order;
+    if (!quantity(request->qty, &qty))
+        return "--qty: expected the new total, a whole number, at most 4294967294";
+    if (!optional_px(request->px, &px) || !optional_px(request->stop_px, &stop_px))
+        return "--px or --stop-px: expected a price with at most 8 decimals";
+    if (!optional_qty(request->display, &display) || !optional_qty(request->min_qty, &min_qty))
+        return "--display or --min-qty: expected a whole number";
+    if (!optional_time(request->expire, &expire))
+        return "--expire: expected a time like 2025-01-31T17:30:00Z, or +SECONDS from now";
+    *len = oe_order_cancel_replace_request_encode(
+        buf, REQUEST_BYTES_MAX,
+        &(struct oe_order_cancel_replace_request){.cl_ord_id = clord,
+                                                  .orig_cl_ord_id = orig,
+                                                  .order_id = order_id,
+                                                  .price = px,
+                                                  .stop_px = stop_px,
+                                                  .expire_time = expire,
+                                                  .security_id = instrument->id,
+                                                  .order_qty = qty,
+                                                  .display_qty = display,
+                                                  .min_qty = min_qty});
+    return NULL;
+}
+
+/* group_id finds the group named. */
+static bool
+group_id(const struct config *config, const char *name, uint32_t *id)
+{
+    for (unsigned i = 0; i < config->groups_cnt; i++)
+        if (strcmp(config->groups[i].name, name) == 0) {
+            *id = config->groups[i].id;
+            return true;
+        }
+    return false;
+}
+
+static const char *
+make_mass_cancel(const struct request *request,
+                 const struct config *config,
+                 uint64_t clord,
+                 uint8_t *buf,
+                 size_t *len)
 {
     static const char *const sides[] = {"any", "buy", "sell", NULL};
-    const struct config_instrument *instrument =
-        request->instrument == NULL ? NULL : config_instrument(config, request->instrument);
-    const int side = choose(request->side == NULL ? "any" : request->side, sides, "012");
+    static const char *const scopes[] = {"session", "account", "group", "firm", NULL};
+    const struct config_instrument *instrument = instrument_of(request, config);
+    const struct config_account *account =
+        request->account == NULL ? NULL : config_account(config, request->account);
+    uint8_t side = OE_SIDE_FILTER_ANY;
+    uint8_t scope = OE_MASS_CANCEL_SCOPE_SESSION;
+    uint32_t group = OE_ORDER_MASS_CANCEL_REQUEST_TARGET_GROUP_NULL;
 
     if (request->instrument != NULL && instrument == NULL)
-        return "--instrument: expected a symbol of the configuration";
-    if (side < 0)
+        return no_instrument;
+    if (request->account != NULL && account == NULL)
+        return no_account;
+    if (request->group != NULL && !group_id(config, request->group, &group))
+        return "--group: expected a group of the configuration";
+    if (!optional_word(request->side, sides, "012", &side))
         return "--side: expected buy or sell";
+    if (!optional_word(request->scope, scopes, "\0\1\2\3", &scope))
+        return "--scope: expected session, account, group or firm";
     *len = oe_order_mass_cancel_request_encode(
         buf, REQUEST_BYTES_MAX,
         &(struct oe_order_mass_cancel_request){
@@ -178,9 +351,86 @@ make_mass(const struct request *request,
             .security_id_filter = instrument == NULL
                                       ? OE_ORDER_MASS_CANCEL_REQUEST_SECURITY_ID_FILTER_NULL
                                       : instrument->id,
-            .account_filter = OE_ORDER_MASS_CANCEL_REQUEST_ACCOUNT_FILTER_NULL,
-            .mass_cancel_scope = OE_MASS_CANCEL_SCOPE_SESSION,
-            .side_filter = (uint8_t)side});
+            .account_filter =
+                account == NULL ? OE_ORDER_MASS_CANCEL_REQUEST_ACCOUNT_FILTER_NULL : account->id,
+            .mass_cancel_scope = scope,
+            .side_filter = side,
+            .target_group = group});
+    return NULL;
+}
+
+/* quote_side reads QTY@PX, or nothing for no quote on that side. */
+static bool
+quote_side(char *text, uint32_t *qty, int64_t *px)
+{
+    char *at = strchr(text, '@');
+
+    *qty = 0;
+    *px = INT64_MIN;
+    if (*text == '\0')
+        return true;
+    if (at == NULL)
+        return false;
+    *at = '\0';
+    return quantity(text, qty) && optional_px(at + 1, px);
+}
+
+/* quote_entry reads SYMBOL:QTY@PX/QTY@PX; false if it is none. */
+static bool
+quote_entry(const struct config *config,
+            const char *text,
+            struct oe_mass_quote_quote_entries *entry)
+{
+    char copy[128];
+    uint32_t bid_size, offer_size;
+    int64_t bid_px, offer_px;
+
+    if (strlen(text) >= sizeof copy)
+        return false;
+    memcpy(copy, text, strlen(text) + 1);
+    char *bid = strchr(copy, ':');
+    char *offer = bid == NULL ? NULL : strchr(bid, '/');
+    if (bid == NULL || offer == NULL)
+        return false;
+    *bid++ = '\0';
+    *offer++ = '\0';
+    const struct config_instrument *instrument = config_instrument(config, copy);
+    if (instrument == NULL || !quote_side(bid, &bid_size, &bid_px) ||
+        !quote_side(offer, &offer_size, &offer_px))
+        return false;
+    *entry = (struct oe_mass_quote_quote_entries){.bid_px = bid_px,
+                                                  .offer_px = offer_px,
+                                                  .security_id = instrument->id,
+                                                  .bid_size = bid_size,
+                                                  .offer_size = offer_size};
+    return true;
+}
+
+static const char *
+make_mass_quote(const struct request *request,
+                const struct config *config,
+                const struct config_session *session,
+                uint64_t clord,
+                uint8_t *buf,
+                size_t *len)
+{
+    const struct config_account *account = account_of(request, config, session);
+    struct oe_mass_quote_quote_entries entries[QUOTE_ENTRIES_MAX];
+    struct oe_mass_quote msg = {.quote_id = clord, .order_capacity = OE_ORDER_CAPACITY_PRINCIPAL};
+
+    if (account == NULL)
+        return no_account;
+    if (request->quotes_cnt < 1 || request->quotes_cnt > QUOTE_ENTRIES_MAX)
+        return "--quote: expected 1 to 50 of them";
+    for (unsigned i = 0; i < request->quotes_cnt; i++)
+        if (!quote_entry(config, request->quotes[i], &entries[i]))
+            return "--quote: expected SYMBOL:QTY@PX/QTY@PX, bid and offer, either may be empty";
+    if (!optional_word(request->stp, stps, "\0\1\2\3\4", &msg.self_match_prevention_instruction) ||
+        !optional_word(request->capacity, capacities, "APR", &msg.order_capacity))
+        return "--stp or --capacity: expected one of the words in the help";
+    msg.account = account->id;
+    *len =
+        oe_mass_quote_encode(buf, REQUEST_BYTES_MAX, &msg, entries, (uint16_t)request->quotes_cnt);
     return NULL;
 }
 
@@ -198,10 +448,12 @@ request_make(const struct request *request,
     if (strcmp(request->verb, "new") == 0)
         return make_new(request, config, session, clord, buf, len);
     if (strcmp(request->verb, "cancel") == 0)
-        return make_change(request, config, false, clord, buf, len);
+        return make_cancel(request, config, clord, buf, len);
     if (strcmp(request->verb, "replace") == 0)
-        return make_change(request, config, true, clord, buf, len);
+        return make_replace(request, config, clord, buf, len);
     if (strcmp(request->verb, "mass-cancel") == 0)
-        return make_mass(request, config, clord, buf, len);
-    return "expected CONFIG and one of new, cancel, replace, mass-cancel";
+        return make_mass_cancel(request, config, clord, buf, len);
+    if (strcmp(request->verb, "mass-quote") == 0)
+        return make_mass_quote(request, config, session, clord, buf, len);
+    return "expected CONFIG and one of new, cancel, replace, mass-cancel, mass-quote";
 }

@@ -147,12 +147,15 @@ encode_new(struct broker *broker, struct request *request, uint8_t *buf)
             .client_short_code = OE_NEW_ORDER_SINGLE_CLIENT_SHORT_CODE_NULL,
             .decision_short_code = OE_NEW_ORDER_SINGLE_DECISION_SHORT_CODE_NULL,
             .execution_short_code = OE_NEW_ORDER_SINGLE_EXECUTION_SHORT_CODE_NULL,
+            .peg_offset_value = OE_NEW_ORDER_SINGLE_PEG_OFFSET_VALUE_NULL,
+            .linked_cl_ord_id = OE_NEW_ORDER_SINGLE_LINKED_CL_ORD_ID_NULL,
+            .display_range = OE_NEW_ORDER_SINGLE_DISPLAY_RANGE_NULL,
             .side = request->sell ? OE_SIDE_SELL : OE_SIDE_BUY,
             .ord_type = OE_ORD_TYPE_LIMIT,
             .time_in_force = ioc ? OE_TIME_IN_FORCE_IMMEDIATE_OR_CANCEL : OE_TIME_IN_FORCE_DAY,
-            .self_match_prevention_instruction =
-                rng_below(rng, 2) == 0 ? OE_SELF_MATCH_PREVENTION_INSTRUCTION_NONE
-                                       : OE_SELF_MATCH_PREVENTION_INSTRUCTION_CANCEL_PASSIVE,
+            .self_match_prevention_instruction = rng_below(rng, 2) == 0
+                                                     ? OE_SELF_MATCH_PREVENTION_INSTRUCTION_NONE
+                                                     : (uint8_t)(1 + rng_below(rng, 4)),
             .order_capacity = OE_ORDER_CAPACITY_PRINCIPAL,
         });
 }
@@ -276,6 +279,7 @@ broker_mass_cancel(struct broker *broker, uint64_t now_ns)
             .account_filter = OE_ORDER_MASS_CANCEL_REQUEST_ACCOUNT_FILTER_NULL,
             .mass_cancel_scope = OE_MASS_CANCEL_SCOPE_SESSION,
             .side_filter = OE_SIDE_FILTER_ANY,
+            .target_group = OE_ORDER_MASS_CANCEL_REQUEST_TARGET_GROUP_NULL,
         });
 
     send_request(broker, &request, buf, len);

@@ -12,12 +12,14 @@ import uuid
 FIXP, ORDERS = 2748, 100
 NULL64, NULL32, NULL_PX = 2**64 - 1, 2**32 - 1, -2**63
 
-REPORTS = {20: 'New', 21: 'Reject', 22: 'Cancel', 23: 'Replace', 24: 'Trade', 30: 'CancelReject',
-           31: 'MessageReject', 32: 'MassCancel', 18: 'NotApplied'}
+REPORTS = {20: 'New', 21: 'Reject', 22: 'Cancel', 23: 'Replace', 24: 'Trade', 25: 'Expire',
+           26: 'Triggered', 27: 'Restated', 28: 'Prevented', 30: 'CancelReject',
+           31: 'MessageReject', 32: 'MassCancel', 33: 'MassQuote', 34: 'QuoteEntry',
+           18: 'NotApplied'}
 
 
-def header(block, template, schema):
-    return struct.pack('<HHHH', block, template, schema, 0)
+def header(block, template, schema, version=0):
+    return struct.pack('<HHHH', block, template, schema, version)
 
 
 class Client:
@@ -118,18 +120,48 @@ class Client:
         body += struct.pack('<ccccBc', side.encode(), kind.encode(), tif.encode(), b'\0', stp, b'P')
         return self.send(header(72, 10, ORDERS) + body.ljust(72, b'\0'))
 
+    def new(self, clord, side, qty, px=None, account=0, instrument=0, kind='2', tif='0', inst=0,
+            stp=0, stop=None, expire=None, display=None, min_qty=None, offset=None, link=None,
+            span=None):
+        """new enters an order with the fields of version 1 of the schema; prices in 1e-8."""
+        def price(value):
+            return NULL_PX if value is None else value
+
+        def number(value, null):
+            return null if value is None else value
+
+        body = struct.pack('<QqqQIIIIIIII', clord, price(px), price(stop), number(expire, NULL64),
+                           instrument, qty, number(display, NULL32), number(min_qty, NULL32),
+                           account, NULL32, NULL32, NULL32)
+        body += struct.pack('<cccBBcxx', side.encode(), kind.encode(), tif.encode(), inst, stp, b'P')
+        body += struct.pack('<qQIxxxx', price(offset), number(link, NULL64), number(span, NULL32))
+        return self.send(header(96, 10, ORDERS, 1) + body)
+
+    def quote(self, quote_id, account, entries, stp=0):
+        """quote sends a mass quote; entries are (instrument, bid px, bid qty, offer px, qty)."""
+        body = struct.pack('<QIBcxx', quote_id, account, stp, b'P')
+        body += struct.pack('<HH', 28, len(entries))
+        for instrument, bid_px, bid, offer_px, offer in entries:
+            body += struct.pack('<qqIII', bid_px if bid else NULL_PX, offer_px if offer else NULL_PX,
+                                instrument, bid, offer)
+        return self.send(header(16, 14, ORDERS, 1) + body)
+
     def cancel(self, clord, orig, instrument=0):
         body = struct.pack('<QQQI', clord, orig, NULL64, instrument)
         return self.send(header(32, 11, ORDERS) + body.ljust(32, b'\0'))
 
-    def replace(self, clord, orig, qty, px, instrument=0):
-        body = struct.pack('<QQQqqQIIII', clord, orig, NULL64, px, NULL_PX, NULL64, instrument, qty,
-                           NULL32, NULL32)
+    def replace(self, clord, orig, qty, px, instrument=0, stop=NULL_PX, expire=NULL64,
+                display=NULL32):
+        body = struct.pack('<QQQqqQIIII', clord, orig, NULL64, px, stop, expire, instrument, qty,
+                           display, NULL32)
         return self.send(header(64, 12, ORDERS) + body.ljust(64, b'\0'))
 
-    def mass_cancel(self, clord):
-        body = struct.pack('<QIIBc', clord, NULL32, NULL32, 0, b'0')
-        return self.send(header(24, 13, ORDERS) + body.ljust(24, b'\0'))
+    def mass_cancel(self, clord, scope=0, account=NULL32, group=None):
+        """mass_cancel is one of version 0, unless it names a group."""
+        body = struct.pack('<QIIBc', clord, NULL32, account, scope, b'0').ljust(24, b'\0')
+        if group is None:
+            return self.send(header(24, 13, ORDERS) + body)
+        return self.send(header(32, 13, ORDERS, 1) + body + struct.pack('<Ixxxx', group))
 
     def close(self):
         self.socket.send(header(17, 14, FIXP) + self.uuid + struct.pack('<BH', 0, 0))

@@ -102,10 +102,10 @@ def make_journal(folder, name='journal'):
 
 
 def digest(folder):
-    """digest is what is in a folder, the lock file left out."""
+    """digest is what is in a folder, lock and socket left out."""
     result = {}
     for name in sorted(os.listdir(folder)):
-        if name == 'lock':
+        if name in ('lock', 'admin'):  # the socket of one that was killed
             continue
         with open(os.path.join(folder, name), 'rb') as file:
             result[name] = hashlib.sha256(file.read()).hexdigest()

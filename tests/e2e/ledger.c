@@ -298,6 +298,43 @@ take_trade(struct ledger *ledger, const struct oe_execution_report_trade *report
         order_remove(ledger, order);
 }
 
+/* take_prevented: nothing traded, and what comes of it is reported next. Both
+ * sides are told the same, as of a trade. */
+static void
+take_prevented(struct ledger *ledger, const struct oe_execution_report_prevented_match *report)
+{
+    const uint64_t match[3] = {report->prevented_match_id, (uint64_t)report->price,
+                               report->prevented_qty};
+    const uint64_t sum = hash64_of(match, sizeof match);
+    const struct ledger_order *order = order_live(ledger, report->order_id, "PreventedMatch");
+
+    exec_id_check(ledger, report->exec_id);
+    ledger->stats.match_sum += report->aggressor == OE_AGGRESSOR_AGGRESSIVE ? sum : 0 - sum;
+    if (order != NULL &&
+        (report->leaves_qty != order->leaves_qty || report->cum_qty != order->cum_qty ||
+         report->prevented_qty > order->leaves_qty))
+        fault(ledger, "PreventedMatch of %u of order %" PRIx64 ", which had %u",
+              report->prevented_qty, order->order_id, order->leaves_qty);
+}
+
+/* take_restated: of the orders that are sent here only self-match prevention
+ * changes any. */
+static void
+take_restated(struct ledger *ledger, const struct oe_execution_report_restated *report)
+{
+    struct ledger_order *order = order_live(ledger, report->order_id, "Restated");
+
+    exec_id_check(ledger, report->exec_id);
+    if (order == NULL)
+        return;
+    if (report->exec_restatement_reason != OE_EXEC_RESTATEMENT_REASON_SELF_MATCH_DECREMENT ||
+        report->price != order->px || report->leaves_qty == 0 ||
+        report->leaves_qty >= order->leaves_qty)
+        fault(ledger, "Restated leaves %u of order %" PRIx64 ", which had %u", report->leaves_qty,
+              order->order_id, order->leaves_qty);
+    order->leaves_qty = report->leaves_qty;
+}
+
 static void
 take_cancel(struct ledger *ledger, const struct oe_execution_report_cancel *report)
 {
@@ -394,6 +431,8 @@ take(struct ledger *ledger, const uint8_t *buf, size_t len)
     const struct oe_execution_report_replace *replace;
     const struct oe_order_cancel_reject *cancel_reject;
     const struct oe_mass_cancel_report *mass;
+    const struct oe_execution_report_prevented_match *prevented;
+    const struct oe_execution_report_restated *restated;
 
     if ((accepted = oe_execution_report_new_view(buf, len)) != NULL)
         take_new(ledger, accepted);
@@ -409,6 +448,10 @@ take(struct ledger *ledger, const uint8_t *buf, size_t len)
         answer(ledger, rejected->cl_ord_id, REQUEST_NEW, "Reject");
     else if ((mass = oe_mass_cancel_report_view(buf, len)) != NULL)
         take_mass(ledger, mass);
+    else if ((prevented = oe_execution_report_prevented_match_view(buf, len)) != NULL)
+        take_prevented(ledger, prevented);
+    else if ((restated = oe_execution_report_restated_view(buf, len)) != NULL)
+        take_restated(ledger, restated);
     else
         fault(ledger, "a report of %zu bytes that answers nothing", len);
 }

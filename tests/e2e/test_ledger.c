@@ -170,6 +170,60 @@ Test(ledger, believes_the_life_of_an_order)
     cr_assert_eq(ledger_next_report_no(ledger), 4);
 }
 
+static void
+tell_prevented(uint64_t order_id, uint32_t qty, uint32_t leaves_qty)
+{
+    uint8_t buf[128];
+
+    tell(buf, oe_execution_report_prevented_match_encode(
+                  buf, sizeof buf,
+                  &(struct oe_execution_report_prevented_match){.order_id = order_id,
+                                                                .exec_id = ++exec_id,
+                                                                .price = PX,
+                                                                .prevented_qty = qty,
+                                                                .leaves_qty = leaves_qty,
+                                                                .side = OE_SIDE_BUY}));
+}
+
+static void
+tell_restated(uint64_t order_id, uint32_t leaves_qty)
+{
+    uint8_t buf[128];
+
+    tell(buf, oe_execution_report_restated_encode(
+                  buf, sizeof buf,
+                  &(struct oe_execution_report_restated){
+                      .order_id = order_id,
+                      .exec_id = ++exec_id,
+                      .price = PX,
+                      .leaves_qty = leaves_qty,
+                      .exec_restatement_reason = OE_EXEC_RESTATEMENT_REASON_SELF_MATCH_DECREMENT,
+                      .side = OE_SIDE_BUY}));
+}
+
+Test(ledger, believes_a_prevented_match_and_what_comes_of_it)
+{
+    enter(ORDER);
+    tell_prevented(ORDER, 30, QTY);
+    tell_restated(ORDER, QTY - 30);
+    expect_true();
+    cr_assert_eq(ledger_live(ledger, 0)->leaves_qty, QTY - 30);
+}
+
+Test(ledger, finds_a_prevented_match_of_more_than_is_open)
+{
+    enter(ORDER);
+    tell_prevented(ORDER, QTY + 1, QTY);
+    expect_false("which had");
+}
+
+Test(ledger, finds_a_restatement_that_takes_nothing)
+{
+    enter(ORDER);
+    tell_restated(ORDER, QTY);
+    expect_false("which had");
+}
+
 Test(ledger, finds_a_hole_in_the_numbers)
 {
     enter(ORDER);

@@ -82,9 +82,10 @@ Test(route, footprint_refuses_sizes_out_of_range)
 Test(route, reports_of_one_recipient_are_numbered_from_1_per_session)
 {
     static const uint8_t kinds[] = {
-        CELL_KIND_ORDER_NEW,           CELL_KIND_ORDER_CANCEL,   CELL_KIND_ORDER_REPLACE,
-        CELL_KIND_MESSAGE_REFUSED,     CELL_KIND_ORDER_CANCELED, CELL_KIND_MASS_CANCELED,
-        CELL_KIND_SESSION_NOT_APPLIED,
+        CELL_KIND_ORDER_NEW,           CELL_KIND_ORDER_CANCEL,    CELL_KIND_ORDER_REPLACE,
+        CELL_KIND_MESSAGE_REFUSED,     CELL_KIND_ORDER_CANCELED,  CELL_KIND_MASS_CANCELED,
+        CELL_KIND_SESSION_NOT_APPLIED, CELL_KIND_MASS_QUOTE,      CELL_KIND_QUOTE_ENTRY,
+        CELL_KIND_ORDER_RESTATED,      CELL_KIND_ORDER_TRIGGERED,
     };
     struct route *route = route_new();
 
@@ -109,9 +110,9 @@ Test(route, reports_of_one_recipient_are_numbered_from_1_per_session)
 Test(route, other_messages_have_no_recipient)
 {
     static const uint8_t kinds[] = {
-        CELL_KIND_GENESIS,          CELL_KIND_CLOCK,          CELL_KIND_FIRM_SET,
-        CELL_KIND_SESSION_SET,      CELL_KIND_SESSION_UNBIND, CELL_KIND_SESSION_ESTABLISH,
-        CELL_KIND_SESSION_SEQUENCE,
+        CELL_KIND_GENESIS,          CELL_KIND_CLOCK,           CELL_KIND_FIRM_SET,
+        CELL_KIND_SESSION_SET,      CELL_KIND_SESSION_UNBIND,  CELL_KIND_SESSION_ESTABLISH,
+        CELL_KIND_SESSION_SEQUENCE, CELL_KIND_ORDER_REFRESHED, CELL_KIND_INSTRUMENT_STATE_SET,
     };
     struct route *route = route_new();
 
@@ -165,6 +166,27 @@ Test(route, trade_goes_to_the_taker_and_then_to_the_maker)
     cr_assert_eq(recipients[1].session, 5);
     cr_assert_eq(recipients[1].no, 10);
     cr_assert(recipients[1].maker);
+    free(route);
+}
+
+Test(route, prevented_match_goes_to_both_like_a_trade)
+{
+    struct route *route = route_new();
+    struct route_recipient recipients[ROUTE_RECIPIENTS_MAX];
+    union cell cells[2] = {message(CELL_KIND_MATCH_PREVENTED, 3, 0), {.words = {0}}};
+
+    cells[0].match_prevented.shape = 2;
+    cells[1].trade_maker.kind = CELL_KIND_TRADE_MAKER;
+    cells[1].trade_maker.session = 5;
+    cr_assert_eq(route_message(route, cells, recipients), 2);
+    cr_assert_eq(recipients[0].session, 3);
+    cr_assert(!recipients[0].maker);
+    cr_assert_eq(recipients[1].session, 5);
+    cr_assert(recipients[1].maker);
+    cells[1].trade_maker.session = 3;
+    cr_assert_eq(route_message(route, cells, recipients), 2, "one session has a number for each");
+    cr_assert_eq(recipients[0].no, 2);
+    cr_assert_eq(recipients[1].no, 3);
     free(route);
 }
 

@@ -289,6 +289,152 @@ Test(sequencer, cells_that_are_no_command_are_counted_and_skipped)
     cr_assert_eq(engine_orders_cnt(rig.engine), 1);
 }
 
+/* quote is number in_no of session 0: that many entries, instrument 0 each. */
+static struct command
+quote(uint16_t in_no, unsigned entries_cnt)
+{
+    const unsigned count = 1 + (entries_cnt + 1) / 2;
+    struct command command = {.count = count};
+
+    command.cells[0].mass_quote = (struct cell_mass_quote){
+        .kind = CELL_KIND_MASS_QUOTE,
+        .shape = (uint8_t)count,
+        .entries_cnt = entries_cnt,
+        .time = START_NS + in_no,
+        .clord = in_no,
+        .in_no = in_no,
+    };
+    for (unsigned i = 1; i < count; i++)
+        command.cells[i].quote_pair.kind = CELL_KIND_QUOTE_PAIR;
+    return command;
+}
+
+/* put_bad puts a command that must be counted and leave no trace. */
+static void
+put_bad(struct rig *rig, const struct command *bad, const char *what)
+{
+    const uint64_t invalid_cnt = rig->sequencer.invalid_cnt;
+    const uint64_t seq = engine_seq(rig->engine);
+
+    put(rig, 0, bad);
+    settle(rig);
+    cr_assert_eq(rig->sequencer.invalid_cnt, invalid_cnt + 1, "%s", what);
+    cr_assert_eq(engine_seq(rig->engine), seq, "%s", what);
+}
+
+Test(sequencer, malformed_mass_quotes_are_no_commands)
+{
+    struct command bad;
+    struct rig rig;
+
+    rig_init(&rig, 16);
+    make_venue(&rig, 0);
+    bad = quote(1, 4);
+    bad.cells[0].mass_quote.entries_cnt = 0;
+    put_bad(&rig, &bad, "of no entries");
+    bad = quote(1, 50);
+    bad.cells[0].mass_quote.entries_cnt = 51;
+    put_bad(&rig, &bad, "of too many entries");
+    bad = quote(1, 4);
+    bad.cells[0].mass_quote.entries_cnt = 5;
+    put_bad(&rig, &bad, "with a pair too few");
+    bad = quote(1, 4);
+    bad.cells[0].mass_quote.entries_cnt = 2;
+    put_bad(&rig, &bad, "with a pair too many");
+    bad = quote(1, 4);
+    bad.cells[0].bytes[1] = 1, bad.count = 1;
+    put_bad(&rig, &bad, "without pairs");
+    bad = quote(1, 4);
+    bad.cells[0].mass_quote.stp_capacity = 5;
+    put_bad(&rig, &bad, "of an unknown self-match prevention");
+    bad = quote(1, 4);
+    bad.cells[2].quote_pair.kind = CELL_KIND_ORDER_EXTENSION;
+    put_bad(&rig, &bad, "with a cell that is no pair");
+    bad = quote(1, 4);
+    bad.cells[1].quote_pair.reserved1[0] = 1;
+    put_bad(&rig, &bad, "with a reserved byte");
+    bad = quote(1, 3);
+    bad.cells[2].quote_pair.instrument2 = 1;
+    put_bad(&rig, &bad, "odd, with an instrument where none is");
+    bad = quote(1, 3);
+    bad.cells[2].quote_pair.bid_px2 = 1;
+    put_bad(&rig, &bad, "odd, with a bid where none is");
+    bad = quote(1, 3);
+    bad.cells[2].quote_pair.ask_qty2 = 1;
+    put_bad(&rig, &bad, "odd, with an offer where none is");
+}
+
+Test(sequencer, mass_quotes_of_any_length_are_taken_wherever_they_wrap)
+{
+    struct rig rig;
+
+    rig_init(&rig, 16);
+    make_venue(&rig, 0);
+    for (uint16_t cnt = 1; cnt <= QUOTE_ENTRIES_MAX; cnt++) {
+        const struct command good = quote(cnt, cnt);
+
+        put(&rig, 0, &good);
+        settle(&rig);
+    }
+    cr_assert_eq(rig.sequencer.invalid_cnt, 0);
+    cr_assert_eq(count_seen(&rig, CELL_KIND_MASS_QUOTE), QUOTE_ENTRIES_MAX);
+    cr_assert_eq(count_seen(&rig, CELL_KIND_QUOTE_ENTRY), 50 * 51 / 2);
+}
+
+/* linked is an order of three cells, or more. */
+static struct command
+linked(uint16_t in_no, const uint8_t *kinds, unsigned kinds_cnt)
+{
+    struct command command = order(in_no, false, 1, 100);
+
+    command.count = 1 + kinds_cnt;
+    command.cells[0].bytes[1] = (uint8_t)command.count;
+    for (unsigned i = 0; i < kinds_cnt; i++) {
+        command.cells[1 + i] = (union cell){.words = {0}};
+        command.cells[1 + i].bytes[0] = kinds[i];
+    }
+    return command;
+}
+
+Test(sequencer, cells_behind_an_order_have_their_places)
+{
+    static const struct {
+        uint8_t kinds[4];
+        unsigned cnt;
+    } rows[] = {
+        {{CELL_KIND_ORDER_LINK}, 1},
+        {{CELL_KIND_ORDER_LINK, CELL_KIND_ORDER_EXTENSION}, 2},
+        {{CELL_KIND_ORDER_EXTENSION, CELL_KIND_ORDER_EXTENSION}, 2},
+        {{CELL_KIND_ORDER_EXTENSION, CELL_KIND_ORDER_LINK, CELL_KIND_ORDER_LINK}, 3},
+        {{CELL_KIND_ORDER_EXTENSION, CELL_KIND_ORDER_LINK, CELL_KIND_ORDER_EXTENSION}, 3},
+        {{CELL_KIND_RISK_DETAIL, CELL_KIND_ORDER_EXTENSION}, 2},
+        {{CELL_KIND_ORDER_EXTENSION, CELL_KIND_RISK_DETAIL, CELL_KIND_ORDER_LINK}, 3},
+        {{CELL_KIND_RISK_DETAIL, CELL_KIND_RISK_DETAIL}, 2},
+        {{CELL_KIND_QUOTE_PAIR}, 1},
+        {{CELL_KIND_ORDER_EXTENSION, CELL_KIND_REPLACE_DETAIL}, 2},
+    };
+    struct rig rig;
+
+    rig_init(&rig, 16);
+    make_venue(&rig, 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct command bad = linked(1, rows[i].kinds, rows[i].cnt);
+
+        put_bad(&rig, &bad, "row");
+    }
+
+    static const uint8_t whole[] = {CELL_KIND_ORDER_EXTENSION, CELL_KIND_ORDER_LINK,
+                                    CELL_KIND_RISK_DETAIL};
+    for (unsigned cnt = 1; cnt <= ARRAY_LEN(whole); cnt++) {
+        const struct command good = linked((uint16_t)cnt, whole, cnt);
+
+        put(&rig, 0, &good);
+        settle(&rig);
+        cr_assert_eq(count_seen(&rig, CELL_KIND_ORDER_NEW), cnt);
+    }
+    cr_assert_eq(rig.sequencer.invalid_cnt, ARRAY_LEN(rows));
+}
+
 Test(sequencer, sweep_in_slices_is_not_mixed_with_other_commands)
 {
     struct rig rig;

@@ -26,6 +26,7 @@ is_report(const uint8_t *buf, size_t len)
            oe_execution_report_replace_view(buf, len) != NULL ||
            oe_order_cancel_reject_view(buf, len) != NULL ||
            oe_mass_cancel_report_view(buf, len) != NULL ||
+           oe_mass_quote_report_view(buf, len) != NULL ||
            oe_business_message_reject_view(buf, len) != NULL;
 }
 
@@ -40,7 +41,8 @@ complete(union cell *cells, unsigned cnt, const uint8_t *dice)
         return cnt;
     cells->order_new.outcome = outcome;
     cells->order_new.seq = dice[1];
-    if (outcome == 0 || dice[2] % 2 == 0)
+    /* A mass quote is refused as a whole without numbers. */
+    if (outcome == 0 || dice[2] % 2 == 0 || cell_kind(cells) == CELL_KIND_MASS_QUOTE)
         return cnt;
     ASSERT(cnt < CELL_MESSAGE_MAX);
     memset(&cells[cnt], 0, sizeof *cells);

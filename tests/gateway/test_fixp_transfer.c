@@ -312,6 +312,7 @@ mass_cancels(struct rig *rig, struct rig_client *rc, unsigned cnt)
         .account_filter = UINT32_MAX,
         .mass_cancel_scope = OE_MASS_CANCEL_SCOPE_SESSION,
         .side_filter = OE_SIDE_FILTER_ANY,
+        .target_group = OE_ORDER_MASS_CANCEL_REQUEST_TARGET_GROUP_NULL,
     };
     uint8_t buf[64];
     const size_t len = oe_order_mass_cancel_request_encode(buf, sizeof buf, &msg);
@@ -330,15 +331,16 @@ Test(fixp_transfer, what_the_in_ring_has_no_room_for_is_told)
     rig->hold_engine = true;
     mass_cancels(rig, rc, 30);
     rig_step(rig, RIG_MS / 10);
-    mass_cancels(rig, rc, 45);
+    mass_cancels(rig, rc, 36);
     rig_step(rig, RIG_MS / 10);
-    cr_assert_eq(rig_stats(rig).messages, 60, "room for one message and an unbind is kept");
+    /* Whatever comes next may be a command of 26 cells, and then an unbind. */
+    cr_assert_eq(rig_stats(rig).messages, 38, "room for one message and an unbind is kept");
     cr_assert_gt(rig_stats(rig).in_ring_full, 0);
     rig->hold_engine = false;
     rig_wait(rig, RIG_KEEPALIVE_MS + 20);
-    cr_assert_eq(rc->reports_cnt, 60);
-    cr_assert_eq(rc->not_applied_from, 61);
-    cr_assert_eq(rc->not_applied_cnt, 15);
+    cr_assert_eq(rc->reports_cnt, 38);
+    cr_assert_eq(rc->not_applied_from, 39);
+    cr_assert_eq(rc->not_applied_cnt, 28);
     rig_free(rig);
 }
 

@@ -125,16 +125,34 @@ append(struct rig_cells *all, unsigned kind, unsigned count)
     return cell;
 }
 
+/* append_quotes appends the longest command that there is, or a shorter one. */
+static void
+append_quotes(struct rig_cells *all, uint64_t *random)
+{
+    const unsigned pairs = rig_random(random) % 2 == 0
+                               ? CELL_COMMAND_MAX - 1
+                               : 1 + (unsigned)(rig_random(random) % (CELL_COMMAND_MAX - 1));
+    struct cell_mass_quote *quote = &append(all, CELL_KIND_MASS_QUOTE, 1 + pairs)->mass_quote;
+
+    quote->entries_cnt = 2 * pairs;
+    quote->clord = rig_random(random);
+    for (unsigned i = 0; i < pairs; i++)
+        append(all, CELL_KIND_QUOTE_PAIR, 0)->quote_pair.bid_px1 =
+            (int64_t)(rig_random(random) >> 20);
+}
+
 static void
 append_command(struct rig_cells *all, uint64_t *random)
 {
-    const uint64_t pick = rig_random(random) % 4;
+    const uint64_t pick = rig_random(random) % 5;
 
     all->seq++;
     if (pick == 0) {
         append(all, CELL_KIND_CLOCK, 1);
     } else if (pick == 1) {
         append(all, CELL_KIND_ORDER_CANCEL, 1)->order_cancel.clord = rig_random(random);
+    } else if (pick == 2) {
+        append_quotes(all, random);
     } else {
         const unsigned cells = 1 + (unsigned)(rig_random(random) % 3);
         struct cell_order_new *order = &append(all, CELL_KIND_ORDER_NEW, cells)->order_new;

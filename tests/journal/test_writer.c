@@ -111,6 +111,45 @@ Test(writer, what_is_published_is_what_is_read_without_io_uring)
     round_trip(CELL_ACK_MODE_DURABLE, 5, true);
 }
 
+/* Of the longest messages two fit into a page and a third does not: none may lie
+ * in two pages, wherever the page was when they came. */
+Test(writer, longest_messages_stay_within_a_page)
+{
+    struct journal_writer_cfg cfg = {.ack_mode = CELL_ACK_MODE_DURABLE};
+    struct journal_verify_result result;
+    struct rig_cells all = {0};
+    uint64_t random = rig_seed();
+    struct rig_file file;
+    unsigned longest = 0;
+    struct rig rig;
+
+    while (all.cnt < 40u * JOURNAL_PAGE_CELLS)
+        rig_group(&all, &random, 0, true);
+    rig_open(&rig, dir, &cfg);
+    rig_put(&rig, &all, 0, all.cnt);
+    rig_close(&rig);
+    rig_expect(dir, &all, all.cnt);
+    cr_assert_eq(journal_verify(dir, 3, &result), 0);
+    cr_assert_eq(result.cells_cnt, all.cnt);
+
+    rig_load(&file, dir, 0);
+    for (uint64_t page_no = 0; page_no < result.pages_cnt; page_no++) {
+        const struct page *page = rig_page(&file, page_no);
+
+        for (unsigned i = 0; i < page->header.cells;) {
+            const unsigned count = cell_count(&page->cells[i]);
+
+            cr_assert_gt(count, 0, "page %lu begins in a message", page_no);
+            cr_assert_leq(i + count, page->header.cells, "page %lu ends in a message", page_no);
+            longest += count == CELL_MESSAGE_MAX;
+            i += count;
+        }
+    }
+    cr_assert_gt(longest, 20);
+    free(file.bytes);
+    free(all.cells);
+}
+
 Test(writer, runs_follow_one_another)
 {
     struct rig_cells all = {0};

@@ -99,6 +99,37 @@ answer_book(struct question *question)
     }
 }
 
+static void
+answer_best(struct question *question)
+{
+    const uint32_t instrument = words_instrument(question->words);
+    const bool sell = take_side(question->words, "bid", "ask");
+    struct engine_level level;
+
+    if (!engine_best(question->engine, instrument, sell, &level)) {
+        say(question, "none");
+        return;
+    }
+    say_px(question, "", level.px);
+    say_level(question, &level);
+}
+
+static void
+answer_depth(struct question *question)
+{
+    const uint32_t instrument = words_instrument(question->words);
+    const bool sell = take_side(question->words, "bid", "ask");
+    struct engine_level level;
+    px_t px = 0;
+
+    if (!text_read_px(colon(question->words), &px))
+        question->words->failed = true;
+    if (engine_depth_at(question->engine, instrument, sell, px, &level))
+        say_level(question, &level);
+    else
+        say(question, "nobody");
+}
+
 /* answer_queue tells who stands at a price, with what each shows if that is
  * asked. */
 static void
@@ -205,6 +236,22 @@ answer_order(struct question *question)
     say(question, ", %u left, %u done", order.leaves_qty, order.cum_qty);
 }
 
+/* answer_ahead tells who stands in front of an order. */
+static void
+answer_ahead(struct question *question)
+{
+    struct text_target target = {.by_id = true};
+    struct engine_queue queue;
+    const bool is_of = words_take(question->words, "of");
+
+    if (!is_of || !text_read_order(colon(question->words), &target.session, &target.clord))
+        question->words->failed = true;
+    if (engine_queue_position(question->engine, given_find(question->given, &target, 0), &queue))
+        say(question, "%u of %u, %" PRIu64, queue.ahead_cnt, queue.orders_cnt, queue.ahead_qty);
+    else
+        say(question, "not in a queue");
+}
+
 static void
 answer_position(struct question *question, bool is_open)
 {
@@ -241,6 +288,15 @@ ask_answer(const struct engine *engine,
     answer[0] = '\0';
     if (words_take(words, "book"))
         answer_book(&question);
+    else if (words_take(words, "best"))
+        answer_best(&question);
+    else if (words_take(words, "depth"))
+        answer_depth(&question);
+    else if (words_take(words, "ahead"))
+        answer_ahead(&question);
+    else if (words_take(words, "is"))
+        say(&question, "%s",
+            cell_instrument_state_name(engine_instrument_state(engine, words_instrument(words))));
     else if (words_take(words, "queue"))
         answer_queue(&question, false);
     else if (words_take(words, "shown"))

@@ -16,6 +16,8 @@
  * Empty lines and lines that begin with # say nothing.
  *
  *     book [I] bid|ask PX QTYxORDERS[+MORE] ...   all levels, best first, or `empty`
+ *     best [I] bid|ask PX QTYxORDERS[+MORE]  or `none`
+ *     depth [I] bid|ask PX: QTYxORDERS[+MORE]  or `nobody`
  *     queue [I] bid|ask PX: ID ...           the ids at one price, first come first
  *     shown [I] bid|ask PX: ID QTY, ID QTY/LEAVES, ID hidden LEAVES ...   or `nobody`
  *     stops [I] buy|sell ID @ PX, ...        who waits for which price, or `none`
@@ -23,6 +25,8 @@
  *     held [I] buy|sell ID, ...              for the auctions, or `none`
  *     order S/N: rests @ PX|waits for PX|is held|is parked, QTY left, QTY done
  *                                            or `is gone`
+ *     ahead of S/N: ORDERS of ORDERS, QTY    who is in front, or `not in a queue`
+ *     is [I] Open|Halted|Closed
  *     position A [I] QTY                     bought minus sold
  *     open A [I] BUY SELL                    what is open on both sides
  *     last [I] PX|none                       price of the last trade

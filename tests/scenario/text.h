@@ -29,8 +29,8 @@
  *         TARGET     id N | order S/N | bid S/N | ask S/N
  *     mass-cancel S session|account A|group G|firm F [in I] [of A] [buy|sell]
  *         [reason R] as N
- *     mass-quote S A id N [stp MODE] [capacity WORD] I [bid QTY @ PX]
- *         [ask QTY @ PX] I ...
+ *     mass-quote S A id N [stp MODE] [capacity WORD] [entries N] I [bid QTY @ PX]
+ *         [ask QTY @ PX] I ...                    entries: if it says another number
  *     skip S N                    wait DURATION
  *     firm F                      group G F                   session S F [grace MS]
  *     negotiate S                 establish S                 unbind S
@@ -51,7 +51,7 @@
  *     trade QTY @ PX with id N [by id N]         by: if the command's order did not
  *     prevented QTY @ PX with id N [by id N]
  *     canceled id N QTY REASON                   refreshed id N shows QTY @ PX
- *     restated id N QTY @ PX|parked REASON       mass-canceled N
+ *     restated id N QTY @ PX|parked|market REASON       mass-canceled N
  *     triggered id N QTY @ PX|market, stop PX, last PX
  *     entry I bid RESULT, ask RESULT             RESULT: none|accepted|REASON
  *     not-applied N from N

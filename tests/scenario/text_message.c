@@ -54,7 +54,9 @@ put_change(struct line *line, const union cell *message)
         if (message->order_restated.px != 0)
             text_put_px(line, " @ ", message->order_restated.px);
         else
-            text_put(line, " parked");
+            text_put(line, " %s",
+                     message->order_restated.reason == CELL_RESTATE_REASON_PEG ? "parked"
+                                                                               : "market");
         text_put(line, " %s", cell_restate_reason_name(message->order_restated.reason));
         break;
     case CELL_KIND_ORDER_REFRESHED:

@@ -33,7 +33,10 @@ text_read_stp_capacity(struct words *words, uint8_t *stp_capacity)
         stp = words_value(words, oe_self_match_prevention_instruction_name);
     else if (words_take(words, "capacity"))
         capacity = (char)words_value(words, oe_order_capacity_name);
-    else
+    else if (words_take(words, "stp-capacity")) {
+        *stp_capacity = (uint8_t)words_number(words);
+        return true;
+    } else
         return false;
     *stp_capacity = cell_stp_capacity(stp, capacity);
     return true;
@@ -196,9 +199,13 @@ read_mass_quote(struct words *words, struct command *command)
     req->clord = words_number(words);
     while (text_read_stp_capacity(words, &req->stp_capacity))
         ;
+
+    const bool is_counted = words_take(words, "entries");
+    const uint32_t entries_cnt = is_counted ? (uint32_t)words_number(words) : 0;
+
     for (; !words->failed && words->next < words->cnt && cnt < QUOTE_ENTRIES_MAX; cnt++)
         read_entry(words, &command->cells[1 + cnt / 2].quote_pair, cnt % 2 != 0);
-    req->entries_cnt = cnt;
+    req->entries_cnt = is_counted ? entries_cnt : cnt;
     command->count = 1 + (cnt + 1) / 2;
     req->shape = (uint8_t)command->count;
 }

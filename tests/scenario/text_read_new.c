@@ -143,7 +143,6 @@ read_attribute(struct words *words, struct command *command)
 {
     static const struct keyed keys[] = {
         {"exec-inst", offsetof(struct cell_order_new, exec_inst), 1, KEYED_NUMBER},
-        {"stp-capacity", offsetof(struct cell_order_new, stp_capacity), 1, KEYED_NUMBER},
         {"in-no", offsetof(struct cell_order_new, in_no), 2, KEYED_NUMBER},
     };
     struct cell_order_new *req = &command->cells[0].order_new;

@@ -159,7 +159,16 @@ put_mass_quote(struct line *line, const union cell *cells)
     text_put_session(line, req->session);
     text_put(line, " A%u id %" PRIu64, req->account, req->clord);
     text_put_stp_capacity(line, req->stp_capacity);
-    for (uint32_t i = 0; i < req->entries_cnt && i < QUOTE_ENTRIES_MAX; i++) {
+    /* What is behind the last entry is written only if it should not be there. */
+    const uint32_t room = 2 * (cell_count(cells) - 1);
+    const struct cell_quote_pair *last = &cells[room / 2].quote_pair;
+    const bool is_odd = room > 0 && req->entries_cnt == room - 1 && last->instrument2 == 0 &&
+                        last->bid_qty2 == 0 && last->ask_qty2 == 0 && last->bid_px2 == 0 &&
+                        last->ask_px2 == 0;
+
+    if (!is_odd && req->entries_cnt != room)
+        text_put(line, " entries %u", req->entries_cnt);
+    for (uint32_t i = 0; i < (is_odd ? room - 1 : room); i++) {
         const struct cell_quote_pair *pair = &cells[1 + i / 2].quote_pair;
         const bool second = i % 2 != 0;
 

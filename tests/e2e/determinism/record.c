@@ -24,27 +24,28 @@ keep(FILE *file, const struct duo *duo)
 static bool
 record_profile(FILE *file, const struct profile *profile, uint64_t seed, uint32_t commands_cnt)
 {
-    struct generator generator = {.profile = profile, .random = {seed}};
     const struct engine_cfg cfg = generate_cfg(profile);
-    struct step *steps = aligned_alloc(CACHE_LINE, (SETUP_STEPS_MAX + 1) * sizeof *steps);
-    uint64_t *ids = calloc(SETUP_STEPS_MAX + commands_cnt, sizeof *ids);
+    struct step *steps =
+        aligned_alloc(CACHE_LINE, (SETUP_STEPS_MAX + (size_t)commands_cnt) * sizeof *steps);
     struct duo *duo = duo_new(&cfg);
-    bool good = steps != NULL && ids != NULL && keep(file, duo);
+    struct given given = {.ids = NULL};
+    struct generator generator = {
+        .profile = profile, .random = {seed}, .model = duo->model, .steps = steps};
+    bool good = steps != NULL && keep(file, duo);
     const uint32_t setup_cnt = good ? generate_setup(profile, steps) : 0;
 
     for (uint32_t i = 0; good && i < setup_cnt + commands_cnt; i++) {
-        struct step *step = &steps[i < setup_cnt ? i : SETUP_STEPS_MAX];
-
+        generator.number = i;
         if (i >= setup_cnt)
-            generate_step(&generator, duo->model, i, step);
-        good = step_apply(duo, step, i, ids) && keep(file, duo);
+            generate_step(&generator, &steps[i]);
+        good = step_apply(duo, &steps[i], i, &given) && keep(file, duo);
     }
     if (!good)
         fprintf(stderr, "profile %s, seed %" PRIu64 ": %s\n", profile->name, seed,
                 duo->complaint[0] != '\0' ? duo->complaint : "cannot be written");
     duo_free(duo);
     free(steps);
-    free(ids);
+    given_free(&given);
     return good;
 }
 
