@@ -41,9 +41,8 @@ duo_new(const struct engine_cfg *cfg)
     memset(duo, 0, sizeof *duo);
     ASSERT(bytes > 0);
     duo->mem = aligned_alloc(CACHE_LINE, (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
-    duo->out = aligned_alloc(CACHE_LINE, MODEL_GROUP_CELLS * sizeof *duo->out);
+    duo->out = model_cells_new();
     ASSERT(duo->mem != NULL);
-    ASSERT(duo->out != NULL);
     memset(duo->mem, 0, bytes);
     duo->engine = engine_init(duo->mem, cfg);
     duo->model = model_new(&(struct model_cfg){
@@ -71,7 +70,7 @@ duo_free(struct duo *duo)
 {
     model_free(duo->model);
     free(duo->mem);
-    free(duo->out);
+    model_cells_free(duo->out);
     free(duo);
 }
 

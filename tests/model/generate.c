@@ -1,3 +1,5 @@
+#include "tests/model/generate.h"
+
 #include <string.h>
 
 #include "tests/model/generate_parts.h"

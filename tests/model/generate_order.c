@@ -204,7 +204,7 @@ make_peg(struct generator *g, struct step *step)
     if (req->exec_inst == OE_EXEC_INST_PEG_OPPOSITE && !random_permille(random, 50))
         passive_ticks++;
     if (passive_ticks != 0 && random_permille(random, 5))
-        passive_ticks <<= 29 + random_below(random, 3);
+        passive_ticks *= (px_t)1 << (29 + random_below(random, 3));
     extension(step)->peg_offset_px = (sell ? passive_ticks : -passive_ticks) * TICK_PX;
     if (random_permille(random, 600))
         req->px = 0;

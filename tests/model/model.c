@@ -1,19 +1,34 @@
 #include "tests/model/model.h"
 
 #include <stdlib.h>
-#include <string.h>
+#include <sys/mman.h>
 
 #include "tests/model/model_parts.h"
+
+union cell *
+model_cells_new(void)
+{
+    void *cells = mmap(NULL, MODEL_GROUP_CELLS * sizeof(union cell), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    ASSERT(cells != MAP_FAILED);
+    return cells;
+}
+
+void
+model_cells_free(union cell *cells)
+{
+    munmap(cells, MODEL_GROUP_CELLS * sizeof *cells);
+}
 
 struct model *
 model_new(const struct model_cfg *cfg)
 {
-    /* Not calloc: the model holds cells, which are aligned to a line. */
-    struct model *model = aligned_alloc(CACHE_LINE, sizeof *model);
+    struct model *model = calloc(1, sizeof *model);
 
     ASSERT(model != NULL);
-    memset(model, 0, sizeof *model);
     model->cfg = *cfg;
+    model->group = model_cells_new();
     model->last_ids = calloc(cfg->orders_max, sizeof *model->last_ids);
     ASSERT(model->last_ids != NULL);
     model->quoters = calloc(cfg->positions_max, sizeof *model->quoters);
@@ -29,6 +44,7 @@ model_free(struct model *model)
     model_free_ended(model);
     free(model->last_ids);
     free(model->quoters);
+    model_cells_free(model->group);
     free(model);
 }
 

@@ -134,6 +134,7 @@ struct model {
     uint64_t random; /* state of the numbers that icebergs draw */
     uint64_t armed_cnt;
     uint64_t pegs_cnt;
+    uint8_t ack_mode; /* of the last Restart */
     bool firm_known[MODEL_FIRMS];
     bool group_known[MODEL_GROUPS];
     uint32_t group_firm[MODEL_GROUPS];
@@ -161,8 +162,13 @@ struct model {
     /* What it should have caused. */
     uint32_t group_cnt;
     uint32_t event_index;
-    union cell group[MODEL_GROUP_CELLS];
+    union cell *group; /* MODEL_GROUP_CELLS */
 };
+
+/* model_cells_new gives room for the largest group. It is not from malloc: most of
+ * it will never be touched, and sanitizers touch what malloc gives. */
+union cell *model_cells_new(void);
+void model_cells_free(union cell *cells);
 
 /* model_new makes an exchange without anything in it; free it by model_free. */
 struct model *model_new(const struct model_cfg *cfg);

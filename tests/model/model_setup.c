@@ -129,6 +129,18 @@ set_session(struct model *model, const struct cell_session_set *set)
     session->grace_ns = set->cancel_on_disconnect_ms * UINT64_C(1000000);
 }
 
+/* restart unbinds all; what a lossy run promised to its sessions counts no more. */
+static void
+restart(struct model *model, uint8_t ack_mode)
+{
+    for (uint32_t i = 0; i < MODEL_SESSIONS; i++) {
+        unbind(model, &model->sessions[i]);
+        if (model->ack_mode != CELL_ACK_MODE_DURABLE)
+            model->sessions[i].next_in_no = 0;
+    }
+    model->ack_mode = ack_mode;
+}
+
 /*
  * model_set_up notes a command that configures the exchange or binds a session,
  * and was accepted: the engine judges these, the model believes it.
@@ -178,7 +190,10 @@ model_set_up(struct model *model, const union cell *cells)
     case CELL_KIND_SESSION_UNBIND:
         unbind(model, &model->sessions[cells->session_unbind.session]);
         break;
-    default: /* Restart of a run without orders */
+    case CELL_KIND_RESTART:
+        restart(model, cells->restart.ack_mode);
         break;
+    default:
+        UNREACHABLE("no other kind is judged by the engine");
     }
 }
