@@ -107,8 +107,7 @@ static void
 move(struct engine *engine, uint32_t slot, uint32_t tick, struct cell_sink *out)
 {
     struct order *order = &engine->orders.orders[slot];
-    struct ladder *side =
-        book_side(&engine->books[order->instrument], order_is_sell(order));
+    struct ladder *side = book_side(&engine->books[order->instrument], order_is_sell(order));
 
     order->tick = tick;
     if (tick != 0 &&

@@ -77,13 +77,12 @@ read_entries(const union cell *cells, struct quote_entry entries[QUOTE_ENTRIES_M
     for (uint32_t i = 0; i < cnt; i++) {
         const struct cell_quote_pair *pair = &cells[1 + i / 2].quote_pair;
 
-        entries[i] = i % 2 == 0
-                         ? (struct quote_entry){pair->instrument1,
-                                                {pair->bid_px1, pair->ask_px1},
-                                                {pair->bid_qty1, pair->ask_qty1}}
-                         : (struct quote_entry){pair->instrument2,
-                                                {pair->bid_px2, pair->ask_px2},
-                                                {pair->bid_qty2, pair->ask_qty2}};
+        entries[i] = i % 2 == 0 ? (struct quote_entry){pair->instrument1,
+                                                       {pair->bid_px1, pair->ask_px1},
+                                                       {pair->bid_qty1, pair->ask_qty1}}
+                                : (struct quote_entry){pair->instrument2,
+                                                       {pair->bid_px2, pair->ask_px2},
+                                                       {pair->bid_qty2, pair->ask_qty2}};
     }
     return true;
 }
@@ -179,8 +178,8 @@ make_side(struct engine *engine, const struct quote_entry *entry, bool sell, uin
         .account = work->quote.account,
         .firm = work->quote_firm,
         .px = entry->px[sell],
-        .last_px = entry->instrument < engine->books_cnt ? book_last_px(&books[entry->instrument])
-                                                         : 0,
+        .last_px =
+            entry->instrument < engine->books_cnt ? book_last_px(&books[entry->instrument]) : 0,
         .qty = entry->qty[sell],
         .leaves_qty = entry->qty[sell],
         .sell = sell,
@@ -194,9 +193,8 @@ make_side(struct engine *engine, const struct quote_entry *entry, bool sell, uin
     if (reason != OE_REJECT_REASON_NONE)
         return reason;
 
-    const uint32_t wanted =
-        ladder_pages_wanted(&engine->pages, &books[entry->instrument].sides[sell],
-                            ladder_key(ticket.tick, sell));
+    const uint32_t wanted = ladder_pages_wanted(
+        &engine->pages, &books[entry->instrument].sides[sell], ladder_key(ticket.tick, sell));
 
     if (wanted + *other_pages > ladder_room(&engine->pages))
         return OE_REJECT_REASON_LEVEL_POOL_FULL;
@@ -257,8 +255,8 @@ begin_entry(struct engine *engine, struct cell_sink *out)
         work->sides[sell] = ORDER_NONE;
         if (entry->qty[sell] == 0)
             continue;
-        outcome[sell] = common != OE_REJECT_REASON_NONE ? common
-                                                        : make_side(engine, entry, sell, &pages);
+        outcome[sell] =
+            common != OE_REJECT_REASON_NONE ? common : make_side(engine, entry, sell, &pages);
         if (outcome[sell] == OE_REJECT_REASON_NONE)
             quote_obtain(engine, work->quote.account, entry->instrument)->slot1[sell] =
                 work->sides[sell] + 1;
@@ -271,12 +269,10 @@ begin_entry(struct engine *engine, struct cell_sink *out)
         .seq = engine->seq,
         .time = engine->time_ns,
         .clord = work->quote.clord,
-        .bid_order_id = work->sides[0] == ORDER_NONE
-                            ? no_id
-                            : engine->orders.orders[work->sides[0]].order_id,
-        .ask_order_id = work->sides[1] == ORDER_NONE
-                            ? no_id
-                            : engine->orders.orders[work->sides[1]].order_id,
+        .bid_order_id =
+            work->sides[0] == ORDER_NONE ? no_id : engine->orders.orders[work->sides[0]].order_id,
+        .ask_order_id =
+            work->sides[1] == ORDER_NONE ? no_id : engine->orders.orders[work->sides[1]].order_id,
         .bid_outcome = (uint16_t)outcome[0],
         .ask_outcome = (uint16_t)outcome[1],
         .index = ++work->index,

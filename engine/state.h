@@ -197,10 +197,10 @@ struct engine {
 
     uint64_t seq; /* of the last command */
     uint64_t time_ns;
-    uint64_t random; /* of splitmix64 */
+    uint64_t random;    /* of splitmix64 */
     uint32_t books_cnt; /* one past the largest instrument that was ever set */
     uint32_t epoch;
-    uint32_t ack_mode; /* enum cell_ack_mode of the last Restart */
+    uint32_t ack_mode;   /* enum cell_ack_mode of the last Restart */
     uint32_t linked_cnt; /* orders that are linked */
     bool disturbed;      /* a bit of disturbed_books is set */
     struct order_pool orders;
@@ -281,8 +281,7 @@ void engine_emit_restated(struct engine *engine,
                           const struct order *order,
                           enum cell_restate_reason reason,
                           struct cell_sink *out);
-void
-engine_emit_refreshed(struct engine *engine, const struct order *order, struct cell_sink *out);
+void engine_emit_refreshed(struct engine *engine, const struct order *order, struct cell_sink *out);
 
 /* engine_emit_triggered writes an OrderTriggered; stop_tick elected it. */
 void engine_emit_triggered(struct engine *engine,

@@ -27,7 +27,8 @@ tif_allowed(unsigned ord_type, unsigned tif)
 {
     const bool immediate =
         tif == OE_TIME_IN_FORCE_IMMEDIATE_OR_CANCEL || tif == OE_TIME_IN_FORCE_FILL_OR_KILL;
-    const bool held = tif == OE_TIME_IN_FORCE_AT_THE_OPENING || tif == OE_TIME_IN_FORCE_AT_THE_CLOSE;
+    const bool held =
+        tif == OE_TIME_IN_FORCE_AT_THE_OPENING || tif == OE_TIME_IN_FORCE_AT_THE_CLOSE;
 
     switch (ord_type) {
     case OE_ORD_TYPE_LIMIT:
@@ -95,8 +96,8 @@ min_qty_allowed(const struct cell_order_new *in)
 static bool
 link_taken(unsigned ord_type, unsigned tif)
 {
-    return tif_rests(tif) && (ord_type == OE_ORD_TYPE_LIMIT || ord_type == OE_ORD_TYPE_PEGGED ||
-                              is_stop(ord_type));
+    return tif_rests(tif) &&
+           (ord_type == OE_ORD_TYPE_LIMIT || ord_type == OE_ORD_TYPE_PEGGED || is_stop(ord_type));
 }
 
 enum oe_reject_reason
@@ -221,8 +222,8 @@ terms_resolve(const struct engine *engine, const struct terms_request *request, 
     terms->peg_offset = 0;
     terms->px = in->px;
     terms->stop = is_stop(in->ord_type);
-    terms->market = in->ord_type == OE_ORD_TYPE_MARKET ||
-                    (in->ord_type == OE_ORD_TYPE_PEGGED && in->px == 0);
+    terms->market =
+        in->ord_type == OE_ORD_TYPE_MARKET || (in->ord_type == OE_ORD_TYPE_PEGGED && in->px == 0);
     if (in->instrument >= engine->books_cnt || engine->books[in->instrument].tick_px == 0)
         return OE_REJECT_REASON_NONE;
     if (request->ext != NULL) {

@@ -13,14 +13,14 @@
 /* The cells of a new order. */
 struct terms_request {
     const struct cell_order_new *in;
-    const struct cell_order_extension *ext;  /* NULL: none */
-    const struct cell_order_link *link;      /* NULL: none */
+    const struct cell_order_extension *ext; /* NULL: none */
+    const struct cell_order_link *link;     /* NULL: none */
 };
 
 /* What they come to. */
 struct terms {
-    bool extra;        /* needs a record of rare attributes */
-    uint32_t partner;  /* slot of the order to link to, ORDER_NONE: none */
+    bool extra;       /* needs a record of rare attributes */
+    uint32_t partner; /* slot of the order to link to, ORDER_NONE: none */
     uint32_t stop_tick;
     int32_t peg_offset;
     px_t px; /* for risk */
@@ -34,9 +34,8 @@ enum oe_reject_reason terms_allowed(const struct terms_request *request);
 
 /* terms_room says whether there are enough records of rare attributes, and
  * finds the order to link to. */
-enum oe_reject_reason terms_room(const struct engine *engine,
-                                 const struct terms_request *request,
-                                 struct terms *terms);
+enum oe_reject_reason
+terms_room(const struct engine *engine, const struct terms_request *request, struct terms *terms);
 
 /* terms_resolve does the checks of the values (4. in docs/matching.md) and fills
  * what risk is to be asked. An unknown instrument is left to risk. */

@@ -23,8 +23,7 @@ void work_begin(struct engine *engine, enum work_kind kind, enum work_phase phas
 enum engine_result work_run(struct engine *engine, struct cell_sink *out);
 
 /* work_run_on does so when the slice has written cells_cnt cells of events. */
-enum engine_result
-work_run_on(struct engine *engine, uint32_t cells_cnt, struct cell_sink *out);
+enum engine_result work_run_on(struct engine *engine, uint32_t cells_cnt, struct cell_sink *out);
 
 /* work_resume begins the next slice. */
 enum engine_result work_resume(struct engine *engine, struct cell_sink *out);
@@ -56,8 +55,8 @@ void quote_step(struct engine *engine, struct slice *slice, struct cell_sink *ou
 
 /* match_enter sends an order that was accepted, new or replaced, where it goes
  * first (match.c); min_qty is what it must trade at once. work_run follows. */
-void match_enter(
-    struct engine *engine, uint32_t slot, bool fresh, qty_t min_qty, struct cell_sink *out);
+void
+match_enter(struct engine *engine, uint32_t slot, bool fresh, qty_t min_qty, struct cell_sink *out);
 
 /* match_reprice returns the tick to which a post-only order that crosses is
  * moved, 0 if there is none. */
@@ -71,7 +70,8 @@ void sweep_begin(struct engine *engine, uint32_t slot);
 bool sweep_trade(struct engine *engine, uint32_t maker_slot, qty_t qty, struct cell_sink *out);
 
 /* sweep_is_own says whether taker's self-match prevention covers a maker. */
-bool sweep_is_own(const struct engine *engine, const struct order *taker, const struct order *maker);
+bool
+sweep_is_own(const struct engine *engine, const struct order *taker, const struct order *maker);
 
 /* yield_begin asks whether the taker would get min_qty at once; a sweep follows
  * if it would. */

@@ -216,8 +216,8 @@ px_divisor_of(px_t tick_px)
         inverse *= 2 - odd * inverse;
     ASSERT(odd * inverse == 1);
 
-    const struct px_divisor divisor = {
-        inverse, shift, ticks_end < TICK_MAX ? (uint32_t)ticks_end : TICK_MAX};
+    const struct px_divisor divisor = {inverse, shift,
+                                       ticks_end < TICK_MAX ? (uint32_t)ticks_end : TICK_MAX};
     return divisor;
 }
 

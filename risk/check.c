@@ -280,8 +280,11 @@ check_position(const struct risk_order *order,
 }
 
 bool
-risk_market_tick(
-    const struct risk *risk, uint32_t instrument, px_t last_px, bool sell, uint32_t *tick)
+risk_market_tick(const struct risk *risk,
+                 uint32_t instrument,
+                 px_t last_px,
+                 bool sell,
+                 uint32_t *tick)
 {
     struct risk_ticket ticket;
 

@@ -183,8 +183,11 @@ bool risk_position_get(const struct risk *risk,
 px_t risk_tick_px(const struct risk *risk, uint32_t instrument);
 /* risk_market_tick finds the limit of a market order: the last tick inside the
  * collar of this moment; false if there is no reference, or no tick inside. */
-NODISCARD bool
-risk_market_tick(const struct risk *risk, uint32_t instrument, px_t last_px, bool sell, uint32_t *tick);
+NODISCARD bool risk_market_tick(const struct risk *risk,
+                                uint32_t instrument,
+                                px_t last_px,
+                                bool sell,
+                                uint32_t *tick);
 
 /* risk_account_group returns the group of a known account. */
 uint32_t risk_account_group(const struct risk *risk, uint32_t account);

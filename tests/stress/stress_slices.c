@@ -102,8 +102,9 @@ enum part {
 };
 
 static const uint32_t part_cnt[PARTS] = {
-    [PART_SETUP] = 3,  [PART_SWEPT] = SWEPT, [PART_SWEEP] = 1,          [PART_LADDER] = STOPS + 1,
-    [PART_STOPS] = STOPS, [PART_SPARK] = 1,  [PART_RESTING] = CANCELED, [PART_MASS_CANCEL] = 1,
+    [PART_SETUP] = 3,          [PART_SWEPT] = SWEPT,   [PART_SWEEP] = 1,
+    [PART_LADDER] = STOPS + 1, [PART_STOPS] = STOPS,   [PART_SPARK] = 1,
+    [PART_RESTING] = CANCELED, [PART_MASS_CANCEL] = 1,
 };
 
 static struct cell_order_new
@@ -177,8 +178,8 @@ command(uint32_t at, union cell cells[2])
         cells[0].order_new = order(at, false, STOPS_TICK, 1, MAKER);
         return 1;
     case PART_RESTING:
-        cells[0].order_new = order(at, i % 2 != 0, i % 2 != 0 ? 4000 + i % 997 : 3000 - i % 991, 1,
-                                   CLEARED);
+        cells[0].order_new =
+            order(at, i % 2 != 0, i % 2 != 0 ? 4000 + i % 997 : 3000 - i % 991, 1, CLEARED);
         return 1;
     case PART_MASS_CANCEL:
         cells[0].mass_cancel = (struct cell_mass_cancel){.kind = CELL_KIND_MASS_CANCEL,
