@@ -136,8 +136,7 @@ engine_init(void *mem, const struct engine_cfg *cfg)
 void
 engine_salt(struct engine *engine, uint64_t salt)
 {
-    ASSERT(engine->ids.entries_cnt == 0);
-    engine->ids.salt = salt;
+    idmap_salt(&engine->ids, salt);
 }
 
 /* begin numbers an admitted command. */
