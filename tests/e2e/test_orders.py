@@ -399,6 +399,11 @@ def check_restart(tap, outcry, config, journal):
         tap.same(admin(outcry, config, 'open', 'ACME')[0], 0, 'and is lifted')
         exchange.stop()
     tap.ok(not os.path.exists(os.path.join(journal, 'admin')), 'the socket goes with the exchange')
+    _, out, _ = run(outcry, 'audit', journal, '--format', 'csv')
+    events = [row['event'] for row in csv.DictReader(io.StringIO(out, newline=''))]
+    tap.same(events.count('REST'), 3, 'three runs')
+    tap.ok('INST' not in events[events.index('REST', 2):],
+           'of which only the first had to set up instruments', events)
 
 
 def main():
