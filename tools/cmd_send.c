@@ -219,7 +219,10 @@ say_execution(struct dialog *dialog, const uint8_t *buf, size_t len)
     else if (replaced != NULL)
         printf("replaced: order id %" PRIu64 ", was %" PRIu64 ", now %u @ %s, %u open\n",
                replaced->order_id, replaced->replaced_order_id, replaced->order_qty,
-               px_text(replaced->price, px), replaced->leaves_qty);
+               replaced->price == OE_EXECUTION_REPORT_REPLACE_PRICE_NULL
+                   ? "no price"
+                   : px_text(replaced->price, px),
+               replaced->leaves_qty);
     else if (trade != NULL)
         printf("traded: %s %u %s @ %s, order id %" PRIu64 ", %u open, match %" PRIu64 "\n",
                oe_side_name(trade->side), trade->last_qty, symbol_of(dialog, trade->security_id),

@@ -81,6 +81,9 @@ def test_send(tap, outcry):
             tap.ok(code == 0 and 'mass cancel done: 1 orders' in out, 'send mass-cancel', out)
             code, out, _ = send(*sell, '--qty', '1', '--type', 'pegged')
             tap.ok(code == 0 and 'Sell 1 ACME @ peg,' in out, 'a pegged order has no price', out)
+            code, out, _ = send('replace', '--instrument', 'ACME', '--order-id',
+                                word_after(out, 'order id'), '--qty', '2')
+            tap.ok(code == 0 and 'now 2 @ no price, 2 open' in out, 'nor after a replace', out)
             code, out, _ = send(*sell, '--qty', '1', '--type', 'market', '--px', '100.00')
             tap.ok(code == 0 and 'Sell 1 ACME @ market,' in out,
                    'nor has a market order, whatever it was given', out)
