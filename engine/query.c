@@ -253,6 +253,27 @@ session_config(const struct engine *engine, uint32_t id, union cell *cells)
     return 1;
 }
 
+/* instrument_config adds to what risk knows of an instrument how its book
+ * matches, so that the whole command is given back. */
+static unsigned
+instrument_config(const struct engine *engine, uint32_t id, union cell *cells)
+{
+    const unsigned cells_cnt =
+        risk_config_get(engine->risk, CELL_KIND_INSTRUMENT_SET, id, 0, cells);
+
+    if (cells_cnt == 0)
+        return 0;
+
+    const struct book_rare *rare = &engine->rares[id];
+    struct cell_instrument_set *set = &cells[0].instrument_set;
+
+    set->algorithm = engine->books[id].algorithm;
+    set->allocation_min = rare->allocation_min;
+    set->fifo_permille = rare->fifo_permille;
+    set->top_max = rare->top_max;
+    return cells_cnt;
+}
+
 unsigned
 engine_config_get(const struct engine *engine,
                   unsigned kind,
@@ -262,5 +283,7 @@ engine_config_get(const struct engine *engine,
 {
     if (kind == CELL_KIND_SESSION_SET)
         return session_config(engine, id, cells);
+    if (kind == CELL_KIND_INSTRUMENT_SET)
+        return instrument_config(engine, id, cells);
     return risk_config_get(engine->risk, kind, id, id2, cells);
 }

@@ -384,16 +384,16 @@ row_order_replace(struct audit *audit, const union cell *cells)
     audit_put_given(audit, AUDIT_DISPLAY_QTY, detail->display_qty);
     audit_put_given(audit, AUDIT_MIN_QTY, detail->min_qty);
     audit_put_given_px(audit, AUDIT_STOP_PRICE, detail->stop_px);
+    if (detail->expire_time != 0)
+        text_time(detail->expire_time, audit->row.text[AUDIT_EXPIRE_TIME]);
     put_continued(audit, cells);
-    /* Of an order that was not found, nothing more is known. */
-    if (cell_outcome(&cells[0]) == OE_REJECT_REASON_UNKNOWN_ORDER)
+    /* A refused one holds what was asked for and nothing of the order. */
+    if (!good)
         return;
     audit_put_account(audit, replace->account);
     audit_put_side(audit, cell_is_sell(&cells[0]));
     audit_put_u64(audit, AUDIT_CUM_QTY, detail->cum_qty);
-    audit_put_u64(audit, AUDIT_LEAVES_QTY, good ? detail->new_leaves : detail->old_leaves);
-    if (!good)
-        return;
+    audit_put_u64(audit, AUDIT_LEAVES_QTY, detail->new_leaves);
     audit_put(audit, AUDIT_TYPE, oe_ord_type_name(replace->ord_type));
     audit_put(audit, AUDIT_TIF, oe_time_in_force_name(replace->tif));
     audit_put_capacity(audit, replace->stp_capacity);

@@ -148,6 +148,18 @@ px_text(int64_t px, char buf[TEXT_PX_BYTES])
     return px == OE_NEW_ORDER_SINGLE_PRICE_NULL ? "market" : text_px(px, 2, buf);
 }
 
+/* accepted_px tells at which price an order came in: a price that its type
+ * ignores is none. */
+static const char *
+accepted_px(const struct oe_execution_report_new *accepted, char buf[TEXT_PX_BYTES])
+{
+    if (accepted->ord_type == OE_ORD_TYPE_PEGGED)
+        return "peg";
+    if (accepted->ord_type == OE_ORD_TYPE_LIMIT || accepted->ord_type == OE_ORD_TYPE_STOP_LIMIT)
+        return px_text(accepted->price, buf);
+    return "market";
+}
+
 static const char *
 symbol_of(const struct dialog *dialog, uint32_t id)
 {
@@ -198,7 +210,7 @@ say_execution(struct dialog *dialog, const uint8_t *buf, size_t len)
     if (accepted != NULL)
         printf("accepted: %s %u %s @ %s, order id %" PRIu64 ", ClOrdID %" PRIu64 "\n",
                oe_side_name(accepted->side), accepted->order_qty,
-               symbol_of(dialog, accepted->security_id), px_text(accepted->price, px),
+               symbol_of(dialog, accepted->security_id), accepted_px(accepted, px),
                accepted->order_id, accepted->cl_ord_id);
     else if (canceled != NULL)
         printf("canceled: order id %" PRIu64 ", %u taken out, %u filled before (%s)\n",
@@ -207,7 +219,10 @@ say_execution(struct dialog *dialog, const uint8_t *buf, size_t len)
     else if (replaced != NULL)
         printf("replaced: order id %" PRIu64 ", was %" PRIu64 ", now %u @ %s, %u open\n",
                replaced->order_id, replaced->replaced_order_id, replaced->order_qty,
-               px_text(replaced->price, px), replaced->leaves_qty);
+               replaced->price == OE_EXECUTION_REPORT_REPLACE_PRICE_NULL
+                   ? "no price"
+                   : px_text(replaced->price, px),
+               replaced->leaves_qty);
     else if (trade != NULL)
         printf("traded: %s %u %s @ %s, order id %" PRIu64 ", %u open, match %" PRIu64 "\n",
                oe_side_name(trade->side), trade->last_qty, symbol_of(dialog, trade->security_id),

@@ -1,7 +1,9 @@
 #include "tools/request.h"
 
+#include <stddef.h>
 #include <string.h>
 
+#include "proto/base.h"
 #include "proto/orders.h"
 
 #include "tools/clock.h"
@@ -34,12 +36,12 @@ quantity(const char *text, uint32_t *qty)
     return true;
 }
 
-/* identifier reads an optional u64; absent gives the null value. */
+/* identifier reads an optional u64; absent gives the null value. 0 names nothing. */
 static bool
 identifier(const char *text, uint64_t *value)
 {
     *value = UINT64_MAX;
-    return text == NULL || text_u64_parse(text, value);
+    return text == NULL || (text_u64_parse(text, value) && *value != 0);
 }
 
 /* Readers of attributes that need not be there: absent, the value is left as it
@@ -47,7 +49,7 @@ identifier(const char *text, uint64_t *value)
 static bool
 optional_qty(const char *text, uint32_t *qty)
 {
-    return text == NULL || quantity(text, qty);
+    return text == NULL || (quantity(text, qty) && *qty != 0);
 }
 
 static bool
@@ -159,7 +161,8 @@ new_prices(const struct request *request, struct oe_new_order_single *msg)
     int64_t peg_offset = OE_NEW_ORDER_SINGLE_PEG_OFFSET_VALUE_NULL;
 
     if (!optional_px(request->px, &px) || (limit && request->px == NULL))
-        return "--px: needed by a limit order, a price with at most 8 decimals such as 100.25";
+        return "--px: needed by limit and stop-limit, a price with at most 8 decimals such as "
+               "100.25";
     if (!optional_px(request->stop_px, &stop_px) || !optional_px(request->peg_offset, &peg_offset))
         return "--stop-px or --peg-offset: expected a price with at most 8 decimals";
     msg->price = px;
@@ -183,11 +186,11 @@ new_numbers(const struct request *request, struct oe_new_order_single *msg)
         return "--qty: expected a whole number, at most 4294967294";
     if (!optional_qty(request->display, &display) ||
         !optional_qty(request->display_range, &range) || !optional_qty(request->min_qty, &min_qty))
-        return "--display, --display-range or --min-qty: expected a whole number";
+        return "--display, --display-range or --min-qty: expected a whole number from 1";
     if (!optional_time(request->expire, &expire))
         return "--expire: expected a time like 2025-01-31T17:30:00Z, or +SECONDS from now";
     if (!identifier(request->link, &linked))
-        return "--link: expected a ClOrdID, a number";
+        return "--link: expected a ClOrdID, a number from 1";
     msg->order_qty = qty;
     msg->display_qty = display;
     msg->display_range = range;
@@ -239,7 +242,7 @@ names(const struct request *request, uint64_t *order_id, uint64_t *orig)
            (*order_id == UINT64_MAX) != (*orig == UINT64_MAX);
 }
 
-static const char no_order[] = "expected one of --order-id and --orig-clord, a number";
+static const char no_order[] = "expected one of --order-id and --orig-clord, a number from 1";
 
 static const char *
 make_cancel(const struct request *request,
@@ -288,7 +291,7 @@ make_replace(const struct request *request,
     if (!optional_px(request->px, &px) || !optional_px(request->stop_px, &stop_px))
         return "--px or --stop-px: expected a price with at most 8 decimals";
     if (!optional_qty(request->display, &display) || !optional_qty(request->min_qty, &min_qty))
-        return "--display or --min-qty: expected a whole number";
+        return "--display or --min-qty: expected a whole number from 1";
     if (!optional_time(request->expire, &expire))
         return "--expire: expected a time like 2025-01-31T17:30:00Z, or +SECONDS from now";
     *len = oe_order_cancel_replace_request_encode(
@@ -344,6 +347,10 @@ make_mass_cancel(const struct request *request,
         return "--side: expected buy or sell";
     if (!optional_word(request->scope, scopes, "\0\1\2\3", &scope))
         return "--scope: expected session, account, group or firm";
+    if (scope == OE_MASS_CANCEL_SCOPE_ACCOUNT && account == NULL)
+        return "--account: needed by --scope account";
+    if ((scope == OE_MASS_CANCEL_SCOPE_GROUP) != (request->group != NULL))
+        return "--group: needed by --scope group, and not for others";
     *len = oe_order_mass_cancel_request_encode(
         buf, REQUEST_BYTES_MAX,
         &(struct oe_order_mass_cancel_request){
@@ -372,7 +379,7 @@ quote_side(char *text, uint32_t *qty, int64_t *px)
     if (at == NULL)
         return false;
     *at = '\0';
-    return quantity(text, qty) && optional_px(at + 1, px);
+    return quantity(text, qty) && *qty != 0 && optional_px(at + 1, px);
 }
 
 /* quote_entry reads SYMBOL:QTY@PX/QTY@PX; false if it is none. */
@@ -434,6 +441,74 @@ make_mass_quote(const struct request *request,
     return NULL;
 }
 
+/* Which requests take which words. A word that would mean nothing is refused: who
+ * cancels with --qty wants something else than what would happen. */
+enum {
+    NEW = 1,
+    CANCEL = 2,
+    REPLACE = 4,
+    MASS_CANCEL = 8,
+    MASS_QUOTE = 16
+};
+
+#define WORD(field, name, verbs)                                                 \
+ {                                                                               \
+  offsetof(struct request, field), verbs, name ": this request does not take it" \
+ }
+
+static const struct word {
+    size_t offset;
+    unsigned verbs;
+    const char *why;
+} words[] = {
+    WORD(account, "--account", NEW | MASS_CANCEL | MASS_QUOTE),
+    WORD(instrument, "--instrument", NEW | CANCEL | REPLACE | MASS_CANCEL),
+    WORD(side, "--side", NEW | MASS_CANCEL),
+    WORD(type, "--type", NEW),
+    WORD(tif, "--tif", NEW),
+    WORD(px, "--px", NEW | REPLACE),
+    WORD(qty, "--qty", NEW | REPLACE),
+    WORD(order_id, "--order-id", CANCEL | REPLACE),
+    WORD(orig_clord, "--orig-clord", CANCEL | REPLACE),
+    WORD(stop_px, "--stop-px", NEW | REPLACE),
+    WORD(display, "--display", NEW | REPLACE),
+    WORD(display_range, "--display-range", NEW),
+    WORD(min_qty, "--min-qty", NEW | REPLACE),
+    WORD(expire, "--expire", NEW | REPLACE),
+    WORD(link, "--link", NEW),
+    WORD(stp, "--stp", NEW | MASS_QUOTE),
+    WORD(capacity, "--capacity", NEW | MASS_QUOTE),
+    WORD(peg, "--peg", NEW),
+    WORD(peg_offset, "--peg-offset", NEW),
+    WORD(scope, "--scope", MASS_CANCEL),
+    WORD(group, "--group", MASS_CANCEL),
+    WORD(quotes[0], "--quote", MASS_QUOTE),
+};
+
+/* surplus finds a word that the request does not take. */
+static const char *
+surplus(const struct request *request)
+{
+    static const char *const verbs[] = {"new", "cancel", "replace", "mass-cancel", "mass-quote"};
+    unsigned verb = 0;
+
+    for (unsigned i = 0; i < ARRAY_LEN(verbs); i++)
+        if (strcmp(request->verb, verbs[i]) == 0)
+            verb = 1u << i;
+    if (verb == 0)
+        return NULL; /* refused as such */
+    for (unsigned i = 0; i < ARRAY_LEN(words); i++) {
+        const char *text;
+
+        memcpy(&text, (const char *)request + words[i].offset, sizeof text);
+        if (text != NULL && (words[i].verbs & verb) == 0)
+            return words[i].why;
+    }
+    if (verb != NEW && (request->post_only || request->reprice || request->hidden))
+        return "--post-only, --reprice or --hidden: this request does not take it";
+    return NULL;
+}
+
 const char *
 request_make(const struct request *request,
              const struct config *config,
@@ -441,10 +516,14 @@ request_make(const struct request *request,
              uint8_t *buf,
              size_t *len)
 {
+    const char *wrong = surplus(request);
     uint64_t clord = clock_utc_ns();
 
-    if (request->clord != NULL && (!text_u64_parse(request->clord, &clord) || clord == UINT64_MAX))
-        return "--clord: expected a number";
+    if (request->clord != NULL &&
+        (!text_u64_parse(request->clord, &clord) || clord == 0 || clord == UINT64_MAX))
+        return "--clord: expected a number from 1";
+    if (wrong != NULL)
+        return wrong;
     if (strcmp(request->verb, "new") == 0)
         return make_new(request, config, session, clord, buf, len);
     if (strcmp(request->verb, "cancel") == 0)

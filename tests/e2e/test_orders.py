@@ -225,6 +225,22 @@ def check_expiry(tap, m):
     m.clean()
 
 
+def check_replaces(tap, m):
+    m.until = time.time_ns() + 3_600_000_000_000
+    first = m.next()
+    m.beta.new(first, '2', 5, 100 * PX, account=1, tif='6', expire=m.until)
+    m.moved = m.next()
+    m.beta.replace(m.moved, first, 5, 100 * PX, expire=m.until + 1)
+    m.told(m.beta, ['New', 'Replace'], 'a new expire time')
+    m.unmoved = m.next()
+    m.beta.replace(m.unmoved, m.moved, 5, 100 * PX, display=2)
+    m.told(m.beta, ['CancelReject'], 'a display quantity for what is no iceberg')
+    m.far = 2**64 - 2
+    m.beta.new(m.next(), '1', 5, 95 * PX, account=1, link=m.far)
+    m.told(m.beta, ['Reject'], 'a link to nothing under a very large number')
+    m.clean()
+
+
 def check_quotes(tap, m):
     m.alpha.quote(m.next(), 0, [(0, 99 * PX, 10, 101 * PX, 10), (1, 5 * PX // 2, 20, 0, 0),
                                 (0, 98 * PX, 1, 102 * PX, 1)])
@@ -363,7 +379,7 @@ def check_hostile_admin(tap, path):
            'who does not wait for the answer disturbs nobody')
 
 
-def check_audit(tap, outcry, journal):
+def check_audit(tap, outcry, journal, m):
     code, out, _ = run(outcry, 'audit', journal, '--format', 'csv')
     rows = list(csv.DictReader(io.StringIO(out, newline='')))
     kinds = {row['kind'] for row in rows}
@@ -380,6 +396,14 @@ def check_audit(tap, outcry, journal):
     tap.ok(prevented[0]['match_id'] == prevented[1]['match_id'] and
            prevented[0]['aggressor'] == 'AGRE' and prevented[1]['aggressor'] == 'PASV',
            'a prevented match has two sides', prevented[:2])
+    moved, unmoved = ([row for row in rows if row['clord'] == str(clord)][0]
+                      for clord in (m.moved, m.unmoved))
+    tap.ok(moved['event'] == 'REME' and moved['expire_time'].endswith(f'{(m.until + 1) % 10**9:09}Z'),
+           'a replace has its new expire time', moved)
+    tap.same([unmoved[name] for name in ('event', 'account', 'side', 'leaves_qty', 'display_qty')],
+             ['RERJ', '', '', '', '2'], 'a refused one says nothing of the order')
+    tap.ok(any(f'linked_clord={m.far}' in row['detail'] for row in rows),
+           'ids of 64 bits are written in full')
 
 
 def check_restart(tap, outcry, config, journal):
@@ -399,6 +423,11 @@ def check_restart(tap, outcry, config, journal):
         tap.same(admin(outcry, config, 'open', 'ACME')[0], 0, 'and is lifted')
         exchange.stop()
     tap.ok(not os.path.exists(os.path.join(journal, 'admin')), 'the socket goes with the exchange')
+    _, out, _ = run(outcry, 'audit', journal, '--format', 'csv')
+    events = [row['event'] for row in csv.DictReader(io.StringIO(out, newline=''))]
+    tap.same(events.count('REST'), 3, 'three runs')
+    tap.ok('INST' not in events[events.index('REST', 2):],
+           'of which only the first had to set up instruments', events)
 
 
 def main():
@@ -415,7 +444,7 @@ def main():
             market = Market(tap, exchange)
             for check in (check_reprice, check_market_to_limit, check_iceberg, check_hidden,
                           check_stops, check_pegs, check_links, check_self_match, check_expiry,
-                          check_quotes, check_largest_quote, check_scopes, check_pro_rata):
+                          check_replaces, check_quotes, check_largest_quote, check_scopes, check_pro_rata):
                 check(tap, market)
             check_admin(tap, outcry, config, market)
             check_hostile_admin(tap, os.path.join(journal, 'admin'))
@@ -427,7 +456,7 @@ def main():
         tap.ok(code == 0, 'the journal replays', out)
         code, out, _ = run(outcry, 'verify', journal)
         tap.ok(code == 0, 'and is whole', out)
-        check_audit(tap, outcry, journal)
+        check_audit(tap, outcry, journal, market)
     tap.done()
 
 

@@ -79,6 +79,14 @@ def test_send(tap, outcry):
             send(*sell, '--qty', '10', '--px', '101.00', '--post-only')
             code, out, _ = send('mass-cancel', '--side', 'sell')
             tap.ok(code == 0 and 'mass cancel done: 1 orders' in out, 'send mass-cancel', out)
+            code, out, _ = send(*sell, '--qty', '1', '--type', 'pegged')
+            tap.ok(code == 0 and 'Sell 1 ACME @ peg,' in out, 'a pegged order has no price', out)
+            code, out, _ = send('replace', '--instrument', 'ACME', '--order-id',
+                                word_after(out, 'order id'), '--qty', '2')
+            tap.ok(code == 0 and 'now 2 @ no price, 2 open' in out, 'nor after a replace', out)
+            code, out, _ = send(*sell, '--qty', '1', '--type', 'market', '--px', '100.00')
+            tap.ok(code == 0 and 'Sell 1 ACME @ market,' in out,
+                   'nor has a market order, whatever it was given', out)
             test_send_mistakes(tap, outcry, config, exchange)
 
 
@@ -91,6 +99,20 @@ def test_send_mistakes(tap, outcry, config, exchange):
             (['sell'], 2, 'expected CONFIG and one of new'),
             (new + ['--session', 'NOBODY'], 2, '--session'),
             (new + ['--udp-port', '0'], 2, '--udp-port'),
+            (new + ['--order-id', '1'], 2, '--order-id: this request does not take it'),
+            (['cancel', '--instrument', 'ACME', '--order-id', '1', '--qty', '1'], 2,
+             '--qty: this request does not take it'),
+            (['cancel', '--instrument', 'ACME', '--order-id', '1', '--hidden'], 2, '--hidden'),
+            (['cancel', '--instrument', 'ACME', '--order-id', '0'], 2, '--order-id'),
+            (['mass-quote', '--quote', 'ACME:1@99/1@101', '--instrument', 'ACME'], 2,
+             '--instrument: this request does not take it'),
+            (['mass-quote', '--quote', 'ACME:0@99/1@101'], 2, '--quote'),
+            (['mass-cancel', '--scope', 'account'], 2, '--account: needed'),
+            (['mass-cancel', '--scope', 'group'], 2, '--group: needed'),
+            (['mass-cancel', '--group', 'ALPHA.HOUSE'], 2, '--group: needed'),
+            (new + ['--link', '0'], 2, '--link'),
+            (new + ['--display', '0'], 2, '--display'),
+            (new + ['--clord', '0'], 2, '--clord'),
             (new + ['--nonsense'], 2, 'unknown option')):
         got, _, err = run(outcry, 'send', config, *udp_port(exchange), *args)
         tap.ok(got == code and text in err, f'send {" ".join(args[-2:])} is refused', got, err)

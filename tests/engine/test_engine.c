@@ -82,6 +82,30 @@ Test(engine, configuration_can_be_read_back_and_set_again)
     harness_fini(&h);
 }
 
+Test(engine, how_an_instrument_matches_can_be_read_back)
+{
+    struct harness h;
+    union cell cells[CELL_COMMAND_MAX];
+
+    harness_init(&h, NULL);
+    cr_assert_eq(engine_config_get(h.engine, CELL_KIND_INSTRUMENT_SET, 1, 0, cells), 2);
+    cells[0].instrument_set.algorithm = CELL_MATCH_ALGORITHM_SPLIT;
+    cells[0].instrument_set.allocation_min = 3;
+    cells[0].instrument_set.fifo_permille = 400;
+    cells[0].instrument_set.top_max = 50;
+    (void)harness_apply(&h, cells);
+    cr_assert_eq(harness_outcome(&h), 0);
+
+    union cell again[CELL_COMMAND_MAX];
+
+    cr_assert_eq(engine_config_get(h.engine, CELL_KIND_INSTRUMENT_SET, 1, 0, again), 2);
+    cr_assert_eq(again[0].instrument_set.algorithm, CELL_MATCH_ALGORITHM_SPLIT);
+    cr_assert_eq(again[0].instrument_set.allocation_min, 3);
+    cr_assert_eq(again[0].instrument_set.fifo_permille, 400);
+    cr_assert_eq(again[0].instrument_set.top_max, 50);
+    harness_fini(&h);
+}
+
 Test(engine, hash_tells_states_apart_and_equal_ones_together)
 {
     struct harness h;
