@@ -171,7 +171,7 @@ struct work {
 
     uint32_t slot; /* next to look at: mass cancel, disconnect, close */
     uint32_t canceled_cnt;
-    uint32_t session_idx; /* disconnect: whose orders; 0: none yet */
+    uint32_t due_cnt;     /* disconnect: orders of due sessions still to go */
     uint32_t instrument;  /* close */
     struct cell_mass_cancel mass;
 
