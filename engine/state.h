@@ -71,6 +71,7 @@ struct book_rare {
     struct ladder stops[2]; /* buys by ascending, sells by descending price */
     uint32_t pegs_head;     /* slots, in the order of arrival; ORDER_NONE: none */
     uint32_t pegs_tail;
+    uint32_t pegs_refs[2];  /* where all pegs stand; see peg.c */
     uint32_t held_head;
     uint32_t held_tail;
     uint32_t lot_qty;
@@ -81,7 +82,7 @@ struct book_rare {
     uint16_t zero;
 };
 
-_Static_assert(sizeof(struct book_rare) == 76, "no padding");
+_Static_assert(sizeof(struct book_rare) == 84, "no padding");
 
 /* The quotes of an account in an instrument: kept for ever, like positions. */
 struct quote {
