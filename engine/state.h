@@ -64,7 +64,7 @@ _Static_assert(sizeof(struct book) == CACHE_LINE, "one line");
 
 #define BOOK_STOPS 1u /* orders wait for their stop price */
 #define BOOK_PEGS  2u /* pegged orders live */
-#define BOOK_LOTS  4u /* the lot is not 1 */
+#define BOOK_LOTS  4u /* the lot is not 1, or not every tick is a price */
 
 /* What few commands need of a book. */
 struct book_rare {

@@ -83,7 +83,8 @@ terms_check_bare(struct engine *engine, const struct risk_order *order, struct r
     ticket->tick = (uint32_t)tick;
     ticket->px = order->px;
     /* State is 0 when open; a book that is not set has no inverse, so that
-     * every price comes to tick 0. */
+     * every price comes to tick 0. Where ticks are so large that TICK_MAX of them
+     * are no price, a small quotient proves nothing: BOOK_LOTS. */
     if (UNLIKELY((book->state | (book->flags & BOOK_LOTS) | order->market) != 0 ||
                  tick - 1 >= TICK_MAX - UINT64_C(1) || order->px < 0 || order->qty == 0)) {
         if (order->market)
