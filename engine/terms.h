@@ -65,6 +65,13 @@ terms_stop_px(const struct book *book, const struct book_rare *rare, px_t px, ui
 enum oe_reject_reason
 terms_display(const struct book_rare *rare, qty_t display_qty, qty_t range_qty, qty_t qty);
 
+/* terms_parts says whether an iceberg of qty comes in few enough parts. */
+static inline bool
+terms_parts(qty_t display_qty, qty_t range_qty, qty_t qty)
+{
+    return qty <= (uint64_t)(display_qty - range_qty) * ICEBERG_PARTS_MAX;
+}
+
 /* terms_refuse_bare says why an order without risk is refused. */
 enum oe_reject_reason terms_refuse_bare(const struct engine *engine,
                                         const struct risk_order *order);
