@@ -113,11 +113,16 @@ check_values(const struct engine *engine,
         *stop_tick = extra_of(&engine->extras, order)->stop_tick;
     if (detail->stop_px != 0)
         reason = terms_stop_px(&engine->books[order->instrument], rare, detail->stop_px, stop_tick);
-    if (reason == OE_REJECT_REASON_NONE && detail->display_qty != 0)
-        reason =
-            terms_display(rare, detail->display_qty,
-                          extra_of(&engine->extras, order)->display_range * rare->lot_qty, qty);
-    return reason;
+    if (reason != OE_REJECT_REASON_NONE || !order_is_iceberg(&engine->extras, order))
+        return reason;
+
+    const struct extra *extra = extra_of(&engine->extras, order);
+    const qty_t range_qty = extra->display_range * rare->lot_qty;
+
+    if (detail->display_qty != 0)
+        return terms_display(rare, detail->display_qty, range_qty, qty);
+    return terms_parts(extra->display_qty, range_qty, qty) ? OE_REJECT_REASON_NONE
+                                                           : OE_REJECT_REASON_INVALID_DISPLAY_QTY;
 }
 
 /* keeps_place says whether price, stop price and limit stay what they are. */

@@ -127,6 +127,7 @@ check_books(const struct engine *engine)
             check_side(engine, i, sell, true, &seen);
         }
         check_lists(engine, i, &seen);
+        peg_check(engine, i);
         ASSERT(book->state == risk_instrument_state(engine->risk, i));
         if (book->sides[0].root != LADDER_NONE && book->sides[1].root != LADDER_NONE)
             ASSERT(ladder_key(book->sides[0].best_key, false) < book->sides[1].best_key);

@@ -101,10 +101,11 @@ book_init(struct engine *engine, const struct cell_instrument_set *set)
     struct book_rare *rare = &engine->rares[set->instrument];
     const struct px_divisor divisor = px_divisor_of(set->tick_px);
 
-    *book = (struct book){.tick_px = set->tick_px,
-                          .tick_inverse = divisor.inverse,
-                          .tick_shift = (uint8_t)divisor.shift,
-                          .flags = set->lot_qty != 1 ? BOOK_LOTS : 0};
+    *book =
+        (struct book){.tick_px = set->tick_px,
+                      .tick_inverse = divisor.inverse,
+                      .tick_shift = (uint8_t)divisor.shift,
+                      .flags = set->lot_qty != 1 || divisor.tick_end < TICK_MAX ? BOOK_LOTS : 0};
     *rare = (struct book_rare){.pegs_head = ORDER_NONE,
                                .pegs_tail = ORDER_NONE,
                                .held_head = ORDER_NONE,

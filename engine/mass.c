@@ -171,48 +171,69 @@ mass_clock(struct engine *engine, const union cell *cells, struct cell_sink *out
     return work_run(engine, out);
 }
 
-/* next_due turns the wheel towards the engine's time: the next session that is
- * due becomes the one in work, an order expires. */
-static void
+/* next_due turns the wheel towards the engine's time: a session that is due is
+ * marked, an order expires. False when nothing more is due. */
+static bool
 next_due(struct engine *engine, struct slice *slice, struct cell_sink *out)
 {
-    struct work *work = &engine->work;
     const uint32_t id = timers_pop(&engine->sessions.timers, engine->time_ns);
 
     slice->budget--;
-    if (id == TIMERS_NONE) {
-        work->complete = true;
-    } else if (id == TIMERS_TURNING) {
+    if (id == TIMERS_NONE)
+        return false;
+    if (id == TIMERS_TURNING) {
         slice->budget -= TURN_COST;
     } else if (id > engine->cfg.sessions_max) {
         order_retire(engine, engine->extras.extras[id - engine->cfg.sessions_max].slot,
                      OE_CANCEL_REASON_EXPIRED, out);
     } else {
-        work->session_idx = id;
-        work->slot = 0;
+        struct session *session = &engine->sessions.at[id];
+
+        session->due = session->day_orders_cnt != 0;
+        engine->work.due_cnt += session->day_orders_cnt;
     }
+    return true;
 }
 
+/* next_of_due looks at the next slot for an order of a session that is due. */
+static void
+next_of_due(struct engine *engine, struct slice *slice, struct cell_sink *out)
+{
+    struct work *work = &engine->work;
+
+    ASSERT(work->slot < engine->orders.used_cnt);
+
+    const uint32_t slot = work->slot++;
+    const struct order *order = &engine->orders.orders[slot];
+
+    slice->budget--;
+    if (!order_is_live(order) || !order_is_day(order))
+        return;
+
+    struct session *session = session_of(&engine->sessions, order->session);
+
+    if (session->due == 0)
+        return;
+    order_retire(engine, slot, OE_CANCEL_REASON_DISCONNECT, out);
+    work->due_cnt--;
+    session->due = session->day_orders_cnt != 0;
+}
+
+/* mass_clock_step goes through the slots once for all sessions that are due:
+ * where one switch fails, all of them go silent at the same time. The first slot
+ * is looked at when no timer is due any more. */
 void
 mass_clock_step(struct engine *engine, struct slice *slice, struct cell_sink *out)
 {
     struct work *work = &engine->work;
 
     while (!work->complete && !slice_is_spent(slice, out)) {
-        if (work->session_idx == 0 || engine->sessions.at[work->session_idx].day_orders_cnt == 0) {
-            work->session_idx = 0;
-            next_due(engine, slice, out);
+        if (work->slot == 0 && next_due(engine, slice, out))
             continue;
-        }
-        ASSERT(work->slot < engine->orders.used_cnt);
-
-        const uint32_t slot = work->slot++;
-        const struct order *order = &engine->orders.orders[slot];
-
-        slice->budget--;
-        if (order_is_live(order) && order_is_day(order) &&
-            session_idx(&engine->sessions, order->session) == work->session_idx)
-            order_retire(engine, slot, OE_CANCEL_REASON_DISCONNECT, out);
+        if (work->due_cnt == 0)
+            work->complete = true;
+        else
+            next_of_due(engine, slice, out);
     }
 }
 

@@ -7,8 +7,15 @@
  * disturbs the book again, the pegs before the one at hand are where they
  * belong; else the walk begins anew. While there is no trading in the instrument
  * pegs stay where they are; when it opens the book counts as disturbed.
+ *
+ * The book keeps the references of the last walk that came to its end: while they
+ * are the same, every peg stands where it belongs and there is nothing to walk.
+ * Most orders rest behind the best price, and change none.
  */
 #include "engine/work.h"
+
+/* No tick: a walk was begun, or the pegs are the first. */
+#define REFS_UNKNOWN UINT32_MAX
 
 void
 peg_join(struct engine *engine, uint32_t slot)
@@ -19,10 +26,12 @@ peg_join(struct engine *engine, uint32_t slot)
 
     extra->peg_next = ORDER_NONE;
     extra->peg_prev = rare->pegs_tail;
-    if (rare->pegs_tail == ORDER_NONE)
+    if (rare->pegs_tail == ORDER_NONE) {
         rare->pegs_head = slot;
-    else
+        rare->pegs_refs[0] = REFS_UNKNOWN; /* nobody kept them up to date */
+    } else {
         extra_of(&engine->extras, &orders[rare->pegs_tail])->peg_next = slot;
+    }
     rare->pegs_tail = slot;
     engine->books[orders[slot].instrument].flags |= BOOK_PEGS;
 }
@@ -151,6 +160,40 @@ next_disturbed(const struct engine *engine, uint32_t *instrument)
     return false;
 }
 
+/* begin_walk begins to look at the pegs of a disturbed book, if any may have to
+ * move. */
+static void
+begin_walk(struct engine *engine, uint32_t instrument)
+{
+    struct work *work = &engine->work;
+    struct book_rare *rare = &engine->rares[instrument];
+
+    find_references(engine, instrument, work->refs);
+    work->peg_instrument = instrument;
+    work->peg_slot = ORDER_NONE;
+    work->refs_valid = true;
+    if (engine->books[instrument].state != CELL_INSTRUMENT_STATE_OPEN ||
+        (rare->pegs_refs[0] == work->refs[0] && rare->pegs_refs[1] == work->refs[1]))
+        return;
+    rare->pegs_refs[0] = REFS_UNKNOWN;
+    work->peg_slot = rare->pegs_head;
+}
+
+/* end_walk notes that no peg of the book has to move. */
+static void
+end_walk(struct engine *engine, uint32_t instrument)
+{
+    struct work *work = &engine->work;
+    struct book_rare *rare = &engine->rares[instrument];
+
+    if (engine->books[instrument].state == CELL_INSTRUMENT_STATE_OPEN) {
+        rare->pegs_refs[0] = work->refs[0];
+        rare->pegs_refs[1] = work->refs[1];
+    }
+    engine->disturbed_books[instrument / 64] &= ~(UINT64_C(1) << instrument % 64);
+    work->refs_valid = false;
+}
+
 bool
 pegs_step(struct engine *engine, struct slice *slice, struct cell_sink *out)
 {
@@ -163,12 +206,7 @@ pegs_step(struct engine *engine, struct slice *slice, struct cell_sink *out)
     if (work->refs_valid) {
         instrument = work->peg_instrument;
     } else if (next_disturbed(engine, &instrument)) {
-        find_references(engine, instrument, work->refs);
-        work->peg_instrument = instrument;
-        work->peg_slot = engine->books[instrument].state == CELL_INSTRUMENT_STATE_OPEN
-                             ? engine->rares[instrument].pegs_head
-                             : ORDER_NONE;
-        work->refs_valid = true;
+        begin_walk(engine, instrument);
     } else {
         engine->disturbed = false;
         return false;
@@ -186,9 +224,25 @@ pegs_step(struct engine *engine, struct slice *slice, struct cell_sink *out)
             return true;
         }
     }
-    if (work->peg_slot == ORDER_NONE) {
-        engine->disturbed_books[instrument / 64] &= ~(UINT64_C(1) << instrument % 64);
-        work->refs_valid = false;
-    }
+    if (work->peg_slot == ORDER_NONE)
+        end_walk(engine, instrument);
     return true;
+}
+
+void
+peg_check(const struct engine *engine, uint32_t instrument)
+{
+    const struct book_rare *rare = &engine->rares[instrument];
+    uint32_t refs[2];
+
+    if (rare->pegs_head == ORDER_NONE ||
+        engine->books[instrument].state != CELL_INSTRUMENT_STATE_OPEN)
+        return;
+    find_references(engine, instrument, refs);
+    for (uint32_t slot = rare->pegs_head; slot != ORDER_NONE;) {
+        const struct order *order = &engine->orders.orders[slot];
+
+        ASSERT(order->tick == target(engine, order, refs));
+        slot = extra_of(&engine->extras, order)->peg_next;
+    }
 }

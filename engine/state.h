@@ -64,13 +64,14 @@ _Static_assert(sizeof(struct book) == CACHE_LINE, "one line");
 
 #define BOOK_STOPS 1u /* orders wait for their stop price */
 #define BOOK_PEGS  2u /* pegged orders live */
-#define BOOK_LOTS  4u /* the lot is not 1 */
+#define BOOK_LOTS  4u /* the lot is not 1, or not every tick is a price */
 
 /* What few commands need of a book. */
 struct book_rare {
     struct ladder stops[2]; /* buys by ascending, sells by descending price */
     uint32_t pegs_head;     /* slots, in the order of arrival; ORDER_NONE: none */
     uint32_t pegs_tail;
+    uint32_t pegs_refs[2];  /* where all pegs stand; see peg.c */
     uint32_t held_head;
     uint32_t held_tail;
     uint32_t lot_qty;
@@ -81,7 +82,7 @@ struct book_rare {
     uint16_t zero;
 };
 
-_Static_assert(sizeof(struct book_rare) == 76, "no padding");
+_Static_assert(sizeof(struct book_rare) == 84, "no padding");
 
 /* The quotes of an account in an instrument: kept for ever, like positions. */
 struct quote {
@@ -171,7 +172,7 @@ struct work {
 
     uint32_t slot; /* next to look at: mass cancel, disconnect, close */
     uint32_t canceled_cnt;
-    uint32_t session_idx; /* disconnect: whose orders; 0: none yet */
+    uint32_t due_cnt;     /* disconnect: orders of due sessions still to go */
     uint32_t instrument;  /* close */
     struct cell_mass_cancel mass;
 

@@ -156,7 +156,7 @@ terms_stop_px(const struct book *book, const struct book_rare *rare, px_t px, ui
 enum oe_reject_reason
 terms_display(const struct book_rare *rare, qty_t display_qty, qty_t range_qty, qty_t qty)
 {
-    if (display_qty > qty || display_qty <= range_qty)
+    if (display_qty > qty || display_qty <= range_qty || !terms_parts(display_qty, range_qty, qty))
         return OE_REJECT_REASON_INVALID_DISPLAY_QTY;
     if (display_qty % rare->lot_qty != 0 || range_qty % rare->lot_qty != 0)
         return OE_REJECT_REASON_INVALID_LOT;

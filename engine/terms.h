@@ -49,6 +49,13 @@ terms_stop_px(const struct book *book, const struct book_rare *rare, px_t px, ui
 enum oe_reject_reason
 terms_display(const struct book_rare *rare, qty_t display_qty, qty_t range_qty, qty_t qty);
 
+/* terms_parts says whether an iceberg of qty comes in few enough parts. */
+static inline bool
+terms_parts(qty_t display_qty, qty_t range_qty, qty_t qty)
+{
+    return qty <= (uint64_t)(display_qty - range_qty) * ICEBERG_PARTS_MAX;
+}
+
 /* terms_refuse_bare says why an order without risk is refused. */
 enum oe_reject_reason terms_refuse_bare(const struct engine *engine,
                                         const struct risk_order *order);
@@ -67,7 +74,8 @@ terms_check_bare(struct engine *engine, const struct risk_order *order, struct r
     ticket->tick = (uint32_t)tick;
     ticket->px = order->px;
     /* State is 0 when open; a book that is not set has no inverse, so that
-     * every price comes to tick 0. */
+     * every price comes to tick 0. Where ticks are so large that TICK_MAX of them
+     * are no price, a small quotient proves nothing: BOOK_LOTS. */
     if (UNLIKELY((book->state | (book->flags & BOOK_LOTS) | order->market) != 0 ||
                  tick - 1 >= TICK_MAX - UINT64_C(1) || order->px < 0 || order->qty == 0)) {
         if (order->market)

@@ -18,7 +18,7 @@ work_begin(struct engine *engine, enum work_kind kind, enum work_phase phase)
     work->peg_slot = ORDER_NONE;
     work->slot = 0;
     work->canceled_cnt = 0;
-    work->session_idx = 0;
+    work->due_cnt = 0;
     work->held_cnt = 0;
 }
 

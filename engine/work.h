@@ -128,6 +128,9 @@ void peg_join(struct engine *engine, uint32_t slot);
 void peg_leave(struct engine *engine, uint32_t slot);
 void peg_place(struct engine *engine, uint32_t slot, struct cell_sink *out);
 
+/* peg_check asserts that the pegs of an open instrument stand where they belong. */
+void peg_check(const struct engine *engine, uint32_t instrument);
+
 /* settle_range notes the price of a trade, for stops. */
 void settle_range(struct engine *engine, uint32_t instrument, uint32_t tick);
 

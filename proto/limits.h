@@ -29,6 +29,10 @@
 /* Position limits and open quantities: far below overflow of an int64. */
 #define POSITION_LIMIT_MAX (1ull << 62)
 
+/* An iceberg's quantity is at most so many times the least that it shows: each
+ * refresh is a trade and two or three cells, however large the taker. */
+#define ICEBERG_PARTS_MAX 1000u
+
 /* Entries of a mass quote: two to a cell, one cell in front. */
 #define QUOTE_ENTRIES_MAX 50u
 

@@ -22,6 +22,7 @@ set_up(void)
     struct engine_cfg cfg;
 
     embed_cfg(&cfg);
+    cfg.instruments_max = 2;
 
     const size_t bytes = engine_footprint(&cfg);
 
@@ -231,4 +232,18 @@ Test(embed, engine_with_risk_needs_its_parties)
     cr_assert_eq(run(), OE_REJECT_REASON_NONE);
     order(1, OE_SIDE_BUY, 90, 10);
     cr_assert_eq(run(), OE_REJECT_REASON_NONE);
+}
+
+/* With ticks so large that fewer than TICKS_MAX of them are prices, an off-tick
+ * price divides to a small number modulo 2^64. */
+Test(embed, large_ticks_refuse_a_price_that_is_off_tick)
+{
+    const px_t tick_px = (px_t)3 << 33;
+
+    embed_instrument_set(cells, 1, "DEAR")->tick_px = tick_px;
+    cr_assert_eq(embed_run(&group, engine, cells), OE_REJECT_REASON_NONE);
+    order(1, OE_SIDE_BUY, (px_t)1 << 33, 5)->instrument = 1;
+    cr_assert_eq(embed_run(&group, engine, cells), OE_REJECT_REASON_INVALID_TICK);
+    order(1, OE_SIDE_BUY, PX_MAX / tick_px * tick_px, 5)->instrument = 1;
+    cr_assert_eq(embed_run(&group, engine, cells), OE_REJECT_REASON_NONE);
 }

@@ -193,7 +193,8 @@ model_check_display(const struct model *model,
 {
     const qty_t lot_qty = model->instruments[instrument].set.lot_qty;
 
-    if (display_qty > qty || display_qty <= display_range)
+    if (display_qty > qty || display_qty <= display_range ||
+        qty > (uint64_t)MODEL_PARTS * (display_qty - display_range))
         return OE_REJECT_REASON_INVALID_DISPLAY_QTY;
     if (display_qty % lot_qty != 0 || display_range % lot_qty != 0)
         return OE_REJECT_REASON_INVALID_LOT;

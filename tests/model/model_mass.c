@@ -35,7 +35,7 @@ session_of_scope(const struct cell_mass_cancel *req)
 struct scope {
     const struct model *model;
     const struct cell_mass_cancel *mass; /* these, or */
-    uint32_t session;                    /* what lasts a day of this session, or */
+    const bool *sessions;                /* what lasts a day of these sessions, or */
     uint32_t instrument;                 /* in this instrument */
 };
 
@@ -75,8 +75,11 @@ in_scope(const struct scope *scope, const struct model_order *order)
 {
     if (scope->mass != NULL)
         return in_mass(scope->model, scope->mass, order);
-    return lasts_a_day(order) &&
-           (order->session == scope->session || order->instrument == scope->instrument);
+    if (!lasts_a_day(order))
+        return false;
+    if (scope->sessions != NULL)
+        return order->session < MODEL_SESSIONS && scope->sessions[order->session];
+    return order->instrument == scope->instrument;
 }
 
 /* next_in_scope finds the order of the lowest slot that is at least `slot`. */
@@ -143,17 +146,15 @@ model_mass_cancel(struct model *model, const union cell *cells)
 }
 
 void
-model_disconnect(struct model *model, uint16_t session)
+model_disconnect(struct model *model, const bool due[MODEL_SESSIONS])
 {
-    (void)cancel_all(model,
-                     &(struct scope){.model = model, .session = session, .instrument = UINT32_MAX},
+    (void)cancel_all(model, &(struct scope){.model = model, .sessions = due},
                      OE_CANCEL_REASON_DISCONNECT);
 }
 
 void
 model_close(struct model *model, uint32_t instrument)
 {
-    (void)cancel_all(
-        model, &(struct scope){.model = model, .session = UINT32_MAX, .instrument = instrument},
-        OE_CANCEL_REASON_EXPIRED);
+    (void)cancel_all(model, &(struct scope){.model = model, .instrument = instrument},
+                     OE_CANCEL_REASON_EXPIRED);
 }

@@ -167,7 +167,10 @@ void model_set_side(union cell *own, bool sell);
 void model_order_replace(struct model *model, const union cell *cells);
 void model_mass_quote(struct model *model, const union cell *cells);
 void model_mass_cancel(struct model *model, const union cell *cells);
-void model_disconnect(struct model *model, uint16_t session);
+/* What an iceberg shows at least is a thousandth of its quantity. */
+#define MODEL_PARTS 1000u
+
+void model_disconnect(struct model *model, const bool due[MODEL_SESSIONS]);
 void model_close(struct model *model, uint32_t instrument);
 void model_clock(struct model *model, const union cell *cells);
 

@@ -41,6 +41,10 @@ check_wishes(const struct model *model, const struct replace *replace)
     if (reason == 0 && wish->display_qty != 0)
         reason = model_check_display(model, order->instrument, replace->req->qty, wish->display_qty,
                                      order->display_range);
+    else if (reason == 0 && order->display_qty != 0 &&
+             replace->req->qty >
+                 (uint64_t)MODEL_PARTS * (order->display_qty - order->display_range))
+        reason = OE_REJECT_REASON_INVALID_DISPLAY_QTY;
     return reason;
 }
 

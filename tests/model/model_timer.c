@@ -51,10 +51,12 @@ model_deadline_ns(const struct model *model)
     return due.armed_no == 0 ? UINT64_MAX : due.tick * TICK_NS;
 }
 
-/* model_clock lets time pass. */
+/* model_clock lets time pass: orders expire, then the sessions whose time is up
+ * lose what lasts a day, all of them together. */
 void
 model_clock(struct model *model, const union cell *cells)
 {
+    bool silent[MODEL_SESSIONS] = {false};
     struct due due;
 
     model_emit_command(model, cells, 0, NULL);
@@ -64,6 +66,7 @@ model_clock(struct model *model, const union cell *cells)
             continue;
         }
         model->sessions[due.session].deadline_ns = 0;
-        model_disconnect(model, due.session);
+        silent[due.session] = true;
     }
+    model_disconnect(model, silent);
 }
