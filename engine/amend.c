@@ -2,7 +2,7 @@
 
 /* find_order returns the slot of the live order that a cancel or replace
  * names, ORDER_NONE if the session has no such order in that instrument. */
-static inline uint32_t
+static uint32_t
 find_order(const struct engine *engine, const struct cell_order_cancel *in, uint64_t orig_clord)
 {
     const uint32_t slot =
@@ -20,7 +20,7 @@ find_order(const struct engine *engine, const struct cell_order_cancel *in, uint
     return slot;
 }
 
-HOT enum engine_result
+enum engine_result
 amend_cancel(struct engine *engine, const union cell *cells, struct cell_sink *out)
 {
     const struct cell_order_cancel *in = &cells[0].order_cancel;
@@ -52,7 +52,7 @@ amend_cancel(struct engine *engine, const union cell *cells, struct cell_sink *o
     cell->cum_qty = order->cum_qty;
     cell->account = order->account;
     book_release(engine, order, order->leaves_qty);
-    if (LIKELY(order_is_plain(order)))
+    if (order_is_plain(order))
         book_remove(engine, &engine->books[order->instrument], slot);
     else
         order_end(engine, slot);
@@ -112,11 +112,11 @@ check_values(const struct engine *engine,
     if (order->extra != EXTRA_NONE)
         *stop_tick = extra_of(&engine->extras, order)->stop_tick;
     if (detail->stop_px != 0)
-        reason =
-            terms_stop_px(&engine->books[order->instrument], rare, detail->stop_px, stop_tick);
+        reason = terms_stop_px(&engine->books[order->instrument], rare, detail->stop_px, stop_tick);
     if (reason == OE_REJECT_REASON_NONE && detail->display_qty != 0)
-        reason = terms_display(rare, detail->display_qty,
-                               extra_of(&engine->extras, order)->display_range * rare->lot_qty, qty);
+        reason =
+            terms_display(rare, detail->display_qty,
+                          extra_of(&engine->extras, order)->display_range * rare->lot_qty, qty);
     return reason;
 }
 
@@ -172,7 +172,7 @@ check_book(const struct engine *engine, const struct order *order, const struct 
 
 /* check_risk asks risk about the order as it would be; on acceptance the
  * reservation is that of the new leaves. */
-static inline enum oe_reject_reason
+static enum oe_reject_reason
 check_risk(struct engine *engine,
            const struct cell_order_replace *in,
            const struct order *order,
@@ -203,7 +203,7 @@ check_risk(struct engine *engine,
 
 /* check_replace runs every check; on acceptance the reservation is that of the
  * new leaves, unless the replace cancels. */
-static inline enum oe_reject_reason
+static enum oe_reject_reason
 check_replace(struct engine *engine,
               const struct cell_order_replace *in,
               const struct cell_replace_detail *detail,
@@ -223,9 +223,8 @@ check_replace(struct engine *engine,
         if (reason != OE_REJECT_REASON_NONE)
             return reason;
     }
-    if (in->clord != order->clord &&
-        UNLIKELY(idmap_find(&engine->ids, engine->orders.orders, in->session, in->clord) !=
-                 ORDER_NONE))
+    if (in->clord != order->clord && UNLIKELY(idmap_find(&engine->ids, engine->orders.orders,
+                                                         in->session, in->clord) != ORDER_NONE))
         return OE_REJECT_REASON_DUPLICATE_CL_ORD_ID;
     if (UNLIKELY(in->qty == 0))
         return OE_REJECT_REASON_INVALID_QUANTITY;
@@ -382,35 +381,12 @@ reenter(struct engine *engine, const struct replace *replace, uint64_t clord, st
 {
     const uint32_t slot = replace->slot;
     struct order *order = &engine->orders.orders[slot];
-    struct book *book = &engine->books[order->instrument];
-    const bool simple = (order->flags & (ORDER_RARE | ORDER_HIDDEN)) == 0 &&
-                        book->algorithm == CELL_MATCH_ALGORITHM_PRICE_TIME &&
-                        cell_stp(order->stp_capacity) == 0 &&
-                        (order->exec_inst & OE_EXEC_INST_POST_ONLY_REPRICE) == 0;
 
-    if (LIKELY(simple)) {
-        book_leave(engine, book, slot, order->leaves_qty);
-        book_disturb(engine, book, order);
-        order_delist(engine, slot);
-        order->flags &= (uint8_t)~ORDER_LIVE;
-        order->place = PLACE_TAKER;
-        order->level = LADDER_NONE;
-    } else {
-        place_out(engine, slot);
-        place_delist(engine, slot);
-    }
+    place_out(engine, slot);
+    place_delist(engine, slot);
     order->order_id += ORDER_GENERATION_ONE;
     order->clord = clord;
     order->leaves_qty = replace->new_leaves;
-    if (LIKELY(simple)) {
-        const uint64_t hash = idmap_hash(&engine->ids, order->session, clord);
-
-        order->tick = replace->ticket.tick;
-        if (UNLIKELY(book_crosses(book, order_is_sell(order), order->tick)))
-            return match_sweep(engine, slot, hash, out);
-        book_add(engine, book, slot, hash);
-        return work_settled(engine, out);
-    }
     if (order->ord_type == OE_ORD_TYPE_PEGGED) {
         peg_leave(engine, slot);
         extra_of(&engine->extras, order)->limit_tick = replace->ticket.tick;
@@ -426,7 +402,7 @@ reenter(struct engine *engine, const struct replace *replace, uint64_t clord, st
     return work_run(engine, out);
 }
 
-HOT enum engine_result
+enum engine_result
 amend_replace(struct engine *engine,
               const union cell *cells,
               const struct session *session,
@@ -436,8 +412,8 @@ amend_replace(struct engine *engine,
 
     const struct cell_order_replace *in = &cells[0].order_replace;
     const struct cell_replace_detail *detail = &cells[1].replace_detail;
-    struct replace replace = {
-        .slot = find_order(engine, &cells[0].order_cancel, detail->orig_clord)};
+    struct replace replace = {.slot =
+                                  find_order(engine, &cells[0].order_cancel, detail->orig_clord)};
     const enum oe_reject_reason reason = check_replace(engine, in, detail, session, &replace);
 
     engine->work.index = 0;

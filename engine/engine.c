@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include "engine/plain.h"
 #include "engine/work.h"
 
 _Static_assert(ENGINE_ALIGN == CACHE_LINE, "engine.h has it as a number");
@@ -63,8 +64,7 @@ layout_of(const struct engine_cfg *cfg, struct layout *at)
 
     if (risk_bytes == 0 || cfg->shard >= SHARDS_MAX || cfg->orders_max < 1 ||
         cfg->orders_max > ORDERS_MAX || cfg->sessions_max < 1 || cfg->sessions_max > SESSIONS_MAX ||
-        cfg->pages_max < 1 || cfg->pages_max > PAGES_MAX ||
-        cfg->extras_max > EXTRAS_MAX)
+        cfg->pages_max < 1 || cfg->pages_max > PAGES_MAX || cfg->extras_max > EXTRAS_MAX)
         return false;
     *at = (struct layout){.bytes = 0};
     (void)take(&at->bytes, sizeof(struct engine));
@@ -126,7 +126,8 @@ engine_init(void *mem, const struct engine_cfg *cfg)
         .sessions_max = cfg->sessions_max,
         .used_cnt = 1,
     };
-    timers_init(&engine->sessions.timers, base + at.timers, cfg->sessions_max + 1 + cfg->extras_max);
+    timers_init(&engine->sessions.timers, base + at.timers,
+                cfg->sessions_max + 1 + cfg->extras_max);
     engine->sessions.at[0].state = ENGINE_SESSION_BOUND;
     engine->sessions.at[0].firm = RISK_FIRM_ANY;
     return engine;
@@ -262,6 +263,26 @@ apply_rare(struct engine *engine, const union cell *cells, struct cell_sink *out
     }
 }
 
+/* apply_others does all kinds but the three that are nearly all commands. */
+static COLD enum engine_result
+apply_others(struct engine *engine, const union cell *cells, struct cell_sink *out)
+{
+    const struct session *session;
+
+    switch (cell_kind(cells)) {
+    case CELL_KIND_MASS_CANCEL:
+        ASSERT(cell_mass_cancel_view(cells) != NULL);
+        session = admit(engine, cells);
+        return session != NULL ? mass_cancel(engine, cells, session, out) : ENGINE_DROPPED;
+    case CELL_KIND_MASS_QUOTE:
+        ASSERT(cell_mass_quote_view(cells) != NULL);
+        session = admit(engine, cells);
+        return session != NULL ? quote_mass(engine, cells, session, out) : ENGINE_DROPPED;
+    default:
+        return apply_rare(engine, cells, out);
+    }
+}
+
 /*
  * One switch: the kinds alternate without a pattern, so each further jump by
  * kind would be guessed wrong as often. Orders, cancels and replaces have no
@@ -269,37 +290,43 @@ apply_rare(struct engine *engine, const union cell *cells, struct cell_sink *out
  * before the engine (sequencer, journal reader) has validated them; so their
  * views, 40 instructions each, are asserted in slow builds alone.
  */
-HOT enum engine_result
-engine_apply(struct engine *engine, const union cell *cells, struct cell_sink *out)
+static ALWAYS_INLINE enum engine_result
+apply(struct engine *engine, const union cell *cells, struct cell_sink *out, const bool bare)
 {
-    const struct session *session;
+    struct session *session;
 
-    ASSERT(engine->work.kind == WORK_NONE);
     switch (cell_kind(cells)) {
     case CELL_KIND_ORDER_NEW:
         ASSERT_SLOW(cell_order_new_view(cells) != NULL);
         session = admit(engine, cells);
-        return LIKELY(session != NULL) ? match_new(engine, cells, session, out) : ENGINE_DROPPED;
+        if (UNLIKELY(session == NULL))
+            return ENGINE_DROPPED;
+        return bare ? plain_new_bare(engine, cells, session, out)
+                    : plain_new_risk(engine, cells, session, out);
     case CELL_KIND_ORDER_CANCEL:
         ASSERT_SLOW(cell_order_cancel_view(cells) != NULL);
         session = admit(engine, cells);
-        return LIKELY(session != NULL) ? amend_cancel(engine, cells, out) : ENGINE_DROPPED;
+        if (UNLIKELY(session == NULL))
+            return ENGINE_DROPPED;
+        return bare ? plain_cancel_bare(engine, cells, session, out)
+                    : plain_cancel_risk(engine, cells, session, out);
     case CELL_KIND_ORDER_REPLACE:
         ASSERT_SLOW(cell_order_replace_view(cells) != NULL);
         session = admit(engine, cells);
-        return LIKELY(session != NULL) ? amend_replace(engine, cells, session, out)
-                                       : ENGINE_DROPPED;
-    case CELL_KIND_MASS_CANCEL:
-        ASSERT(cell_mass_cancel_view(cells) != NULL);
-        session = admit(engine, cells);
-        return LIKELY(session != NULL) ? mass_cancel(engine, cells, session, out) : ENGINE_DROPPED;
-    case CELL_KIND_MASS_QUOTE:
-        ASSERT(cell_mass_quote_view(cells) != NULL);
-        session = admit(engine, cells);
-        return LIKELY(session != NULL) ? quote_mass(engine, cells, session, out) : ENGINE_DROPPED;
+        if (UNLIKELY(session == NULL))
+            return ENGINE_DROPPED;
+        return bare ? plain_replace_bare(engine, cells, session, out)
+                    : plain_replace_risk(engine, cells, session, out);
     default:
-        return apply_rare(engine, cells, out);
+        return apply_others(engine, cells, out);
     }
+}
+
+HOT enum engine_result
+engine_apply(struct engine *engine, const union cell *cells, struct cell_sink *out)
+{
+    ASSERT(engine->work.kind == WORK_NONE);
+    return engine->cfg.no_risk ? apply(engine, cells, out, true) : apply(engine, cells, out, false);
 }
 
 enum engine_result
@@ -307,64 +334,4 @@ engine_resume(struct engine *engine, struct cell_sink *out)
 {
     ASSERT(engine->work.kind != WORK_NONE);
     return work_resume(engine, out);
-}
-
-void
-engine_prefetch(const struct engine *engine, const union cell *cell)
-{
-    const struct cell_order_new *in = &cell->order_new;
-
-    switch (cell_kind(cell)) {
-    case CELL_KIND_ORDER_NEW:
-        idmap_prefetch(&engine->ids, in->session, in->clord);
-        if (in->instrument < engine->books_cnt) {
-            PREFETCH_W(&engine->books[in->instrument]);
-            if (!engine->cfg.no_risk)
-                risk_prefetch(engine->risk, in->account, in->instrument);
-        }
-        break;
-    case CELL_KIND_ORDER_CANCEL:
-    case CELL_KIND_ORDER_REPLACE:
-        if ((cell_shape(cell) & CELL_BY_ID) != 0)
-            PREFETCH_W(&engine->orders.orders[in->order_id & ORDER_SLOT_MASK]);
-        else if (cell_kind(cell) == CELL_KIND_ORDER_CANCEL)
-            idmap_prefetch(&engine->ids, in->session, cell->order_cancel.orig_clord);
-        break;
-    default:
-        break;
-    }
-}
-
-/* prefetch_order fetches what hangs on a live order. */
-static void
-prefetch_order(const struct engine *engine, const struct order *order)
-{
-    const struct order *orders = engine->orders.orders;
-
-    idmap_prefetch(&engine->ids, order->session, order->clord);
-    if (!engine->cfg.no_risk)
-        risk_prefetch_position(engine->risk, order->position);
-    PREFETCH_W(ladder_level(&engine->pages, order->level));
-    PREFETCH_W(&orders[order->prev]);
-    PREFETCH_W(&orders[order->next]);
-}
-
-void
-engine_prefetch_next(const struct engine *engine, const union cell *cell)
-{
-    const uint64_t order_id = cell->order_cancel.order_id;
-
-    switch (cell_kind(cell)) {
-    case CELL_KIND_ORDER_CANCEL:
-    case CELL_KIND_ORDER_REPLACE:
-        if ((cell_shape(cell) & CELL_BY_ID) != 0) {
-            const uint32_t slot = order_find(&engine->orders, order_id);
-
-            if (slot != ORDER_NONE)
-                prefetch_order(engine, &engine->orders.orders[slot]);
-        }
-        break;
-    default:
-        break;
-    }
 }

@@ -128,6 +128,10 @@ uint64_t engine_deadline_ns(const struct engine *engine);
 uint64_t engine_seq(const struct engine *engine);
 uint64_t engine_time_ns(const struct engine *engine);
 
+/* engine_looks_ahead says whether the hints of engine_prefetch pay: not if what
+ * live orders touch is near the core anyway. To be asked once per burst. */
+bool engine_looks_ahead(const struct engine *engine);
+
 /* engine_prefetch fetches what the command will touch. A hint: no effect on
  * any outcome. engine_prefetch_next follows it some commands later, when what
  * it fetched has come, and fetches what lies behind: level, neighbors, id,

@@ -172,6 +172,13 @@ idmap_remove(struct idmap *map, uint16_t session, uint64_t clord, uint32_t slot)
 /* idmap_check asserts the second invariant, given the orders. O(map). */
 void idmap_check(const struct idmap *map, const struct order *orders);
 
+/* idmap_line returns the line where the search for a pair begins. */
+static inline const void *
+idmap_line(const struct idmap *map, uint16_t session, uint64_t clord)
+{
+    return &map->buckets[(uint32_t)idmap_hash(map, session, clord) & map->mask];
+}
+
 static inline void
 idmap_prefetch(const struct idmap *map, uint16_t session, uint64_t clord)
 {

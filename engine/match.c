@@ -1,15 +1,5 @@
 #include "engine/terms.h"
 
-/* Trades that a simple order does without work.c. */
-#define SIMPLE_TRADES_MAX (SLICE_CELLS / 2)
-
-/* rests says whether a simple order may stay in the book. */
-static inline bool
-simple_rests(unsigned tif)
-{
-    return tif == OE_TIME_IN_FORCE_DAY || tif == OE_TIME_IN_FORCE_GOOD_TILL_CANCEL;
-}
-
 static inline struct risk_order
 question_of(const struct engine *engine,
             const struct cell_order_new *in,
@@ -89,165 +79,6 @@ emit_new(const struct engine *engine,
     }
     if (UNLIKELY(numbers))
         engine_emit_detail(detail, out);
-}
-
-static inline void
-emit_simple_trade(struct engine *engine,
-                  const struct order *taker,
-                  const struct order *maker,
-                  px_t px,
-                  qty_t qty,
-                  struct cell_sink *out)
-{
-    union cell *cell = engine_emit(out);
-
-    cell->trade = (struct cell_trade){
-        .kind = CELL_KIND_TRADE,
-        .shape = (uint8_t)(2u | (order_is_sell(taker) ? CELL_SELL : 0u)),
-        .instrument = taker->instrument,
-        .seq = engine->seq,
-        .time = engine->time_ns,
-        .clord = taker->clord,
-        .order_id = taker->order_id,
-        .px = px,
-        .qty = qty,
-        .leaves_qty = taker->leaves_qty,
-        .account = taker->account,
-        .session = taker->session,
-    };
-    cell = engine_emit(out);
-    cell->trade_maker = (struct cell_trade_maker){
-        .kind = CELL_KIND_TRADE_MAKER,
-        .session = maker->session,
-        .account = maker->account,
-        .clord = maker->clord,
-        .order_id = maker->order_id,
-        .match_id = cell_exec_id(engine->cfg.shard, engine->seq, engine->work.index + 1),
-        .cum_qty = maker->cum_qty,
-        .leaves_qty = maker->leaves_qty,
-        .taker_cum_qty = taker->cum_qty,
-    };
-    engine->work.index += 2;
-}
-
-/* simple_trade does one trade of the taker with a displayed plain maker. */
-static inline void
-simple_trade(struct engine *engine,
-             struct book *book,
-             struct level *level,
-             struct order *taker,
-             uint32_t maker_slot,
-             struct cell_sink *out)
-{
-    struct order *maker = &engine->orders.orders[maker_slot];
-    const qty_t qty = taker->leaves_qty < maker->leaves_qty ? taker->leaves_qty : maker->leaves_qty;
-
-    taker->leaves_qty -= qty;
-    taker->cum_qty += qty;
-    maker->leaves_qty -= qty;
-    maker->cum_qty += qty;
-    level->shown_qty -= qty;
-    book->last_tick = maker->tick;
-    book_on_fill(engine, taker, qty);
-    book_on_fill(engine, maker, qty);
-    emit_simple_trade(engine, taker, maker, book_px(book, maker->tick), qty, out);
-    if (maker->leaves_qty == 0)
-        book_remove(engine, book, maker_slot);
-}
-
-enum engine_result
-match_sweep(struct engine *engine, uint32_t slot, uint64_t hash, struct cell_sink *out)
-{
-    struct order *taker = &engine->orders.orders[slot];
-    struct book *book = &engine->books[taker->instrument];
-    const bool sell = order_is_sell(taker);
-    const struct ladder *side = book_side(book, !sell);
-    const uint32_t limit_key = ladder_key(taker->tick, !sell);
-    const uint32_t first_tick = ladder_key(side->best_key, !sell);
-    uint32_t trades_cnt = 0;
-    bool simple = true;
-
-    while (taker->leaves_qty != 0 && side->best_key <= limit_key) {
-        struct level *level = ladder_level(&engine->pages, side->best_level);
-        const uint32_t maker_slot = level->head;
-
-        if (UNLIKELY((engine->orders.orders[maker_slot].flags & (ORDER_RARE | ORDER_HIDDEN)) != 0 ||
-                     trades_cnt == SIMPLE_TRADES_MAX)) {
-            simple = false;
-            break;
-        }
-        simple_trade(engine, book, level, taker, maker_slot, out);
-        trades_cnt++;
-    }
-    if (LIKELY(simple)) {
-        if (taker->leaves_qty == 0) {
-            order_give(&engine->orders, slot);
-        } else if (simple_rests(taker->tif)) {
-            book_add(engine, book, slot, hash);
-        } else {
-            engine_emit_canceled(engine, taker, OE_CANCEL_REASON_IMMEDIATE_OR_CANCEL, out);
-            book_release(engine, taker, taker->leaves_qty);
-            order_give(&engine->orders, slot);
-        }
-        if (LIKELY((book->flags & BOOK_STOPS) == 0))
-            return work_settled(engine, out);
-    }
-    work_begin(engine, WORK_ORDER, PHASE_SETTLE);
-    if (trades_cnt != 0) {
-        settle_range(engine, taker->instrument, first_tick);
-        settle_range(engine, taker->instrument, book->last_tick);
-    }
-    if (!simple)
-        sweep_begin(engine, slot);
-    return work_run_on(engine, 2 * trades_cnt, out);
-}
-
-/* match_simple does an order without rare attributes. */
-static inline enum engine_result
-match_simple(struct engine *engine,
-             const union cell *cells,
-             const struct session *session,
-             struct cell_sink *out)
-{
-    const struct cell_order_new *in = &cells[0].order_new;
-    const uint64_t hash = idmap_hash(&engine->ids, in->session, in->clord);
-    const struct risk_order question = question_of(engine, in, session);
-    struct risk_detail detail = {.level = OE_RISK_LEVEL_NONE};
-    struct risk_ticket ticket;
-    enum oe_reject_reason reason = check_unique(engine, in, hash);
-
-    if (LIKELY(reason == OE_REJECT_REASON_NONE))
-        reason = terms_check(engine, &question, &ticket, &detail);
-    if (LIKELY(reason == OE_REJECT_REASON_NONE) &&
-        UNLIKELY(simple_rests(in->tif) &&
-                 !ladder_has_room(&engine->pages,
-                                  book_side(&engine->books[in->instrument], question.sell),
-                                  ladder_key(ticket.tick, question.sell))))
-        reason = OE_REJECT_REASON_LEVEL_POOL_FULL;
-    if (UNLIKELY(reason != OE_REJECT_REASON_NONE)) {
-        emit_new(engine, cells, 1, reason, &detail, 0, out);
-        return engine_finish(engine, out);
-    }
-    if (LIKELY(!engine->cfg.no_risk))
-        risk_reserve_new(engine->risk, &question, &ticket);
-
-    struct book *book = &engine->books[in->instrument];
-    const uint32_t slot = order_take(&engine->orders, engine->cfg.shard);
-    const struct order *order = fill(engine, slot, in, &ticket);
-
-    emit_new(engine, cells, 1, reason, &detail, order->order_id, out);
-    engine->work.index = 0;
-    if (LIKELY(book->algorithm == CELL_MATCH_ALGORITHM_PRICE_TIME)) {
-        if (LIKELY(!book_crosses(book, question.sell, ticket.tick) && simple_rests(in->tif))) {
-            book_add(engine, book, slot, hash);
-            return work_settled(engine, out);
-        }
-        if (LIKELY(in->tif != OE_TIME_IN_FORCE_FILL_OR_KILL && cell_stp(in->stp_capacity) == 0))
-            return match_sweep(engine, slot, hash, out);
-    }
-    work_begin(engine, WORK_ORDER, PHASE_SETTLE);
-    match_enter(engine, slot, true, 0, out);
-    return work_run(engine, out);
 }
 
 uint32_t
@@ -392,8 +223,7 @@ check_rare(struct engine *engine,
     enum oe_reject_reason reason = terms_allowed(request);
 
     if (reason == OE_REJECT_REASON_NONE)
-        reason =
-            check_unique(engine, in, idmap_hash(&engine->ids, in->session, in->clord));
+        reason = check_unique(engine, in, idmap_hash(&engine->ids, in->session, in->clord));
     if (reason == OE_REJECT_REASON_NONE)
         reason = terms_room(engine, request, terms);
     if (reason == OE_REJECT_REASON_NONE)
@@ -409,12 +239,11 @@ check_rare(struct engine *engine,
     return reason;
 }
 
-/* match_rare does every other new order. */
-static COLD enum engine_result
-match_rare(struct engine *engine,
-           const union cell *cells,
-           const struct session *session,
-           struct cell_sink *out)
+enum engine_result
+match_new(struct engine *engine,
+          const union cell *cells,
+          const struct session *session,
+          struct cell_sink *out)
 {
     unsigned request_cnt;
     const struct terms_request request = request_of(cells, &request_cnt);
@@ -444,16 +273,4 @@ match_rare(struct engine *engine,
     work_begin(engine, WORK_ORDER, PHASE_SETTLE);
     match_enter(engine, slot, true, request.ext != NULL ? request.ext->min_qty : 0, out);
     return work_run(engine, out);
-}
-
-HOT enum engine_result
-match_new(struct engine *engine,
-          const union cell *cells,
-          const struct session *session,
-          struct cell_sink *out)
-{
-    if (LIKELY(terms_is_simple(&cells[0].order_new)) &&
-        (cell_count(cells) == 1 || cell_kind(&cells[1]) != CELL_KIND_ORDER_EXTENSION))
-        return match_simple(engine, cells, session, out);
-    return match_rare(engine, cells, session, out);
 }

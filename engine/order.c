@@ -1,5 +1,25 @@
 #include "engine/order.h"
 
+/* Slots of a batch. */
+#define EXTEND_CNT 16u
+
+COLD void
+order_pool_extend(struct order_pool *pool, unsigned shard)
+{
+    const uint32_t first = pool->used_cnt;
+    const uint32_t rest = pool->orders_max - first;
+    const uint32_t end = first + (rest < EXTEND_CNT ? rest : EXTEND_CNT);
+
+    ASSERT(pool->free_head == ORDER_NONE);
+    ASSERT(first < pool->orders_max);
+    for (uint32_t slot = first; slot < end; slot++) {
+        pool->orders[slot].order_id = cell_order_id(shard, 0, slot);
+        pool->orders[slot].next = slot + 1 < end ? slot + 1 : ORDER_NONE;
+    }
+    pool->free_head = first;
+    pool->used_cnt = end;
+}
+
 struct extra *
 extra_take(struct extra_pool *pool, struct order *orders, uint32_t slot)
 {

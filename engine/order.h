@@ -1,7 +1,8 @@
 /*
  * Orders: one cache line each, in a pool that never moves them.
  *
- * A slot is used again last in, first out, so it is warm. The id that a client
+ * A slot is used again last in, first out, so it is warm; slots that were never
+ * used come to the free list in small batches, when it is empty. The id that a client
  * sees holds the slot and the slot's generation, so a cancel by order id needs
  * no search, and an id never names a second order. A slot whose 36 bits of
  * generation are used up is retired: it is never used again.
@@ -14,7 +15,8 @@
  *
  * Invariants
  *  1. A slot below used_cnt is taken, on the free list or retired.
- *  2. order_id of a slot is the last id that it was given, live or not.
+ *  2. order_id of a slot is the last id that it was given, live or not; of
+ *     generation 0 if it was given none.
  *  3. Only an order that is in the id map and in the counts of its session is
  *     ORDER_LIVE: all that were accepted and have not ended, but not a new one
  *     before it comes to rest. (A quote is never in the id map.)
@@ -61,42 +63,48 @@ enum order_place {
 #define ORDER_GENERATION_ONE (UINT64_C(1) << 24)
 #define ORDER_GENERATION_MAX UINT64_C(0xfffffffff)
 
+/* From clord on it is laid out as the OrderNew that it came from. */
 struct order {
-    uint64_t order_id;
-    uint64_t clord;
     uint32_t next; /* in its level or, of a free slot, in the free list */
     uint32_t prev;
-    qty_t leaves_qty;
-    qty_t cum_qty;
     uint32_t instrument;
-    uint32_t account;
+    qty_t cum_qty;
     uint32_t position; /* of risk */
-    uint32_t level; /* of the book or of the stops; LADDER_NONE elsewhere */
+    uint32_t extra;
+    uint64_t clord;
+    uint64_t order_id;
     uint32_t tick;  /* its price; 0: none (a parked peg, a market order) */
-    uint16_t session;
-    uint8_t flags;
+    uint32_t level; /* of the book or of the stops; LADDER_NONE elsewhere */
+    qty_t leaves_qty;
     uint8_t ord_type;
     uint8_t tif;
     uint8_t exec_inst;
     uint8_t stp_capacity;
+    uint32_t account;
+    uint16_t session;
+    uint8_t flags;
     uint8_t place; /* enum order_place */
-    uint32_t extra;
 };
 
 _Static_assert(sizeof(struct order) == CACHE_LINE, "one line");
-_Static_assert(offsetof(struct order, extra) == 60, "no padding");
+_Static_assert(offsetof(struct order, place) == 63, "no padding");
+_Static_assert(offsetof(struct order, clord) == offsetof(struct cell_order_new, clord), "as there");
+_Static_assert(offsetof(struct order, leaves_qty) == offsetof(struct cell_order_new, qty),
+               "as there");
+_Static_assert(offsetof(struct order, account) == offsetof(struct cell_order_new, account),
+               "as there");
 
 struct extra {
-    uint64_t expire_ns;     /* 0: none */
-    uint32_t slot;          /* whose it is */
-    uint32_t partner;       /* slot of the linked order, ORDER_NONE: none */
-    qty_t display_qty;      /* 0: no iceberg */
-    qty_t shown_qty;        /* of an iceberg in the book */
-    uint32_t stop_tick;     /* 0: no stop, or elected */
-    uint32_t limit_tick;    /* of a peg: its limit */
-    int32_t peg_offset;     /* ticks */
-    uint32_t peg_next;      /* the instrument's pegs in the order of arrival */
-    uint32_t peg_prev;      /* slots; ORDER_NONE: none */
+    uint64_t expire_ns;  /* 0: none */
+    uint32_t slot;       /* whose it is */
+    uint32_t partner;    /* slot of the linked order, ORDER_NONE: none */
+    qty_t display_qty;   /* 0: no iceberg */
+    qty_t shown_qty;     /* of an iceberg in the book */
+    uint32_t stop_tick;  /* 0: no stop, or elected */
+    uint32_t limit_tick; /* of a peg: its limit */
+    int32_t peg_offset;  /* ticks */
+    uint32_t peg_next;   /* the instrument's pegs in the order of arrival */
+    uint32_t peg_prev;   /* slots; ORDER_NONE: none */
     uint32_t next_free;
     uint16_t display_range; /* lots */
     uint16_t zero;
@@ -116,7 +124,7 @@ struct extra_pool {
 struct order_pool {
     struct order *orders;
     uint32_t orders_max;
-    uint32_t used_cnt;  /* slots that were ever taken */
+    uint32_t used_cnt;  /* slots that were ever on the free list */
     uint32_t free_head; /* ORDER_NONE: empty */
     uint32_t taken_cnt;
     uint32_t retired_cnt;
@@ -173,33 +181,36 @@ order_pool_room(const struct order_pool *pool)
                                   : OE_REJECT_REASON_ORDER_POOL_FULL;
 }
 
+/* order_pool_extend puts slots that were never taken on the free list, the
+ * first on top; there are some. */
+void order_pool_extend(struct order_pool *pool, unsigned shard);
+
 /* order_take takes a slot and gives it its next id. All else in it is as the
  * last order left it. */
 static inline uint32_t
 order_take(struct order_pool *pool, unsigned shard)
 {
-    uint32_t slot = pool->free_head;
+    if (UNLIKELY(pool->free_head == ORDER_NONE))
+        order_pool_extend(pool, shard);
 
-    if (LIKELY(slot != ORDER_NONE)) {
-        struct order *order = &pool->orders[slot];
+    const uint32_t slot = pool->free_head;
+    struct order *order = &pool->orders[slot];
 
-        ASSERT(!order_is_live(order));
-        pool->free_head = order->next;
-        order->order_id += ORDER_GENERATION_ONE;
-    } else {
-        ASSERT(pool->used_cnt < pool->orders_max);
-        slot = pool->used_cnt++;
-        pool->orders[slot].order_id = cell_order_id(shard, 1, slot);
-    }
+    ASSERT(!order_is_live(order));
+    pool->free_head = order->next;
+    order->order_id += ORDER_GENERATION_ONE;
     pool->taken_cnt++;
     return slot;
 }
 
-/* order_has_next_id says whether the slot of an id has a generation left. */
+/* order_has_next_id says whether the slot of an id has a generation left: with
+ * the shard shifted out, one generation more does not overflow. */
 static inline bool
 order_has_next_id(uint64_t order_id)
 {
-    return order_generation(order_id) < ORDER_GENERATION_MAX;
+    uint64_t next;
+
+    return !__builtin_add_overflow(order_id << 4, ORDER_GENERATION_ONE << 4, &next);
 }
 
 /* order_give gives a slot back, or retires it. */

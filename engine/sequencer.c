@@ -199,7 +199,7 @@ gather(const struct ring_reader *in, unsigned count, union cell spare[CELL_COMMA
 }
 
 /* prefetch_ahead hints at what commands further back in the ring will touch.
- * Whatever lies there, it is but a hint: the kind decides what is looked at. */
+ * Whatever lies there, it is but a hint. */
 static inline void
 prefetch_ahead(const struct sequencer *sequencer, const struct ring_reader *in, uint64_t cells_cnt)
 {
@@ -216,7 +216,7 @@ prefetch_ahead(const struct sequencer *sequencer, const struct ring_reader *in, 
  * released: that is done once per burst.
  */
 static inline enum step
-step_in(struct sequencer *sequencer, struct ring_reader *in)
+step_in(struct sequencer *sequencer, struct ring_reader *in, bool ahead)
 {
     const uint64_t cells_cnt = ring_reader_available(in, 1);
     union cell spare[CELL_COMMAND_MAX];
@@ -234,7 +234,8 @@ step_in(struct sequencer *sequencer, struct ring_reader *in)
     /* A writer publishes whole messages; the rest of this one is on its way. */
     if (UNLIKELY(ring_reader_available(in, count) < count))
         return STEP_WAIT;
-    prefetch_ahead(sequencer, in, cells_cnt);
+    if (ahead)
+        prefetch_ahead(sequencer, in, cells_cnt);
 
     const union cell *cells = gather(in, count, spare);
 
@@ -260,11 +261,12 @@ step_in(struct sequencer *sequencer, struct ring_reader *in)
 static inline int
 burst_in(struct sequencer *sequencer, struct ring_reader *in)
 {
+    const bool ahead = engine_looks_ahead(sequencer->engine);
     enum step step = STEP_DONE;
     int done = 0;
 
     for (uint32_t i = 0; i < sequencer->burst_max && step == STEP_DONE; i++) {
-        step = step_in(sequencer, in);
+        step = step_in(sequencer, in, ahead);
         done += step != STEP_WAIT;
     }
     if (done > 0) {

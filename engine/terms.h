@@ -2,8 +2,8 @@
  * Terms: which orders there are, and what a new or replaced one comes to before
  * risk is asked. Private to engine/.
  *
- * A simple order is a limit order without any rare attribute; of it nothing has
- * to be found out but its tick.
+ * This is the long road: every check in its order, for all kinds of orders. What
+ * plain orders need of it plain.c does by itself.
  */
 #ifndef OUTCRY_ENGINE_TERMS_H
 #define OUTCRY_ENGINE_TERMS_H
@@ -27,21 +27,6 @@ struct terms {
     bool market;
     bool stop;
 };
-
-/* terms_is_simple says whether an order of one cell is a limit order that needs
- * no further look: Day, GTC, IOC or FOK. */
-static inline bool
-terms_is_simple(const struct cell_order_new *in)
-{
-    const unsigned tifs = 1u << (OE_TIME_IN_FORCE_DAY - '0') |
-                          1u << (OE_TIME_IN_FORCE_GOOD_TILL_CANCEL - '0') |
-                          1u << (OE_TIME_IN_FORCE_IMMEDIATE_OR_CANCEL - '0') |
-                          1u << (OE_TIME_IN_FORCE_FILL_OR_KILL - '0');
-
-    return in->ord_type == OE_ORD_TYPE_LIMIT && (tifs >> ((in->tif - '0') & 31) & 1) != 0 &&
-           (in->tif & ~31u) == ('0' & ~31u) && in->exec_inst == 0 &&
-           cell_stp(in->stp_capacity) <= OE_SELF_MATCH_PREVENTION_INSTRUCTION_DECREMENT;
-}
 
 /* terms_allowed refuses a combination of type, time in force and attributes
  * that is not in the table of docs/matching.md. */

@@ -59,13 +59,6 @@ void quote_step(struct engine *engine, struct slice *slice, struct cell_sink *ou
 void match_enter(
     struct engine *engine, uint32_t slot, bool fresh, qty_t min_qty, struct cell_sink *out);
 
-/* match_sweep lets a plain order that is displayed, in no place and not subject
- * to self-match prevention trade, and rests or ends it; hash is its clord's.
- * What it meets that is not plain it leaves to work.c, with itself as the
- * taker. */
-enum engine_result
-match_sweep(struct engine *engine, uint32_t slot, uint64_t hash, struct cell_sink *out);
-
 /* match_reprice returns the tick to which a post-only order that crosses is
  * moved, 0 if there is none. */
 uint32_t match_reprice(const struct engine *engine, uint32_t instrument, bool sell);

@@ -57,11 +57,14 @@ run_ahead_read(const struct flow *flow,
                uint32_t end)
 {
     const union cell *cells = flow->cells;
+    bool ahead = engine_looks_ahead(engine);
     uint32_t cnt = 0;
 
     for (uint32_t at = 0; at < end; at += cell_count(&cells[at])) {
-        engine_prefetch_next(engine, &cells[at + CORE_AHEAD_NEXT_CELLS]);
-        engine_prefetch(engine, &cells[at + CORE_AHEAD_CELLS]);
+        if (ahead) {
+            engine_prefetch_next(engine, &cells[at + CORE_AHEAD_NEXT_CELLS]);
+            engine_prefetch(engine, &cells[at + CORE_AHEAD_CELLS]);
+        }
         wait_for_room(out, SLICE_CELLS_MAX);
 
         enum engine_result result = engine_apply(engine, &cells[at], &out->sink);
@@ -70,8 +73,10 @@ run_ahead_read(const struct flow *flow,
             wait_for_room(out, SLICE_CELLS_MAX);
             result = engine_resume(engine, &out->sink);
         }
-        if (++cnt % CORE_BURST == 0)
+        if (++cnt % CORE_BURST == 0) {
             ring_publish(out);
+            ahead = engine_looks_ahead(engine);
+        }
     }
     ring_publish(out);
 }

@@ -129,15 +129,23 @@ run_apply(const struct core *core, struct engine *engine, struct cell_sink *out,
     }
 }
 
-/* run_ahead may hint at the zeroed cells behind the last command: no effect. */
+/* run_ahead looks ahead as the sequencer does: if the engine wants it to, asked
+ * once per burst. It may hint at the zeroed cells behind the last command: no
+ * effect. */
 static __attribute__((noinline)) void
 run_ahead(const struct core *core, struct engine *engine, struct cell_sink *out, uint32_t cells_cnt)
 {
     const union cell *cells = core->flow->cells;
+    bool ahead = false;
+    uint32_t cnt = 0;
 
     for (uint32_t at = 0; at < cells_cnt; at += cell_count(&cells[at])) {
-        engine_prefetch_next(engine, &cells[at + CORE_AHEAD_NEXT_CELLS]);
-        engine_prefetch(engine, &cells[at + CORE_AHEAD_CELLS]);
+        if (cnt++ % CORE_BURST == 0)
+            ahead = engine_looks_ahead(engine);
+        if (ahead) {
+            engine_prefetch_next(engine, &cells[at + CORE_AHEAD_NEXT_CELLS]);
+            engine_prefetch(engine, &cells[at + CORE_AHEAD_CELLS]);
+        }
 
         enum engine_result result = engine_apply(engine, &cells[at], out);
 
