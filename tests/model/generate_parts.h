@@ -1,8 +1,9 @@
 /*
  * What the parts of the generator share; nobody else includes it.
  *
- *   generate.c         profiles, dispatch        generate_amend.c   of orders that are there
- *   generate_setup.c   the exchange, its changes generate_order.c   new orders, quotes
+ *   generate.c         dispatch                  generate_order.c   new orders
+ *   profiles.c         what a stream is bad at   generate_amend.c   of orders that are there
+ *   generate_setup.c   the exchange, its changes generate_quote.c   mass quotes
  */
 #ifndef OUTCRY_TESTS_MODEL_GENERATE_PARTS_H
 #define OUTCRY_TESTS_MODEL_GENERATE_PARTS_H

@@ -86,7 +86,7 @@ model_self_match(struct model *model, struct model_order *taker, struct model_or
 static void
 show_anew(struct model *model, struct model_order *order)
 {
-    qty_t shown_qty = order->display_qty;
+    uint64_t shown_qty = order->display_qty;
 
     if (order->display_range != 0) {
         const uint32_t lot_qty = model->instruments[order->instrument].set.lot_qty;
@@ -96,12 +96,12 @@ show_anew(struct model *model, struct model_order *order)
         z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
         z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
         z ^= z >> 31;
-        shown_qty += (qty_t)(((z >> 32) * (2 * lots + 1) >> 32) * lot_qty);
-        shown_qty -= (qty_t)(lots * lot_qty);
+        shown_qty += ((z >> 32) * (2 * lots + 1) >> 32) * lot_qty;
+        shown_qty -= lots * lot_qty;
     }
     if (order->display_qty == 0 || shown_qty > order->leaves_qty)
         shown_qty = order->leaves_qty;
-    order->shown_qty = model_is_hidden(order) ? 0 : shown_qty;
+    order->shown_qty = model_is_hidden(order) ? 0 : (qty_t)shown_qty;
 }
 
 /* rest puts an order into the book behind the others of its price. */
