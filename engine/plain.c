@@ -94,13 +94,16 @@ book_word(const struct book *book)
     return word;
 }
 
-/* book_takes_lots says whether the quantity is a multiple of the lot, and
- * nothing else is special about the book. */
+/* book_takes_rest says whether the tick is a price and the quantity a multiple
+ * of the lot, where either needs a look, and nothing else is special about the
+ * book. */
 static COLD bool
-book_takes_lots(const struct engine *engine, const struct book *book, qty_t qty)
+book_takes_rest(const struct engine *engine, const struct book *book, uint64_t tick, qty_t qty)
 {
-    return (book_word(book) & BOOK_BUSY_WORD) == 0 &&
-           qty % engine->rares[book - engine->books].lot_qty == 0;
+    const struct book_rare *rare = &engine->rares[book - engine->books];
+
+    return (book_word(book) & BOOK_BUSY_WORD) == 0 && tick < rare->tick_end &&
+           qty % rare->lot_qty == 0;
 }
 
 /* ask_book says whether the book takes such an order: a price on tick, an open
@@ -116,7 +119,7 @@ ask_book(const struct engine *engine, const struct book *book, struct ask *ask)
     if (UNLIKELY(tick - 1 >= TICK_MAX - UINT64_C(1) || ask->px < 0 || ask->qty == 0))
         return false;
     return LIKELY((book_word(book) & (BOOK_BUSY_WORD | BOOK_LOTS_WORD)) == 0) ||
-           book_takes_lots(engine, book, ask->qty);
+           book_takes_rest(engine, book, tick, ask->qty);
 }
 
 /* ask_risk_begin fills what risk is to be asked. */
