@@ -153,11 +153,16 @@ begin(struct engine *engine, const union cell *cell)
 static inline struct session *
 admit(struct engine *engine, const union cell *cell)
 {
-    struct session *session = session_of(&engine->sessions, cell_session(cell));
+    const uint32_t idx = (uint16_t)(cell_session(cell) + 1); /* 0: the exchange itself */
 
-    if (UNLIKELY(session == NULL || session->state != ENGINE_SESSION_BOUND))
+    if (UNLIKELY(idx > engine->sessions.sessions_max))
         return NULL;
-    if (cell_session(cell) != CELL_SESSION) {
+
+    struct session *session = &engine->sessions.at[idx];
+
+    if (UNLIKELY(session->state != ENGINE_SESSION_BOUND))
+        return NULL;
+    if (idx != 0) {
         if (UNLIKELY(cell->order_new.in_no != (uint16_t)session->next_in_no))
             return NULL;
         session->next_in_no++;

@@ -218,9 +218,9 @@ static inline void
 order_give(struct order_pool *pool, uint32_t slot)
 {
     struct order *order = &pool->orders[slot];
+    const uint32_t taken_cnt = pool->taken_cnt--;
 
-    ASSERT(pool->taken_cnt > 0);
-    pool->taken_cnt--;
+    ASSERT(taken_cnt > 0);
     order->flags = 0;
     if (UNLIKELY(!order_has_next_id(order->order_id))) {
         pool->retired_cnt++;

@@ -155,10 +155,11 @@ enlist(struct engine *engine, struct session *session, unsigned tif, uint64_t ha
 static inline void
 delist(struct engine *engine, struct session *session, const struct order *order, uint32_t slot)
 {
-    idmap_remove(&engine->ids, order->session, order->clord, slot);
-    ASSERT(session->orders_cnt > 0);
-    session->orders_cnt--;
+    const uint32_t orders_cnt = session->orders_cnt--;
+
+    ASSERT(orders_cnt > 0);
     session->day_orders_cnt -= is_day(order->tif);
+    idmap_remove(&engine->ids, order->session, order->clord, slot);
 }
 
 static inline void
@@ -394,11 +395,11 @@ admits(struct engine *engine,
 {
     return LIKELY(ask_new(engine, in, book, session, ask, bare)) &&
            LIKELY(idmap_find_hashed(&engine->ids, engine->orders.orders, hash, in->session,
-                                    in->clord) == ORDER_NONE) &&
-           LIKELY(order_pool_room(&engine->orders) == OE_REJECT_REASON_NONE);
+                                    in->clord) == ORDER_NONE);
 }
 
-/* plain_take does an order that does not simply rest: IOC, or it crosses. */
+/* plain_take does an order that does not simply rest: IOC, or it crosses, or
+ * slots or pages are low. */
 static ALWAYS_INLINE enum engine_result
 plain_take(struct engine *engine,
            const union cell *cells,
@@ -421,6 +422,7 @@ plain_take(struct engine *engine,
 
     if (UNLIKELY(
             !admits(engine, in, book, session, hash, &ask, bare) ||
+            order_pool_room(&engine->orders) != OE_REJECT_REASON_NONE ||
             !ladder_has_room(&engine->pages, book_side(book, sell), ladder_key(ask.tick, sell))))
         return match_new(engine, cells, session, out);
     if (!bare)
@@ -474,10 +476,9 @@ plain_new(struct engine *engine,
     const uint64_t hash = idmap_hash(&engine->ids, in->session, in->clord);
     struct ask ask = {.px = in->px, .qty = in->qty, .leaves_qty = in->qty, .sell = sell};
 
-    if (UNLIKELY(
-            !admits(engine, in, book, session, hash, &ask, bare) ||
-            book_crosses(book, sell, ask.tick) ||
-            !ladder_has_room(&engine->pages, book_side(book, sell), ladder_key(ask.tick, sell))))
+    if (UNLIKELY(!admits(engine, in, book, session, hash, &ask, bare) ||
+                 book_crosses(book, sell, ask.tick) || engine->orders.free_head == ORDER_NONE ||
+                 ladder_room(&engine->pages) < LADDER_PAGES_PER_LEVEL))
         goto take;
     if (!bare)
         risk_reserve_new(engine->risk, &ask.order, &ask.ticket);
@@ -564,9 +565,8 @@ plain_cancel(struct engine *engine,
     cell->words[5] = order->clord;
     cell->order_cancel.removed_qty = leaves_qty;
     cell->order_cancel.cum_qty = order->cum_qty;
+    cell->words[7] = cells->words[7];
     cell->order_cancel.account = order->account;
-    cell->order_cancel.session = in->session;
-    cell->order_cancel.in_no = in->in_no;
     book_leave(engine, book, slot, leaves_qty);
     delist(engine, session, order, slot);
     order_give(&engine->orders, slot);
@@ -615,9 +615,8 @@ emit_replace(const struct engine *engine,
     cell->words[5] = cells[0].words[5];
     cell->order_replace.qty = ask->qty;
     memcpy(&cell->order_replace.ord_type, &order->ord_type, 4);
+    cell->words[7] = cells[0].words[7];
     cell->order_replace.account = order->account;
-    cell->order_replace.session = cells[0].order_replace.session;
-    cell->order_replace.in_no = cells[0].order_replace.in_no;
     cell = engine_emit(out);
     cell->words[0] = CELL_KIND_REPLACE_DETAIL | FRAME_SHAPE(last) | (uint64_t)order->cum_qty << 32;
     cell->words[1] = order->clord;
@@ -707,16 +706,56 @@ plain_replace(struct engine *engine,
                 : sweep_risk(engine, slot, hash, session, out);
 }
 
-#define PLAIN_VARIANT(name, variant, bare)                                               \
- HOT enum engine_result name##_##variant(struct engine *engine, const union cell *cells, \
-                                         struct session *session, struct cell_sink *out) \
- {                                                                                       \
-  return name(engine, cells, session, out, bare);                                        \
- }
+HOT enum engine_result
+plain_new_bare(struct engine *engine,
+               const union cell *cells,
+               struct session *session,
+               struct cell_sink *out)
+{
+    return plain_new(engine, cells, session, out, true);
+}
 
-PLAIN_VARIANT(plain_new, bare, true)
-PLAIN_VARIANT(plain_new, risk, false)
-PLAIN_VARIANT(plain_cancel, bare, true)
-PLAIN_VARIANT(plain_cancel, risk, false)
-PLAIN_VARIANT(plain_replace, bare, true)
-PLAIN_VARIANT(plain_replace, risk, false)
+HOT enum engine_result
+plain_new_risk(struct engine *engine,
+               const union cell *cells,
+               struct session *session,
+               struct cell_sink *out)
+{
+    return plain_new(engine, cells, session, out, false);
+}
+
+HOT enum engine_result
+plain_cancel_bare(struct engine *engine,
+                  const union cell *cells,
+                  struct session *session,
+                  struct cell_sink *out)
+{
+    return plain_cancel(engine, cells, session, out, true);
+}
+
+HOT enum engine_result
+plain_cancel_risk(struct engine *engine,
+                  const union cell *cells,
+                  struct session *session,
+                  struct cell_sink *out)
+{
+    return plain_cancel(engine, cells, session, out, false);
+}
+
+HOT enum engine_result
+plain_replace_bare(struct engine *engine,
+                   const union cell *cells,
+                   struct session *session,
+                   struct cell_sink *out)
+{
+    return plain_replace(engine, cells, session, out, true);
+}
+
+HOT enum engine_result
+plain_replace_risk(struct engine *engine,
+                   const union cell *cells,
+                   struct session *session,
+                   struct cell_sink *out)
+{
+    return plain_replace(engine, cells, session, out, false);
+}

@@ -28,17 +28,29 @@
 
 #include "engine/state.h"
 
-#define PLAIN_HANDLER(name)                                                                       \
- enum engine_result name(struct engine *engine, const union cell *cells, struct session *session, \
-                         struct cell_sink *out)
-
-PLAIN_HANDLER(plain_new_bare);
-PLAIN_HANDLER(plain_new_risk);
-PLAIN_HANDLER(plain_cancel_bare);
-PLAIN_HANDLER(plain_cancel_risk);
-PLAIN_HANDLER(plain_replace_bare);
-PLAIN_HANDLER(plain_replace_risk);
-
-#undef PLAIN_HANDLER
+enum engine_result plain_new_bare(struct engine *engine,
+                                  const union cell *cells,
+                                  struct session *session,
+                                  struct cell_sink *out);
+enum engine_result plain_new_risk(struct engine *engine,
+                                  const union cell *cells,
+                                  struct session *session,
+                                  struct cell_sink *out);
+enum engine_result plain_cancel_bare(struct engine *engine,
+                                     const union cell *cells,
+                                     struct session *session,
+                                     struct cell_sink *out);
+enum engine_result plain_cancel_risk(struct engine *engine,
+                                     const union cell *cells,
+                                     struct session *session,
+                                     struct cell_sink *out);
+enum engine_result plain_replace_bare(struct engine *engine,
+                                      const union cell *cells,
+                                      struct session *session,
+                                      struct cell_sink *out);
+enum engine_result plain_replace_risk(struct engine *engine,
+                                      const union cell *cells,
+                                      struct session *session,
+                                      struct cell_sink *out);
 
 #endif

@@ -2,7 +2,8 @@
  * Engine state: what the files of the engine share. Private to engine/.
  *
  *   engine.c   memory, admission, dispatch        config.c   Genesis, configuration
- *   match.c    new orders                         amend.c    cancel, replace
+ *   plain.c    plain orders, cancels, replaces    ahead.c    hints of what comes
+ *   match.c    all other new orders               amend.c    other cancels, replaces
  *   terms.c    which orders there are, checks     mass.c     cancels and expiries of many
  *   book.h     orders into levels and out         quote.c    mass quotes
  *   place.c    the same for all places, the end of an order
@@ -11,9 +12,10 @@
  *   settle.c   stops                              peg.c      pegged orders
  *   emit.c  check.c  query.c  state_hash.c  session.c  timers.c
  *
- * Two roads lead through a command. Most orders are plain: match.c and amend.c
- * do them from beginning to end, and all that they pay for the others is a few
- * tests of flags that are hardly ever set. Everything else is work: `struct
+ * Two roads lead through a command. Most orders are plain: plain.c does them
+ * from beginning to end, and all that they pay for the others is a few tests of
+ * flags that are hardly ever set. match.c and amend.c know every check in its
+ * order. What is not done at once is work: `struct
  * work` says what is being done, work_run does it step by step, and at the end
  * of a slice the command can be left and resumed. The rules are in
  * docs/matching.md.
