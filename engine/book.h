@@ -57,6 +57,17 @@ book_disturb(struct engine *engine, const struct book *book, const struct order 
         engine_disturb(engine, order->instrument);
 }
 
+/* level_link returns the link that leads to, or back to, a neighbor: the level's
+ * own end if there is none. Where in its queue an order is that is canceled, no
+ * one can guess, so both are computed before one is chosen: the empty assembly
+ * keeps the compiler from a branch. */
+static inline uint32_t *
+level_link(uint32_t neighbor, uint32_t *end, uint32_t *link)
+{
+    __asm__("" : "+r"(end), "+r"(link));
+    return neighbor == ORDER_NONE ? end : link;
+}
+
 /* level_join puts an order at the end of the displayed or of the hidden. */
 static inline void
 level_join(struct order *orders, struct level *level, uint32_t slot, bool hidden)
@@ -65,32 +76,35 @@ level_join(struct order *orders, struct level *level, uint32_t slot, bool hidden
     uint32_t prev = level->tail;
     uint32_t next = ORDER_NONE;
 
+    level->orders_cnt++;
     if (UNLIKELY(level->hidden_head != ORDER_NONE) && !hidden) {
         next = level->hidden_head;
         prev = orders[next].prev;
+        orders[next].prev = slot;
+    } else {
+        if (UNLIKELY(hidden) && level->hidden_head == ORDER_NONE)
+            level->hidden_head = slot;
+        level->tail = slot;
     }
     order->prev = prev;
     order->next = next;
-    *(prev == ORDER_NONE ? &level->head : &orders[prev].next) = slot;
-    *(next == ORDER_NONE ? &level->tail : &orders[next].prev) = slot;
-    if (UNLIKELY(hidden) && level->hidden_head == ORDER_NONE)
-        level->hidden_head = slot;
-    level->orders_cnt++;
+    *level_link(prev, &level->head, &orders[prev].next) = slot;
 }
 
-/* level_leave is the opposite. */
-static inline void
+/* level_leave is the opposite. It says whether the level is empty now. */
+static inline bool
 level_leave(struct order *orders, struct level *level, uint32_t slot)
 {
-    const struct order *order = &orders[slot];
+    const uint32_t prev = orders[slot].prev;
+    const uint32_t next = orders[slot].next;
 
-    level->orders_cnt--;
+    const bool empty = --level->orders_cnt == 0;
+
     if (UNLIKELY(level->hidden_head == slot))
-        level->hidden_head = order->next;
-    /* Chosen by conditional moves: where in its queue an order is that is
-     * canceled, no one can guess. */
-    *(order->prev == ORDER_NONE ? &level->head : &orders[order->prev].next) = order->next;
-    *(order->next == ORDER_NONE ? &level->tail : &orders[order->next].prev) = order->prev;
+        level->hidden_head = next;
+    *level_link(prev, &level->head, &orders[prev].next) = next;
+    *level_link(next, &level->tail, &orders[next].prev) = prev;
+    return empty;
 }
 
 /* book_join puts an order that is in no list at the back of its price, with
@@ -100,6 +114,7 @@ book_join(struct engine *engine, struct book *book, uint32_t slot, qty_t shown_q
 {
     struct order *orders = engine->orders.orders;
     struct order *order = &orders[slot];
+    const qty_t reserve_qty = order->leaves_qty - shown_qty;
     const bool sell = order_is_sell(order);
     struct ladder *side = book_side(book, sell);
     const uint32_t at = ladder_obtain(&engine->pages, side, ladder_key(order->tick, sell));
@@ -107,9 +122,10 @@ book_join(struct engine *engine, struct book *book, uint32_t slot, qty_t shown_q
 
     order->level = at;
     order->place = PLACE_BOOK;
-    level_join(orders, level, slot, order_is_hidden(order));
     level->shown_qty += shown_qty;
-    level->reserve_qty += order->leaves_qty - shown_qty;
+    if (UNLIKELY(reserve_qty != 0))
+        level->reserve_qty += reserve_qty;
+    level_join(orders, level, slot, order_is_hidden(order));
 }
 
 /* order_enlist makes an order live: id map and counts. hash is its clord's. */
@@ -143,20 +159,25 @@ static inline void
 book_leave(struct engine *engine, struct book *book, uint32_t slot, qty_t shown_qty)
 {
     struct order *orders = engine->orders.orders;
-    struct order *order = &orders[slot];
-    struct level *level = ladder_level(&engine->pages, order->level);
+    const struct order *order = &orders[slot];
+    const uint32_t at = order->level;
+    const qty_t reserve_qty = order->leaves_qty - shown_qty;
+    struct ladder *side = book_side(book, order_is_sell(order));
+    struct level *level = ladder_level(&engine->pages, at);
 
     ASSERT(order->place == PLACE_BOOK);
     ASSERT(level->orders_cnt > 0);
     ASSERT(level->shown_qty >= shown_qty);
-    ASSERT(level->reserve_qty >= order->leaves_qty - shown_qty);
     level->shown_qty -= shown_qty;
-    level->reserve_qty -= order->leaves_qty - shown_qty;
-    level_leave(orders, level, slot);
-    if (level->orders_cnt == 0) {
-        ASSERT((level->shown_qty | level->reserve_qty) == 0);
-        ladder_remove(&engine->pages, book_side(book, order_is_sell(order)), order->level);
+    if (UNLIKELY(reserve_qty != 0)) {
+        ASSERT(level->reserve_qty >= reserve_qty);
+        level->reserve_qty -= reserve_qty;
     }
+
+    const bool empty = level_leave(orders, level, slot);
+
+    ASSERT_SLOW(!empty || (level->shown_qty | level->reserve_qty) == 0);
+    ladder_settle(&engine->pages, side, at, empty);
 }
 
 /* order_delist is the opposite of order_enlist. */

@@ -25,8 +25,7 @@ check_level(const struct engine *engine, uint32_t instrument, bool sell, uint32_
         ASSERT(slot < engine->orders.used_cnt);
 
         const struct order *order = &engine->orders.orders[slot];
-        const qty_t shows_qty =
-            stops ? order->leaves_qty : order_shown_qty(&engine->extras, order);
+        const qty_t shows_qty = stops ? order->leaves_qty : order_shown_qty(&engine->extras, order);
 
         ASSERT(order_is_live(order));
         ASSERT(order->leaves_qty > 0);
@@ -53,66 +52,29 @@ check_level(const struct engine *engine, uint32_t instrument, bool sell, uint32_
     ASSERT(level->reserve_qty == reserve_qty);
 }
 
+/* check_side walks the pages, then the levels from best to worst. */
 static void
-check_page(const struct engine *engine, const struct ladder *side, uint32_t page)
-{
-    const struct ladder_page *at = &engine->pages.pages[page];
-
-    ASSERT(page >= 1);
-    ASSERT(page <= engine->pages.used_cnt);
-    ASSERT(at->bitmap != 0);
-    if (page == side->root) {
-        ASSERT(at->parent == LADDER_NONE);
-        ASSERT(at->height == side->height);
-        ASSERT(at->prefix == side->prefix);
-        ASSERT(at->height == 0 || (at->bitmap & (at->bitmap - 1)) != 0);
-        return;
-    }
-
-    const struct ladder_page *parent = &engine->pages.pages[at->parent];
-
-    ASSERT(parent->height == at->height + 1);
-    ASSERT(parent->prefix == at->prefix >> 6);
-    ASSERT(parent->at.children[at->prefix & 63] == page);
-    ASSERT((parent->bitmap >> (at->prefix & 63) & 1) != 0);
-}
-
-/* check_side walks the levels from best to worst, and each level's pages when
- * it enters them. */
-static void
-check_side(
-    const struct engine *engine, uint32_t instrument, bool sell, bool stops, struct seen *seen)
+check_side(const struct engine *engine,
+           uint32_t instrument,
+           bool sell,
+           bool stops,
+           struct seen *seen)
 {
     const struct ladder *side =
         stops ? &engine->rares[instrument].stops[sell] : &engine->books[instrument].sides[sell];
-    uint32_t levels_cnt = 0;
-    uint32_t last_page = LADDER_NONE;
     uint32_t last_key = 0;
 
-    if (side->root == LADDER_NONE) {
-        ASSERT(side->best_key == LADDER_KEY_NONE);
+    seen->pages_cnt += ladder_check(&engine->pages, side);
+    if (side->root == LADDER_NONE)
         return;
-    }
-    ASSERT(ladder_key_of(&engine->pages, side->best_level) == side->best_key);
     for (uint32_t level = side->best_level; level != LADDER_NONE;
          level = ladder_next(&engine->pages, level)) {
         const uint32_t key = ladder_key_of(&engine->pages, level);
 
-        ASSERT(levels_cnt == 0 || key > last_key);
+        ASSERT(level == side->best_level || key > last_key);
         ASSERT(ladder_find(&engine->pages, side, key) == level);
         check_level(engine, instrument, sell, level, stops);
         seen->orders_cnt += ladder_level(&engine->pages, level)->orders_cnt;
-        levels_cnt++;
-        for (uint32_t page = level >> 6; last_page != level >> 6 && page != LADDER_NONE;
-             page = engine->pages.pages[page].parent) {
-            check_page(engine, side, page);
-            /* Pages on the way up are counted at their first child. */
-            const uint32_t height = engine->pages.pages[page].height;
-            const bool first =
-                levels_cnt == 1 || last_key >> 6 * (height + 1) != key >> 6 * (height + 1);
-            seen->pages_cnt += first;
-        }
-        last_page = level >> 6;
         last_key = key;
     }
 }
@@ -170,7 +132,7 @@ check_books(const struct engine *engine)
             ASSERT(ladder_key(book->sides[0].best_key, false) < book->sides[1].best_key);
     }
     ASSERT(seen.orders_cnt == engine->orders.taken_cnt);
-    ASSERT(seen.pages_cnt == engine->pages.used_cnt - engine->pages.free_cnt);
+    ASSERT(seen.pages_cnt == engine->pages.pages_max - engine->pages.room_cnt);
 }
 
 /* What a walk over the orders has seen of rare attributes. */
@@ -278,7 +240,6 @@ static void
 check_free_lists(const struct engine *engine)
 {
     const struct order_pool *orders = &engine->orders;
-    const struct ladder_pool *pages = &engine->pages;
     uint32_t cnt = 0;
 
     for (uint32_t slot = orders->free_head; slot != ORDER_NONE; slot = orders->orders[slot].next) {
@@ -288,15 +249,7 @@ check_free_lists(const struct engine *engine)
         cnt++;
     }
     ASSERT(cnt + orders->taken_cnt + orders->retired_cnt == orders->used_cnt);
-    cnt = 0;
-    for (uint32_t page = pages->free_head; page != LADDER_NONE;
-         page = pages->pages[page].next_free) {
-        ASSERT(pages->pages[page].bitmap == 0);
-        ASSERT(cnt < pages->used_cnt);
-        cnt++;
-    }
-    ASSERT(cnt == pages->free_cnt);
-
+    ladder_pool_check(&engine->pages);
     const struct extra_pool *extras = &engine->extras;
 
     cnt = 0;

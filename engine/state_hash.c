@@ -13,15 +13,15 @@ struct scalars {
     uint32_t orders_taken_cnt;
     uint32_t orders_retired_cnt;
     uint32_t pages_used_cnt;
-    uint32_t pages_free_head;
-    uint32_t pages_free_cnt;
+    uint32_t pages_leaf_free;
+    uint32_t pages_inner_free;
+    uint32_t pages_room_cnt;
     uint32_t ids_cnt;
     uint32_t extras_used_cnt;
     uint32_t extras_free_head;
     uint32_t extras_taken_cnt;
     uint32_t quotes_cnt;
     uint32_t linked_cnt;
-    uint32_t zero;
     uint64_t random;
 };
 
@@ -45,8 +45,9 @@ engine_hash(const struct engine *engine)
         .orders_taken_cnt = engine->orders.taken_cnt,
         .orders_retired_cnt = engine->orders.retired_cnt,
         .pages_used_cnt = engine->pages.used_cnt,
-        .pages_free_head = engine->pages.free_head,
-        .pages_free_cnt = engine->pages.free_cnt,
+        .pages_leaf_free = engine->pages.leaf_free,
+        .pages_inner_free = engine->pages.inner_free,
+        .pages_room_cnt = engine->pages.room_cnt,
         .ids_cnt = engine->ids.entries_cnt,
         .extras_used_cnt = engine->extras.used_cnt,
         .extras_free_head = engine->extras.free_head,
@@ -70,8 +71,10 @@ engine_hash(const struct engine *engine)
     hash_update(&hash, engine->quotes.at, engine->quotes.cnt * sizeof *engine->quotes.at);
     hash_update(&hash, engine->orders.orders,
                 engine->orders.used_cnt * sizeof *engine->orders.orders);
-    hash_update(&hash, engine->pages.pages,
-                (engine->pages.used_cnt + (size_t)1) * sizeof *engine->pages.pages);
+    hash_update(&hash, engine->pages.levels,
+                (engine->pages.used_cnt + (size_t)1) * 64 * sizeof *engine->pages.levels);
+    hash_update(&hash, engine->pages.heads,
+                (engine->pages.used_cnt + (size_t)1) * sizeof *engine->pages.heads);
     hash_update(&hash, sessions->at, sessions->used_cnt * sizeof *sessions->at);
     hash_update(&hash, sessions->names, sessions->used_cnt * sizeof *sessions->names);
     timers_hash(&sessions->timers, &hash);

@@ -219,7 +219,7 @@ core_memory(struct core *core)
     memory.bytes_per_order = (all - id_map) / one.orders_max;
     memory.id_map_per_order = (double)idmap_footprint(one.orders_max) / engine_orders_cnt(engine);
     memory.pages_bytes =
-        (uint64_t)(engine->pages.used_cnt - engine->pages.free_cnt) * sizeof(struct ladder_page);
+        (uint64_t)(engine->pages.pages_max - engine->pages.room_cnt) * LADDER_PAGE_BYTES;
     for (uint32_t i = 0; i < 2 * engine->books_cnt; i++) {
         const struct ladder *side = &engine->books[i / 2].sides[i % 2];
 

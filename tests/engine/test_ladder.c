@@ -1,7 +1,8 @@
 /*
  * Goal: the ladder finds, orders and frees levels, at every distance.
  * Method: random adds and removes against a sorted array, near each other and
- * across the whole range; exact page counts at the edges of blocks.
+ * across the whole range, with the ladder's own check after each; exact page
+ * counts at the edges of blocks.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,13 @@ fixture_init(struct fixture *fixture, uint32_t pages_max)
 static uint32_t
 pages_in_use(const struct fixture *fixture)
 {
-    return fixture->pool.used_cnt - fixture->pool.free_cnt;
+    return fixture->pool.pages_max - ladder_room(&fixture->pool);
+}
+
+static uint32_t
+root_height(const struct fixture *fixture)
+{
+    return fixture->pool.heads[fixture->ladder.root].height;
 }
 
 static uint32_t
@@ -117,8 +124,47 @@ Test(ladder, level_stays_where_it_is_while_others_come_and_go)
     remove_key(&f, 1);
     remove_key(&f, LADDER_KEY_MASK);
     cr_assert_eq(ladder_find(&f.pool, &f.ladder, 1000), level);
-    cr_assert_eq(f.ladder.height, 0);
+    cr_assert_eq(root_height(&f), 0);
     cr_assert_eq(pages_in_use(&f), 1);
+    free(f.mem);
+}
+
+Test(ladder, level_that_lives_is_obtained_again)
+{
+    struct fixture f;
+
+    fixture_init(&f, 4);
+    const uint32_t level = add(&f, 1000);
+
+    cr_assert_eq(ladder_obtain(&f.pool, &f.ladder, 1000), level);
+    ladder_settle(&f.pool, &f.ladder, level, false);
+    cr_assert_eq(ladder_find(&f.pool, &f.ladder, 1000), level);
+    cr_assert_eq(ladder_check(&f.pool, &f.ladder), 1);
+    remove_key(&f, 1000);
+    cr_assert_eq(ladder_find(&f.pool, &f.ladder, 1000), LADDER_NONE);
+    cr_assert_eq(ladder_check(&f.pool, &f.ladder), 0);
+    free(f.mem);
+}
+
+Test(ladder, best_follows_the_least_bit_of_its_leaf_alone)
+{
+    struct fixture f;
+
+    fixture_init(&f, 16);
+    (void)add(&f, 20);
+    (void)add(&f, 10);
+    (void)add(&f, 100);
+    remove_key(&f, 100);
+    cr_assert_eq(f.ladder.best_key, 10);
+    (void)add(&f, 64);
+    (void)add(&f, 65);
+    remove_key(&f, 64);
+    cr_assert_eq(f.ladder.best_key, 10);
+    remove_key(&f, 10);
+    cr_assert_eq(f.ladder.best_key, 20);
+    remove_key(&f, 20);
+    cr_assert_eq(f.ladder.best_key, 65);
+    cr_assert_eq(f.ladder.best_level, ladder_find(&f.pool, &f.ladder, 65));
     free(f.mem);
 }
 
@@ -133,12 +179,82 @@ Test(ladder, takes_as_many_pages_as_the_levels_are_far_apart)
     cr_assert_eq(pages_in_use(&f), 1);
     (void)add(&f, 64);
     cr_assert_eq(pages_in_use(&f), 3);
-    cr_assert_eq(f.ladder.height, 1);
+    cr_assert_eq(root_height(&f), 1);
+    (void)add(&f, (1u << 14) - 1);
+    cr_assert_eq(root_height(&f), 1);
+    cr_assert_eq(pages_in_use(&f), 4);
+    (void)add(&f, 1u << 14);
+    cr_assert_eq(root_height(&f), 2);
+    cr_assert_eq(pages_in_use(&f), 7);
+    remove_key(&f, 1u << 14);
+    remove_key(&f, (1u << 14) - 1);
     remove_key(&f, 64);
     cr_assert_eq(pages_in_use(&f), 1);
     (void)add(&f, LADDER_KEY_MASK);
     cr_assert_eq(pages_in_use(&f), 1 + LADDER_PAGES_PER_LEVEL);
-    cr_assert_eq(f.ladder.height, LADDER_HEIGHT_MAX);
+    cr_assert_eq(root_height(&f), LADDER_HEIGHT_MAX);
+    free(f.mem);
+}
+
+Test(ladder, key_outside_of_the_hot_block_is_walked_to)
+{
+    const uint32_t far = 5u << 14;
+    struct fixture f;
+
+    fixture_init(&f, 16);
+    (void)add(&f, 7);
+    cr_assert_neq(ladder_leaf(&f.pool, &f.ladder, 8), LADDER_NONE);
+    cr_assert_eq(ladder_leaf(&f.pool, &f.ladder, 64), LADDER_NONE);
+    (void)add(&f, far);
+    cr_assert_neq(ladder_leaf(&f.pool, &f.ladder, far + 1), LADDER_NONE);
+    cr_assert_eq(ladder_leaf(&f.pool, &f.ladder, far + 64), LADDER_NONE);
+    cr_assert_eq(ladder_leaf(&f.pool, &f.ladder, 7), LADDER_NONE);
+
+    const uint32_t level = ladder_obtain(&f.pool, &f.ladder, 7);
+
+    cr_assert_eq(level, ladder_find(&f.pool, &f.ladder, 7));
+    cr_assert_eq(ladder_leaf(&f.pool, &f.ladder, 7), level >> 6);
+    cr_assert_eq(ladder_leaf(&f.pool, &f.ladder, far), LADDER_NONE);
+    cr_assert_eq(ladder_check(&f.pool, &f.ladder), 5);
+    remove_key(&f, 7);
+    cr_assert_eq(ladder_leaf(&f.pool, &f.ladder, far), f.ladder.best_level >> 6);
+    cr_assert_eq(ladder_check(&f.pool, &f.ladder), 1);
+    remove_key(&f, far);
+    cr_assert_eq(ladder_leaf(&f.pool, &f.ladder, far), LADDER_NONE);
+    free(f.mem);
+}
+
+Test(ladder, free_page_becomes_one_of_the_other_kind_when_no_other_is_left)
+{
+    struct fixture f;
+
+    fixture_init(&f, 3);
+    (void)add(&f, 0);
+    (void)add(&f, 64);
+    cr_assert_eq(ladder_room(&f.pool), 0);
+    remove_key(&f, 0);
+    remove_key(&f, 64);
+    ladder_pool_check(&f.pool);
+
+    struct ladder others[3];
+
+    for (unsigned i = 0; i < ARRAY_LEN(others); i++) {
+        ladder_init(&others[i]);
+
+        const uint32_t level = ladder_obtain(&f.pool, &others[i], 64 * i);
+
+        ladder_level(&f.pool, level)->orders_cnt = 1;
+        cr_assert_eq(ladder_check(&f.pool, &others[i]), 1);
+    }
+    cr_assert_eq(f.pool.inner_free, LADDER_NONE);
+    for (unsigned i = 0; i < ARRAY_LEN(others); i++) {
+        ladder_level(&f.pool, others[i].best_level)->orders_cnt = 0;
+        ladder_remove(&f.pool, &others[i], others[i].best_level);
+    }
+    (void)add(&f, 0);
+    (void)add(&f, 64);
+    cr_assert_eq(ladder_check(&f.pool, &f.ladder), 3);
+    ladder_pool_check(&f.pool);
     free(f.mem);
 }
 
@@ -177,6 +293,8 @@ assert_same(const struct fixture *f, uint32_t *keys, uint32_t cnt, unsigned seed
         level = ladder_next(&f->pool, level);
     }
     cr_assert_eq(level, LADDER_NONE, "seed %u", seed);
+    cr_assert_eq(ladder_check(&f->pool, &f->ladder), pages_in_use(f), "seed %u", seed);
+    ladder_pool_check(&f->pool);
 }
 
 Test(ladder, random_levels_are_those_of_a_sorted_array)

@@ -1,13 +1,14 @@
 /*
- * Room for price levels. A page holds 64 of them, or 64 pages: the levels of
+ * Room for price levels. A page holds 64 of them, or 256 pages: the levels of
  * one side are the leaves of a tree that is as high as they lie apart. How many
  * pages a set of levels takes follows from the set alone.
  */
 #include "tests/model/model_parts.h"
 
-#define PAGE_BITS   6u
-#define HEIGHTS     5u /* of 30 bits of tick */
-#define PAGES_LEVEL 8u /* most that one level takes */
+#define LEVEL_BITS  6u
+#define PAGE_BITS   8u
+#define HEIGHTS     4u /* 6 + 3 * 8 bits of tick */
+#define PAGES_LEVEL 6u /* most that one level takes */
 #define LEVELS_MAX  (1u << 16)
 
 struct levels {
@@ -15,14 +16,15 @@ struct levels {
     uint32_t ticks[LEVELS_MAX]; /* in order */
 };
 
-/* distinct counts blocks of 64^height ticks with a level in them. */
+/* distinct counts blocks of 64 * 256^height ticks with a level in them. */
 static uint32_t
 distinct(const struct levels *levels, unsigned height)
 {
+    const unsigned bits = LEVEL_BITS + PAGE_BITS * height;
     uint32_t cnt = levels->cnt > 0;
 
     for (uint32_t i = 1; i < levels->cnt; i++)
-        cnt += levels->ticks[i] >> PAGE_BITS * height != levels->ticks[i - 1] >> PAGE_BITS * height;
+        cnt += levels->ticks[i] >> bits != levels->ticks[i - 1] >> bits;
     return cnt;
 }
 
@@ -32,7 +34,7 @@ pages_of(const struct levels *levels)
 {
     uint32_t sum = 0;
 
-    for (unsigned height = 1; height <= HEIGHTS; height++) {
+    for (unsigned height = 0; height < HEIGHTS; height++) {
         const uint32_t cnt = distinct(levels, height);
 
         sum += cnt;
