@@ -91,18 +91,20 @@ level_join(struct order *orders, struct level *level, uint32_t slot, bool hidden
     *level_link(prev, &level->head, &orders[prev].next) = slot;
 }
 
-/* level_leave is the opposite. */
-static inline void
+/* level_leave is the opposite. It says whether the level is empty now. */
+static inline bool
 level_leave(struct order *orders, struct level *level, uint32_t slot)
 {
     const uint32_t prev = orders[slot].prev;
     const uint32_t next = orders[slot].next;
 
-    level->orders_cnt--;
+    const bool empty = --level->orders_cnt == 0;
+
     if (UNLIKELY(level->hidden_head == slot))
         level->hidden_head = next;
     *level_link(prev, &level->head, &orders[prev].next) = next;
     *level_link(next, &level->tail, &orders[next].prev) = prev;
+    return empty;
 }
 
 /* book_join puts an order that is in no list at the back of its price, with
@@ -121,7 +123,8 @@ book_join(struct engine *engine, struct book *book, uint32_t slot, qty_t shown_q
     order->level = at;
     order->place = PLACE_BOOK;
     level->shown_qty += shown_qty;
-    level->reserve_qty += reserve_qty;
+    if (UNLIKELY(reserve_qty != 0))
+        level->reserve_qty += reserve_qty;
     level_join(orders, level, slot, order_is_hidden(order));
 }
 
@@ -165,11 +168,16 @@ book_leave(struct engine *engine, struct book *book, uint32_t slot, qty_t shown_
     ASSERT(order->place == PLACE_BOOK);
     ASSERT(level->orders_cnt > 0);
     ASSERT(level->shown_qty >= shown_qty);
-    ASSERT(level->reserve_qty >= reserve_qty);
     level->shown_qty -= shown_qty;
-    level->reserve_qty -= reserve_qty;
-    level_leave(orders, level, slot);
-    ladder_settle(&engine->pages, side, at, level->orders_cnt == 0);
+    if (UNLIKELY(reserve_qty != 0)) {
+        ASSERT(level->reserve_qty >= reserve_qty);
+        level->reserve_qty -= reserve_qty;
+    }
+
+    const bool empty = level_leave(orders, level, slot);
+
+    ASSERT_SLOW(!empty || (level->shown_qty | level->reserve_qty) == 0);
+    ladder_settle(&engine->pages, side, at, empty);
 }
 
 /* order_delist is the opposite of order_enlist. */

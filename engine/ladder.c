@@ -5,7 +5,9 @@
 size_t
 ladder_pool_footprint(uint32_t pages_max)
 {
-    return ((size_t)pages_max + 1) * LADDER_PAGE_BYTES;
+    const size_t bytes = ((size_t)pages_max + 1) * LADDER_PAGE_BYTES;
+
+    return (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
 }
 
 void
@@ -293,6 +295,8 @@ ladder_prune(struct ladder_pool *pool, struct ladder *ladder, uint32_t level)
 {
     const uint32_t leaf = level >> 6;
 
+    ASSERT(pool->levels[level].orders_cnt == 0);
+    ASSERT((pool->levels[level].shown_qty | pool->levels[level].reserve_qty) == 0);
     if (leaf == ladder->root) {
         page_give(pool, leaf);
         ladder_init(ladder);

@@ -28,7 +28,8 @@
  * So to create it is to set its bit, and to remove it is to clear the bit, by
  * arithmetic; whether a level existed before, and whether an order was its last,
  * no one can guess, and no one needs to. Within the best leaf the best level is
- * the lowest bit.
+ * the lowest bit. What remains are branches that hardly ever go the other way:
+ * leaf missing or elsewhere, leaf empty, new best level.
  *
  * Pages come from one pool that all books share; a page without a level goes
  * back at once, so memory follows the live levels. Free pages keep the content
@@ -220,11 +221,12 @@ ladder_obtain(struct ladder_pool *pool, struct ladder *ladder, uint32_t key)
         leaf = ladder_reach(pool, ladder, key);
 
     const uint32_t level = leaf << 6 | (key & 63);
-    const bool best = key < ladder->best_key;
 
     pool->heads[leaf].bitmap |= UINT64_C(1) << (key & 63);
-    ladder->best_level = best ? level : ladder->best_level;
-    ladder->best_key = best ? key : ladder->best_key;
+    if (UNLIKELY(key < ladder->best_key)) {
+        ladder->best_level = level;
+        ladder->best_key = key;
+    }
     return level;
 }
 
