@@ -287,6 +287,17 @@ apply_others(struct engine *engine, const union cell *cells, struct cell_sink *o
     }
 }
 
+/* checked checks the invariants behind a command in slow builds: behind each one
+ * while the pools are small, else behind one of a thousand. */
+static inline enum engine_result
+checked(const struct engine *engine, enum engine_result result)
+{
+    if (OUTCRY_SLOW_CHECKS && result == ENGINE_DONE &&
+        (engine->cfg.orders_max <= 1024 || engine->seq % 1024 == 0))
+        engine_check(engine);
+    return result;
+}
+
 /*
  * One switch: the kinds alternate without a pattern, so each further jump by
  * kind would be guessed wrong as often. Orders, cancels and replaces have no
@@ -330,12 +341,13 @@ HOT enum engine_result
 engine_apply(struct engine *engine, const union cell *cells, struct cell_sink *out)
 {
     ASSERT(engine->work.kind == WORK_NONE);
-    return engine->cfg.no_risk ? apply(engine, cells, out, true) : apply(engine, cells, out, false);
+    return checked(engine, engine->cfg.no_risk ? apply(engine, cells, out, true)
+                                               : apply(engine, cells, out, false));
 }
 
 enum engine_result
 engine_resume(struct engine *engine, struct cell_sink *out)
 {
     ASSERT(engine->work.kind != WORK_NONE);
-    return work_resume(engine, out);
+    return checked(engine, work_resume(engine, out));
 }

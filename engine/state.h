@@ -73,7 +73,7 @@ struct book_rare {
     struct ladder stops[2]; /* buys by ascending, sells by descending price */
     uint32_t pegs_head;     /* slots, in the order of arrival; ORDER_NONE: none */
     uint32_t pegs_tail;
-    uint32_t pegs_refs[2];  /* where all pegs stand; see peg.c */
+    uint32_t pegs_refs[2]; /* where all pegs stand; see peg.c */
     uint32_t held_head;
     uint32_t held_tail;
     uint32_t lot_qty;
@@ -174,8 +174,8 @@ struct work {
 
     uint32_t slot; /* next to look at: mass cancel, disconnect, close */
     uint32_t canceled_cnt;
-    uint32_t due_cnt;     /* disconnect: orders of due sessions still to go */
-    uint32_t instrument;  /* close */
+    uint32_t due_cnt;    /* disconnect: orders of due sessions still to go */
+    uint32_t instrument; /* close */
     struct cell_mass_cancel mass;
 
     struct cell_mass_quote quote;
