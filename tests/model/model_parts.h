@@ -99,6 +99,9 @@ struct model_question {
  * if it has any, or 0 and the limit in question->px. */
 uint16_t model_risk(const struct model *model, struct model_question *question);
 
+/* model_px_allowed says whether collar and band, if there is risk, let px pass. */
+bool model_px_allowed(const struct model *model, uint32_t instrument, px_t px);
+
 /* model_market_px finds the limit of a market order of this moment, 0: none. */
 px_t model_market_px(const struct model *model, uint32_t instrument, bool sell);
 
