@@ -37,6 +37,8 @@ peg_join(struct engine *engine, uint32_t slot)
         extra_of(&engine->extras, &orders[rare->pegs_tail])->peg_next = slot;
     }
     rare->pegs_tail = slot;
+    ASSERT(rare->pegs_cnt < PEGS_MAX);
+    rare->pegs_cnt++;
     engine->books[orders[slot].instrument].flags |= BOOK_PEGS;
 }
 
@@ -57,6 +59,8 @@ peg_leave(struct engine *engine, uint32_t slot)
         rare->pegs_tail = extra->peg_prev;
     else
         extra_of(&engine->extras, &orders[extra->peg_next])->peg_prev = extra->peg_prev;
+    ASSERT(rare->pegs_cnt > 0);
+    rare->pegs_cnt--;
     if (rare->pegs_head == ORDER_NONE)
         engine->books[orders[slot].instrument].flags &= (uint8_t)~BOOK_PEGS;
 }
