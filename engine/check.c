@@ -88,6 +88,7 @@ check_lists(const struct engine *engine, uint32_t instrument, struct seen *seen)
     const struct book_rare *rare = &engine->rares[instrument];
     const struct order *orders = engine->orders.orders;
     uint32_t prev = ORDER_NONE;
+    uint32_t pegs_cnt = 0;
 
     for (uint32_t slot = rare->held_head; slot != ORDER_NONE; slot = orders[slot].next) {
         ASSERT(orders[slot].place == PLACE_HELD);
@@ -100,12 +101,14 @@ check_lists(const struct engine *engine, uint32_t instrument, struct seen *seen)
     for (uint32_t slot = rare->pegs_head; slot != ORDER_NONE;
          slot = extra_of(&engine->extras, &orders[slot])->peg_next) {
         ASSERT(orders[slot].ord_type == OE_ORD_TYPE_PEGGED);
+        ASSERT(pegs_cnt++ < PEGS_MAX);
         ASSERT(orders[slot].place == PLACE_BOOK || orders[slot].place == PLACE_PARKED);
         ASSERT(extra_of(&engine->extras, &orders[slot])->peg_prev == prev);
         seen->orders_cnt += orders[slot].place == PLACE_PARKED;
         prev = slot;
     }
     ASSERT(rare->pegs_tail == prev);
+    ASSERT(rare->pegs_cnt == pegs_cnt);
     ASSERT(((book->flags & BOOK_PEGS) != 0) == (rare->pegs_head != ORDER_NONE));
     ASSERT(((book->flags & BOOK_STOPS) != 0) ==
            ((rare->stops[0].root | rare->stops[1].root) != LADDER_NONE));

@@ -108,7 +108,8 @@ struct extra {
     uint32_t next_free;
     uint16_t display_range; /* lots */
     uint16_t zero;
-    uint32_t zero2[3];
+    uint32_t barred_tick; /* of a peg that is parked as this tick is out of bounds */
+    uint32_t zero2[2];
 };
 
 _Static_assert(sizeof(struct extra) == CACHE_LINE, "one line");

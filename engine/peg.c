@@ -11,6 +11,10 @@
  * The book keeps the references of the last walk that came to its end: while they
  * are the same, every peg stands where it belongs and there is nothing to walk.
  * Most orders rest behind the best price, and change none.
+ *
+ * A peg is asked for collar and band once for each price that it is to move to.
+ * If they do not let it, it is parked and barred from this very tick; then it
+ * has nothing to do until its references give it another one.
  */
 #include "engine/work.h"
 
@@ -33,6 +37,8 @@ peg_join(struct engine *engine, uint32_t slot)
         extra_of(&engine->extras, &orders[rare->pegs_tail])->peg_next = slot;
     }
     rare->pegs_tail = slot;
+    ASSERT(rare->pegs_cnt < PEGS_MAX);
+    rare->pegs_cnt++;
     engine->books[orders[slot].instrument].flags |= BOOK_PEGS;
 }
 
@@ -53,6 +59,8 @@ peg_leave(struct engine *engine, uint32_t slot)
         rare->pegs_tail = extra->peg_prev;
     else
         extra_of(&engine->extras, &orders[extra->peg_next])->peg_prev = extra->peg_prev;
+    ASSERT(rare->pegs_cnt > 0);
+    rare->pegs_cnt--;
     if (rare->pegs_head == ORDER_NONE)
         engine->books[orders[slot].instrument].flags &= (uint8_t)~BOOK_PEGS;
 }
@@ -111,6 +119,24 @@ find_references(const struct engine *engine, uint32_t instrument, uint32_t refs[
     refs[1] = reference(engine, book, true);
 }
 
+/* is_placed says whether a peg that belongs at tick has nothing to do. */
+static bool
+is_placed(const struct engine *engine, const struct order *order, uint32_t tick)
+{
+    return tick == order->tick ||
+           (tick != 0 && tick == extra_of(&engine->extras, order)->barred_tick);
+}
+
+/* bar returns tick if a peg may move there, else bars it and returns 0. */
+static uint32_t
+bar(struct engine *engine, const struct order *order, uint32_t tick)
+{
+    const bool allowed = tick == 0 || settle_px_allowed(engine, order->instrument, tick);
+
+    extra_of(&engine->extras, order)->barred_tick = allowed ? 0 : tick;
+    return allowed ? tick : 0;
+}
+
 /* move sends a peg that is in no place to tick. */
 static void
 move(struct engine *engine, uint32_t slot, uint32_t tick, struct cell_sink *out)
@@ -139,7 +165,7 @@ peg_place(struct engine *engine, uint32_t slot, struct cell_sink *out)
 
     find_references(engine, order->instrument, refs);
 
-    const uint32_t tick = target(engine, order, refs);
+    const uint32_t tick = bar(engine, order, target(engine, order, refs));
 
     if (tick == 0)
         place_park(engine, slot);
@@ -214,10 +240,13 @@ pegs_step(struct engine *engine, struct slice *slice, struct cell_sink *out)
     while (work->peg_slot != ORDER_NONE && !slice_is_spent(slice, out)) {
         const uint32_t slot = work->peg_slot;
         const struct order *order = &engine->orders.orders[slot];
-        const uint32_t tick = target(engine, order, work->refs);
+        uint32_t tick = target(engine, order, work->refs);
 
         work->peg_slot = extra_of(&engine->extras, order)->peg_next;
         slice->budget--;
+        if (is_placed(engine, order, tick))
+            continue;
+        tick = bar(engine, order, tick);
         if (tick != order->tick) {
             place_out(engine, slot);
             move(engine, slot, tick, out);
@@ -242,7 +271,8 @@ peg_check(const struct engine *engine, uint32_t instrument)
     for (uint32_t slot = rare->pegs_head; slot != ORDER_NONE;) {
         const struct order *order = &engine->orders.orders[slot];
 
-        ASSERT(order->tick == target(engine, order, refs));
+        ASSERT(is_placed(engine, order, target(engine, order, refs)));
+        ASSERT(order->tick == 0 || extra_of(&engine->extras, order)->barred_tick == 0);
         slot = extra_of(&engine->extras, order)->peg_next;
     }
 }

@@ -49,8 +49,18 @@ elect_one(struct engine *engine, struct cell_sink *out)
     return false;
 }
 
+bool
+settle_px_allowed(const struct engine *engine, uint32_t instrument, uint32_t tick)
+{
+    const struct book *book = &engine->books[instrument];
+
+    return engine->cfg.no_risk ||
+           risk_px_allowed(engine->risk, instrument, book_last_px(book), book_px(book, tick));
+}
+
 /* get_limit gives an elected order the tick up to which it trades; false if
- * there is none, or no room for it to rest. */
+ * there is none, if it is out of bounds by now, or if there is no room for it to
+ * rest. */
 static bool
 get_limit(struct engine *engine, struct order *order)
 {
@@ -58,7 +68,8 @@ get_limit(struct engine *engine, struct order *order)
     const bool sell = order_is_sell(order);
 
     if (order->ord_type == OE_ORD_TYPE_STOP_LIMIT)
-        return ladder_has_room(&engine->pages, book_side(book, sell),
+        return settle_px_allowed(engine, order->instrument, order->tick) &&
+               ladder_has_room(&engine->pages, book_side(book, sell),
                                ladder_key(order->tick, sell));
     if (engine->cfg.no_risk) {
         order->tick = sell ? 1 : engine->rares[order->instrument].tick_end - 1;

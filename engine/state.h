@@ -81,9 +81,10 @@ struct book_rare {
     uint32_t allocation_min;
     uint32_t top_max;
     uint16_t fifo_permille;
-    uint16_t zero;
+    uint16_t pegs_cnt; /* at most PEGS_MAX */
 };
 
+_Static_assert(PEGS_MAX <= UINT16_MAX, "pegs_cnt counts them");
 _Static_assert(sizeof(struct book_rare) == 84, "no padding");
 
 /* The quotes of an account in an instrument: kept for ever, like positions. */

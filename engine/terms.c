@@ -138,8 +138,12 @@ terms_room(const struct engine *engine, const struct terms_request *request, str
         wanted_cnt += terms->partner != ORDER_NONE &&
                       engine->orders.orders[terms->partner].extra == EXTRA_NONE;
     }
-    return wanted_cnt <= extra_free_cnt(&engine->extras) ? OE_REJECT_REASON_NONE
-                                                         : OE_REJECT_REASON_ATTRIBUTE_POOL_FULL;
+    if (wanted_cnt > extra_free_cnt(&engine->extras))
+        return OE_REJECT_REASON_ATTRIBUTE_POOL_FULL;
+    if (in->ord_type == OE_ORD_TYPE_PEGGED && in->instrument < engine->books_cnt &&
+        engine->rares[in->instrument].pegs_cnt >= PEGS_MAX)
+        return OE_REJECT_REASON_PEG_POOL_FULL;
+    return OE_REJECT_REASON_NONE;
 }
 
 enum oe_reject_reason

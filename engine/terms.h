@@ -32,8 +32,8 @@ struct terms {
  * that is not in the table of docs/matching.md. */
 enum oe_reject_reason terms_allowed(const struct terms_request *request);
 
-/* terms_room says whether there are enough records of rare attributes, and
- * finds the order to link to. */
+/* terms_room says whether there are enough records of rare attributes and room for
+ * a peg, and finds the order to link to. */
 enum oe_reject_reason
 terms_room(const struct engine *engine, const struct terms_request *request, struct terms *terms);
 

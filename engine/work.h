@@ -131,6 +131,10 @@ void peg_place(struct engine *engine, uint32_t slot, struct cell_sink *out);
 /* peg_check asserts that the pegs of an open instrument stand where they belong. */
 void peg_check(const struct engine *engine, uint32_t instrument);
 
+/* settle_px_allowed says whether risk lets an order go to a tick now: inside
+ * collar and band. */
+bool settle_px_allowed(const struct engine *engine, uint32_t instrument, uint32_t tick);
+
 /* settle_range notes the price of a trade, for stops. */
 void settle_range(struct engine *engine, uint32_t instrument, uint32_t tick);
 

@@ -33,6 +33,11 @@
  * refresh is a trade and two or three cells, however large the taker. */
 #define ICEBERG_PARTS_MAX 1000u
 
+/* Live pegged orders of an instrument: one command that changes a reference moves
+ * all of them, and each that trades may have the walk over them begin anew, so
+ * their number squared bounds what a command of one broker costs all others. */
+#define PEGS_MAX 1000u
+
 /* Entries of a mass quote: two to a cell, one cell in front. */
 #define QUOTE_ENTRIES_MAX 50u
 

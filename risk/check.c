@@ -296,6 +296,21 @@ risk_market_tick(const struct risk *risk,
     return true;
 }
 
+/* It computes the bounds anew: what is prepared is for the last order checked. */
+bool
+risk_px_allowed(const struct risk *risk, uint32_t at, px_t last_px, px_t px)
+{
+    const struct risk_instrument *instrument = &risk->instruments[at];
+    struct risk_collar collar;
+
+    ASSERT(at < risk->cfg.instruments_max);
+    if (risk_collar_of(instrument, last_px, &collar) &&
+        (collar.ref_px == 0 || px < collar.low_px || px > collar.high_px))
+        return false;
+    return (instrument->band_low_px == 0 || px >= instrument->band_low_px) &&
+           (instrument->band_high_px == 0 || px <= instrument->band_high_px);
+}
+
 HOT enum oe_reject_reason
 risk_check_new(const struct risk *risk,
                const struct risk_order *order,

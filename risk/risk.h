@@ -189,6 +189,10 @@ NODISCARD bool risk_market_tick(const struct risk *risk,
                                 bool sell,
                                 uint32_t *tick);
 
+/* risk_px_allowed says whether px lies inside the collar of this moment and the
+ * band, both inclusive; not if there is a collar and no reference. */
+NODISCARD bool risk_px_allowed(const struct risk *risk, uint32_t instrument, px_t last_px, px_t px);
+
 /* risk_account_group returns the group of a known account. */
 uint32_t risk_account_group(const struct risk *risk, uint32_t account);
 uint8_t risk_instrument_state(const struct risk *risk, uint32_t instrument);

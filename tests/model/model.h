@@ -49,9 +49,10 @@ struct model_order {
     struct model_order *other;     /* linked to it: one cancels the other */
     uint64_t order_id;
     uint64_t clord;
-    px_t px;       /* its limit; a peg's price now; 0: none */
-    px_t limit_px; /* of a peg: never better */
-    px_t stop_px;  /* 0: none, or elected */
+    px_t px;        /* its limit; a peg's price now; 0: none */
+    px_t limit_px;  /* of a peg: never better */
+    px_t stop_px;   /* 0: none, or elected */
+    px_t barred_px; /* of a peg that is parked as this price is not allowed */
     px_t peg_offset_px;
     uint64_t expire_ns; /* 0: never */
     uint64_t armed_no;  /* its turn among timers of one tick */

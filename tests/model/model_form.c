@@ -145,6 +145,16 @@ records_needed(const struct model_wish *wish)
     return (rare ? 1u : 0u) + (wish->linked != NULL && !wish->linked->has_record ? 1u : 0u);
 }
 
+static uint32_t
+pegs_of(const struct model *model, uint32_t instrument)
+{
+    uint32_t cnt = 0;
+
+    for (const struct model_order *o = model->live; o != NULL; o = o->next_live)
+        cnt += model_is_pegged(o) && o->instrument == instrument;
+    return cnt;
+}
+
 uint16_t
 model_check_form(const struct model *model, const struct model_wish *wish)
 {
@@ -160,6 +170,8 @@ model_check_form(const struct model *model, const struct model_wish *wish)
         return OE_REJECT_REASON_ORDER_POOL_FULL;
     if (records_needed(wish) > model->cfg.extras_max - model->records_cnt)
         return OE_REJECT_REASON_ATTRIBUTE_POOL_FULL;
+    if (req->ord_type == OE_ORD_TYPE_PEGGED && pegs_of(model, req->instrument) >= MODEL_PEGS)
+        return OE_REJECT_REASON_PEG_POOL_FULL;
     return 0;
 }
 

@@ -99,6 +99,9 @@ struct model_question {
  * if it has any, or 0 and the limit in question->px. */
 uint16_t model_risk(const struct model *model, struct model_question *question);
 
+/* model_px_allowed says whether collar and band, if there is risk, let px pass. */
+bool model_px_allowed(const struct model *model, uint32_t instrument, px_t px);
+
 /* model_market_px finds the limit of a market order of this moment, 0: none. */
 px_t model_market_px(const struct model *model, uint32_t instrument, bool sell);
 
@@ -169,6 +172,8 @@ void model_mass_quote(struct model *model, const union cell *cells);
 void model_mass_cancel(struct model *model, const union cell *cells);
 /* What an iceberg shows at least is a thousandth of its quantity. */
 #define MODEL_PARTS 1000u
+/* Pegs of an instrument. */
+#define MODEL_PEGS 1000u
 
 void model_disconnect(struct model *model, const bool due[MODEL_SESSIONS]);
 void model_close(struct model *model, uint32_t instrument);

@@ -48,17 +48,21 @@ peg_px(const struct model *model, const struct model_order *order)
     return px < tick_px || px / tick_px >= TICKS_MAX ? 0 : (px_t)px;
 }
 
-/* move sends a peg that stands nowhere to its price. That it is parked is no news
- * of one that is new. */
+/* move sends a peg that stands nowhere to its price, if that is allowed. That it is
+ * parked is no news of one that is new, or was parked before. */
 static void
-move(struct model *model, struct model_order *order, bool is_new)
+move(struct model *model, struct model_order *order, bool had_px)
 {
-    order->px = peg_px(model, order);
+    const px_t px = peg_px(model, order);
+    const bool is_allowed = px == 0 || model_px_allowed(model, order->instrument, px);
+
+    order->px = is_allowed ? px : 0;
+    order->barred_px = is_allowed ? 0 : px;
     if (order->px != 0 && model_pages_wanted(model, order, false) > model_pages_free(model)) {
         model_cancel(model, order, OE_CANCEL_REASON_NO_ROOM);
         return;
     }
-    if (order->px != 0 || !is_new)
+    if (order->px != 0 || had_px)
         model_emit_restated(model, order, CELL_RESTATE_REASON_PEG);
     if (order->px == 0)
         model_put(model, order, MODEL_PARKED);
@@ -70,7 +74,16 @@ void
 model_peg_enter(struct model *model, struct model_order *order)
 {
     order->peg_no = ++model->pegs_cnt;
-    move(model, order, true);
+    move(model, order, false);
+}
+
+/* is_astray: it stands elsewhere, and was not sent away from its price before. */
+static bool
+is_astray(const struct model *model, const struct model_order *order)
+{
+    const px_t px = peg_px(model, order);
+
+    return px != order->px && (px == 0 || px != order->barred_px);
 }
 
 /* next_peg finds the first peg of an instrument that is not where it should be. */
@@ -80,7 +93,7 @@ next_peg(const struct model *model, uint32_t instrument)
     struct model_order *next = NULL;
 
     for (struct model_order *o = model->live; o != NULL; o = o->next_live)
-        if (model_is_pegged(o) && o->instrument == instrument && o->px != peg_px(model, o) &&
+        if (model_is_pegged(o) && o->instrument == instrument && is_astray(model, o) &&
             (next == NULL || o->peg_no < next->peg_no))
             next = o;
     return next;
@@ -99,7 +112,7 @@ model_run_pegs(struct model *model)
     for (uint32_t i = 0; i < MODEL_INSTRUMENTS; i++)
         while (model_is_open(model, i) && (order = next_peg(model, i)) != NULL) {
             model_take_out(model, order);
-            move(model, order, false);
+            move(model, order, order->px != 0);
             model_run_stops(model);
         }
 }

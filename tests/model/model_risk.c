@@ -195,6 +195,15 @@ check_band(const struct model_instrument *instrument, struct model_question *que
                                             .value = question->px});
 }
 
+bool
+model_px_allowed(const struct model *model, uint32_t instrument, px_t px)
+{
+    struct model_question question = {.instrument = instrument, .px = px};
+
+    return model->cfg.no_risk || (check_collar(model, &question) == 0 &&
+                                  check_band(&model->instruments[instrument], &question) == 0);
+}
+
 static uint16_t
 check_value(const struct model *model, struct model_question *question)
 {

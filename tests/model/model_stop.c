@@ -44,7 +44,8 @@ model_elect(struct model *model, uint32_t instrument)
     }
 }
 
-/* can_go says whether an elected order finds its limit, and room to rest. */
+/* can_go says whether an elected order finds its limit, one that is allowed now,
+ * and room to rest. */
 static bool
 can_go(const struct model *model, struct model_order *order)
 {
@@ -52,7 +53,8 @@ can_go(const struct model *model, struct model_order *order)
         order->px = model_market_px(model, order->instrument, order->sell);
         return order->px != 0;
     }
-    return model_pages_wanted(model, order, false) <= model_pages_free(model);
+    return model_px_allowed(model, order->instrument, order->px) &&
+           model_pages_wanted(model, order, false) <= model_pages_free(model);
 }
 
 /* model_run_stops works off the queue of elected orders. */

@@ -428,6 +428,63 @@ Test(risk, band_is_inclusive)
     assert_refused(&f, OE_REJECT_REASON_PRICE_BAND);
 }
 
+/* assert_edge: limit is the last price that is allowed in the direction of step. */
+static void
+assert_edge(struct fixture *f, px_t last_px, px_t limit, px_t step)
+{
+    const struct hash128 before = hash_of(f->risk);
+
+    cr_assert(risk_px_allowed(f->risk, 65, last_px, limit - step));
+    cr_assert(risk_px_allowed(f->risk, 65, last_px, limit));
+    cr_assert_not(risk_px_allowed(f->risk, 65, last_px, limit + step));
+    cr_assert(hash128_equal(before, hash_of(f->risk)));
+}
+
+Test(risk, price_is_allowed_up_to_the_nearer_of_collar_and_band)
+{
+    struct fixture f;
+
+    fixture_init(&f);
+    cr_assert(risk_px_allowed(f.risk, 65, 0, 1));
+    cr_assert(risk_px_allowed(f.risk, 65, 0, PX_MAX));
+    f.instrument_limits.band_low_px = 900;
+    f.instrument_limits.band_high_px = 1100;
+    apply_sets(&f);
+    assert_edge(&f, 0, 900, -1);
+    assert_edge(&f, 0, 1100, 1);
+    f.instrument_limits.collar_ticks = 30;
+    apply_sets(&f);
+    cr_assert_not(risk_px_allowed(f.risk, 65, 0, 1000)); /* no reference */
+    assert_edge(&f, 1000, 900, -1);
+    assert_edge(&f, 1000, 1100, 1);
+    assert_edge(&f, 900, 900, -1);
+    assert_edge(&f, 900, 900 + 30 * TICK, 1);
+    f.instrument_limits.collar_permille = 7;
+    f.instrument_limits.reference_px = 999;
+    apply_sets(&f);
+    assert_edge(&f, 0, 999 - 6, -1);
+    assert_edge(&f, 0, 999 + 6, 1);
+    assert_edge(&f, 1000, 1000 - 7, -1);
+    assert_edge(&f, 1000, 1000 + 7, 1);
+}
+
+Test(risk, price_that_is_asked_for_does_not_move_the_bounds_of_the_next_order)
+{
+    struct fixture f;
+
+    fixture_init(&f);
+    f.instrument_limits.collar_ticks = 3;
+    apply_sets(&f);
+    f.order.last_px = 1000;
+    f.order.px = 1000 + 3 * TICK;
+    assert_taken(&f);
+    cr_assert_not(risk_px_allowed(f.risk, 65, 500, f.order.px));
+    assert_taken(&f);
+    f.order.px += TICK;
+    cr_assert(risk_px_allowed(f.risk, 65, f.order.px, f.order.px));
+    assert_refused(&f, OE_REJECT_REASON_PRICE_COLLAR_HIGH);
+}
+
 Test(risk, market_order_is_valued_at_its_collar)
 {
     struct fixture f;
