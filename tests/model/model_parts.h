@@ -173,7 +173,7 @@ void model_mass_cancel(struct model *model, const union cell *cells);
 /* What an iceberg shows at least is a thousandth of its quantity. */
 #define MODEL_PARTS 1000u
 /* Pegs of an instrument. */
-#define MODEL_PEGS 1000u
+#define MODEL_PEGS  1000u
 
 void model_disconnect(struct model *model, const bool due[MODEL_SESSIONS]);
 void model_close(struct model *model, uint32_t instrument);
