@@ -76,7 +76,8 @@ get_limit(struct engine *engine, struct order *order)
         return true;
     }
     return risk_market_tick(engine->risk, order->instrument, book_last_px(book), sell,
-                            &order->tick);
+                            &order->tick) &&
+           settle_px_allowed(engine, order->instrument, order->tick);
 }
 
 void

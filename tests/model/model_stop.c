@@ -51,7 +51,7 @@ can_go(const struct model *model, struct model_order *order)
 {
     if (order->ord_type == OE_ORD_TYPE_STOP) {
         order->px = model_market_px(model, order->instrument, order->sell);
-        return order->px != 0;
+        return order->px != 0 && model_px_allowed(model, order->instrument, order->px);
     }
     return model_px_allowed(model, order->instrument, order->px) &&
            model_pages_wanted(model, order, false) <= model_pages_free(model);
