@@ -288,12 +288,14 @@ apply_others(struct engine *engine, const union cell *cells, struct cell_sink *o
 }
 
 /* checked checks the invariants behind a command in slow builds: behind each one
- * while the pools are small, else behind one of a thousand. */
+ * while the pools are small, else so seldom that the walk costs no more than the
+ * commands between. */
 static inline enum engine_result
 checked(const struct engine *engine, enum engine_result result)
 {
     if (OUTCRY_SLOW_CHECKS && result == ENGINE_DONE &&
-        (engine->cfg.orders_max <= 1024 || engine->seq % 1024 == 0))
+        (engine->cfg.orders_max <= 1024 ||
+         engine->seq % (engine->cfg.orders_max / 8 + engine->orders.used_cnt) == 0))
         engine_check(engine);
     return result;
 }
