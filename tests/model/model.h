@@ -108,6 +108,8 @@ struct model_session {
     bool bound;
     uint32_t firm;
     uint64_t next_in_no;
+    uint64_t request_time; /* of the Negotiate that gave the UUID */
+    uint8_t uuid[16];
     uint64_t grace_ns;    /* 0: its orders stay when it is unbound */
     uint64_t deadline_ns; /* when they go, 0: not */
     uint64_t armed_no;    /* its turn among timers of one tick */

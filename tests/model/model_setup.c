@@ -1,5 +1,7 @@
 #include "tests/model/model_parts.h"
 
+#include <string.h>
+
 uint32_t
 model_firm_of_session(const struct model *model, uint16_t session)
 {
@@ -135,10 +137,28 @@ restart(struct model *model, uint8_t ack_mode)
 {
     for (uint32_t i = 0; i < MODEL_SESSIONS; i++) {
         unbind(model, &model->sessions[i]);
-        if (model->ack_mode != CELL_ACK_MODE_DURABLE)
+        if (model->ack_mode != CELL_ACK_MODE_DURABLE) {
             model->sessions[i].next_in_no = 0;
+            memset(model->sessions[i].uuid, 0, sizeof model->sessions[i].uuid);
+        }
     }
     model->ack_mode = ack_mode;
+}
+
+/* negotiate begins the numbers of a session, unless it only hears the same
+ * request once more. */
+static void
+negotiate(struct model *model, const struct cell_session_negotiate *in)
+{
+    struct model_session *session = &model->sessions[in->session];
+
+    if (!session->bound && session->request_time == in->request_time &&
+        memcmp(session->uuid, in->uuid, sizeof session->uuid) == 0)
+        return;
+    unbind(model, session);
+    session->next_in_no = 1;
+    session->request_time = in->request_time;
+    memcpy(session->uuid, in->uuid, sizeof session->uuid);
 }
 
 /*
@@ -180,8 +200,7 @@ model_set_up(struct model *model, const union cell *cells)
         set_session(model, &cells->session_set);
         break;
     case CELL_KIND_SESSION_NEGOTIATE:
-        unbind(model, &model->sessions[cells->session_negotiate.session]);
-        model->sessions[cells->session_negotiate.session].next_in_no = 1;
+        negotiate(model, &cells->session_negotiate);
         break;
     case CELL_KIND_SESSION_ESTABLISH:
         model->sessions[cells->session_establish.session].bound = true;
