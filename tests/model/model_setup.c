@@ -1,6 +1,6 @@
-#include "tests/model/model_parts.h"
-
 #include <string.h>
+
+#include "tests/model/model_parts.h"
 
 uint32_t
 model_firm_of_session(const struct model *model, uint16_t session)
