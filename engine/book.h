@@ -141,18 +141,6 @@ order_enlist(struct engine *engine, uint32_t slot, uint64_t hash)
     session->day_orders_cnt += order_is_day(order);
 }
 
-/* book_add puts a plain order at the back of its level and makes it live. There
- * is room, and its session does not yet use the clord, whose hash is given. */
-static inline void
-book_add(struct engine *engine, struct book *book, uint32_t slot, uint64_t hash)
-{
-    const struct order *order = &engine->orders.orders[slot];
-
-    book_join(engine, book, slot, order->leaves_qty);
-    order_enlist(engine, slot, hash);
-    book_disturb(engine, book, order);
-}
-
 /* book_leave takes an order out of its level, with what it shows of its leaves,
  * and nothing else. */
 static inline void

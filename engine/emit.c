@@ -1,3 +1,5 @@
+#include "engine/emit.h"
+
 #include "engine/work.h"
 
 void
@@ -138,16 +140,5 @@ engine_emit_prevented(struct engine *engine,
         .account = taker->account,
         .session = taker->session,
     };
-    engine_emit(out)->trade_maker = (struct cell_trade_maker){
-        .kind = CELL_KIND_TRADE_MAKER,
-        .session = maker->session,
-        .account = maker->account,
-        .clord = maker->clord,
-        .order_id = maker->order_id,
-        .match_id = cell_exec_id(engine->cfg.shard, engine->seq, engine->work.index + 1),
-        .cum_qty = maker->cum_qty,
-        .leaves_qty = maker->leaves_qty,
-        .taker_cum_qty = taker->cum_qty,
-    };
-    engine->work.index += 2;
+    engine_emit_maker(engine, taker, maker, out);
 }

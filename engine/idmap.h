@@ -226,11 +226,4 @@ idmap_line(const struct idmap *map, uint16_t session, uint64_t clord)
     return idmap_home(map, idmap_hash(map, session, clord));
 }
 
-/* idmap_prefetch fetches it. */
-static inline void
-idmap_prefetch(const struct idmap *map, uint16_t session, uint64_t clord)
-{
-    PREFETCH_W(idmap_home(map, idmap_hash(map, session, clord)));
-}
-
 #endif

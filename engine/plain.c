@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "engine/emit.h"
 #include "engine/work.h"
 
 /* Trades that a plain order does without work.c. */
@@ -162,45 +163,6 @@ delist(struct engine *engine, struct session *session, const struct order *order
     idmap_remove(&engine->ids, order->session, order->clord, slot);
 }
 
-static inline void
-emit_trade(struct engine *engine,
-           const struct order *taker,
-           const struct order *maker,
-           px_t px,
-           qty_t qty,
-           struct cell_sink *out)
-{
-    union cell *cell = engine_emit(out);
-
-    cell->trade = (struct cell_trade){
-        .kind = CELL_KIND_TRADE,
-        .shape = (uint8_t)(2u | (taker->flags & ORDER_SELL) << 5),
-        .instrument = taker->instrument,
-        .seq = engine->seq,
-        .time = engine->time_ns,
-        .clord = taker->clord,
-        .order_id = taker->order_id,
-        .px = px,
-        .qty = qty,
-        .leaves_qty = taker->leaves_qty,
-        .account = taker->account,
-        .session = taker->session,
-    };
-    cell = engine_emit(out);
-    cell->trade_maker = (struct cell_trade_maker){
-        .kind = CELL_KIND_TRADE_MAKER,
-        .session = maker->session,
-        .account = maker->account,
-        .clord = maker->clord,
-        .order_id = maker->order_id,
-        .match_id = cell_exec_id(engine->cfg.shard, engine->seq, engine->work.index + 1),
-        .cum_qty = maker->cum_qty,
-        .leaves_qty = maker->leaves_qty,
-        .taker_cum_qty = taker->cum_qty,
-    };
-    engine->work.index += 2;
-}
-
 /* trade does one trade of the taker with a displayed plain maker. */
 static ALWAYS_INLINE void
 trade(struct engine *engine,
@@ -224,7 +186,7 @@ trade(struct engine *engine,
         risk_on_fill(engine->risk, taker->position, order_is_sell(taker), qty);
         risk_on_fill(engine->risk, maker->position, order_is_sell(maker), qty);
     }
-    emit_trade(engine, taker, maker, book_px(book, maker->tick), qty, out);
+    engine_emit_trade(engine, taker, maker, book_px(book, maker->tick), qty, out);
     if (maker->leaves_qty == 0)
         book_remove(engine, book, maker_slot);
 }

@@ -10,7 +10,8 @@
  *   work.c     slices: what is to be done next    sweep.c    a taker meets makers
  *   yield.c    what could the book yield?         allot.c    pro-rata and split
  *   settle.c   stops                              peg.c      pegged orders
- *   emit.c  check.c  query.c  state_hash.c  session.c  timers.c
+ *   plain.c    all of it for plain orders           ahead.c    look-ahead
+ *   emit.[ch]  check.c  query.c  state_hash.c  session.c  timers.c
  *
  * Two roads lead through a command. Most orders are plain: plain.c does them
  * from beginning to end, and all that they pay for the others is a few tests of

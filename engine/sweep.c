@@ -1,3 +1,4 @@
+#include "engine/emit.h"
 #include "engine/work.h"
 
 void
@@ -21,42 +22,6 @@ sweep_is_own(const struct engine *engine, const struct order *taker, const struc
 {
     return cell_stp(taker->stp_capacity) != OE_SELF_MATCH_PREVENTION_INSTRUCTION_NONE &&
            group_of(engine, taker) == group_of(engine, maker);
-}
-
-static void
-emit_trade(struct engine *engine,
-           const struct order *taker,
-           const struct order *maker,
-           px_t px,
-           qty_t qty,
-           struct cell_sink *out)
-{
-    engine_emit(out)->trade = (struct cell_trade){
-        .kind = CELL_KIND_TRADE,
-        .shape = (uint8_t)(2u | (order_is_sell(taker) ? CELL_SELL : 0u)),
-        .instrument = taker->instrument,
-        .seq = engine->seq,
-        .time = engine->time_ns,
-        .clord = taker->clord,
-        .order_id = taker->order_id,
-        .px = px,
-        .qty = qty,
-        .leaves_qty = taker->leaves_qty,
-        .account = taker->account,
-        .session = taker->session,
-    };
-    engine_emit(out)->trade_maker = (struct cell_trade_maker){
-        .kind = CELL_KIND_TRADE_MAKER,
-        .session = maker->session,
-        .account = maker->account,
-        .clord = maker->clord,
-        .order_id = maker->order_id,
-        .match_id = cell_exec_id(engine->cfg.shard, engine->seq, engine->work.index + 1),
-        .cum_qty = maker->cum_qty,
-        .leaves_qty = maker->leaves_qty,
-        .taker_cum_qty = taker->cum_qty,
-    };
-    engine->work.index += 2;
 }
 
 /* cancel_partner cancels the order that the one in slot is linked to, if any;
@@ -115,7 +80,7 @@ sweep_trade(struct engine *engine, uint32_t maker_slot, qty_t qty, struct cell_s
     settle_range(engine, taker->instrument, maker->tick);
     book_on_fill(engine, taker, qty);
     book_on_fill(engine, maker, qty);
-    emit_trade(engine, taker, maker, book_px(book, maker->tick), qty, out);
+    engine_emit_trade(engine, taker, maker, book_px(book, maker->tick), qty, out);
 
     same &= cancel_partner(engine, taker_slot, out) != at;
     /* The taker's other may have been the maker. */
