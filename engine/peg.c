@@ -173,14 +173,17 @@ peg_place(struct engine *engine, uint32_t slot, struct cell_sink *out)
         move(engine, slot, tick, out);
 }
 
-/* next_disturbed returns the lowest book that is disturbed. */
+/* next_disturbed returns the lowest book that is disturbed. What pegs do in one
+ * book disturbs no other, so the search goes on where it stopped. */
 static bool
-next_disturbed(const struct engine *engine, uint32_t *instrument)
+next_disturbed(struct engine *engine, uint32_t *instrument)
 {
-    for (uint32_t word = 0; word < (engine->books_cnt + 63) / 64; word++) {
-        if (engine->disturbed_books[word] == 0)
+    uint32_t *word = &engine->work.peg_word;
+
+    for (; *word < (engine->books_cnt + 63) / 64; ++*word) {
+        if (engine->disturbed_books[*word] == 0)
             continue;
-        *instrument = word * 64 + (uint32_t)__builtin_ctzll(engine->disturbed_books[word]);
+        *instrument = *word * 64 + (uint32_t)__builtin_ctzll(engine->disturbed_books[*word]);
         return true;
     }
     return false;

@@ -173,6 +173,7 @@ struct work {
     uint32_t refs[2]; /* reference ticks of the pegs at hand, 0: none */
     uint32_t peg_instrument;
     uint32_t peg_slot;
+    uint32_t peg_word; /* of disturbed_books: those before are done */
 
     uint32_t slot; /* next to look at: mass cancel, disconnect, close */
     uint32_t canceled_cnt;

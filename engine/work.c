@@ -16,6 +16,7 @@ work_begin(struct engine *engine, enum work_kind kind, enum work_phase phase)
     work->queue_tail = ORDER_NONE;
     work->refs_valid = false;
     work->peg_slot = ORDER_NONE;
+    work->peg_word = 0;
     work->slot = 0;
     work->canceled_cnt = 0;
     work->due_cnt = 0;
