@@ -155,16 +155,12 @@ check_book(const struct engine *engine, const struct order *order, const struct 
 {
     struct book *book = &engine->books[order->instrument];
     const bool sell = order_is_sell(order);
-    uint32_t tick = replace->ticket.tick;
+    const uint32_t tick =
+        match_entry_tick(engine, order->instrument, order->exec_inst, sell, replace->ticket.tick);
     bool room = true;
 
-    if ((order->exec_inst & OE_EXEC_INST_POST_ONLY) != 0 && book_crosses(book, sell, tick)) {
-        tick = (order->exec_inst & OE_EXEC_INST_POST_ONLY_REPRICE) != 0
-                   ? match_reprice(engine, order->instrument, sell)
-                   : 0;
-        if (tick == 0)
-            return OE_REJECT_REASON_WOULD_TRADE;
-    }
+    if (tick == 0 && (order->exec_inst & OE_EXEC_INST_POST_ONLY) != 0)
+        return OE_REJECT_REASON_WOULD_TRADE;
     if (!order_has_next_id(order->order_id))
         return OE_REJECT_REASON_ORDER_IDS_EXHAUSTED;
     if (replace->stop_tick != 0)
@@ -344,28 +340,6 @@ rename_order(struct engine *engine, uint32_t slot, uint64_t clord)
     idmap_add(&engine->ids, order->session, clord, slot);
 }
 
-/* shrink takes quantity from an order that keeps its place: of an iceberg what
- * it holds back goes first. */
-static void
-shrink(struct engine *engine, struct order *order, qty_t new_leaves)
-{
-    const qty_t less_qty = order->leaves_qty - new_leaves;
-
-    if (order->level != LADDER_NONE) {
-        struct level *level = ladder_level(&engine->pages, order->level);
-        const qty_t shown_qty = order->place == PLACE_STOP
-                                    ? order->leaves_qty
-                                    : order_shown_qty(&engine->extras, order);
-        const qty_t shows_qty = shown_qty < new_leaves ? shown_qty : new_leaves;
-
-        level->shown_qty -= shown_qty - shows_qty;
-        level->reserve_qty -= less_qty - (shown_qty - shows_qty);
-        if (order_is_iceberg(&engine->extras, order))
-            extra_of(&engine->extras, order)->shown_qty = shows_qty;
-    }
-    order->leaves_qty = new_leaves;
-}
-
 /* set_fields gives the order the rare fields that were asked for. */
 static void
 set_fields(struct engine *engine, struct order *order, const struct cell_replace_detail *detail)
@@ -437,7 +411,7 @@ amend_replace(struct engine *engine,
         set_fields(engine, order, detail);
     if (!replace.keeps)
         return reenter(engine, &replace, in->clord, out);
-    shrink(engine, order, replace.new_leaves);
+    place_shrink(engine, order, replace.new_leaves);
     rename_order(engine, replace.slot, in->clord);
     return engine_finish(engine, out);
 }

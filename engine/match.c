@@ -82,9 +82,19 @@ emit_new(const struct engine *engine,
 }
 
 uint32_t
-match_reprice(const struct engine *engine, uint32_t instrument, bool sell)
+match_entry_tick(const struct engine *engine,
+                 uint32_t instrument,
+                 unsigned exec_inst,
+                 bool sell,
+                 uint32_t tick)
 {
     const struct book *book = &engine->books[instrument];
+
+    if ((exec_inst & OE_EXEC_INST_POST_ONLY) == 0 || !book_crosses(book, sell, tick))
+        return tick;
+    if ((exec_inst & OE_EXEC_INST_POST_ONLY_REPRICE) == 0)
+        return 0;
+
     const uint32_t best_tick = ladder_key(book->sides[!sell].best_key, !sell);
 
     if (!sell)
@@ -115,9 +125,12 @@ match_enter(struct engine *engine, uint32_t slot, bool fresh, qty_t min_qty, str
             place_wait(engine, slot);
         return;
     }
-    if ((order->exec_inst & OE_EXEC_INST_POST_ONLY_REPRICE) != 0 &&
-        book_crosses(book, sell, order->tick)) {
-        order->tick = match_reprice(engine, order->instrument, sell);
+
+    const uint32_t tick =
+        match_entry_tick(engine, order->instrument, order->exec_inst, sell, order->tick);
+
+    if (tick != order->tick) {
+        order->tick = tick;
         engine_emit_restated(engine, order, CELL_RESTATE_REASON_POST_ONLY_REPRICE, out);
     }
     if (fresh && order->ord_type == OE_ORD_TYPE_MARKET_TO_LIMIT)
@@ -141,19 +154,14 @@ check_book(const struct engine *engine,
     const bool sell = (in->shape & CELL_SELL) != 0;
     bool room = true;
 
-    if ((in->exec_inst & OE_EXEC_INST_POST_ONLY) != 0 && book_crosses(book, sell, tick)) {
-        tick = (in->exec_inst & OE_EXEC_INST_POST_ONLY_REPRICE) != 0
-                   ? match_reprice(engine, in->instrument, sell)
-                   : 0;
-        if (tick == 0)
-            return OE_REJECT_REASON_WOULD_TRADE;
-    }
+    tick = match_entry_tick(engine, in->instrument, in->exec_inst, sell, tick);
+    if (tick == 0 && (in->exec_inst & OE_EXEC_INST_POST_ONLY) != 0)
+        return OE_REJECT_REASON_WOULD_TRADE;
     if (terms->stop)
         room = ladder_has_room(&engine->pages, &engine->rares[in->instrument].stops[sell],
                                ladder_key(terms->stop_tick, !sell));
     else if (in->ord_type != OE_ORD_TYPE_PEGGED && in->ord_type != OE_ORD_TYPE_MARKET &&
-             (in->tif == OE_TIME_IN_FORCE_DAY || in->tif == OE_TIME_IN_FORCE_GOOD_TILL_CANCEL ||
-              in->tif == OE_TIME_IN_FORCE_GOOD_TILL_DATE))
+             tif_rests(in->tif))
         room = ladder_has_room(&engine->pages, book_side(book, sell), ladder_key(tick, sell));
     return room ? OE_REJECT_REASON_NONE : OE_REJECT_REASON_LEVEL_POOL_FULL;
 }

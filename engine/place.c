@@ -130,6 +130,25 @@ place_refresh(struct engine *engine, uint32_t slot)
     order->flags &= (uint8_t)~ORDER_TOP;
 }
 
+void
+place_shrink(struct engine *engine, struct order *order, qty_t leaves_qty)
+{
+    ASSERT(leaves_qty <= order->leaves_qty);
+    if (order->level != LADDER_NONE) {
+        struct level *level = ladder_level(&engine->pages, order->level);
+        const qty_t shown_qty = order->place == PLACE_STOP
+                                    ? order->leaves_qty
+                                    : order_shown_qty(&engine->extras, order);
+        const qty_t shows_qty = shown_qty < leaves_qty ? shown_qty : leaves_qty;
+
+        level->shown_qty -= shown_qty - shows_qty;
+        level->reserve_qty -= order->leaves_qty - leaves_qty - (shown_qty - shows_qty);
+        if (order_is_iceberg(&engine->extras, order))
+            extra_of(&engine->extras, order)->shown_qty = shows_qty;
+    }
+    order->leaves_qty = leaves_qty;
+}
+
 /* Stops wait in ladders of their own, in which the price that is reached first
  * is the best: the lowest of the buys, the highest of the sells. */
 void

@@ -116,19 +116,7 @@ decrement(struct engine *engine, uint32_t slot, qty_t qty, struct cell_sink *out
         order_retire(engine, slot, OE_CANCEL_REASON_SELF_MATCH_PREVENTION, out);
         return false;
     }
-    if (order->place == PLACE_BOOK) {
-        /* The hidden part goes first. */
-        struct level *level = ladder_level(&engine->pages, order->level);
-        const qty_t shown_qty = order_shown_qty(&engine->extras, order);
-        const qty_t left_qty = order->leaves_qty - qty;
-        const qty_t shows_qty = shown_qty < left_qty ? shown_qty : left_qty;
-
-        level->shown_qty -= shown_qty - shows_qty;
-        level->reserve_qty -= qty - (shown_qty - shows_qty);
-        if (order_is_iceberg(&engine->extras, order))
-            extra_of(&engine->extras, order)->shown_qty = shows_qty;
-    }
-    order->leaves_qty -= qty;
+    place_shrink(engine, order, order->leaves_qty - qty);
     book_release(engine, order, qty);
     engine_emit_restated(engine, order, CELL_RESTATE_REASON_SELF_MATCH_DECREMENT, out);
     return true;

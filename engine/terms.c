@@ -1,13 +1,5 @@
 #include "engine/terms.h"
 
-/* rests says whether a time in force lets an order stay. */
-static bool
-tif_rests(unsigned tif)
-{
-    return tif == OE_TIME_IN_FORCE_DAY || tif == OE_TIME_IN_FORCE_GOOD_TILL_CANCEL ||
-           tif == OE_TIME_IN_FORCE_GOOD_TILL_DATE;
-}
-
 static bool
 is_stop(unsigned ord_type)
 {

@@ -58,9 +58,14 @@ void quote_step(struct engine *engine, struct slice *slice, struct cell_sink *ou
 void
 match_enter(struct engine *engine, uint32_t slot, bool fresh, qty_t min_qty, struct cell_sink *out);
 
-/* match_reprice returns the tick to which a post-only order that crosses is
- * moved, 0 if there is none. */
-uint32_t match_reprice(const struct engine *engine, uint32_t instrument, bool sell);
+/* match_entry_tick returns the tick at which an order would enter its book: its
+ * own, or that to which a post-only order that crosses is moved; 0 if it may
+ * neither trade nor be moved. */
+uint32_t match_entry_tick(const struct engine *engine,
+                          uint32_t instrument,
+                          unsigned exec_inst,
+                          bool sell,
+                          uint32_t tick);
 
 /* Takers (sweep.c). sweep_begin makes the order in slot the taker. */
 void sweep_begin(struct engine *engine, uint32_t slot);
@@ -96,6 +101,10 @@ void place_delist(struct engine *engine, uint32_t slot);
 /* place_refresh lets an iceberg that shows nothing show anew. */
 void place_refresh(struct engine *engine, uint32_t slot);
 
+/* place_shrink lets an order keep its place with less: of an iceberg what it
+ * holds back goes first. */
+void place_shrink(struct engine *engine, struct order *order, qty_t leaves_qty);
+
 /* order_end ends an order wherever it is; order_retire also tells why and gives
  * its reservation back. */
 void order_end(struct engine *engine, uint32_t slot);
@@ -113,13 +122,20 @@ void order_disarm(struct engine *engine, const struct order *order);
 /* order_px returns the price of an order as others are told: 0 if it has none. */
 px_t order_px(const struct engine *engine, const struct order *order);
 
+/* tif_rests says whether a time in force lets an order stay in the book. */
+static inline bool
+tif_rests(unsigned tif)
+{
+    return tif == OE_TIME_IN_FORCE_DAY || tif == OE_TIME_IN_FORCE_GOOD_TILL_CANCEL ||
+           tif == OE_TIME_IN_FORCE_GOOD_TILL_DATE;
+}
+
 /* order_rests says whether what is left of the taker stays in the book. */
 static inline bool
 order_rests(const struct order *order)
 {
     return order->ord_type != OE_ORD_TYPE_MARKET && order->ord_type != OE_ORD_TYPE_STOP &&
-           (order->tif == OE_TIME_IN_FORCE_DAY || order->tif == OE_TIME_IN_FORCE_GOOD_TILL_CANCEL ||
-            order->tif == OE_TIME_IN_FORCE_GOOD_TILL_DATE);
+           tif_rests(order->tif);
 }
 
 /* Pegs (peg.c). peg_join puts a peg at the end of its instrument's list;
