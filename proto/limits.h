@@ -6,7 +6,7 @@
 #define OUTCRY_PROTO_LIMITS_H
 
 /* Behaviour of the rules. A journal written under other rules is refused. */
-#define RULES_VERSION 2u
+#define RULES_VERSION 3u
 
 /* Shards 0 to 15: four bits of every order id. */
 #define SHARDS_MAX 16u
@@ -28,6 +28,21 @@
 
 /* Position limits and open quantities: far below overflow of an int64. */
 #define POSITION_LIMIT_MAX (1ull << 62)
+
+/* Fees, parts per million of price times quantity: at most all of it, so that a
+ * seller is never asked for more than the trade brings. */
+#define FEE_PPM_MAX 1000000
+
+/* Rates of messages: distinct pairs of interval and burst in use; a byte names
+ * one. An hour for a message and 2^20 of them at once are below 2^62 ns. */
+#define RISK_RATES_MAX       255u
+#define RISK_INTERVAL_NS_MAX 3600000000000ull
+#define RISK_BURST_MAX       (1u << 20)
+
+/* Windows in which equal orders and executions are counted: up to a day. A count
+ * has 16 bits. */
+#define RISK_WINDOW_NS_MAX 86400000000000ull
+#define RISK_COUNT_MAX     65535u
 
 /* An iceberg's quantity is at most so many times the least that it shows: each
  * refresh is a trade and two or three cells, however large the taker. */
