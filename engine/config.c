@@ -181,6 +181,29 @@ instrument_state_set(struct engine *engine,
     return OE_REJECT_REASON_NONE;
 }
 
+/* emit_setting writes the command: the cells that its kind has, then its author if
+ * it has one. */
+static void
+emit_setting(const struct engine *engine,
+             const union cell *cells,
+             unsigned cells_cnt,
+             enum oe_reject_reason reason,
+             struct cell_sink *out)
+{
+    if (cell_count(&cells[0]) > cells_cnt) {
+        ASSERT(cell_kind(&cells[cells_cnt]) == CELL_KIND_AUTHOR);
+        ASSERT(cell_valid(&cells[cells_cnt]));
+        cells_cnt++;
+    }
+    (void)engine_emit_command(engine, cells, out, cells_cnt, 0, reason);
+    for (unsigned i = 1; i < cells_cnt; i++) {
+        union cell *cell = engine_emit(out);
+
+        *cell = cells[i];
+        cell->bytes[1] = 0;
+    }
+}
+
 enum engine_result
 config_apply(struct engine *engine, const union cell *cells, bool first, struct cell_sink *out)
 {
@@ -228,15 +251,13 @@ config_apply(struct engine *engine, const union cell *cells, bool first, struct 
         reason = sessions_set(&engine->sessions, engine->risk, &cells[0].session_set);
         break;
     default:
-        UNREACHABLE("not a command of the configuration");
+        /* Risk does not take the word of an operator yet. */
+        ASSERT(cell_takes_author(cell_kind(&cells[0])));
+        ASSERT(cell_count(&cells[0]) == 2);
+        reason = OE_REJECT_REASON_CONFIGURATION_CONFLICT;
+        break;
     }
-    (void)engine_emit_command(engine, cells, out, cells_cnt, 0, reason);
-    if (cells_cnt == 2) {
-        union cell *cell = engine_emit(out);
-
-        *cell = cells[1];
-        cell->bytes[1] = 0;
-    }
+    emit_setting(engine, cells, cells_cnt, reason, out);
     engine->work.index = 0;
     if (!closes)
         return work_settled(engine, out);

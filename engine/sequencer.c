@@ -107,6 +107,13 @@ is_due(const struct sequencer *sequencer, uint64_t time_ns)
     return UNLIKELY(time_ns >= deadline_ns || engine_time_ns(sequencer->engine) >= deadline_ns);
 }
 
+/* is_author says whether an Author stands where it may. */
+static bool
+is_author(const union cell *cells, unsigned at, unsigned place)
+{
+    return at == place && cell_kind(&cells[at]) == CELL_KIND_AUTHOR;
+}
+
 /* continues says whether the cell at place `at` may stand there in the message
  * that cells[0] opens. A RiskDetail is what a journaled refusal has; it is no
  * part of a request, but harmless, and ends the message. */
@@ -118,9 +125,16 @@ continues(const union cell *cells, unsigned at)
 
     switch (cell_kind(cells)) {
     case CELL_KIND_ACCOUNT_SET:
-        return at == 1 && kind == CELL_KIND_ACCOUNT_LIMITS;
+        return (at == 1 && kind == CELL_KIND_ACCOUNT_LIMITS) || is_author(cells, at, 2);
     case CELL_KIND_INSTRUMENT_SET:
-        return at == 1 && kind == CELL_KIND_INSTRUMENT_LIMITS;
+        return (at == 1 && kind == CELL_KIND_INSTRUMENT_LIMITS) || is_author(cells, at, 2);
+    case CELL_KIND_FIRM_SET:
+    case CELL_KIND_GROUP_SET:
+    case CELL_KIND_POSITION_LIMIT_SET:
+    case CELL_KIND_PERMISSION_SET:
+    case CELL_KIND_SESSION_SET:
+    case CELL_KIND_INSTRUMENT_STATE_SET:
+        return is_author(cells, at, 1);
     case CELL_KIND_ORDER_REPLACE:
         return at == 1 ? kind == CELL_KIND_REPLACE_DETAIL
                        : at == 2 && kind == CELL_KIND_RISK_DETAIL;
@@ -132,7 +146,7 @@ continues(const union cell *cells, unsigned at)
     case CELL_KIND_MASS_QUOTE:
         return kind == CELL_KIND_QUOTE_PAIR;
     default:
-        return false;
+        return cell_takes_author(cell_kind(cells)) && is_author(cells, at, 1);
     }
 }
 
@@ -167,7 +181,7 @@ cells_min(unsigned kind)
     case CELL_KIND_MASS_QUOTE:
         return 2;
     default:
-        return 1;
+        return cell_takes_author(kind) ? 2 : 1;
     }
 }
 

@@ -324,7 +324,7 @@ enum engine_result quote_mass(struct engine *engine,
                               const struct session *session,
                               struct cell_sink *out);
 
-/* config_apply does kinds 1, 2 and 4 to 11. first says that no command was
+/* config_apply does kinds 1, 2, 4 to 15 and 20 to 31. first says that no command was
  * applied before. */
 enum engine_result
 config_apply(struct engine *engine, const union cell *cells, bool first, struct cell_sink *out);

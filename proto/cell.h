@@ -101,6 +101,15 @@ cell_is_event(const union cell *cell)
     return cell->bytes[0] >= CELL_KIND_EVENTS && cell->bytes[0] < CELL_KIND_CONTINUATIONS;
 }
 
+/* cell_takes_author says whether a command is the word of an operator on risk: its
+ * second and last cell is an Author. */
+static inline bool
+cell_takes_author(unsigned kind)
+{
+    return (kind >= CELL_KIND_LIMIT_SET && kind <= CELL_KIND_POSITION_MOVE) ||
+           (kind >= CELL_KIND_MARK_SET && kind <= CELL_KIND_ORDER_RULE_SET);
+}
+
 /* cell_seq returns the sequence number in the frame of a cell that opens a
  * message; every frame has it at the same place. */
 static inline uint64_t

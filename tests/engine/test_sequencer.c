@@ -435,6 +435,49 @@ Test(sequencer, cells_behind_an_order_have_their_places)
     cr_assert_eq(rig.sequencer.invalid_cnt, ARRAY_LEN(rows));
 }
 
+/* with_author is a command of the exchange itself and, behind it, its author. */
+static struct command
+with_author(struct command command)
+{
+    command.cells[command.count].author = (struct cell_author){
+        .kind = CELL_KIND_AUTHOR, .uid = 1000, .name = "desk", .text = "a test"};
+    command.count++;
+    command.cells[0].bytes[1] = (uint8_t)command.count;
+    return command;
+}
+
+static struct command
+kill_account(void)
+{
+    struct command command = {.count = 1};
+
+    command.cells[0].kill = (struct cell_kill){.kind = CELL_KIND_KILL,
+                                               .shape = 1,
+                                               .level = OE_RISK_LEVEL_ACCOUNT,
+                                               .session = CELL_SESSION};
+    return command;
+}
+
+Test(sequencer, word_of_an_operator_has_an_author)
+{
+    const struct command bad[] = {kill_account(), with_author(with_author(kill_account())),
+                                  with_author(with_author(command_firm(0)))};
+    const struct command good[] = {with_author(kill_account()), with_author(command_firm(0)),
+                                   with_author(command_account(0, 0))};
+    struct rig rig;
+
+    rig_init(&rig, 16);
+    make_venue(&rig, 0);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        put_bad(&rig, &bad[i], "author");
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        put(&rig, 0, &good[i]);
+    settle(&rig);
+    cr_assert_eq(count_seen(&rig, CELL_KIND_AUTHOR), ARRAY_LEN(good));
+    cr_assert_eq(count_seen(&rig, CELL_KIND_KILL), 1);
+    cr_assert_eq(rig.sequencer.invalid_cnt, ARRAY_LEN(bad));
+}
+
 Test(sequencer, sweep_in_slices_is_not_mixed_with_other_commands)
 {
     struct rig rig;
