@@ -42,6 +42,10 @@
  * order with this limit. A replace is checked like a new order with its new
  * total, except that the position is only checked if the leaves grow.
  *
+ * docs/risk.md has the full set of rules and the order of all checks; the layout of
+ * what they touch is in risk/account.h, limits and stages in risk/limits.h,
+ * buckets in risk/bucket.h, what an order reserves in risk/reserve.h.
+ *
  * Configuration commands are refused with ConfigurationRange for an id or
  * value out of range, an empty name or symbol, and else with
  * ConfigurationConflict for a reference to nothing, a change of what never
@@ -60,6 +64,10 @@
 #include "proto/hash.h"
 #include "proto/orders.h"
 #include "proto/px_qty.h"
+#include "risk/account.h"
+#include "risk/bucket.h"
+#include "risk/limits.h"
+#include "risk/reserve.h"
 
 struct risk;
 
@@ -84,8 +92,15 @@ struct risk_order {
     qty_t qty;        /* total of the order */
     qty_t leaves_qty; /* what it can still trade: qty minus fills */
     bool sell;
-    bool market; /* valued at, and limited to, the collar */
-    bool stop;   /* px is for later: neither collar nor band */
+    bool market;          /* valued at, and limited to, the collar */
+    bool stop;            /* px is for later: neither collar nor band */
+    uint8_t ord_type;     /* enum oe_ord_type */
+    uint8_t tif;          /* enum oe_time_in_force */
+    uint16_t session;     /* whose RiskDetail names it */
+    uint32_t session_max; /* live orders that the session may have */
+    uint32_t session_cnt; /* and has */
+    px_t mid_px;          /* middle of the best prices, 0: none; see risk_wants_mid */
+    uint64_t now_ns;      /* of the command */
 };
 
 /* The numbers behind a refusal; level RISK_LEVEL_NONE when there are none. */
@@ -231,5 +246,166 @@ uint32_t risk_positions_cnt(const struct risk *risk);
  * risk_slots_cnt. */
 uint32_t risk_position_slot(const struct risk *risk, uint32_t idx);
 uint32_t risk_slots_cnt(const struct risk *risk);
+
+/*
+ * From here on: the full set of docs/risk.md. Where a function above has a
+ * successor here, its comment says so.
+ *
+ * The engine calls, in this order:
+ *
+ *   new      risk_take_message, its own checks, risk_check_new, risk_reserve_new
+ *   replace  finds the order, risk_take_message, its own checks, risk_check_amend,
+ *            its checks of the book, risk_reserve_amend
+ *   cancel   finds the order, risk_take_message, risk_give_back of all leaves
+ *   trade    risk_on_trade for the taker, then for the maker; both cells
+ *   end      risk_give_back, whatever ended it; not of one that was filled
+ *   move     risk_reprice, when an order that was let pass gets another price
+ *            that is no worse for its owner (post-only with reprice)
+ *   elected  risk_check_elected: a Stop gets its limit now and is asked again
+ *   behind   while risk_is_pending: risk_pending_pop, one RiskWarning or
+ *            RiskAction each, with a mass cancel if it says so
+ *
+ * All levels are checked before any is committed; check functions are const but for
+ * what is prepared. So a refusal at any level, or by the book, leaves no trace but
+ * the token of its message.
+ */
+
+/* risk_take_message takes a token of the session, the account and its firm, or
+ * of none of them: Throttled, or KillSwitch of the session itself. Once per
+ * command of a session that is a new order, replace, mass quote (cancels false), cancel
+ * or mass cancel (true). An account that is unknown or not of firm
+ * counts for the session alone, as does CELL_ANY. Cancels meet no KillSwitch. */
+NODISCARD enum oe_reject_reason risk_take_message(struct risk *risk,
+                                                  struct risk_session *session,
+                                                  uint16_t session_id,
+                                                  uint32_t firm,
+                                                  uint32_t account,
+                                                  bool cancels,
+                                                  uint64_t now_ns,
+                                                  struct risk_detail *detail);
+
+/* risk_check_amend checks order, the state after a replace, against what the live
+ * order holds; it changes nothing. Checks of use are asked only for what grows.
+ * Successor of risk_check_replace, with risk_reserve_amend. */
+NODISCARD enum oe_reject_reason risk_check_amend(const struct risk *risk,
+                                                 const struct risk_order *order,
+                                                 const struct risk_hold *hold,
+                                                 struct risk_ticket *ticket,
+                                                 struct risk_detail *detail);
+
+/* risk_reserve_amend moves what hold has by the exact difference to order. */
+void risk_reserve_amend(struct risk *risk,
+                        const struct risk_order *order,
+                        const struct risk_hold *hold,
+                        const struct risk_ticket *ticket);
+
+/* risk_reprice moves what hold has to another price, unasked. */
+void risk_reprice(struct risk *risk, const struct risk_hold *hold, px_t px);
+
+/* risk_check_elected asks for the limit of a Stop that was just elected: value,
+ * open notional, daily gross and net, funds. If it passes, what hold has is moved
+ * to px. RiskDetail is not told: the order is canceled, reason RiskLimit. */
+NODISCARD bool risk_check_elected(struct risk *risk, const struct risk_hold *hold, px_t px);
+
+/* One side of a trade. */
+struct risk_fill {
+    struct risk_hold hold; /* before the trade */
+    px_t px;               /* of the trade */
+    qty_t qty;
+    uint64_t now_ns;
+    bool maker;
+};
+
+/* risk_on_trade confirms qty of what hold has at px: reservation of qty at the
+ * hold's price back, position, cash, fee, day and loss moved. Returns the fee. The
+ * order has ended if qty is all of its leaves. Successor of risk_on_fill. */
+px_t risk_on_trade(struct risk *risk, const struct risk_fill *fill);
+
+/* risk_give_back releases qty of what hold has; if it is all, the order has ended.
+ * Successor of risk_release. */
+void risk_give_back(struct risk *risk, const struct risk_hold *hold, qty_t qty);
+
+/* risk_wants_mid says whether the collar of an instrument asks for mid_px. */
+bool risk_wants_mid(const struct risk *risk, uint32_t instrument);
+
+/* risk_fees_of returns the rates of a known instrument. */
+struct risk_fees risk_fees_of(const struct risk *risk, uint32_t instrument);
+
+/* What became due: told by RiskWarning or RiskAction, in the order in which it came
+ * about; one subject is there at most once, with the worst that it reached. */
+struct risk_due {
+    uint8_t level; /* enum oe_risk_level */
+    uint8_t limit; /* enum cell_risk_limit */
+    uint8_t stage; /* enum cell_risk_stage; Blocked: cancel all of the subject */
+    uint16_t permille;
+    uint32_t subject;
+    int64_t value;
+    int64_t used;
+};
+bool risk_is_pending(const struct risk *risk);
+bool risk_pending_pop(struct risk *risk, struct risk_due *due);
+
+/* Commands of operators: the command's cell and its Author. Each returns 0 or a
+ * reject reason and then has changed nothing. Of a session, LimitSet, Kill and Enable
+ * are given its risk_session by the engine, which knows whether it exists. */
+NODISCARD enum oe_reject_reason risk_apply_limit(struct risk *risk,
+                                                 struct risk_session *session,
+                                                 const struct cell_limit_set *cell,
+                                                 const struct cell_author *author);
+NODISCARD enum oe_reject_reason risk_apply_fee(struct risk *risk, const struct cell_fee_set *cell);
+NODISCARD enum oe_reject_reason risk_apply_cash(struct risk *risk,
+                                                const struct cell_cash_move *cell);
+NODISCARD enum oe_reject_reason risk_apply_position(struct risk *risk,
+                                                    const struct cell_position_move *cell);
+NODISCARD enum oe_reject_reason risk_apply_restriction(struct risk *risk,
+                                                       const struct cell_restriction_set *cell);
+NODISCARD enum oe_reject_reason risk_apply_order_rule(struct risk *risk,
+                                                      const struct cell_order_rule_set *cell);
+NODISCARD enum oe_reject_reason
+risk_apply_kill(struct risk *risk, struct risk_session *session, const struct cell_kill *cell);
+NODISCARD enum oe_reject_reason
+risk_apply_enable(struct risk *risk, struct risk_session *session, const struct cell_enable *cell);
+
+/* Commands that go through many subjects: begin checks and does what is O(1), step
+ * does at most budget subjects from *at on and returns whether any are left. No
+ * other function of risk is called between the steps of a command. */
+NODISCARD enum oe_reject_reason risk_mark_begin(struct risk *risk,
+                                                const struct cell_mark_set *cell);
+bool risk_mark_step(struct risk *risk, uint32_t *at, uint32_t budget);
+NODISCARD enum oe_reject_reason risk_day_begin(struct risk *risk, const struct cell_day_roll *cell);
+bool risk_day_step(struct risk *risk, uint32_t *at, uint32_t budget);
+
+/* What `outcry admin show` and a query see of an account, a group or a firm. */
+struct risk_use {
+    struct risk_limit limit; /* as it was set */
+    notional_t used;
+    notional_t headroom; /* negative: above the limit */
+};
+bool risk_use_get(const struct risk *risk,
+                  uint8_t level,
+                  uint32_t subject,
+                  uint32_t instrument,
+                  uint8_t limit,
+                  struct risk_use *out);
+
+struct risk_cash {
+    notional_t balance;
+    notional_t reserved;
+    notional_t free; /* balance + credit - reserved */
+    notional_t fees; /* paid by all accounts; of all accounts alone */
+};
+bool risk_cash_get(const struct risk *risk, uint32_t account, struct risk_cash *out);
+
+/* Sums over the live orders of an account, which engine_check makes. */
+struct risk_sums {
+    notional_t value;
+    notional_t cash;
+    uint32_t orders_cnt;
+};
+
+/* risk_account_check asserts invariants 1 to 3 of risk/account.h for an account;
+ * risk_conservation_check those of groups, firms and the whole. O(accounts). */
+void risk_account_check(const struct risk *risk, uint32_t account, const struct risk_sums *sums);
+void risk_conservation_check(const struct risk *risk);
 
 #endif

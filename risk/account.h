@@ -1,0 +1,179 @@
+/*
+ * Account: the layout of what the checks of an order touch. Private to risk/.
+ *
+ *   hot, one line each, read and written by every order
+ *
+ *     bounds[instrument]   tick, lot, collar and band, prepared (risk/state.h)
+ *     pairs[slot]          account x instrument: position, room, run of equal orders
+ *     accounts[account]    room of value, cash and open orders; bucket
+ *     groups[group]        room of value
+ *     firms[firm]          room of value; buckets
+ *
+ *   warm, one line each, touched by a fill besides the hot ones
+ *
+ *     accounts_warm, groups_warm, firms_warm    what was traded today, balance, loss
+ *
+ *   pace, one line an account: touched by cancels and fills that are counted
+ *
+ *   cold: limits, names, sets of restrictions
+ *
+ * Room, not use. A line does not hold how much is used and how much may be, but
+ * the difference: a check is one comparison, a reservation one subtraction, and
+ * a limit that is off is a room so large (RISK_ROOM_OFF) that nothing uses it up.
+ * No flag is tested. Use is limit minus room, where somebody asks.
+ *
+ * One room for two limits. OpenNotional and DailyGross both count open value:
+ *
+ *   cap  = min(open_bound, gross_bound - bought - sold)     moves with fills alone
+ *   room = cap - open value
+ *
+ * DailyNet counts fills alone, so net_room[side] also moves with fills alone and is
+ * clipped to 64 bits: a value that does not fit them takes the slow road.
+ *
+ * Prepared, not looked up. qty_max, value_max and both rooms of a pair come of the
+ * limits of all levels, of restrictions, covered accounts and order rules: the
+ * tightest holds, found out once. `version` is that of the configuration they
+ * came of (risk->version, raised by each command that could change one); a pair of
+ * another version is prepared anew by the next order that looks at it. Where one
+ * comparison cannot say it (a restriction, an order rule that is not "all"),
+ * qty_max is 0 and the slow road is taken.
+ *
+ * The slow road. The hot checks are sufficient, not necessary: what passes them is
+ * let pass; what fails goes through every check in the order of docs/risk.md, is
+ * let pass or refused there, and only there a reason and its numbers are made. Both
+ * roads commit the same numbers. Slow builds assert that what the hot road lets
+ * pass the slow one does, too.
+ *
+ * Invariants (risk_check_*)
+ *  1. room of an account = cap - sum of px * leaves over its live orders; of a
+ *     group and a firm the same over their accounts.
+ *  2. cash_room = balance + credit - sum of risk_cash_of over its live orders.
+ *  3. open_room = bound - number of its live orders.
+ *  4. room[0] of a pair = long_max - position - open buys, room[1] = short_max +
+ *     position - open sells, with the maxima in its cold half.
+ *  5. position = start of day + moves + bought - sold.
+ *  6. bought and sold of a group and a firm are the sums over their accounts; over
+ *     all accounts bought and sold are equal, and the sum of balances plus fees is
+ *     the sum of all moves of cash.
+ *  7. What is prepared (qty_max, value_max, version, bounds, FAST) is no state: it
+ *     is not hashed.
+ */
+#ifndef OUTCRY_RISK_ACCOUNT_H
+#define OUTCRY_RISK_ACCOUNT_H
+
+#include <stdint.h>
+
+#include "proto/base.h"
+#include "proto/px_qty.h"
+#include "risk/bucket.h"
+#include "risk/limits.h"
+
+/* Room of a limit that is off: 2^24 orders of 2^95 and a life of trades fit. */
+#define RISK_ROOM_OFF ((notional_t)1 << 125)
+
+/* An account as every order sees it. */
+struct risk_account_line {
+    notional_t room; /* value: OpenNotional and DailyGross */
+    notional_t cash_room;
+    int64_t net_room[2]; /* bought less sold may grow by this; buys, sells */
+    uint64_t message_full_ns;
+    int32_t open_room;
+    uint16_t group;
+    uint8_t flags; /* RISK_LINE_ */
+    uint8_t message_rate;
+};
+
+/* Nothing about the account needs a look: it is active, not killed, latched, slowed,
+ * restricted as a whole, or out of its loss. Clear: the slow road. */
+#define RISK_LINE_FAST    1u
+/* A cancel must look at the pace line; a fill must, for the latch. */
+#define RISK_LINE_CANCELS 2u
+#define RISK_LINE_FILLS   4u
+
+/* A group or a firm as every order sees it. */
+struct risk_party_line {
+    notional_t room;
+    int64_t net_room[2];
+    uint64_t message_full_ns; /* of a firm; so are all below but parent and flags */
+    uint64_t cancel_full_ns;
+    uint64_t messages_cnt; /* of today */
+    uint16_t parent;       /* firm of a group */
+    uint8_t flags;         /* RISK_LINE_FAST */
+    uint8_t message_rate;
+    uint8_t cancel_rate;
+    uint8_t zero[3];
+};
+
+/* Account x instrument as every order sees it. */
+struct risk_pair_line {
+    uint32_t account;
+    uint32_t instrument;
+    int64_t position_qty;
+    int64_t room[2]; /* buys, sells */
+    px_t value_max;
+    qty_t qty_max;
+    uint32_t version;       /* 0: the slot is free */
+    uint32_t run_tick_sell; /* the last order: tick * 2 + is a sell */
+    qty_t run_qty;
+    uint64_t run; /* time / 2^16 of the first such order * 2^16 + their number */
+};
+
+/* What a fill moves besides; DayRoll makes all but the balance 0. */
+struct risk_account_warm {
+    notional_t balance;
+    notional_t bought;
+    notional_t sold;
+    notional_t profit; /* of today against the mark, fees taken off */
+};
+
+struct risk_party_warm {
+    notional_t bought;
+    notional_t sold;
+    notional_t cap; /* of room */
+    uint64_t trades_cnt;
+    uint64_t zero;
+};
+
+/* What an account has on the line after: asked by cancels and by fills. */
+struct risk_account_pace {
+    uint64_t cancel_full_ns;
+    uint64_t executions_since_ns;
+    uint32_t executions_cnt;
+    uint8_t cancel_rate;
+    uint8_t state;         /* enum cell_account_state */
+    uint8_t stage;         /* enum cell_risk_stage: the worst of all limits */
+    uint8_t flags;         /* RISK_ACCOUNT_ */
+    uint32_t pending_next; /* list of subjects with an action to be taken */
+    uint32_t limits;       /* index of its cold limits */
+    uint64_t executions_window_ns;
+    notional_t cap; /* of room */
+};
+
+#define RISK_ACCOUNT_KNOWN       1u
+#define RISK_ACCOUNT_KILLED      2u
+#define RISK_ACCOUNT_LATCHED     4u
+#define RISK_ACCOUNT_COVERED     8u
+#define RISK_ACCOUNT_BLACKLISTED 16u
+#define RISK_ACCOUNT_PENDING     32u
+
+/* Part of a session's line in the engine: risk reads and writes it when asked. */
+struct risk_session {
+    uint64_t message_full_ns;
+    uint64_t cancel_full_ns;
+    uint32_t orders_max; /* live, UINT32_MAX: no limit */
+    uint8_t message_rate;
+    uint8_t cancel_rate;
+    uint8_t killed;
+    uint8_t zero;
+};
+
+_Static_assert(sizeof(struct risk_account_line) == CACHE_LINE, "one line");
+_Static_assert(sizeof(struct risk_party_line) == CACHE_LINE, "one line");
+_Static_assert(sizeof(struct risk_pair_line) == CACHE_LINE, "one line");
+_Static_assert(sizeof(struct risk_account_warm) == CACHE_LINE, "one line");
+_Static_assert(sizeof(struct risk_party_warm) == CACHE_LINE, "one line");
+_Static_assert(sizeof(struct risk_account_pace) == CACHE_LINE, "one line");
+_Static_assert(sizeof(struct risk_session) == 24, "no padding");
+_Static_assert(GROUPS_MAX <= UINT16_MAX + 1u && FIRMS_MAX <= UINT16_MAX + 1u, "ids in 16 bits");
+
+#endif
