@@ -116,6 +116,25 @@ OUTCRY_NODISCARD bool engine_cfg_of(const union cell *genesis, struct engine_cfg
 OUTCRY_NODISCARD enum engine_result
 engine_apply(struct engine *engine, const union cell *cells, struct cell_sink *out);
 
+/*
+ * engine_run applies the first commands of cells[0 .. cells_cnt) as engine_apply
+ * would, as long as they are such that it knows at once: plain orders, cancels,
+ * replaces of a session whose next they are. It returns how many cells it has
+ * taken; what begins behind them is for engine_apply. If any were taken, result
+ * is how the last was left: ENGINE_DONE, or ENGINE_MORE, for engine_resume.
+ *
+ * It stops before a command at or past the engine's deadline, and when out->pos
+ * has reached until_pos: below it there is room for a slice. A message
+ * that cells_cnt cuts is not taken, and what is no valid command neither. Cost:
+ * that of its commands; what engine_apply pays per call is paid once.
+ */
+OUTCRY_NODISCARD uint32_t engine_run(struct engine *engine,
+                                     const union cell *cells,
+                                     uint32_t cells_cnt,
+                                     uint64_t until_pos,
+                                     struct cell_sink *out,
+                                     enum engine_result *result);
+
 /* engine_resume does the next slice of the command in work. */
 OUTCRY_NODISCARD enum engine_result engine_resume(struct engine *engine, struct cell_sink *out);
 
