@@ -196,6 +196,18 @@ idmap_find(const struct idmap *map, const struct order *orders, uint16_t session
     return idmap_find_far(map, orders, hash, session, clord);
 }
 
+/* idmap_guess returns the slot that idmap_find most likely will, and looks at no
+ * order; whatever is there if the pair is not in its home. */
+static inline uint32_t
+idmap_guess(const struct idmap *map, uint16_t session, uint64_t clord)
+{
+    const uint64_t hash = idmap_hash(map, session, clord);
+    const struct idmap_bucket *home = idmap_home(map, hash);
+    const unsigned found = idmap_match(home, idmap_tag(hash)) | 1u << (IDMAP_PLACES - 1);
+
+    return home->slots[__builtin_ctz(found)];
+}
+
 /* idmap_add_hashed adds a pair, by its hash, that is not in the map. It returns
  * its place, IDMAP_FAR if that is not in its home. */
 static inline uint32_t

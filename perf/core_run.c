@@ -135,52 +135,41 @@ finish(struct engine *engine,
     return at + taken_cnt;
 }
 
+/* burst applies up to CORE_BURST cells and returns where the next command is. */
+static ALWAYS_INLINE uint32_t
+burst(struct engine *engine,
+      const union cell *cells,
+      uint32_t at,
+      uint32_t end,
+      struct cell_sink *out)
+{
+    const uint32_t rest = end - at < CORE_BURST ? end - at : CORE_BURST;
+    enum engine_result result = ENGINE_DONE;
+    const uint32_t taken_cnt = engine_run(engine, &cells[at], rest, UINT64_MAX, out, &result);
+
+    if (UNLIKELY(taken_cnt == 0) || UNLIKELY(result == ENGINE_MORE))
+        return finish(engine, cells, at, taken_cnt, result, out);
+    return at + taken_cnt;
+}
+
 /* run_apply applies bursts, as the sequencer does. */
 static __attribute__((noinline)) void
 run_apply(const struct core *core, struct engine *engine, struct cell_sink *out, uint32_t cells_cnt)
 {
-    const union cell *cells = core->flow->cells;
-    uint32_t at = 0;
-
-    while (at < cells_cnt) {
-        const uint32_t rest = cells_cnt - at;
-        enum engine_result result = ENGINE_DONE;
-        const uint32_t taken_cnt = engine_run(
-            engine, &cells[at], rest < CORE_BURST ? rest : CORE_BURST, UINT64_MAX, out, &result);
-
-        if (UNLIKELY(taken_cnt == 0) || UNLIKELY(result == ENGINE_MORE))
-            at = finish(engine, cells, at, taken_cnt, result, out);
-        else
-            at += taken_cnt;
-    }
+    for (uint32_t at = 0; at < cells_cnt;)
+        at = burst(engine, core->flow->cells, at, cells_cnt, out);
 }
 
-/* run_ahead looks ahead as the sequencer does: if the engine wants it to, asked
- * once per burst. It may hint at the zeroed cells behind the last command: no
- * effect. */
+/* run_ahead looks ahead as the sequencer does. */
 static __attribute__((noinline)) void
 run_ahead(const struct core *core, struct engine *engine, struct cell_sink *out, uint32_t cells_cnt)
 {
     const union cell *cells = core->flow->cells;
-    uint32_t at = 0;
+    struct engine_ahead ahead = {.next = 0};
 
-    while (at < cells_cnt) {
-        const uint32_t rest = cells_cnt - at;
-        enum engine_result result = ENGINE_DONE;
-
-        if (engine_looks_ahead(engine))
-            for (uint32_t i = at; i < at + CORE_BURST; i++) {
-                engine_prefetch_next(engine, &cells[i + CORE_AHEAD_NEXT_CELLS]);
-                engine_prefetch(engine, &cells[i + CORE_AHEAD_CELLS]);
-            }
-
-        const uint32_t taken_cnt = engine_run(
-            engine, &cells[at], rest < CORE_BURST ? rest : CORE_BURST, UINT64_MAX, out, &result);
-
-        if (UNLIKELY(taken_cnt == 0) || UNLIKELY(result == ENGINE_MORE))
-            at = finish(engine, cells, at, taken_cnt, result, out);
-        else
-            at += taken_cnt;
+    for (uint32_t at = 0; at < cells_cnt;) {
+        engine_ahead(engine, &ahead, cells, UINT64_MAX, at, cells_cnt);
+        at = burst(engine, cells, at, cells_cnt, out);
     }
 }
 
