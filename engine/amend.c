@@ -1,31 +1,11 @@
 #include "engine/terms.h"
 
-/* find_order returns the slot of the live order that a cancel or replace
- * names, ORDER_NONE if the session has no such order in that instrument. */
-static uint32_t
-find_order(const struct engine *engine, const struct cell_order_cancel *in, uint64_t orig_clord)
-{
-    const uint32_t slot =
-        (in->shape & CELL_BY_ID) != 0
-            ? order_find(&engine->orders, in->order_id)
-            : idmap_find(&engine->ids, engine->orders.orders, in->session, orig_clord);
-
-    if (UNLIKELY(slot == ORDER_NONE))
-        return ORDER_NONE;
-
-    const struct order *order = &engine->orders.orders[slot];
-
-    if (UNLIKELY(order->session != in->session || order->instrument != in->instrument))
-        return ORDER_NONE;
-    return slot;
-}
-
 enum engine_result
 amend_cancel(struct engine *engine, const union cell *cells, struct cell_sink *out)
 {
     const struct cell_order_cancel *in = &cells[0].order_cancel;
     const bool by_id = (in->shape & CELL_BY_ID) != 0;
-    const uint32_t slot = find_order(engine, in, in->orig_clord);
+    const uint32_t slot = order_named(engine, in, in->orig_clord);
     const enum oe_reject_reason reason =
         slot != ORDER_NONE ? OE_REJECT_REASON_NONE : OE_REJECT_REASON_UNKNOWN_ORDER;
     struct cell_order_cancel *cell =
@@ -87,7 +67,7 @@ check_fields(const struct engine *engine,
 {
     static const struct extra none = {.stop_tick = 0};
     const struct extra *extra =
-        order->extra != EXTRA_NONE ? extra_of(&engine->extras, order) : &none;
+        order_extra(order) != EXTRA_NONE ? extra_of(&engine->extras, order) : &none;
 
     if (detail->min_qty != 0 || (order->flags & ORDER_QUOTE) != 0 ||
         (detail->display_qty != 0 && extra->display_qty == 0) ||
@@ -109,7 +89,7 @@ check_values(const struct engine *engine,
 
     if (detail->expire_time != 0 && detail->expire_time <= engine->time_ns)
         return OE_REJECT_REASON_INVALID_EXPIRE_TIME;
-    if (order->extra != EXTRA_NONE)
+    if (order_extra(order) != EXTRA_NONE)
         *stop_tick = extra_of(&engine->extras, order)->stop_tick;
     if (detail->stop_px != 0)
         reason = terms_stop_px(&engine->books[order->instrument], rare, detail->stop_px, stop_tick);
@@ -327,19 +307,6 @@ emit_accepted(const struct engine *engine,
     detail->new_leaves = replace->cancels ? 0 : replace->new_leaves;
 }
 
-/* rename gives a live order another clord. */
-static void
-rename_order(struct engine *engine, uint32_t slot, uint64_t clord)
-{
-    struct order *order = &engine->orders.orders[slot];
-
-    if (order->clord == clord)
-        return;
-    idmap_remove(&engine->ids, order->session, order->clord, slot);
-    order->clord = clord;
-    idmap_add(&engine->ids, order->session, clord, slot);
-}
-
 /* set_fields gives the order the rare fields that were asked for. */
 static void
 set_fields(struct engine *engine, struct order *order, const struct cell_replace_detail *detail)
@@ -392,7 +359,7 @@ amend_replace(struct engine *engine,
     const struct cell_order_replace *in = &cells[0].order_replace;
     const struct cell_replace_detail *detail = &cells[1].replace_detail;
     struct replace replace = {.slot =
-                                  find_order(engine, &cells[0].order_cancel, detail->orig_clord)};
+                                  order_named(engine, &cells[0].order_cancel, detail->orig_clord)};
     const enum oe_reject_reason reason = check_replace(engine, in, detail, session, &replace);
 
     engine->work.index = 0;
@@ -400,10 +367,11 @@ amend_replace(struct engine *engine,
         return emit_refused(engine, cells, reason, &replace.detail, out);
 
     struct order *order = &engine->orders.orders[replace.slot];
+    const uint64_t hash = idmap_hash(&engine->ids, order->session, in->clord);
 
     emit_accepted(engine, cells, order, &replace, out);
     if (UNLIKELY(replace.cancels)) {
-        rename_order(engine, replace.slot, in->clord);
+        order_rename(engine, order, replace.slot, in->clord, hash);
         order_retire(engine, replace.slot, OE_CANCEL_REASON_REPLACED_BELOW_FILLED, out);
         return work_settled(engine, out);
     }
@@ -412,6 +380,6 @@ amend_replace(struct engine *engine,
     if (!replace.keeps)
         return reenter(engine, &replace, in->clord, out);
     place_shrink(engine, order, replace.new_leaves);
-    rename_order(engine, replace.slot, in->clord);
+    order_rename(engine, order, replace.slot, in->clord, hash);
     return engine_finish(engine, out);
 }

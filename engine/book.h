@@ -135,8 +135,11 @@ order_enlist(struct engine *engine, uint32_t slot, uint64_t hash)
     struct order *order = &engine->orders.orders[slot];
     struct session *session = session_of(&engine->sessions, order->session);
 
+    const uint32_t at = idmap_add_hashed(&engine->ids, hash, slot);
+
     order->flags |= ORDER_LIVE;
-    idmap_add_hashed(&engine->ids, hash, slot);
+    if (order_is_plain(order))
+        order->id_at = at;
     session->orders_cnt++;
     session->day_orders_cnt += order_is_day(order);
 }
@@ -153,8 +156,8 @@ book_leave(struct engine *engine, struct book *book, uint32_t slot, qty_t shown_
     struct ladder *side = book_side(book, order_is_sell(order));
     struct level *level = ladder_level(&engine->pages, at);
 
-    ASSERT(order->place == PLACE_BOOK);
-    ASSERT(level->orders_cnt > 0);
+    ASSERT_SLOW(order->place == PLACE_BOOK);
+    ASSERT_SLOW(level->orders_cnt > 0);
     ASSERT(level->shown_qty >= shown_qty);
     level->shown_qty -= shown_qty;
     if (UNLIKELY(reserve_qty != 0)) {
@@ -168,6 +171,33 @@ book_leave(struct engine *engine, struct book *book, uint32_t slot, qty_t shown_
     ladder_settle(&engine->pages, side, at, empty);
 }
 
+/* order_forget takes an order out of the id map. */
+static inline void
+order_forget(struct engine *engine, const struct order *order, uint32_t slot)
+{
+    if (LIKELY(order_is_plain(order)))
+        idmap_remove_at(&engine->ids, order->id_at, order->session, order->clord, slot);
+    else
+        idmap_remove(&engine->ids, order->session, order->clord, slot);
+}
+
+/* order_rename gives a live order another clord, whose hash is at hand. */
+static inline void
+order_rename(struct engine *engine,
+             struct order *order,
+             uint32_t slot,
+             uint64_t clord,
+             uint64_t hash)
+{
+    order_forget(engine, order, slot);
+    order->clord = clord;
+
+    const uint32_t at = idmap_add_hashed(&engine->ids, hash, slot);
+
+    if (order_is_plain(order))
+        order->id_at = at;
+}
+
 /* order_delist is the opposite of order_enlist. */
 static inline void
 order_delist(struct engine *engine, uint32_t slot)
@@ -175,7 +205,7 @@ order_delist(struct engine *engine, uint32_t slot)
     struct order *order = &engine->orders.orders[slot];
     struct session *session = session_of(&engine->sessions, order->session);
 
-    idmap_remove(&engine->ids, order->session, order->clord, slot);
+    order_forget(engine, order, slot);
     ASSERT(session->orders_cnt > 0);
     session->orders_cnt--;
     session->day_orders_cnt -= order_is_day(order);
@@ -208,6 +238,26 @@ book_release(struct engine *engine, const struct order *order, qty_t qty)
 {
     if (LIKELY(!engine->cfg.no_risk))
         risk_release(engine->risk, order->position, order_is_sell(order), qty);
+}
+
+/* order_named finds the live order that a cancel or replace names, if it is the
+ * session's and of that instrument; ORDER_NONE if there is none. */
+static inline uint32_t
+order_named(const struct engine *engine, const struct cell_order_cancel *in, uint64_t orig_clord)
+{
+    const uint32_t slot =
+        (in->shape & CELL_BY_ID) != 0
+            ? order_find(&engine->orders, in->order_id)
+            : idmap_find(&engine->ids, engine->orders.orders, in->session, orig_clord);
+
+    if (UNLIKELY(slot == ORDER_NONE))
+        return ORDER_NONE;
+
+    const struct order *order = &engine->orders.orders[slot];
+
+    if (UNLIKELY(order->session != in->session) || UNLIKELY(order->instrument != in->instrument))
+        return ORDER_NONE;
+    return slot;
 }
 
 #endif

@@ -155,7 +155,7 @@ check_rare(const struct engine *engine, uint32_t slot, struct rare_seen *seen)
     const bool quote = (order->flags & ORDER_QUOTE) != 0;
     const bool held = order->place == PLACE_HELD;
 
-    ASSERT(order_is_plain(order) == (order->extra == EXTRA_NONE && !quote && !held));
+    ASSERT(order_is_plain(order) == (order_extra(order) == EXTRA_NONE && !quote && !held));
     ASSERT(order->place != PLACE_TAKER);
     ASSERT(order->place != PLACE_QUEUE);
     ASSERT(!order_is_plain(order) || order->place == PLACE_BOOK);
@@ -166,7 +166,7 @@ check_rare(const struct engine *engine, uint32_t slot, struct rare_seen *seen)
         ASSERT(record != NULL);
         ASSERT(record->slot1[order_is_sell(order)] == slot + 1);
     }
-    if (order->extra == EXTRA_NONE)
+    if (order_extra(order) == EXTRA_NONE)
         return;
 
     const struct extra *extra = extra_of(&engine->extras, order);
@@ -203,6 +203,9 @@ check_orders(const struct engine *engine)
         check_rare(engine, slot, &rare);
         if ((order->flags & ORDER_QUOTE) == 0)
             ASSERT(idmap_find(&engine->ids, pool->orders, order->session, order->clord) == slot);
+        if (order_is_plain(order) && order->id_at != IDMAP_FAR)
+            ASSERT(idmap_bucket(&engine->ids, order->id_at & ~63u)->slots[order->id_at & 63] ==
+                   slot);
         ASSERT((order->order_id & ORDER_SLOT_MASK) == slot);
 
         if (engine->cfg.no_risk)
@@ -216,7 +219,7 @@ check_orders(const struct engine *engine)
             sum->open_buy_qty += order->leaves_qty;
     }
     ASSERT(live_cnt == pool->taken_cnt);
-    ASSERT(live_cnt == engine->ids.entries_cnt + rare.quotes_cnt);
+    ASSERT(live_cnt == idmap_check(&engine->ids, pool->orders) + rare.quotes_cnt);
     ASSERT(rare.extras_cnt == engine->extras.taken_cnt);
     ASSERT(rare.linked_cnt == engine->linked_cnt);
     for (uint32_t i = 0; i < sessions->used_cnt; i++) {
@@ -271,6 +274,5 @@ engine_check(const struct engine *engine)
     check_books(engine);
     check_orders(engine);
     check_positions(engine);
-    idmap_check(&engine->ids, engine->orders.orders);
     timers_check(&engine->sessions.timers);
 }

@@ -162,11 +162,9 @@ admit(struct engine *engine, const union cell *cell)
 
     if (UNLIKELY(session->state != ENGINE_SESSION_BOUND))
         return NULL;
-    if (idx != 0) {
-        if (UNLIKELY(cell->order_new.in_no != (uint16_t)session->next_in_no))
-            return NULL;
-        session->next_in_no++;
-    }
+    if (session->numbered != 0 && cell->order_new.in_no != (uint16_t)session->next_in_no)
+        return NULL;
+    session->next_in_no += session->numbered;
     begin(engine, cell);
     return session;
 }
@@ -267,13 +265,42 @@ apply_rare(struct engine *engine, const union cell *cells, struct cell_sink *out
     }
 }
 
-/* apply_others does all kinds but the three that are nearly all commands. */
-static COLD enum engine_result
-apply_others(struct engine *engine, const union cell *cells, struct cell_sink *out)
+void
+engine_check_seldom(const struct engine *engine)
+{
+    if (engine->cfg.orders_max <= 1024 ||
+        engine->seq % (engine->cfg.orders_max / 8 + engine->orders.used_cnt) == 0)
+        engine_check(engine);
+}
+
+/* checked checks the invariants behind a command in slow builds. */
+static inline enum engine_result
+checked(const struct engine *engine, enum engine_result result)
+{
+    if (OUTCRY_SLOW_CHECKS && result == ENGINE_DONE)
+        engine_check_seldom(engine);
+    return result;
+}
+
+/* apply does what the short road does not take. */
+static enum engine_result
+apply(struct engine *engine, const union cell *cells, struct cell_sink *out)
 {
     const struct session *session;
 
     switch (cell_kind(cells)) {
+    case CELL_KIND_ORDER_NEW:
+        ASSERT(cell_order_new_view(cells) != NULL);
+        session = admit(engine, cells);
+        return session != NULL ? match_new(engine, cells, session, out) : ENGINE_DROPPED;
+    case CELL_KIND_ORDER_CANCEL:
+        ASSERT(cell_order_cancel_view(cells) != NULL);
+        session = admit(engine, cells);
+        return session != NULL ? amend_cancel(engine, cells, out) : ENGINE_DROPPED;
+    case CELL_KIND_ORDER_REPLACE:
+        ASSERT(cell_order_replace_view(cells) != NULL);
+        session = admit(engine, cells);
+        return session != NULL ? amend_replace(engine, cells, session, out) : ENGINE_DROPPED;
     case CELL_KIND_MASS_CANCEL:
         ASSERT(cell_mass_cancel_view(cells) != NULL);
         session = admit(engine, cells);
@@ -287,64 +314,31 @@ apply_others(struct engine *engine, const union cell *cells, struct cell_sink *o
     }
 }
 
-/* checked checks the invariants behind a command in slow builds: behind each one
- * while the pools are small, else so seldom that the walk costs no more than the
- * commands between. */
-static inline enum engine_result
-checked(const struct engine *engine, enum engine_result result)
-{
-    if (OUTCRY_SLOW_CHECKS && result == ENGINE_DONE &&
-        (engine->cfg.orders_max <= 1024 ||
-         engine->seq % (engine->cfg.orders_max / 8 + engine->orders.used_cnt) == 0))
-        engine_check(engine);
-    return result;
-}
-
-/*
- * One switch: the kinds alternate without a pattern, so each further jump by
- * kind would be guessed wrong as often. Orders, cancels and replaces have no
- * value that their handlers do not refuse by themselves, and who puts cells
- * before the engine (sequencer, journal reader) has validated them; so their
- * views, 40 instructions each, are asserted in slow builds alone.
- */
-static ALWAYS_INLINE enum engine_result
-apply(struct engine *engine, const union cell *cells, struct cell_sink *out, const bool bare)
-{
-    struct session *session;
-
-    switch (cell_kind(cells)) {
-    case CELL_KIND_ORDER_NEW:
-        ASSERT_SLOW(cell_order_new_view(cells) != NULL);
-        session = admit(engine, cells);
-        if (UNLIKELY(session == NULL))
-            return ENGINE_DROPPED;
-        return bare ? plain_new_bare(engine, cells, session, out)
-                    : plain_new_risk(engine, cells, session, out);
-    case CELL_KIND_ORDER_CANCEL:
-        ASSERT_SLOW(cell_order_cancel_view(cells) != NULL);
-        session = admit(engine, cells);
-        if (UNLIKELY(session == NULL))
-            return ENGINE_DROPPED;
-        return bare ? plain_cancel_bare(engine, cells, session, out)
-                    : plain_cancel_risk(engine, cells, session, out);
-    case CELL_KIND_ORDER_REPLACE:
-        ASSERT_SLOW(cell_order_replace_view(cells) != NULL);
-        session = admit(engine, cells);
-        if (UNLIKELY(session == NULL))
-            return ENGINE_DROPPED;
-        return bare ? plain_replace_bare(engine, cells, session, out)
-                    : plain_replace_risk(engine, cells, session, out);
-    default:
-        return apply_others(engine, cells, out);
-    }
-}
-
 HOT enum engine_result
 engine_apply(struct engine *engine, const union cell *cells, struct cell_sink *out)
 {
+    static const struct plain_limits none = {.until_ns = UINT64_MAX, .until_pos = UINT64_MAX};
+    enum engine_result result;
+
     ASSERT(engine->work.kind == WORK_NONE);
-    return checked(engine, engine->cfg.no_risk ? apply(engine, cells, out, true)
-                                               : apply(engine, cells, out, false));
+    if (LIKELY(plain_run(engine, cells, cell_count(cells), &none, out, &result) != 0))
+        return result;
+    return checked(engine, apply(engine, cells, out));
+}
+
+HOT uint32_t
+engine_run(struct engine *engine,
+           const union cell *cells,
+           uint32_t cells_cnt,
+           uint64_t until_pos,
+           struct cell_sink *out,
+           enum engine_result *result)
+{
+    const struct plain_limits limits = {.until_ns = engine_deadline_ns(engine),
+                                        .until_pos = until_pos};
+
+    ASSERT(engine->work.kind == WORK_NONE);
+    return plain_run(engine, cells, cells_cnt, &limits, out, result);
 }
 
 enum engine_result

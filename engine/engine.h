@@ -116,6 +116,25 @@ OUTCRY_NODISCARD bool engine_cfg_of(const union cell *genesis, struct engine_cfg
 OUTCRY_NODISCARD enum engine_result
 engine_apply(struct engine *engine, const union cell *cells, struct cell_sink *out);
 
+/*
+ * engine_run applies the first commands of cells[0 .. cells_cnt) as engine_apply
+ * would, as long as they are such that it knows at once: plain orders, cancels,
+ * replaces of a session whose next they are. It returns how many cells it has
+ * taken; what begins behind them is for engine_apply. If any were taken, result
+ * is how the last was left: ENGINE_DONE, or ENGINE_MORE, for engine_resume.
+ *
+ * It stops before a command at or past the engine's deadline, and when out->pos
+ * has reached until_pos: below it there is room for a slice. A message
+ * that cells_cnt cuts is not taken, and what is no valid command neither. Cost:
+ * that of its commands; what engine_apply pays per call is paid once.
+ */
+OUTCRY_NODISCARD uint32_t engine_run(struct engine *engine,
+                                     const union cell *cells,
+                                     uint32_t cells_cnt,
+                                     uint64_t until_pos,
+                                     struct cell_sink *out,
+                                     enum engine_result *result);
+
 /* engine_resume does the next slice of the command in work. */
 OUTCRY_NODISCARD enum engine_result engine_resume(struct engine *engine, struct cell_sink *out);
 
@@ -128,16 +147,61 @@ uint64_t engine_deadline_ns(const struct engine *engine);
 uint64_t engine_seq(const struct engine *engine);
 uint64_t engine_time_ns(const struct engine *engine);
 
-/* engine_looks_ahead says whether the hints of engine_prefetch pay: not if what
- * live orders touch is near the core anyway. To be asked once per burst. */
-bool engine_looks_ahead(const struct engine *engine);
+/*
+ * Looking ahead. Who has many commands waiting tells the engine beforehand, and
+ * what they will touch is in the cache when they are applied. It is a hint:
+ * no outcome depends on it, and it may be left out.
+ */
+#define ENGINE_AHEAD_GROUP  16u /* commands, in cells, that are looked at together */
+#define ENGINE_AHEAD_GROUPS 8u
 
-/* engine_prefetch fetches what the command will touch. A hint: no effect on
- * any outcome. engine_prefetch_next follows it some commands later, when what
- * it fetched has come, and fetches what lies behind: level, neighbors, id,
- * position of the order that is named. */
+struct engine_ahead_ask {
+    const void *side;
+    uint32_t key;
+    union {
+        uint32_t cell;
+        uint32_t level;
+    };
+};
+
+struct engine_ahead_group {
+    struct engine_ahead_ask asks[ENGINE_AHEAD_GROUP + 1];
+    uint32_t named[ENGINE_AHEAD_GROUP + 1];
+    uint32_t takers[ENGINE_AHEAD_GROUP + 1];
+    uint32_t asks_cnt;
+    uint32_t named_cnt;
+    uint32_t guessed_cnt;
+    uint32_t takers_cnt;
+    uint32_t moves; /* a bit for each cell */
+    uint32_t called;
+};
+
+/* How far one stream of commands has been looked at: zeroed before the first.
+ * Private. */
+struct engine_ahead {
+    uint64_t next;  /* group that comes into its first stage next */
+    uint64_t first; /* and with which it began */
+    struct engine_ahead_group groups[ENGINE_AHEAD_GROUPS];
+};
+
+/* engine_ahead looks at commands of a stream that is to be applied from position
+ * pos on and is there up to position end: the cell of position p is
+ * cells[p & mask], mask + 1 is a power of two not below ENGINE_AHEAD_GROUP. To be
+ * called about once in ENGINE_AHEAD_GROUP cells. It asks engine_looks_ahead. */
+void engine_ahead(const struct engine *engine,
+                  struct engine_ahead *ahead,
+                  const union cell *cells,
+                  uint64_t mask,
+                  uint64_t pos,
+                  uint64_t end);
+
+/* engine_prefetch fetches the first of what one command will touch, for those
+ * whose commands do not lie one behind the other. */
 void engine_prefetch(const struct engine *engine, const union cell *cell);
-void engine_prefetch_next(const struct engine *engine, const union cell *cell);
+
+/* engine_looks_ahead says whether looking ahead pays: not if what live orders
+ * touch is near the core anyway. */
+bool engine_looks_ahead(const struct engine *engine);
 
 /* engine_hash hashes all that can change an outcome, free lists included.
  * O(memory in use). Not while a command is in work. */

@@ -26,7 +26,7 @@ idmap_init(struct idmap *map, void *mem, uint32_t orders_max)
 {
     ASSERT((uintptr_t)mem % CACHE_LINE == 0);
     *map = (struct idmap){.buckets = mem,
-                          .mask = (buckets_cnt(orders_max) - 1) * (uint32_t)CACHE_LINE};
+                          .mask = (buckets_cnt(orders_max) - 1) * (uint64_t)CACHE_LINE};
     idmap_salt(map, 0);
 }
 
@@ -44,7 +44,6 @@ draw(uint64_t *state)
 void
 idmap_salt(struct idmap *map, uint64_t salt)
 {
-    ASSERT(map->entries_cnt == 0);
     map->salt = draw(&salt);
     map->key = draw(&salt) | 1; /* so it stays odd with twice a session added */
 }
@@ -88,10 +87,10 @@ COLD void
 idmap_add_far(struct idmap *map, uint64_t hash, uint32_t slot)
 {
     struct idmap_bucket *bucket = idmap_home(map, hash);
-    unsigned empty = idmap_match(bucket, 0) & IDMAP_ALL;
+    unsigned empty = idmap_empty(bucket);
 
-    for (; empty == 0; empty = idmap_match(bucket, 0) & IDMAP_ALL) {
-        ASSERT(bucket->passed_cnt < map->entries_cnt);
+    for (; empty == 0; empty = idmap_empty(bucket)) {
+        ASSERT(bucket->passed_cnt < ORDERS_MAX);
         bucket->passed_cnt++;
         bucket = next_of(map, bucket);
     }
@@ -125,7 +124,7 @@ idmap_remove_far(struct idmap *map, uint64_t hash, uint32_t slot)
     bucket->tags[__builtin_ctz(found)] = 0;
 }
 
-void
+uint32_t
 idmap_check(const struct idmap *map, const struct order *orders)
 {
     uint32_t entries_cnt = 0;
@@ -152,5 +151,5 @@ idmap_check(const struct idmap *map, const struct order *orders)
         }
     }
     ASSERT(passed_cnt == 0);
-    ASSERT(entries_cnt == map->entries_cnt);
+    return entries_cnt;
 }

@@ -7,27 +7,30 @@
  *   +------------------------+------------+--------------------------------+
  *    one 16-byte load
  *
- * A pair hashes to a home bucket and a tag that is never 0; the tag 0 says that
- * a place is empty. All tags of a bucket are compared at once (SSE2, which every
- * x86-64 has); what the tag leaves open the order itself decides. Places 12 to
- * 15 of such a comparison are passed_cnt and mean nothing.
+ * A pair hashes to a home bucket and a tag whose highest bit is set; the tag 0
+ * says that a place is empty. So one instruction tells which tags of a bucket
+ * are equal to one, and one which places are empty (SSE2, which every x86-64
+ * has); what the tag leaves open the order itself decides. Places 12 to 15 of
+ * such a comparison are passed_cnt and mean nothing.
  *
  * A pair whose home is full goes to the next bucket that is not, and every
  * bucket on the way counts it in passed_cnt; a search goes on only while
  * passed_cnt is not 0. So removal clears a tag and counts down: nothing moves,
  * there are no tombstones, and a map in use for months is as fast as a new one.
- * The slot of a place whose tag is 0 is left from the last pair.
+ * The slot of a place whose tag is 0 is left from the last pair. As nothing
+ * moves, who remembers the place of a pair in its home removes it without a
+ * search, even without its hash.
  *
  * What nearly always happens is inline and has no branch that is hard to guess:
  * a new ClOrdID meets no equal tag in a home that nobody passed, there is room
- * in its home, and a pair that is removed is the first with its tag there. All
- * else is in idmap.c and begins anew at the home.
+ * in its home, and a pair that is removed is there. All else is in idmap.c and
+ * begins anew at the home.
  *
  * The hash multiplies and folds twice, with two secret numbers: who does not know
  * them cannot choose ids that meet. Once is not enough: with two or three
  * keys of a hundred the homes of ids that count upwards repeat after a few, and
- * the map of a client without any malice is slow. The low byte of the hash is
- * the tag, its high half the home. Consecutive ClOrdIDs do not share a home: who
+ * the map of a client without any malice is slow. The low seven bits of the hash
+ * are the tag's, its high half is the home's. Consecutive ClOrdIDs do not share a home: who
  * looks ahead is faster so; who does not pays a miss for it once the map
  * is larger than the cache.
  *
@@ -40,8 +43,8 @@
  *
  * Written by the engine thread. Which place a pair has depends on history and
  * salt, but no outcome depends on the place. Cost: one cache miss, 8 to 16 bytes
- * for each order that can be live; of instructions, with gcc 12, 12 for a hash, 10
- * to see that an id is new, 12 to add it, 17 to remove it.
+ * for each order that can be live; of instructions, with gcc 12, 10 for a hash, 9
+ * to see that an id is new, 8 to add it, 5 to remove it by its place.
  */
 #ifndef OUTCRY_ENGINE_IDMAP_H
 #define OUTCRY_ENGINE_IDMAP_H
@@ -54,6 +57,10 @@
 
 #define IDMAP_PLACES 12u
 #define IDMAP_ALL    ((1u << IDMAP_PLACES) - 1)
+#define IDMAP_TAG    0x80u
+
+/* Instead of the place of a pair that is not in its home. */
+#define IDMAP_FAR UINT32_MAX
 
 struct idmap_bucket {
     uint8_t tags[IDMAP_PLACES]; /* 0: empty */
@@ -66,8 +73,7 @@ _Static_assert(offsetof(struct idmap_bucket, slots) == 16, "tags and passed_cnt 
 
 struct idmap {
     struct idmap_bucket *buckets;
-    uint32_t mask; /* of a bucket's offset in bytes */
-    uint32_t entries_cnt;
+    uint64_t mask; /* of a bucket's offset in bytes */
     uint64_t salt; /* these two change only while the map is empty */
     uint64_t key;  /* odd */
 };
@@ -92,29 +98,39 @@ idmap_fold(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* idmap_hash returns the hash of a pair; its low byte is not 0. */
 static inline uint64_t
 idmap_hash(const struct idmap *map, uint16_t session, uint64_t clord)
 {
     const uint64_t key = map->key + 2u * (uint64_t)session;
-    const uint64_t hash = idmap_fold(idmap_fold(clord ^ map->salt, key), key);
 
-    return hash + ((uint8_t)hash == 0);
+    return idmap_fold(idmap_fold(clord ^ map->salt, key), key);
 }
 
 static inline uint8_t
 idmap_tag(uint64_t hash)
 {
-    return (uint8_t)hash;
+    return (uint8_t)(hash | IDMAP_TAG);
+}
+
+/* idmap_home_at returns where a pair belongs: the first place of a bucket. */
+static inline uint32_t
+idmap_home_at(const struct idmap *map, uint64_t hash)
+{
+    return (uint32_t)(hash >> 32 & map->mask);
+}
+
+/* idmap_bucket returns the bucket whose first place it is. */
+static inline struct idmap_bucket *
+idmap_bucket(const struct idmap *map, uint32_t at)
+{
+    return (struct idmap_bucket *)(void *)((char *)map->buckets + at);
 }
 
 /* idmap_home returns the bucket where a pair belongs. */
 static inline struct idmap_bucket *
 idmap_home(const struct idmap *map, uint64_t hash)
 {
-    char *base = (char *)map->buckets;
-
-    return (struct idmap_bucket *)(void *)(base + ((uint32_t)(hash >> 32) & map->mask));
+    return idmap_bucket(map, idmap_home_at(map, hash));
 }
 
 /* idmap_match returns which of the first 16 bytes are equal to tag. */
@@ -124,6 +140,15 @@ idmap_match(const struct idmap_bucket *bucket, uint8_t tag)
     const __m128i line = _mm_load_si128((const __m128i *)(const void *)bucket);
 
     return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(line, _mm_set1_epi8((char)tag)));
+}
+
+/* idmap_empty returns which places of a bucket are empty. */
+static inline unsigned
+idmap_empty(const struct idmap_bucket *bucket)
+{
+    const __m128i line = _mm_load_si128((const __m128i *)(const void *)bucket);
+
+    return ~(unsigned)_mm_movemask_epi8(line) & IDMAP_ALL;
 }
 
 /* The same as below, from the home on, for whatever is there. */
@@ -171,53 +196,80 @@ idmap_find(const struct idmap *map, const struct order *orders, uint16_t session
     return idmap_find_far(map, orders, hash, session, clord);
 }
 
-/* idmap_add_hashed adds a pair, by its hash, that is not in the map. */
-static inline void
-idmap_add_hashed(struct idmap *map, uint64_t hash, uint32_t slot)
+/* idmap_guess returns the slot that idmap_find most likely will, and looks at no
+ * order; whatever is there if the pair is not in its home. */
+static inline uint32_t
+idmap_guess(const struct idmap *map, uint16_t session, uint64_t clord)
 {
-    struct idmap_bucket *home = idmap_home(map, hash);
-    const unsigned empty = idmap_match(home, 0) & IDMAP_ALL;
+    const uint64_t hash = idmap_hash(map, session, clord);
+    const struct idmap_bucket *home = idmap_home(map, hash);
+    const unsigned found = idmap_match(home, idmap_tag(hash)) | 1u << (IDMAP_PLACES - 1);
 
-    map->entries_cnt++;
-    if (LIKELY(empty != 0)) {
-        const int at = __builtin_ctz(empty);
-
-        home->tags[at] = idmap_tag(hash);
-        home->slots[at] = slot;
-        return;
-    }
-    idmap_add_far(map, hash, slot);
+    return home->slots[__builtin_ctz(found)];
 }
 
-/* idmap_add adds a pair that is not in the map. */
-static inline void
-idmap_add(struct idmap *map, uint16_t session, uint64_t clord, uint32_t slot)
+/* idmap_add_hashed adds a pair, by its hash, that is not in the map. It returns
+ * its place, IDMAP_FAR if that is not in its home. */
+static inline uint32_t
+idmap_add_hashed(struct idmap *map, uint64_t hash, uint32_t slot)
 {
-    idmap_add_hashed(map, idmap_hash(map, session, clord), slot);
+    const uint32_t home_at = idmap_home_at(map, hash);
+    struct idmap_bucket *home = idmap_bucket(map, home_at);
+    const unsigned empty = idmap_empty(home);
+
+    if (LIKELY(empty != 0)) {
+        const uint32_t place = (uint32_t)__builtin_ctz(empty);
+
+        home->tags[place] = idmap_tag(hash);
+        home->slots[place] = slot;
+        return home_at + place;
+    }
+    idmap_add_far(map, hash, slot);
+    return IDMAP_FAR;
+}
+
+/* idmap_add_new adds a pair if it is not in the map, or says no. */
+static ALWAYS_INLINE bool
+idmap_add_new(struct idmap *map,
+              const struct order *orders,
+              uint16_t session,
+              uint64_t clord,
+              uint32_t slot,
+              uint32_t *at)
+{
+    const uint64_t hash = idmap_hash(map, session, clord);
+
+    if (UNLIKELY(idmap_find_hashed(map, orders, hash, session, clord) != ORDER_NONE))
+        return false;
+    *at = idmap_add_hashed(map, hash, slot);
+    return true;
 }
 
 /* idmap_remove removes a pair that is in the map with this slot. */
 static inline void
 idmap_remove(struct idmap *map, uint16_t session, uint64_t clord, uint32_t slot)
 {
-    const uint64_t hash = idmap_hash(map, session, clord);
-    struct idmap_bucket *home = idmap_home(map, hash);
-    const unsigned found = idmap_match(home, idmap_tag(hash)) & IDMAP_ALL;
-
-    map->entries_cnt--;
-    if (LIKELY(found != 0)) {
-        const int at = __builtin_ctz(found);
-
-        if (LIKELY(home->slots[at] == slot)) {
-            home->tags[at] = 0;
-            return;
-        }
-    }
-    idmap_remove_far(map, hash, slot);
+    idmap_remove_far(map, idmap_hash(map, session, clord), slot);
 }
 
-/* idmap_check asserts the second invariant, given the orders. O(map). */
-void idmap_check(const struct idmap *map, const struct order *orders);
+/* idmap_remove_at does so by the place that idmap_add_hashed returned. */
+static inline void
+idmap_remove_at(struct idmap *map, uint32_t at, uint16_t session, uint64_t clord, uint32_t slot)
+{
+    uint8_t *tag = (uint8_t *)map->buckets + at;
+
+    if (UNLIKELY(at == IDMAP_FAR)) {
+        idmap_remove(map, session, clord, slot);
+        return;
+    }
+    ASSERT_SLOW(idmap_bucket(map, at & ~63u)->slots[at & 63] == slot);
+    ASSERT_SLOW(*tag != 0);
+    *tag = 0;
+}
+
+/* idmap_check asserts the second invariant, given the orders, and returns how
+ * many pairs there are. O(map). */
+uint32_t idmap_check(const struct idmap *map, const struct order *orders);
 
 /* idmap_line returns the line where the search for a pair begins. */
 static inline const void *

@@ -195,6 +195,18 @@ PURE uint32_t ladder_find(const struct ladder_pool *pool,
  * the block of its parent hot. It returns the leaf. */
 uint32_t ladder_reach(struct ladder_pool *pool, struct ladder *ladder, uint32_t key);
 
+/* ladder_leaf_line returns where it is written which leaf a key has, if it is
+ * in the hot block; else some place that is nothing's. */
+static inline const uint32_t *
+ladder_leaf_line(const struct ladder_pool *pool, const struct ladder *ladder, uint32_t key)
+{
+    const uint32_t at = key ^ ladder->hot_block;
+    const struct level *children = ladder_level(pool, ladder->hot_at);
+
+    return (const uint32_t *)(const void *)children +
+           (at >> (ladder->hot_block & 31) == 0 ? at >> 6 : 0);
+}
+
 /* ladder_leaf returns the leaf of a key of the hot block, LADDER_NONE if there
  * is none or the key is elsewhere. */
 static inline uint32_t
@@ -265,16 +277,6 @@ ladder_remove(struct ladder_pool *pool, struct ladder *ladder, uint32_t level)
 
 /* ladder_next returns the next worse level, LADDER_NONE after the last. */
 PURE uint32_t ladder_next(const struct ladder_pool *pool, uint32_t level);
-
-/* ladder_prefetch fetches the level at key if its leaf is at hand. */
-static inline void
-ladder_prefetch(const struct ladder_pool *pool, const struct ladder *ladder, uint32_t key)
-{
-    const uint32_t leaf = ladder_leaf(pool, ladder, key);
-
-    PREFETCH_W(&pool->heads[leaf]);
-    PREFETCH_W(ladder_level(pool, leaf << 6 | (key & 63)));
-}
 
 /* ladder_check asserts what the pages of the ladder must be and returns how many
  * they are; ladder_pool_check asserts what the free pages must be. */

@@ -118,7 +118,7 @@ match_enter(struct engine *engine, uint32_t slot, bool fresh, qty_t min_qty, str
         peg_place(engine, slot, out);
         return;
     }
-    if (order->extra != EXTRA_NONE && extra_of(&engine->extras, order)->stop_tick != 0) {
+    if (order_extra(order) != EXTRA_NONE && extra_of(&engine->extras, order)->stop_tick != 0) {
         if (settle_is_reached(book, sell, extra_of(&engine->extras, order)->stop_tick))
             place_elect(engine, slot, out);
         else
@@ -189,7 +189,7 @@ attach(struct engine *engine,
     if (extra->expire_ns != 0)
         order_arm(engine, order);
     if (terms->partner != ORDER_NONE) {
-        if (orders[terms->partner].extra == EXTRA_NONE)
+        if (order_extra(&orders[terms->partner]) == EXTRA_NONE)
             (void)extra_take(&engine->extras, orders, terms->partner);
         order_link(engine, slot, terms->partner);
     }

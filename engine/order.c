@@ -25,7 +25,7 @@ extra_take(struct extra_pool *pool, struct order *orders, uint32_t slot)
 {
     uint32_t at = pool->free_head;
 
-    ASSERT(orders[slot].extra == EXTRA_NONE);
+    ASSERT(order_extra(&orders[slot]) == EXTRA_NONE);
     if (at != EXTRA_NONE) {
         pool->free_head = pool->extras[at].next_free;
     } else {

@@ -23,7 +23,8 @@
  *  4. Slots at or above used_cnt are zero; so are extras, and free extras but for
  *     next_free.
  *  5. An order without ORDER_RARE has no extra, is no quote and, when it is
- *     live, rests in its book.
+ *     live, rests in its book. It remembers its place in the id map instead;
+ *     no outcome depends on that, and engine_hash leaves it out.
  *
  * Written by the engine thread.
  */
@@ -70,7 +71,10 @@ struct order {
     uint32_t instrument;
     qty_t cum_qty;
     uint32_t position; /* of risk */
-    uint32_t extra;
+    union {
+        uint32_t extra; /* with ORDER_RARE; else EXTRA_NONE until it is live, then: */
+        uint32_t id_at; /* see idmap_add_hashed */
+    };
     uint64_t clord;
     uint64_t order_id;
     uint32_t tick;  /* its price; 0: none (a parked peg, a market order) */
@@ -145,6 +149,13 @@ order_is_plain(const struct order *order)
     return (order->flags & ORDER_RARE) == 0;
 }
 
+/* order_extra returns the number of the order's extra, EXTRA_NONE if none. */
+static inline uint32_t
+order_extra(const struct order *order)
+{
+    return order_is_plain(order) ? EXTRA_NONE : order->extra;
+}
+
 static inline bool
 order_is_hidden(const struct order *order)
 {
@@ -186,6 +197,17 @@ order_pool_room(const struct order_pool *pool)
  * first on top; there are some. */
 void order_pool_extend(struct order_pool *pool, unsigned shard);
 
+/* order_take_first takes the first of the free list, which it is. */
+static inline void
+order_take_first(struct order_pool *pool, struct order *order)
+{
+    ASSERT_SLOW(!order_is_live(order));
+    ASSERT_SLOW(order == &pool->orders[pool->free_head]);
+    pool->free_head = order->next;
+    order->order_id += ORDER_GENERATION_ONE;
+    pool->taken_cnt++;
+}
+
 /* order_take takes a slot and gives it its next id. All else in it is as the
  * last order left it. */
 static inline uint32_t
@@ -195,12 +217,8 @@ order_take(struct order_pool *pool, unsigned shard)
         order_pool_extend(pool, shard);
 
     const uint32_t slot = pool->free_head;
-    struct order *order = &pool->orders[slot];
 
-    ASSERT(!order_is_live(order));
-    pool->free_head = order->next;
-    order->order_id += ORDER_GENERATION_ONE;
-    pool->taken_cnt++;
+    order_take_first(pool, &pool->orders[slot]);
     return slot;
 }
 
@@ -209,9 +227,24 @@ order_take(struct order_pool *pool, unsigned shard)
 static inline bool
 order_has_next_id(uint64_t order_id)
 {
-    uint64_t next;
+    return order_id << 4 < -(ORDER_GENERATION_ONE << 4);
+}
 
-    return !__builtin_add_overflow(order_id << 4, ORDER_GENERATION_ONE << 4, &next);
+/* order_give_at gives a slot back whose order and id are at hand, or retires
+ * it. */
+static inline void
+order_give_at(struct order_pool *pool, struct order *order, uint64_t order_id, uint32_t slot)
+{
+    ASSERT_SLOW(pool->taken_cnt > 0);
+    ASSERT_SLOW(order->order_id == order_id);
+    pool->taken_cnt--;
+    order->flags = 0;
+    if (UNLIKELY(!order_has_next_id(order_id))) {
+        pool->retired_cnt++;
+        return;
+    }
+    order->next = pool->free_head;
+    pool->free_head = slot;
 }
 
 /* order_give gives a slot back, or retires it. */
@@ -219,16 +252,8 @@ static inline void
 order_give(struct order_pool *pool, uint32_t slot)
 {
     struct order *order = &pool->orders[slot];
-    const uint32_t taken_cnt = pool->taken_cnt--;
 
-    ASSERT(taken_cnt > 0);
-    order->flags = 0;
-    if (UNLIKELY(!order_has_next_id(order->order_id))) {
-        pool->retired_cnt++;
-        return;
-    }
-    order->next = pool->free_head;
-    pool->free_head = slot;
+    order_give_at(pool, order, order->order_id, slot);
 }
 
 /* order_find returns the slot of a live order, ORDER_NONE if the id is not
@@ -249,7 +274,7 @@ order_find(const struct order_pool *pool, uint64_t order_id)
 static inline struct extra *
 extra_of(const struct extra_pool *pool, const struct order *order)
 {
-    ASSERT(order->extra != EXTRA_NONE);
+    ASSERT(order_extra(order) != EXTRA_NONE);
     return &pool->extras[order->extra];
 }
 
@@ -257,7 +282,7 @@ extra_of(const struct extra_pool *pool, const struct order *order)
 static inline bool
 order_is_iceberg(const struct extra_pool *pool, const struct order *order)
 {
-    return order->extra != EXTRA_NONE && pool->extras[order->extra].display_qty != 0;
+    return order_extra(order) != EXTRA_NONE && pool->extras[order->extra].display_qty != 0;
 }
 
 /* order_shown_qty returns what an order in a book shows of itself. */
@@ -275,7 +300,7 @@ order_shown_qty(const struct extra_pool *pool, const struct order *order)
 static inline uint32_t
 order_partner(const struct extra_pool *pool, const struct order *order)
 {
-    return order->extra == EXTRA_NONE ? ORDER_NONE : pool->extras[order->extra].partner;
+    return order_extra(order) == EXTRA_NONE ? ORDER_NONE : pool->extras[order->extra].partner;
 }
 
 static inline uint32_t

@@ -319,7 +319,7 @@ end_rare(struct engine *engine, uint32_t slot)
 
     if ((order->flags & ORDER_QUOTE) != 0)
         quote_forget(engine, slot);
-    if (order->extra == EXTRA_NONE)
+    if (order_extra(order) == EXTRA_NONE)
         return;
     order_unlink(engine, slot);
     if (extra_of(&engine->extras, order)->expire_ns != 0)

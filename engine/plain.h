@@ -2,48 +2,65 @@
  * Plain: the short road of orders, cancels and replaces that ask for nothing
  * rare, from the command to the last cell of its group. Private to engine/.
  *
- *   command --> is all of it plain? --no--> match_new, amend_cancel, amend_replace
- *                      | yes                (every check in its order, work.c)
- *                      v
- *               cells, book, id map
+ *   commands --> is all of it plain? --no--> back to the caller, who has
+ *        ^              | yes                match_new, amend_cancel, ... do it
+ *        |              v                    (every check in its order, work.c)
+ *        +--- cells, book, id map
  *
  * A plain order is a limit order, Day, GTC or IOC, of one cell, without rare
  * attributes, in a book that matches by price and time. What stands in the way
  * of an order, a cancel or a replace (a duplicate id, a price off tick, a full
- * pool, a peg in the book, ...) is found by tests that hardly ever say no, made
- * in any order and before anything is changed; whatever it is, the long road
- * takes the command from its beginning, finds the first reason and does what is
- * to be done. So the short road refuses nothing and writes no rejects.
+ * pool, a peg in the book, a session that is not bound, ...) is found by tests
+ * that hardly ever say no, made in any order and before anything is changed;
+ * whatever it is, the long road takes the command from its beginning, finds the
+ * first reason and does what is to be done. So the short road refuses nothing
+ * but a cancel of an order that is not there, and what it does is what the long
+ * road would have done, to the byte (tests/engine/test_plain.c).
  *
- * Each is compiled twice: _bare for engines without risk, where the price is
- * turned into a tick and that is all, and _risk. engine_apply chooses once.
+ * Many commands are done in one call: what a call costs (registers to save,
+ * choices that never change) is paid once a burst. The loop is compiled twice:
+ * for engines without risk, where the price is turned into a tick and that is
+ * all, and for those with.
  *
  * A cell is written word by word from registers, its first with LAST: what was
  * just written is not read again. The branches that nothing can foretell are
  * kind of command, rests or trades, and in ladder.h those of a level that comes
  * or goes; side, naming and day orders are arithmetic.
+ *
+ *   plain.c   the loop, orders that rest, cancels      plain_take.c     trades
+ *   plain_parts.h   what they share                    plain_replace.c  replaces
  */
 #ifndef OUTCRY_ENGINE_PLAIN_H
 #define OUTCRY_ENGINE_PLAIN_H
 
 #include "engine/state.h"
 
-enum engine_result plain_new_bare(struct engine *engine,
-                                  const union cell *cells,
-                                  struct session *session,
-                                  struct cell_sink *out);
-enum engine_result plain_new_risk(struct engine *engine,
-                                  const union cell *cells,
-                                  struct session *session,
-                                  struct cell_sink *out);
-enum engine_result plain_cancel_bare(struct engine *engine,
-                                     const union cell *cells,
-                                     struct session *session,
-                                     struct cell_sink *out);
-enum engine_result plain_cancel_risk(struct engine *engine,
-                                     const union cell *cells,
-                                     struct session *session,
-                                     struct cell_sink *out);
+/* Until where a run may go. */
+struct plain_limits {
+    uint64_t until_ns;  /* only commands before this time */
+    uint64_t until_pos; /* only while the sink's position is below it */
+};
+
+/* plain_run applies commands from cells[0 .. cells_cnt) as long as they are
+ * plain. It returns how many cells it has taken and, if any, in result how the
+ * last of them was left: ENGINE_DONE, or ENGINE_MORE, which ends the run. */
+uint32_t plain_run(struct engine *engine,
+                   const union cell *cells,
+                   uint32_t cells_cnt,
+                   const struct plain_limits *limits,
+                   struct cell_sink *out,
+                   enum engine_result *result);
+
+/* The parts of a run that are functions. Each takes the command in cell, or
+ * returns ENGINE_DROPPED and has changed nothing. */
+enum engine_result plain_take_bare(struct engine *engine,
+                                   const union cell *cell,
+                                   struct session *session,
+                                   struct cell_sink *out);
+enum engine_result plain_take_risk(struct engine *engine,
+                                   const union cell *cell,
+                                   struct session *session,
+                                   struct cell_sink *out);
 enum engine_result plain_replace_bare(struct engine *engine,
                                       const union cell *cells,
                                       struct session *session,
@@ -52,5 +69,18 @@ enum engine_result plain_replace_risk(struct engine *engine,
                                       const union cell *cells,
                                       struct session *session,
                                       struct cell_sink *out);
+
+/* plain_sweep_bare and _risk let the order in slot, which was live, trade as far
+ * as its new limit reaches, and rest; hash is its clord's. */
+enum engine_result plain_sweep_bare(struct engine *engine,
+                                    uint32_t slot,
+                                    uint64_t hash,
+                                    struct session *session,
+                                    struct cell_sink *out);
+enum engine_result plain_sweep_risk(struct engine *engine,
+                                    uint32_t slot,
+                                    uint64_t hash,
+                                    struct session *session,
+                                    struct cell_sink *out);
 
 #endif

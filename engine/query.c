@@ -140,7 +140,7 @@ order_seen(const struct engine *engine, uint32_t slot)
     const struct order *order = &engine->orders.orders[slot];
     const struct book *book = &engine->books[order->instrument];
     const uint32_t stop_tick =
-        order->extra == EXTRA_NONE ? 0 : extra_of(&engine->extras, order)->stop_tick;
+        order_extra(order) == EXTRA_NONE ? 0 : extra_of(&engine->extras, order)->stop_tick;
 
     return (struct engine_order){
         .order_id = order->order_id,

@@ -3,11 +3,6 @@
 #include "proto/limits.h"
 #include "proto/orders.h"
 
-/* How far ahead of the command in work the hints go, in cells: what a command
- * names, and, when that has come from memory, what lies behind it. */
-#define PREFETCH_CELLS      12u
-#define PREFETCH_NEXT_CELLS 6u
-
 #define BURST_LIMIT 64u
 
 /* How a step went on. */
@@ -212,25 +207,13 @@ gather(const struct ring_reader *in, unsigned count, union cell spare[CELL_COMMA
     return spare;
 }
 
-/* prefetch_ahead hints at what commands further back in the ring will touch.
- * Whatever lies there, it is but a hint. */
-static inline void
-prefetch_ahead(const struct sequencer *sequencer, const struct ring_reader *in, uint64_t cells_cnt)
-{
-    if (cells_cnt <= PREFETCH_NEXT_CELLS)
-        return;
-    engine_prefetch_next(sequencer->engine, ring_reader_cell(in, PREFETCH_NEXT_CELLS));
-    if (cells_cnt > PREFETCH_CELLS)
-        engine_prefetch(sequencer->engine, ring_reader_cell(in, PREFETCH_CELLS));
-}
-
 /*
  * step_in takes one command from an in-ring: the Clock that must come before it
  * if one is due, and then, in the same step, the command. The in-ring is not
  * released: that is done once per burst.
  */
 static inline enum step
-step_in(struct sequencer *sequencer, struct ring_reader *in, bool ahead)
+step_in(struct sequencer *sequencer, struct ring_reader *in)
 {
     const uint64_t cells_cnt = ring_reader_available(in, 1);
     union cell spare[CELL_COMMAND_MAX];
@@ -248,8 +231,6 @@ step_in(struct sequencer *sequencer, struct ring_reader *in, bool ahead)
     /* A writer publishes whole messages; the rest of this one is on its way. */
     if (UNLIKELY(ring_reader_available(in, count) < count))
         return STEP_WAIT;
-    if (ahead)
-        prefetch_ahead(sequencer, in, cells_cnt);
 
     const union cell *cells = gather(in, count, spare);
 
@@ -270,24 +251,66 @@ step_in(struct sequencer *sequencer, struct ring_reader *in, bool ahead)
     return step;
 }
 
+/* run_in lets the engine take commands from an in-ring that it does at once, from
+ * at most cells_cnt cells, as far as they lie in one piece and the out-ring has
+ * room whatever comes of them. Returns the number of commands, 0 if the next one
+ * is for step_in. */
+static inline uint32_t
+run_in(struct sequencer *sequencer, struct ring_reader *in, uint64_t cells_cnt)
+{
+    struct engine *engine = sequencer->engine;
+    const uint64_t piece_cnt = in->mask + 1 - (in->pos & in->mask);
+    const uint64_t span_cnt = cells_cnt < piece_cnt ? cells_cnt : piece_cnt;
+    const uint64_t want = SLICE_CELLS_MAX + BURST_LIMIT;
+    const uint64_t room = ring_writer_room(sequencer->out, want);
+
+    if (UNLIKELY(room < want) || UNLIKELY(span_cnt == 0))
+        return 0;
+
+    const uint64_t before_seq = engine_seq(engine);
+    enum engine_result result = ENGINE_DONE;
+    const uint32_t taken_cnt =
+        engine_run(engine, ring_reader_cell(in, 0), (uint32_t)span_cnt,
+                   sequencer->out->sink.pos + room - want, &sequencer->out->sink, &result);
+    const uint32_t commands_cnt = (uint32_t)(engine_seq(engine) - before_seq);
+
+    ring_reader_advance(in, taken_cnt);
+    sequencer->applied_cnt += commands_cnt;
+    sequencer->in_work = commands_cnt != 0 && result == ENGINE_MORE;
+    return commands_cnt;
+}
+
 /* burst_in takes up to burst_max commands from one in-ring, shows what came of
  * them and gives the cells back. Returns the number of steps done. */
-static inline int
-burst_in(struct sequencer *sequencer, struct ring_reader *in)
+static int
+burst_in(struct sequencer *sequencer, unsigned number)
 {
-    const bool ahead = engine_looks_ahead(sequencer->engine);
+    struct ring_reader *in = sequencer->ins[number];
+    const uint64_t cells_cnt = ring_reader_available(in, sequencer->burst_max);
+    uint32_t done = 0;
     enum step step = STEP_DONE;
-    int done = 0;
 
-    for (uint32_t i = 0; i < sequencer->burst_max && step == STEP_DONE; i++) {
-        step = step_in(sequencer, in, ahead);
+    if (cells_cnt == 0)
+        return 0;
+    engine_ahead(sequencer->engine, &sequencer->aheads[number], in->cells, in->mask, in->pos,
+                 in->published);
+    ring_writer_ahead(sequencer->out, sequencer->burst_max);
+    while (done < sequencer->burst_max && step == STEP_DONE && !sequencer->in_work) {
+        const uint64_t rest = sequencer->burst_max - done;
+        const uint64_t left = in->published - in->pos;
+        const uint32_t commands_cnt = run_in(sequencer, in, left < rest ? left : rest);
+
+        done += commands_cnt;
+        if (commands_cnt != 0)
+            continue;
+        step = step_in(sequencer, in);
         done += step != STEP_WAIT;
     }
     if (done > 0) {
         ring_publish(sequencer->out);
         ring_reader_release(in);
     }
-    return done;
+    return (int)done;
 }
 
 int
@@ -303,11 +326,10 @@ sequencer_poll(struct sequencer *sequencer, uint64_t now_ns)
     }
 
     for (unsigned i = 0; i < sequencer->ins_cnt && !sequencer->in_work; i++) {
-        struct ring_reader *in = sequencer->ins[sequencer->next_in];
+        const unsigned number = sequencer->next_in;
 
-        sequencer->next_in =
-            sequencer->next_in + 1 == sequencer->ins_cnt ? 0 : sequencer->next_in + 1;
-        done += burst_in(sequencer, in);
+        sequencer->next_in = number + 1 == sequencer->ins_cnt ? 0 : number + 1;
+        done += burst_in(sequencer, number);
     }
     /* Commands bring their own time; the caller's is for when none came. */
     if (done == 0 && now_ns != 0 && is_due(sequencer, now_ns) && has_room(sequencer)) {

@@ -2,7 +2,7 @@
  * Sequencer: the stage that runs the engine. It alone orders the world.
  *
  *   in-ring 0 --+
- *   in-ring 1 --+--> Clock? --> engine_apply --> out-ring
+ *   in-ring 1 --+--> engine_run, Clock? engine_apply --> out-ring
  *   in-ring n --+
  *
  * sequencer_poll goes round the in-rings, takes at most BURST_COMMANDS_MAX
@@ -42,6 +42,7 @@ struct sequencer {
     uint64_t dropped_cnt; /* duplicates */
     uint64_t invalid_cnt; /* cells that are no command: refused, counted */
     uint64_t stall_cnt;   /* polls that found the out-ring full */
+    struct engine_ahead aheads[SEQUENCER_INS_MAX];
 };
 
 void sequencer_init(struct sequencer *sequencer,

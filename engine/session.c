@@ -39,6 +39,7 @@ sessions_set(struct sessions *sessions,
         return OE_REJECT_REASON_CONFIGURATION_CONFLICT;
     if (session->state == ENGINE_SESSION_UNKNOWN)
         session->state = ENGINE_SESSION_IDLE;
+    session->numbered = 1;
     session->firm = cell->firm;
     session->blocked = cell->blocked;
     session->cancel_on_disconnect_ms = cell->cancel_on_disconnect_ms;

@@ -42,12 +42,13 @@ struct session {
     uint8_t uuid[16];
     uint8_t state; /* enum engine_session_state */
     uint8_t blocked;
-    uint8_t due; /* its Day orders go with the Clock command in work */
-    uint8_t zero[13];
+    uint8_t due;      /* its Day orders go with the Clock command in work */
+    uint8_t numbered; /* 1: next_in_no counts its commands; 0: the exchange itself */
+    uint8_t zero[12];
 };
 
 _Static_assert(sizeof(struct session) == CACHE_LINE, "one line");
-_Static_assert(offsetof(struct session, zero) == 51, "no padding");
+_Static_assert(offsetof(struct session, zero) == 52, "no padding");
 
 struct sessions {
     struct session *at; /* sessions_max + 1 */

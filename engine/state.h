@@ -2,7 +2,7 @@
  * Engine state: what the files of the engine share. Private to engine/.
  *
  *   engine.c   memory, admission, dispatch        config.c   Genesis, configuration
- *   plain.c    plain orders, cancels, replaces    ahead.c    hints of what comes
+ *   plain*.c   plain orders, cancels, replaces    ahead.c    hints of what comes
  *   match.c    all other new orders               amend.c    other cancels, replaces
  *   terms.c    which orders there are, checks     mass.c     cancels and expiries of many
  *   book.h     orders into levels and out         quote.c    mass quotes
@@ -10,7 +10,6 @@
  *   work.c     slices: what is to be done next    sweep.c    a taker meets makers
  *   yield.c    what could the book yield?         allot.c    pro-rata and split
  *   settle.c   stops                              peg.c      pegged orders
- *   plain.c    all of it for plain orders           ahead.c    look-ahead
  *   emit.[ch]  check.c  query.c  state_hash.c  session.c  timers.c
  *
  * Two roads lead through a command. Most orders are plain: plain.c does them
@@ -323,6 +322,11 @@ enum engine_result quote_mass(struct engine *engine,
                               const union cell *cells,
                               const struct session *session,
                               struct cell_sink *out);
+
+/* engine_check_seldom checks the invariants in slow builds: behind each command
+ * while the pools are small, else so seldom that the walk costs no more than
+ * the commands between. */
+void engine_check_seldom(const struct engine *engine);
 
 /* config_apply does kinds 1, 2, 4 to 15 and 20 to 31. first says that no command was
  * applied before. */

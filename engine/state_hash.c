@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "engine/state.h"
 
 /* What the engine has outside of arrays, without pointers. */
@@ -16,7 +18,7 @@ struct scalars {
     uint32_t pages_leaf_free;
     uint32_t pages_inner_free;
     uint32_t pages_room_cnt;
-    uint32_t ids_cnt;
+    uint32_t zero;
     uint32_t extras_used_cnt;
     uint32_t extras_free_head;
     uint32_t extras_taken_cnt;
@@ -26,6 +28,26 @@ struct scalars {
 };
 
 _Static_assert(sizeof(struct scalars) == 96, "no padding");
+
+/* Orders that are copied at a time, to hash them without their id_at. */
+#define BATCH_CNT 64u
+
+static void
+hash_orders(const struct order_pool *pool, struct hash_state *hash)
+{
+    struct order batch[BATCH_CNT];
+
+    for (uint32_t from = 0; from < pool->used_cnt; from += BATCH_CNT) {
+        const uint32_t rest = pool->used_cnt - from;
+        const uint32_t cnt = rest < BATCH_CNT ? rest : BATCH_CNT;
+
+        memcpy(batch, &pool->orders[from], cnt * sizeof *batch);
+        for (uint32_t i = 0; i < cnt; i++)
+            if (order_is_plain(&batch[i]))
+                batch[i].id_at = 0;
+        hash_update(hash, batch, cnt * sizeof *batch);
+    }
+}
 
 /* The id map is covered by the orders: it holds exactly the live ones, and
  * where an entry lies decides nothing. */
@@ -48,7 +70,6 @@ engine_hash(const struct engine *engine)
         .pages_leaf_free = engine->pages.leaf_free,
         .pages_inner_free = engine->pages.inner_free,
         .pages_room_cnt = engine->pages.room_cnt,
-        .ids_cnt = engine->ids.entries_cnt,
         .extras_used_cnt = engine->extras.used_cnt,
         .extras_free_head = engine->extras.free_head,
         .extras_taken_cnt = engine->extras.taken_cnt,
@@ -69,8 +90,7 @@ engine_hash(const struct engine *engine)
     hash_update(&hash, engine->extras.extras,
                 (engine->extras.used_cnt + (size_t)1) * sizeof *engine->extras.extras);
     hash_update(&hash, engine->quotes.at, engine->quotes.cnt * sizeof *engine->quotes.at);
-    hash_update(&hash, engine->orders.orders,
-                engine->orders.used_cnt * sizeof *engine->orders.orders);
+    hash_orders(&engine->orders, &hash);
     hash_update(&hash, engine->pages.levels,
                 (engine->pages.used_cnt + (size_t)1) * 64 * sizeof *engine->pages.levels);
     hash_update(&hash, engine->pages.heads,

@@ -128,7 +128,7 @@ terms_room(const struct engine *engine, const struct terms_request *request, str
         terms->partner = idmap_find(&engine->ids, engine->orders.orders, in->session,
                                     request->link->linked_clord);
         wanted_cnt += terms->partner != ORDER_NONE &&
-                      engine->orders.orders[terms->partner].extra == EXTRA_NONE;
+                      order_extra(&engine->orders.orders[terms->partner]) == EXTRA_NONE;
     }
     if (wanted_cnt > extra_free_cnt(&engine->extras))
         return OE_REJECT_REASON_ATTRIBUTE_POOL_FULL;

@@ -50,6 +50,28 @@ wait_for_room(struct ring_writer *out, uint64_t want)
     }
 }
 
+/* step_read applies the command that engine_run did not take, or finishes the one
+ * that it began. */
+static COLD uint32_t
+step_read(struct engine *engine,
+          const union cell *cells,
+          uint32_t taken_cnt,
+          enum engine_result result,
+          struct ring_writer *out)
+{
+    if (taken_cnt == 0) {
+        wait_for_room(out, SLICE_CELLS_MAX);
+        result = engine_apply(engine, cells, &out->sink);
+        taken_cnt = cell_count(cells);
+    }
+    while (result == ENGINE_MORE) {
+        wait_for_room(out, SLICE_CELLS_MAX);
+        result = engine_resume(engine, &out->sink);
+    }
+    return taken_cnt;
+}
+
+/* run_ahead_read does what the sequencer does, from plain memory. */
 static __attribute__((noinline)) void
 run_ahead_read(const struct flow *flow,
                struct engine *engine,
@@ -57,28 +79,26 @@ run_ahead_read(const struct flow *flow,
                uint32_t end)
 {
     const union cell *cells = flow->cells;
-    bool ahead = engine_looks_ahead(engine);
-    uint32_t cnt = 0;
+    struct engine_ahead ahead = {.next = 0};
 
-    for (uint32_t at = 0; at < end; at += cell_count(&cells[at])) {
-        if (ahead) {
-            engine_prefetch_next(engine, &cells[at + CORE_AHEAD_NEXT_CELLS]);
-            engine_prefetch(engine, &cells[at + CORE_AHEAD_CELLS]);
-        }
-        wait_for_room(out, SLICE_CELLS_MAX);
+    for (uint32_t at = 0; at < end;) {
+        const uint32_t rest = end - at < CORE_BURST ? end - at : CORE_BURST;
+        enum engine_result result = ENGINE_DONE;
 
-        enum engine_result result = engine_apply(engine, &cells[at], &out->sink);
+        engine_ahead(engine, &ahead, cells, UINT64_MAX, at, end);
+        wait_for_room(out, SLICE_CELLS_MAX + CORE_BURST);
+        ring_writer_ahead(out, CORE_BURST);
 
-        while (UNLIKELY(result == ENGINE_MORE)) {
-            wait_for_room(out, SLICE_CELLS_MAX);
-            result = engine_resume(engine, &out->sink);
-        }
-        if (++cnt % CORE_BURST == 0) {
-            ring_publish(out);
-            ahead = engine_looks_ahead(engine);
-        }
+        const uint64_t room = ring_writer_room(out, SLICE_CELLS_MAX + CORE_BURST);
+        uint32_t taken_cnt =
+            engine_run(engine, &cells[at], rest,
+                       out->sink.pos + room - SLICE_CELLS_MAX - CORE_BURST, &out->sink, &result);
+
+        if (UNLIKELY(taken_cnt == 0) || UNLIKELY(result == ENGINE_MORE))
+            taken_cnt = step_read(engine, &cells[at], taken_cnt, result, out);
+        at += taken_cnt;
+        ring_publish(out);
     }
-    ring_publish(out);
 }
 
 static __attribute__((noinline)) void

@@ -116,41 +116,60 @@ run_copy(const struct core *core, struct cell_sink *out, uint32_t cells_cnt)
         *cell_sink_at(out, 0) = cells[i];
 }
 
+/* finish does what is left of a command that engine_run began, or the whole of
+ * one that it did not take. */
+static COLD uint32_t
+finish(struct engine *engine,
+       const union cell *cells,
+       uint32_t at,
+       uint32_t taken_cnt,
+       enum engine_result result,
+       struct cell_sink *out)
+{
+    if (taken_cnt == 0) {
+        result = engine_apply(engine, &cells[at], out);
+        taken_cnt = cell_count(&cells[at]);
+    }
+    while (result == ENGINE_MORE)
+        result = engine_resume(engine, out);
+    return at + taken_cnt;
+}
+
+/* burst applies up to CORE_BURST cells and returns where the next command is. */
+static ALWAYS_INLINE uint32_t
+burst(struct engine *engine,
+      const union cell *cells,
+      uint32_t at,
+      uint32_t end,
+      struct cell_sink *out)
+{
+    const uint32_t rest = end - at < CORE_BURST ? end - at : CORE_BURST;
+    enum engine_result result = ENGINE_DONE;
+    const uint32_t taken_cnt = engine_run(engine, &cells[at], rest, UINT64_MAX, out, &result);
+
+    if (UNLIKELY(taken_cnt == 0) || UNLIKELY(result == ENGINE_MORE))
+        return finish(engine, cells, at, taken_cnt, result, out);
+    return at + taken_cnt;
+}
+
+/* run_apply applies bursts, as the sequencer does. */
 static __attribute__((noinline)) void
 run_apply(const struct core *core, struct engine *engine, struct cell_sink *out, uint32_t cells_cnt)
 {
-    const union cell *cells = core->flow->cells;
-
-    for (uint32_t at = 0; at < cells_cnt; at += cell_count(&cells[at])) {
-        enum engine_result result = engine_apply(engine, &cells[at], out);
-
-        while (UNLIKELY(result == ENGINE_MORE))
-            result = engine_resume(engine, out);
-    }
+    for (uint32_t at = 0; at < cells_cnt;)
+        at = burst(engine, core->flow->cells, at, cells_cnt, out);
 }
 
-/* run_ahead looks ahead as the sequencer does: if the engine wants it to, asked
- * once per burst. It may hint at the zeroed cells behind the last command: no
- * effect. */
+/* run_ahead looks ahead as the sequencer does. */
 static __attribute__((noinline)) void
 run_ahead(const struct core *core, struct engine *engine, struct cell_sink *out, uint32_t cells_cnt)
 {
     const union cell *cells = core->flow->cells;
-    bool ahead = false;
-    uint32_t cnt = 0;
+    struct engine_ahead ahead = {.next = 0};
 
-    for (uint32_t at = 0; at < cells_cnt; at += cell_count(&cells[at])) {
-        if (cnt++ % CORE_BURST == 0)
-            ahead = engine_looks_ahead(engine);
-        if (ahead) {
-            engine_prefetch_next(engine, &cells[at + CORE_AHEAD_NEXT_CELLS]);
-            engine_prefetch(engine, &cells[at + CORE_AHEAD_CELLS]);
-        }
-
-        enum engine_result result = engine_apply(engine, &cells[at], out);
-
-        while (UNLIKELY(result == ENGINE_MORE))
-            result = engine_resume(engine, out);
+    for (uint32_t at = 0; at < cells_cnt;) {
+        engine_ahead(engine, &ahead, cells, UINT64_MAX, at, cells_cnt);
+        at = burst(engine, cells, at, cells_cnt, out);
     }
 }
 

@@ -28,10 +28,6 @@
 
 #define CORE_BURST 16u
 
-/* As the sequencer has them, in cells. */
-#define CORE_AHEAD_CELLS      12u
-#define CORE_AHEAD_NEXT_CELLS 6u
-
 enum core_way {
     CORE_COPY, /* the cells alone, in to out */
     CORE_APPLY,

@@ -143,26 +143,42 @@ Test(engine, refused_order_changes_only_the_numbers)
     harness_fini(&h);
 }
 
-Test(engine, prefetch_has_no_effect_whatever_it_is_given)
+Test(engine, looking_ahead_has_no_effect_whatever_it_is_given)
 {
     struct harness h;
-    union cell cell = {.order_cancel = {.shape = 1u | CELL_BY_ID, .orig_clord = 7}};
+    static union cell cells[64];
+    struct engine_ahead ahead = {.next = 0};
+    struct engine_cfg cfg = harness_default_cfg();
+    uint64_t pos = 0;
 
-    harness_init(&h, NULL);
+    cfg.orders_max = 1u << 14;
+    harness_init(&h, &cfg);
+    harness_quiet(&h);
     const uint64_t id = harness_new(&h, (struct harness_order){.clord = 1, .px = 5, .qty = 1});
-    const struct hash128 before = engine_hash(h.engine);
     const uint64_t ids[] = {0, id, id + 1, UINT64_MAX};
+
+    /* Looking ahead pays from some thousands of orders on. */
+    for (uint64_t i = 0; !engine_looks_ahead(h.engine); i++)
+        (void)harness_new(&h, (struct harness_order){.clord = 2 + i, .px = 5, .qty = 1});
+
+    const struct hash128 before = engine_hash(h.engine);
 
     for (unsigned kind = 0; kind < 256; kind++)
         for (unsigned i = 0; i < ARRAY_LEN(ids); i++) {
-            cell.order_cancel.kind = (uint8_t)kind;
-            cell.order_cancel.order_id = ids[i];
-            cell.order_cancel.instrument = i == 3 ? UINT32_MAX : i;
-            cell.order_cancel.account = i == 3 ? UINT32_MAX : i;
-            engine_prefetch(h.engine, &cell);
-            engine_prefetch_next(h.engine, &cell);
-            (void)engine_looks_ahead(h.engine);
+            union cell *cell = &cells[pos % ARRAY_LEN(cells)];
+
+            cell->order_cancel.kind = (uint8_t)kind;
+            cell->order_cancel.shape = (uint8_t)(1u | (pos % 3 == 0 ? 0 : CELL_BY_ID));
+            cell->order_cancel.orig_clord = pos % 2 == 0 ? 1 : pos;
+            cell->order_cancel.order_id = ids[i];
+            cell->order_cancel.instrument = i == 3 ? UINT32_MAX : i;
+            cell->order_cancel.account = i == 3 ? UINT32_MAX : i;
+            engine_prefetch(h.engine, cell);
+            pos++;
+            engine_ahead(h.engine, &ahead, cells, ARRAY_LEN(cells) - 1, pos,
+                         pos + ARRAY_LEN(cells));
         }
+    cr_assert_gt(ahead.next, 64);
     cr_assert(hash128_equal(before, engine_hash(h.engine)));
     harness_fini(&h);
 }

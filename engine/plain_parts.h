@@ -1,0 +1,324 @@
+/*
+ * Plain parts: what the files of the short road share. Private to plain*.c.
+ *
+ * All is inline: each of the loops and handlers is compiled for engines with
+ * risk and without (`bare`, a constant), and has what it needs in registers.
+ */
+#ifndef OUTCRY_ENGINE_PLAIN_PARTS_H
+#define OUTCRY_ENGINE_PLAIN_PARTS_H
+
+#include <string.h>
+
+#include "engine/book.h"
+#include "engine/plain.h"
+
+/* The first word of a cell: kind, shape, outcome, instrument. */
+#define FRAME_SHAPE(shape) ((uint64_t)(shape) << 8)
+#define FRAME_REQUEST      UINT64_C(0xffffffff000000ff) /* what is never a result */
+
+/* The four bytes from ord_type on as one number: what makes an order plain. */
+#define TERMS_KIND UINT32_C(0x00ffffff)
+#define TERMS_STP  UINT32_C(0x0f000000)
+#define TERMS_TAKE \
+ ((uint32_t)OE_ORD_TYPE_LIMIT | (uint32_t)OE_TIME_IN_FORCE_IMMEDIATE_OR_CANCEL << 8)
+
+/* The last word of a book: tick_shift, algorithm, flags, state. */
+#define BOOK_PEGS_WORD ((uint32_t)BOOK_PEGS << 16)
+#define BOOK_BUSY_WORD (UINT32_C(0xff00ff00) | BOOK_PEGS_WORD)
+#define BOOK_LOTS_WORD ((uint32_t)BOOK_LOTS << 16)
+
+_Static_assert(offsetof(struct book, tick_shift) == 60, "its first byte");
+_Static_assert(offsetof(struct book, algorithm) == 61, "its second");
+_Static_assert(offsetof(struct book, flags) == 62, "its third");
+_Static_assert(offsetof(struct book, state) == 63, "its last");
+_Static_assert(CELL_MATCH_ALGORITHM_PRICE_TIME == 0, "tested with state and flags");
+_Static_assert(CELL_INSTRUMENT_STATE_OPEN == 0, "tested with algorithm and flags");
+_Static_assert((OE_TIME_IN_FORCE_DAY & 1) == 0, "Day and GTC differ in one bit");
+_Static_assert((OE_TIME_IN_FORCE_DAY | 1) == OE_TIME_IN_FORCE_GOOD_TILL_CANCEL, "in the last");
+_Static_assert(ORDER_SELL << 5 == CELL_SELL, "shifted");
+_Static_assert(OE_REJECT_REASON_NONE == 0, "an outcome of an accepted command");
+
+/* What an order or a replace asks of its book, and what comes of it. */
+struct ask {
+    px_t px;
+    qty_t qty;        /* in all */
+    qty_t leaves_qty; /* of it */
+    uint32_t tick;
+    bool sell;
+    struct risk_order order;
+    struct risk_ticket ticket;
+    struct risk_detail detail;
+};
+
+/* terms_of returns the four bytes of an order that is asked for. */
+static inline uint32_t
+terms_of(const struct cell_order_new *in)
+{
+    uint32_t terms;
+
+    memcpy(&terms, &in->ord_type, sizeof terms);
+    return terms;
+}
+
+/* is_day says, as a number, whether a plain order that rests is a Day order. */
+static inline uint32_t
+is_day(unsigned tif)
+{
+    return ~tif & 1u;
+}
+
+/* frame_sell returns the side that a frame asks for. */
+static inline unsigned
+frame_sell(uint64_t frame)
+{
+    return (unsigned)(frame >> 13) & 1u;
+}
+
+/* admitted returns the session of a command that is its next; NULL for any
+ * other, and for a time that is not before until_ns. Numbers of the exchange
+ * itself stay 0. */
+static ALWAYS_INLINE struct session *
+admitted(const struct engine *engine, const union cell *cell, uint64_t until_ns)
+{
+    const uint32_t idx = (uint16_t)(cell_session(cell) + 1);
+
+    if (UNLIKELY(idx > engine->sessions.sessions_max))
+        return NULL;
+
+    struct session *session = &engine->sessions.at[idx];
+
+    if (UNLIKELY(session->state != ENGINE_SESSION_BOUND) ||
+        UNLIKELY(cell->order_new.in_no != (uint16_t)session->next_in_no) ||
+        UNLIKELY(cell_time(cell) >= until_ns))
+        return NULL;
+    return session;
+}
+
+/* begin numbers a command that nothing stands in the way of any more. */
+static ALWAYS_INLINE void
+begin(struct engine *engine, const union cell *cell, struct session *session)
+{
+    const uint64_t time_ns = cell_time(cell);
+
+    session->next_in_no += session->numbered;
+    engine->seq++;
+    if (LIKELY(time_ns > engine->time_ns))
+        engine->time_ns = time_ns;
+}
+
+/* emit writes the first three words of the command's own cell. */
+static inline union cell *
+emit(const struct engine *engine, uint64_t frame, struct cell_sink *out)
+{
+    union cell *cell = engine_emit(out);
+
+    cell->words[0] = frame;
+    cell->words[1] = engine->seq;
+    cell->words[2] = engine->time_ns;
+    return cell;
+}
+
+static inline uint32_t
+book_word(const struct book *book)
+{
+    uint32_t word;
+
+    memcpy(&word, &book->tick_shift, sizeof word);
+    return word;
+}
+
+/* plain_takes_rest says whether the tick is a price and the quantity a multiple
+ * of the lot, where either needs a look, and nothing else is special about the
+ * book. */
+bool
+plain_takes_rest(const struct engine *engine, const struct book *book, uint64_t tick, qty_t qty);
+
+/* ask_book says whether the book takes such an order: a price on tick, an open
+ * book without pegs. Without risk that is all; the rest asks risk. */
+static ALWAYS_INLINE bool
+ask_book(const struct engine *engine, const struct book *book, struct ask *ask)
+{
+    const uint64_t tick = px_divide(ask->px, book->tick_inverse, book->tick_shift);
+
+    /* A book that is not set has no inverse, so that every price comes to
+     * tick 0; a negative price comes to a tick that is too large. */
+    ask->tick = (uint32_t)tick;
+    if (UNLIKELY(tick - 1 >= TICK_MAX - UINT64_C(1)) || UNLIKELY(ask->qty == 0))
+        return false;
+    return LIKELY((book_word(book) & (BOOK_BUSY_WORD | BOOK_LOTS_WORD)) == 0) ||
+           plain_takes_rest(engine, book, tick, ask->qty);
+}
+
+/* ask_risk_begin fills what risk is to be asked. */
+static ALWAYS_INLINE void
+ask_risk_begin(struct ask *ask,
+               const struct book *book,
+               uint32_t instrument,
+               uint32_t account,
+               uint32_t firm)
+{
+    ask->order = (struct risk_order){
+        .instrument = instrument,
+        .account = account,
+        .firm = firm,
+        .px = ask->px,
+        .last_px = book_last_px(book),
+        .qty = ask->qty,
+        .leaves_qty = ask->leaves_qty,
+        .sell = ask->sell,
+    };
+}
+
+/* ask_new says whether book and risk take a plain new order. */
+static ALWAYS_INLINE bool
+ask_new(struct engine *engine,
+        const struct cell_order_new *in,
+        const struct book *book,
+        const struct session *session,
+        struct ask *ask,
+        const bool bare)
+{
+    if (UNLIKELY(!ask_book(engine, book, ask)))
+        return false;
+    if (bare)
+        return true;
+    ask_risk_begin(ask, book, in->instrument, in->account, session->firm);
+    return LIKELY(risk_check_new(engine->risk, &ask->order, &ask->ticket, &ask->detail) ==
+                  OE_REJECT_REASON_NONE);
+}
+
+/* write_new writes an accepted order into its slot and its cell; flags and place
+ * are the last two bytes. */
+static ALWAYS_INLINE void
+write_new(const struct engine *engine,
+          const union cell *in,
+          struct order *order,
+          const struct ask *ask,
+          unsigned flags_place,
+          uint64_t last,
+          struct cell_sink *out)
+{
+    const uint64_t frame = in->words[0];
+    const uint64_t clord = in->words[3];
+    const uint64_t order_id = order->order_id;
+    const uint64_t instrument_cum = frame >> 32;
+    const __m128i tail = _mm_load_si128((const __m128i *)(const void *)&in->words[6]);
+    const uint16_t last_bytes = (uint16_t)flags_place;
+    union cell *cell = emit(
+        engine, (frame & (FRAME_REQUEST | FRAME_SHAPE(CELL_SELL))) | FRAME_SHAPE(1u | last), out);
+
+    cell->words[3] = clord;
+    cell->words[4] = order_id;
+    cell->words[5] = in->words[5];
+    _mm_store_si128((__m128i *)(void *)&cell->words[6], tail);
+    memcpy(&order->instrument, &instrument_cum, 8);
+    order->position = ask->ticket.position;
+    order->clord = clord;
+    order->tick = ask->tick;
+    _mm_store_si128((__m128i *)(void *)&order->leaves_qty, tail);
+    memcpy(&order->flags, &last_bytes, sizeof last_bytes);
+}
+
+_Static_assert(offsetof(struct order, cum_qty) == offsetof(struct order, instrument) + 4, "a pair");
+_Static_assert(offsetof(struct order, leaves_qty) == offsetof(struct cell_order_new, qty), "as in");
+_Static_assert(offsetof(struct order, place) == offsetof(struct order, flags) + 1, "two bytes");
+
+/* count_in counts an order that rests for its session. */
+static ALWAYS_INLINE void
+count_in(struct session *session, unsigned tif)
+{
+    session->orders_cnt++;
+    session->day_orders_cnt += is_day(tif);
+}
+
+/* delist takes an order out of the id map and the counts of its session. */
+static ALWAYS_INLINE void
+delist(struct engine *engine, struct session *session, const struct order *order, uint32_t slot)
+{
+    ASSERT_SLOW(session->orders_cnt > 0);
+    session->orders_cnt--;
+    session->day_orders_cnt -= is_day(order->tif);
+    idmap_remove_at(&engine->ids, order->id_at, order->session, order->clord, slot);
+}
+
+/* join puts an order that shows all of itself at the back of its price, whose
+ * key on its side it is. */
+static ALWAYS_INLINE void
+join(struct engine *engine,
+     struct order *orders,
+     struct ladder *side,
+     struct order *order,
+     uint32_t slot,
+     uint32_t key,
+     qty_t qty)
+{
+    const uint32_t at = ladder_obtain(&engine->pages, side, key);
+    struct level *level = ladder_level(&engine->pages, at);
+
+    order->level = at;
+    level->shown_qty += qty;
+    level_join(orders, level, slot, false);
+}
+
+/* leave takes an order that shows all of itself, and is not hidden, out of its
+ * level. */
+static ALWAYS_INLINE void
+leave(struct engine *engine,
+      struct order *orders,
+      struct ladder *side,
+      const struct order *order,
+      qty_t qty)
+{
+    const uint32_t at = order->level;
+    const uint32_t prev = order->prev;
+    const uint32_t next = order->next;
+    struct level *level = ladder_level(&engine->pages, at);
+
+    ASSERT_SLOW(level->orders_cnt > 0);
+    ASSERT_SLOW(level->shown_qty >= qty);
+    level->shown_qty -= qty;
+
+    const bool empty = --level->orders_cnt == 0;
+
+    *level_link(prev, &level->head, &orders[prev].next) = next;
+    *level_link(next, &level->tail, &orders[next].prev) = prev;
+    ladder_settle(&engine->pages, side, at, empty);
+}
+
+/* owner_of returns who an order of its instrument belongs to, and where it is:
+ * the second half of its last word, but for its side. */
+static inline uint32_t
+owner_of(const struct order *order)
+{
+    uint32_t owner;
+
+    memcpy(&owner, &order->session, sizeof owner);
+    return owner & ~(ORDER_SELL << 16);
+}
+
+/* plain_find finds the live plain order that a cancel or replace names, if it is
+ * the session's and of that instrument; ORDER_NONE if there is none. */
+static ALWAYS_INLINE uint32_t
+plain_find(const struct engine *engine, const struct cell_order_cancel *in, uint64_t orig_clord)
+{
+    const struct order *orders = engine->orders.orders;
+    const uint32_t owner = in->session | ORDER_LIVE << 16 | (uint32_t)PLACE_BOOK << 24;
+    uint32_t slot;
+
+    if ((in->shape & CELL_BY_ID) != 0) {
+        slot = (uint32_t)(in->order_id & ORDER_SLOT_MASK);
+        if (UNLIKELY(slot >= engine->orders.used_cnt) ||
+            UNLIKELY(orders[slot].order_id != in->order_id))
+            return ORDER_NONE;
+    } else {
+        slot = idmap_find(&engine->ids, orders, in->session, orig_clord);
+        if (UNLIKELY(slot == ORDER_NONE))
+            return ORDER_NONE;
+    }
+    if (UNLIKELY(owner_of(&orders[slot]) != owner) ||
+        UNLIKELY(orders[slot].instrument != in->instrument))
+        return ORDER_NONE;
+    return slot;
+}
+
+#endif
