@@ -15,6 +15,7 @@ question_of(const struct engine *engine,
         .qty = in->qty,
         .leaves_qty = in->qty,
         .sell = (in->shape & CELL_SELL) != 0,
+        .session_max = UINT32_MAX,
     };
 
     return question;

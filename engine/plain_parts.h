@@ -166,6 +166,7 @@ ask_risk_begin(struct ask *ask,
         .qty = ask->qty,
         .leaves_qty = ask->leaves_qty,
         .sell = ask->sell,
+        .session_max = UINT32_MAX,
     };
 }
 

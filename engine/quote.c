@@ -183,6 +183,8 @@ make_side(struct engine *engine, const struct quote_entry *entry, bool sell, uin
         .qty = entry->qty[sell],
         .leaves_qty = entry->qty[sell],
         .sell = sell,
+        .quote = true,
+        .session_max = UINT32_MAX,
     };
     struct risk_detail detail;
     struct risk_ticket ticket;

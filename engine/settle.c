@@ -55,7 +55,7 @@ settle_px_allowed(const struct engine *engine, uint32_t instrument, uint32_t tic
     const struct book *book = &engine->books[instrument];
 
     return engine->cfg.no_risk ||
-           risk_px_allowed(engine->risk, instrument, book_last_px(book), book_px(book, tick));
+           risk_px_allowed(engine->risk, instrument, book_last_px(book), 0, book_px(book, tick));
 }
 
 /* get_limit gives an elected order the tick up to which it trades; false if
@@ -75,7 +75,7 @@ get_limit(struct engine *engine, struct order *order)
         order->tick = sell ? 1 : engine->rares[order->instrument].tick_end - 1;
         return true;
     }
-    return risk_market_tick(engine->risk, order->instrument, book_last_px(book), sell,
+    return risk_market_tick(engine->risk, order->instrument, book_last_px(book), 0, sell,
                             &order->tick) &&
            settle_px_allowed(engine, order->instrument, order->tick);
 }
