@@ -18,6 +18,7 @@ struct layout {
     size_t pages;
     size_t ids;
     size_t sessions;
+    size_t cold;
     size_t names;
     size_t timers;
     size_t sums;
@@ -79,6 +80,7 @@ layout_of(const struct engine_cfg *cfg, struct layout *at)
     at->pages = take(&at->bytes, ladder_pool_footprint(cfg->pages_max));
     at->ids = take(&at->bytes, idmap_footprint(cfg->orders_max));
     at->sessions = take(&at->bytes, (cfg->sessions_max + 1) * sizeof(struct session));
+    at->cold = take(&at->bytes, (cfg->sessions_max + 1) * sizeof(struct session_cold));
     at->names = take(&at->bytes, (cfg->sessions_max + 1) * 16);
     at->timers = take(&at->bytes, timers_footprint(cfg->sessions_max + 1 + cfg->extras_max));
     at->sums = take(&at->bytes, slots_of(cfg->positions_max) * sizeof(struct position_sum));
@@ -122,6 +124,7 @@ engine_init(void *mem, const struct engine_cfg *cfg)
     idmap_init(&engine->ids, base + at.ids, cfg->orders_max);
     engine->sessions = (struct sessions){
         .at = (struct session *)(void *)(base + at.sessions),
+        .cold = (struct session_cold *)(void *)(base + at.cold),
         .names = (char(*)[16])(void *)(base + at.names),
         .sessions_max = cfg->sessions_max,
         .used_cnt = 1,
@@ -130,6 +133,7 @@ engine_init(void *mem, const struct engine_cfg *cfg)
                 cfg->sessions_max + 1 + cfg->extras_max);
     engine->sessions.at[0].state = ENGINE_SESSION_BOUND;
     engine->sessions.at[0].firm = RISK_FIRM_ANY;
+    engine->sessions.at[0].risk.orders_max = UINT32_MAX;
     return engine;
 }
 

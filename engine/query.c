@@ -225,7 +225,7 @@ engine_session_get(const struct engine *engine, uint16_t session, struct engine_
     const struct session *at = &engine->sessions.at[session + 1u];
 
     out->state = (enum engine_session_state)at->state;
-    memcpy(out->uuid, at->uuid, sizeof out->uuid);
+    memcpy(out->uuid, engine->sessions.cold[session + 1u].uuid, sizeof out->uuid);
     out->next_in_no = at->next_in_no;
     out->firm = at->firm;
     memcpy(out->name, engine->sessions.names[session + 1u], sizeof out->name);
