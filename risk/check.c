@@ -1,20 +1,178 @@
 #include "risk/bounds.h"
 
-enum oe_reject_reason
+/*
+ * The hot road: a check is one comparison with what is prepared. It is sufficient,
+ * not necessary: what it lets pass the slow road does, too; what it does not is asked
+ * there, limit by limit, and let pass or refused.
+ */
+
+/* The lines that an order touches. */
+struct lines {
+    struct risk_bounds *bounds;
+    const struct risk_account_line *account;
+    const struct risk_party_line *group;
+    const struct risk_party_line *firm;
+    const struct risk_pair_line *pair;
+};
+
+/* lines_of finds the lines of an order but the pair's; false if there are none. */
+static inline bool
+lines_of(const struct risk *risk, const struct risk_order *order, struct lines *lines)
+{
+    if (UNLIKELY((order->instrument >= risk->cfg.instruments_max) |
+                 (order->account >= risk->cfg.accounts_max)))
+        return false;
+    lines->bounds = &risk->bounds[order->instrument];
+    lines->account = &risk->accounts[order->account];
+    lines->group = &risk->groups[lines->account->group];
+    lines->firm = &risk->firms[lines->group->parent];
+    return true;
+}
+
+/* px_passes says whether px lies inside of collar and band. */
+static inline bool
+px_passes(const struct risk *risk, const struct risk_order *order, struct risk_bounds *bounds)
+{
+    px_t ref_px = order->last_px;
+
+    if (UNLIKELY((bounds->by_last == 0) | (ref_px == 0)))
+        ref_px =
+            risk_reference_of(&risk->instruments[order->instrument], order->last_px, order->mid_px);
+    if (UNLIKELY(bounds->ref_px != ref_px) &&
+        !risk_bounds_refresh(bounds, &risk->instruments[order->instrument], ref_px))
+        return false;
+    return (order->px >= bounds->low_px) & (order->px <= bounds->high_px);
+}
+
+/* terms_pass does all checks but those of use: nobody needs a look, the price is a
+ * tick, quantity and value are inside of their limits. A value that passes has 63
+ * bits, and so has its fee, which is not more. */
+static inline bool
+terms_pass(const struct risk *risk,
+           const struct risk_order *order,
+           const struct lines *lines,
+           struct risk_ticket *ticket)
+{
+    const struct risk_bounds *bounds = lines->bounds;
+    const uint64_t tick = risk_tick_of(bounds, order->px);
+    const unsigned fast =
+        lines->account->flags & lines->group->flags & lines->firm->flags & RISK_LINE_FAST;
+
+    if (UNLIKELY((fast == 0) | (bounds->open == 0) | order->market | order->stop |
+                 ((order->firm != lines->group->parent) & (order->firm != RISK_FIRM_ANY)) |
+                 (tick - 1 >= bounds->tick_end - UINT64_C(1)) | (order->qty == 0) |
+                 (order->qty < bounds->order_qty_min) | (order->qty > lines->pair->qty_max)))
+        return false;
+    if (UNLIKELY(bounds->lot_qty != 1) && order->qty % bounds->lot_qty != 0)
+        return false;
+    if (UNLIKELY(!px_passes(risk, order, lines->bounds)))
+        return false;
+    ticket->tick = (uint32_t)tick;
+    ticket->px = order->px;
+    return LIKELY(px_mul_qty(order->px, order->qty) <= lines->pair->value_max);
+}
+
+/* is_equal says whether equal orders are counted and this is one. */
+static inline bool
+is_equal(const struct lines *lines, const struct risk_order *order, uint32_t tick)
+{
+    return ((lines->account->flags & RISK_LINE_EQUALS) != 0) &
+           (lines->pair->run_tick_sell == tick * 2 + order->sell) &
+           (lines->pair->run_qty == order->qty);
+}
+
+static inline bool
+new_passes(const struct risk *risk, const struct risk_order *order, struct risk_ticket *ticket)
+{
+    struct lines lines;
+
+    if (!lines_of(risk, order, &lines))
+        return false;
+    ticket->position = risk_pair_find(risk, order->account, order->instrument);
+    lines.pair = &risk->pairs[ticket->position];
+    if (UNLIKELY(lines.pair->version != risk->version)) {
+        if (lines.pair->version == 0)
+            return false;
+        risk_pair_prepare(risk, ticket->position);
+    }
+    if (UNLIKELY(!terms_pass(risk, order, &lines, ticket)))
+        return false;
+
+    const notional_t value = px_mul_qty(order->px, order->leaves_qty);
+    const notional_t cash =
+        risk_cash_of(order->px, order->leaves_qty, order->sell, lines.bounds->fees);
+
+    return LIKELY(!((value > lines.account->room) | (value > lines.group->room) |
+                    (value > lines.firm->room) | (value > lines.account->net_room[order->sell]) |
+                    (value > lines.group->net_room[order->sell]) |
+                    (value > lines.firm->net_room[order->sell]) |
+                    (cash > lines.account->cash_room) | (lines.account->open_room < 1) |
+                    (order->session_cnt >= order->session_max) |
+                    (lines.pair->room[order->sell] < (int64_t)order->leaves_qty) |
+                    is_equal(&lines, order, ticket->tick)));
+}
+
+/* amend_passes asks for what grows. */
+static inline bool
+amend_passes(const struct risk *risk,
+             const struct risk_order *order,
+             const struct risk_hold *hold,
+             struct risk_ticket *ticket)
+{
+    struct lines lines;
+
+    if (!lines_of(risk, order, &lines))
+        return false;
+    ticket->position = hold->position;
+    lines.pair = &risk->pairs[hold->position];
+    if (UNLIKELY(lines.pair->version != risk->version))
+        risk_pair_prepare(risk, hold->position);
+    if (UNLIKELY(!terms_pass(risk, order, &lines, ticket)))
+        return false;
+
+    const struct risk_fees fees = lines.bounds->fees;
+    const int64_t qty = (int64_t)order->leaves_qty - hold->leaves_qty;
+    const notional_t whole = px_mul_qty(order->px, order->leaves_qty);
+    const notional_t value = whole - px_mul_qty(hold->px, hold->leaves_qty);
+    const notional_t cash = risk_cash_of(order->px, order->leaves_qty, order->sell, fees) -
+                            risk_cash_of(hold->px, hold->leaves_qty, hold->sell, fees);
+    const bool uses = (value > lines.account->room) | (value > lines.group->room) |
+                      (value > lines.firm->room) | (whole > lines.account->net_room[order->sell]) |
+                      (whole > lines.group->net_room[order->sell]) |
+                      (whole > lines.firm->net_room[order->sell]);
+
+    return LIKELY(!(((value > 0) & uses) | ((cash > 0) & (cash > lines.account->cash_room)) |
+                    ((qty > 0) & (qty > lines.pair->room[order->sell]))));
+}
+
+/* slow_agrees says whether the slow road lets pass what the hot one did. */
+static bool
+slow_agrees(const struct risk *risk,
+            const struct risk_order *order,
+            const struct risk_hold *hold,
+            const struct risk_ticket *ticket)
+{
+    struct risk_ticket slow = {.position = UINT32_MAX};
+    struct risk_detail detail;
+
+    return risk_check_slow(risk, order, hold, &slow, &detail) == OE_REJECT_REASON_NONE &&
+           slow.position == ticket->position && slow.tick == ticket->tick && slow.px == ticket->px;
+}
+
+HOT enum oe_reject_reason
 risk_check_new(const struct risk *risk,
                const struct risk_order *order,
                struct risk_ticket *ticket,
                struct risk_detail *detail)
 {
-    const enum oe_reject_reason reason = risk_check_slow(risk, order, NULL, ticket, detail);
-
-    ASSERT(reason != OE_REJECT_REASON_NONE || ticket->position <= risk->slots_mask);
-    if (reason == OE_REJECT_REASON_NONE && risk->pairs[ticket->position].version != 0)
-        risk_pair_prepare(risk, ticket->position);
-    return reason;
+    detail->level = OE_RISK_LEVEL_NONE;
+    if (UNLIKELY(!new_passes(risk, order, ticket)))
+        return risk_check_slow(risk, order, NULL, ticket, detail);
+    ASSERT_SLOW(slow_agrees(risk, order, NULL, ticket));
+    return OE_REJECT_REASON_NONE;
 }
 
-enum oe_reject_reason
+HOT enum oe_reject_reason
 risk_check_amend(const struct risk *risk,
                  const struct risk_order *order,
                  const struct risk_hold *hold,
@@ -23,7 +181,11 @@ risk_check_amend(const struct risk *risk,
 {
     ASSERT(hold->position <= risk->slots_mask);
     ASSERT(risk->pairs[hold->position].version != 0);
-    return risk_check_slow(risk, order, hold, ticket, detail);
+    detail->level = OE_RISK_LEVEL_NONE;
+    if (UNLIKELY(!amend_passes(risk, order, hold, ticket)))
+        return risk_check_slow(risk, order, hold, ticket, detail);
+    ASSERT_SLOW(slow_agrees(risk, order, hold, ticket));
+    return OE_REJECT_REASON_NONE;
 }
 
 enum oe_reject_reason

@@ -63,23 +63,37 @@ risk_session_limit(const struct risk *risk,
 /* One bucket that a message is asked. */
 struct bucket {
     uint64_t *full_ns;
-    struct risk_rate rate;
-    uint8_t level;
-    uint32_t subject;
+    const struct risk_rate *rate;
 };
 
-/* throttle refuses for want of a token. */
-static COLD enum oe_reject_reason
-throttle(const struct bucket *bucket, uint64_t now_ns, struct risk_detail *detail)
+static inline bool
+bucket_has(const struct bucket *bucket, uint64_t now_ns)
 {
-    const uint64_t interval_ns = bucket->rate.interval_ns;
+    return risk_bucket_has(*bucket->full_ns, *bucket->rate, now_ns);
+}
+
+static inline void
+bucket_take(const struct bucket *bucket, uint64_t now_ns)
+{
+    *bucket->full_ns = risk_bucket_take(*bucket->full_ns, *bucket->rate, now_ns);
+}
+
+/* throttle refuses for want of a token of bucket, and says whose it is. */
+static COLD enum oe_reject_reason
+throttle(const struct bucket *bucket,
+         uint8_t level,
+         uint32_t subject,
+         uint64_t now_ns,
+         struct risk_detail *detail)
+{
+    const uint64_t interval_ns = bucket->rate->interval_ns;
 
     ASSERT(interval_ns > 0);
     ASSERT(*bucket->full_ns > now_ns);
     *detail = (struct risk_detail){
-        .level = bucket->level,
-        .subject = bucket->subject,
-        .limit = (int64_t)(bucket->rate.slack_ns / interval_ns) + 1,
+        .level = level,
+        .subject = subject,
+        .limit = (int64_t)(bucket->rate->slack_ns / interval_ns) + 1,
         .used = (int64_t)((*bucket->full_ns - now_ns + interval_ns - 1) / interval_ns),
         .value = 1,
     };
@@ -149,6 +163,87 @@ warn_of_ratio(struct risk *risk, uint32_t firm)
     risk_pend(risk, &due);
 }
 
+static inline struct bucket
+bucket_of_session(struct risk *risk, struct risk_session *session, bool cancels)
+{
+    return (struct bucket){
+        cancels ? &session->cancel_full_ns : &session->message_full_ns,
+        &risk->rates[cancels ? session->cancel_rate : session->message_rate],
+    };
+}
+
+/* bucket_of_account leaves the pace line alone if cancels are not counted: that of
+ * messages stands in for it, without a rate. It then only moves a time that has
+ * passed to now, which is the same full bucket. */
+static inline struct bucket
+bucket_of_account(struct risk *risk, uint32_t account, bool cancels)
+{
+    struct risk_account_line *line = &risk->accounts[account];
+
+    if (cancels && UNLIKELY((line->flags & RISK_LINE_CANCELS) != 0)) {
+        struct risk_account_pace *pace = &risk->accounts_pace[account];
+
+        return (struct bucket){&pace->cancel_full_ns, &risk->rates[pace->cancel_rate]};
+    }
+    return (struct bucket){&line->message_full_ns, &risk->rates[cancels ? 0 : line->message_rate]};
+}
+
+static inline struct bucket
+bucket_of_firm(struct risk *risk, struct risk_party_line *firm, bool cancels)
+{
+    return (struct bucket){
+        cancels ? &firm->cancel_full_ns : &firm->message_full_ns,
+        &risk->rates[cancels ? firm->cancel_rate : firm->message_rate],
+    };
+}
+
+/* take_all takes a token of all three or of none. */
+static inline enum oe_reject_reason
+take_all(struct risk *risk,
+         const struct bucket *of_session,
+         uint16_t session_id,
+         uint32_t account,
+         bool cancels,
+         uint64_t now_ns,
+         struct risk_detail *detail)
+{
+    const struct risk_account_line *line = &risk->accounts[account];
+    const struct risk_party_line *group = &risk->groups[line->group];
+    struct risk_party_line *firm = &risk->firms[group->parent];
+    const struct bucket of_account = bucket_of_account(risk, account, cancels);
+    const struct bucket of_firm = bucket_of_firm(risk, firm, cancels);
+
+    if (UNLIKELY(!bucket_has(of_session, now_ns)))
+        return throttle(of_session, OE_RISK_LEVEL_SESSION, session_id, now_ns, detail);
+    if (UNLIKELY(!bucket_has(&of_account, now_ns)))
+        return throttle(&of_account, OE_RISK_LEVEL_ACCOUNT, account, now_ns, detail);
+    if (UNLIKELY(!bucket_has(&of_firm, now_ns)))
+        return throttle(&of_firm, OE_RISK_LEVEL_FIRM, group->parent, now_ns, detail);
+    if (UNLIKELY(((line->flags | group->flags | firm->flags) & RISK_LINE_SLOW) != 0) && !cancels &&
+        check_pause(risk, account, now_ns, detail) != OE_REJECT_REASON_NONE)
+        return OE_REJECT_REASON_THROTTLED;
+    bucket_take(of_session, now_ns);
+    bucket_take(&of_account, now_ns);
+    bucket_take(&of_firm, now_ns);
+    firm->messages_cnt++;
+    if (UNLIKELY((firm->messages_cnt & 1023) == 0))
+        warn_of_ratio(risk, group->parent);
+    return OE_REJECT_REASON_NONE;
+}
+
+/* is_of_firm says whether an account is known and of that firm. */
+static inline bool
+is_of_firm(const struct risk *risk, uint32_t account, uint32_t firm)
+{
+    if (UNLIKELY(account >= risk->cfg.accounts_max))
+        return false;
+
+    const struct risk_account_line *line = &risk->accounts[account];
+
+    return LIKELY((line->flags & RISK_LINE_KNOWN) != 0) &&
+           LIKELY((risk->groups[line->group].parent == firm) | (firm == RISK_FIRM_ANY));
+}
+
 HOT enum oe_reject_reason
 risk_take_message(struct risk *risk,
                   struct risk_session *session,
@@ -160,62 +255,17 @@ risk_take_message(struct risk *risk,
                   struct risk_detail *detail)
 {
     const uint64_t now_ns = time_ns < RISK_TIME_NS_MAX ? time_ns : RISK_TIME_NS_MAX;
-    struct bucket buckets[3];
-    unsigned cnt = 1;
+    const struct bucket of_session = bucket_of_session(risk, session, cancels);
 
     detail->level = OE_RISK_LEVEL_NONE;
     if (UNLIKELY(session->killed != 0) && !cancels) {
         *detail = (struct risk_detail){.level = OE_RISK_LEVEL_SESSION, .subject = session_id};
         return OE_REJECT_REASON_KILL_SWITCH;
     }
-    buckets[0] = (struct bucket){
-        cancels ? &session->cancel_full_ns : &session->message_full_ns,
-        risk->rates[cancels ? session->cancel_rate : session->message_rate],
-        OE_RISK_LEVEL_SESSION,
-        session_id,
-    };
-
-    uint32_t of_firm = RISK_FIRM_ANY;
-
-    if (account < risk->cfg.accounts_max &&
-        (risk->accounts[account].flags & RISK_LINE_KNOWN) != 0) {
-        struct risk_account_line *line = &risk->accounts[account];
-        struct risk_account_pace *pace = &risk->accounts_pace[account];
-        const uint32_t parent = risk->groups[line->group].parent;
-        struct risk_party_line *party = &risk->firms[parent];
-
-        if (parent == firm || firm == RISK_FIRM_ANY) {
-            of_firm = parent;
-            buckets[1] = (struct bucket){
-                cancels ? &pace->cancel_full_ns : &line->message_full_ns,
-                risk->rates[cancels ? pace->cancel_rate : line->message_rate],
-                OE_RISK_LEVEL_ACCOUNT,
-                account,
-            };
-            buckets[2] = (struct bucket){
-                cancels ? &party->cancel_full_ns : &party->message_full_ns,
-                risk->rates[cancels ? party->cancel_rate : party->message_rate],
-                OE_RISK_LEVEL_FIRM,
-                parent,
-            };
-            cnt = 3;
-        }
-    }
-    for (unsigned i = 0; i < cnt; i++)
-        if (UNLIKELY(!risk_bucket_has(*buckets[i].full_ns, buckets[i].rate, now_ns)))
-            return throttle(&buckets[i], now_ns, detail);
-    if (of_firm != RISK_FIRM_ANY && !cancels &&
-        UNLIKELY(((risk->accounts[account].flags |
-                   risk->groups[risk->accounts[account].group].flags | risk->firms[of_firm].flags) &
-                  RISK_LINE_SLOW) != 0)) {
-        const enum oe_reject_reason reason = check_pause(risk, account, now_ns, detail);
-
-        if (reason != OE_REJECT_REASON_NONE)
-            return reason;
-    }
-    for (unsigned i = 0; i < cnt; i++)
-        *buckets[i].full_ns = risk_bucket_take(*buckets[i].full_ns, buckets[i].rate, now_ns);
-    if (of_firm != RISK_FIRM_ANY && (++risk->firms[of_firm].messages_cnt & 1023) == 0)
-        warn_of_ratio(risk, of_firm);
+    if (LIKELY(is_of_firm(risk, account, firm)))
+        return take_all(risk, &of_session, session_id, account, cancels, now_ns, detail);
+    if (UNLIKELY(!bucket_has(&of_session, now_ns)))
+        return throttle(&of_session, OE_RISK_LEVEL_SESSION, session_id, now_ns, detail);
+    bucket_take(&of_session, now_ns);
     return OE_REJECT_REASON_NONE;
 }
