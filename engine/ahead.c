@@ -123,16 +123,24 @@ clord_of(const union cell *cells, uint32_t i)
                : cells[i + 1 < GROUP ? i + 1 : i].replace_detail.orig_clord;
 }
 
+/* within returns a number that is below end, else 0, and no branch. */
+static inline uint32_t
+within(uint32_t number, uint32_t end)
+{
+    return number & -(uint32_t)(number < end);
+}
+
 static inline const struct book *
 book_ahead(const struct engine *engine, uint32_t instrument)
 {
-    return &engine->books[EITHER(instrument < engine->books_cnt) ? instrument : 0];
+    return &engine->books[within(instrument, engine->books_cnt)];
 }
 
+/* slot_ahead returns a slot that has an order, whatever it is given. */
 static inline uint32_t
 slot_ahead(const struct engine *engine, uint32_t slot)
 {
-    return EITHER(slot < engine->orders.used_cnt) ? slot : 0;
+    return within(slot, engine->orders.used_cnt);
 }
 
 static inline void
@@ -172,13 +180,11 @@ fetch_around(const struct engine *engine, uint32_t slot)
 {
     const struct order *const orders = engine->orders.orders;
     const struct order *order = &orders[slot];
-    const uint32_t prev = EITHER(order->prev == ORDER_NONE) ? slot : order->prev;
-    const uint32_t next = EITHER(order->next == ORDER_NONE) ? slot : order->next;
 
     PREFETCH_W(ladder_level(&engine->pages, order->level));
     PREFETCH_W(&engine->pages.heads[order->level >> 6]);
-    PREFETCH_W(&orders[prev]);
-    PREFETCH_W(&orders[next]);
+    PREFETCH_W(&orders[slot_ahead(engine, order->prev)]);
+    PREFETCH_W(&orders[slot_ahead(engine, order->next)]);
     PREFETCH_W((const char *)engine->ids.buckets + (order->id_at & engine->ids.mask));
     if (!engine->cfg.no_risk)
         risk_prefetch_position(engine->risk, order->position);

@@ -52,10 +52,6 @@ extern "C" {
 #define LIKELY(cond)   __builtin_expect(!!(cond), 1)
 #define UNLIKELY(cond) __builtin_expect(!!(cond), 0)
 
-/* A condition that no one can foretell: a choice between two values by it is
- * compiled without a branch. */
-#define EITHER(cond) __builtin_expect_with_probability(!!(cond), 1, 0.5)
-
 /* Into all cache levels, to be read or to be written. A bad address is legal. */
 #define PREFETCH_R(ptr) __builtin_prefetch((ptr), 0, 3)
 #define PREFETCH_W(ptr) __builtin_prefetch((ptr), 1, 3)
