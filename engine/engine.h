@@ -158,21 +158,16 @@ uint64_t engine_time_ns(const struct engine *engine);
 struct engine_ahead_ask {
     const void *side;
     uint32_t key;
-    union {
-        uint32_t cell;
-        uint32_t level;
-    };
+    uint32_t level;
 };
 
 struct engine_ahead_group {
-    struct engine_ahead_ask asks[ENGINE_AHEAD_GROUP + 1];
-    uint32_t named[ENGINE_AHEAD_GROUP + 1];
+    struct engine_ahead_ask asks[ENGINE_AHEAD_GROUP];
     uint32_t takers[ENGINE_AHEAD_GROUP + 1];
-    uint32_t asks_cnt;
-    uint32_t named_cnt;
-    uint32_t guessed_cnt;
     uint32_t takers_cnt;
-    uint32_t moves; /* a bit for each cell */
+    uint32_t news; /* sets of cells, a bit each */
+    uint32_t named;
+    uint32_t moves;
     uint32_t called;
 };
 
