@@ -36,7 +36,7 @@ _Static_assert(GROUPS > DISTANCE, "groups in flight");
 
 /* Below this, what live orders touch is in the caches near the core anyway, and
  * looking ahead would only cost. */
-#define NEAR_BYTES (UINT64_C(3) << 18)
+#define NEAR_BYTES (UINT64_C(6) << 20)
 
 /* Lines of a page that a command touches: its head and some levels. */
 #define PAGE_NEAR_BYTES (4 * CACHE_LINE)

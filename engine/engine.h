@@ -123,8 +123,9 @@ engine_apply(struct engine *engine, const union cell *cells, struct cell_sink *o
  * taken; what begins behind them is for engine_apply. If any were taken, result
  * is how the last was left: ENGINE_DONE, or ENGINE_MORE, for engine_resume.
  *
- * It stops before a command at or past the engine's deadline, and when out->pos
- * has reached until_pos: below it there is room for a slice. A message
+ * It stops before a command at or past the engine's deadline, and when a command
+ * that wrote more cells than it has left out->pos at or above until_pos. So below
+ * until_pos there must be room for a slice and cells_cnt cells. A message
  * that cells_cnt cuts is not taken, and what is no valid command neither. Cost:
  * that of its commands; what engine_apply pays per call is paid once.
  */

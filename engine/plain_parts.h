@@ -74,13 +74,16 @@ frame_sell(uint64_t frame)
     return (unsigned)(frame >> 13) & 1u;
 }
 
+_Static_assert(SESSIONS_MAX < 1u << 15, "as a signed number");
+
 /* admitted returns the session of a command that is its next; NULL for any
  * other, and for a time that is not before until_ns. Numbers of the exchange
  * itself stay 0. */
 static ALWAYS_INLINE struct session *
 admitted(const struct engine *engine, const union cell *cell, uint64_t until_ns)
 {
-    const uint32_t idx = (uint16_t)(cell_session(cell) + 1);
+    /* CELL_SESSION comes to index 0, other numbers from 2^15 on to none. */
+    const uint64_t idx = (uint64_t)(int16_t)cell_session(cell) + 1;
 
     if (UNLIKELY(idx > engine->sessions.sessions_max))
         return NULL;
