@@ -34,9 +34,12 @@
 
 _Static_assert(GROUPS > DISTANCE, "groups in flight");
 
-/* Below this, what live orders touch is in the caches near the core anyway, and
- * looking ahead would only cost. */
-#define NEAR_BYTES (UINT64_C(6) << 20)
+/* Below the first, what commands name is in the caches near the core anyway, and
+ * looking ahead would only cost; below the second, what lies behind it is, and
+ * the first stage will do. Commands themselves go through these caches as well,
+ * in and out, and leave a part to the rest. */
+#define NAMED_BYTES (UINT64_C(3) << 18)
+#define LIVE_BYTES  (UINT64_C(6) << 20)
 
 /* Lines of a page that a command touches: its head and some levels. */
 #define PAGE_NEAR_BYTES (4 * CACHE_LINE)
@@ -44,17 +47,28 @@ _Static_assert(GROUPS > DISTANCE, "groups in flight");
 /* An order and its part of the id map. */
 #define ORDER_NEAR_BYTES (CACHE_LINE + CACHE_LINE / 4)
 
-bool
-engine_looks_ahead(const struct engine *engine)
+/* bytes_named estimates what the first look of a command can touch: any bucket of
+ * the id map, and any order that ever was. */
+static inline uint64_t
+bytes_named(const struct engine *engine)
+{
+    return engine->ids.mask + engine->orders.used_cnt * (uint64_t)CACHE_LINE;
+}
+
+/* bytes_live estimates what lies behind: orders that live, and their levels. */
+static inline uint64_t
+bytes_live(const struct engine *engine)
 {
     const uint64_t pages_cnt = engine->pages.pages_max - ladder_room(&engine->pages);
 
-    return engine->orders.taken_cnt * (uint64_t)ORDER_NEAR_BYTES + pages_cnt * PAGE_NEAR_BYTES >
-           NEAR_BYTES;
+    return engine->orders.taken_cnt * (uint64_t)ORDER_NEAR_BYTES + pages_cnt * PAGE_NEAR_BYTES;
 }
 
-_Static_assert(GROUP == 16, "kinds and shapes of a group are two vectors of eight");
-_Static_assert(offsetof(struct cell_order_new, shape) == 1, "behind the kind");
+bool
+engine_looks_ahead(const struct engine *engine)
+{
+    return bytes_named(engine) > NAMED_BYTES;
+}
 
 /* first_of returns the first member of a set that is not empty. */
 static inline uint32_t
@@ -305,6 +319,7 @@ step(const struct engine *engine,
      struct engine_ahead *ahead,
      const union cell *cells,
      uint64_t mask,
+     bool far_away,
      const bool bare)
 {
     const uint64_t number = ahead->next++;
@@ -312,6 +327,8 @@ step(const struct engine *engine,
 
     stage_1(engine, group_of(ahead, number), &cells[number * GROUP & mask],
             &cells[(number + LATER) * GROUP & mask], bare);
+    if (!far_away)
+        return;
     if (LIKELY(number >= first + 1))
         stage_2(engine, group_of(ahead, number - 1), &cells[(number - 1) * GROUP & mask], bare);
     if (LIKELY(number >= first + 2))
@@ -324,18 +341,20 @@ static __attribute__((noinline)) void
 step_bare(const struct engine *engine,
           struct engine_ahead *ahead,
           const union cell *cells,
-          uint64_t mask)
+          uint64_t mask,
+          bool far_away)
 {
-    step(engine, ahead, cells, mask, true);
+    step(engine, ahead, cells, mask, far_away, true);
 }
 
 static __attribute__((noinline)) void
 step_risk(const struct engine *engine,
           struct engine_ahead *ahead,
           const union cell *cells,
-          uint64_t mask)
+          uint64_t mask,
+          bool far_away)
 {
-    step(engine, ahead, cells, mask, false);
+    step(engine, ahead, cells, mask, far_away, false);
 }
 
 void
@@ -360,6 +379,7 @@ engine_ahead(const struct engine *engine,
              uint64_t end)
 {
     const uint64_t at_work = pos / GROUP;
+    const bool far_away = bytes_live(engine) > LIVE_BYTES;
 
     if (!engine_looks_ahead(engine))
         return;
@@ -369,6 +389,6 @@ engine_ahead(const struct engine *engine,
         ahead->first = at_work + 1;
     }
     while (ahead->next <= at_work + DISTANCE && (ahead->next + 1) * GROUP <= end)
-        engine->cfg.no_risk ? step_bare(engine, ahead, cells, mask)
-                            : step_risk(engine, ahead, cells, mask);
+        engine->cfg.no_risk ? step_bare(engine, ahead, cells, mask, far_away)
+                            : step_risk(engine, ahead, cells, mask, far_away);
 }

@@ -195,7 +195,7 @@ void engine_ahead(const struct engine *engine,
  * whose commands do not lie one behind the other. */
 void engine_prefetch(const struct engine *engine, const union cell *cell);
 
-/* engine_looks_ahead says whether looking ahead pays: not if what live orders
+/* engine_looks_ahead says whether looking ahead pays: not if all that orders
  * touch is near the core anyway. */
 bool engine_looks_ahead(const struct engine *engine);
 
