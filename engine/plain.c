@@ -73,8 +73,8 @@ rest_new(struct engine *engine,
     order_take_first(&engine->orders, order);
     order->id_at = id_at;
     count_in(session, in->tif);
-    write_new(engine, cell, order, &ask, ORDER_LIVE | sell | (unsigned)PLACE_BOOK << 8, CELL_LAST,
-              out);
+    emit_new(engine, cell, order->order_id, CELL_LAST, out);
+    write_order(cell, order, &ask, ORDER_LIVE | sell | (unsigned)PLACE_BOOK << 8);
     join(engine, orders, &book->sides[sell], order, slot, key, in->qty);
     return true;
 
