@@ -91,10 +91,11 @@ step(struct tape *tape, uint64_t clord)
             tape->ids[at] = h->cells[1].replace_detail.new_order_id;
         break;
     case 7:
-        (void)harness_mass_cancel(h, (struct cell_mass_cancel){.scope = OE_MASS_CANCEL_SCOPE_SESSION,
-                                                               .account = CELL_ANY,
-                                                               .instrument = order.instrument,
-                                                               .session = session});
+        (void)harness_mass_cancel(h,
+                                  (struct cell_mass_cancel){.scope = OE_MASS_CANCEL_SCOPE_SESSION,
+                                                            .account = CELL_ANY,
+                                                            .instrument = order.instrument,
+                                                            .session = session});
         break;
     default:
         tape->ids[at] = harness_new(h, order);
