@@ -139,6 +139,13 @@ def test_crash(tap, outcry):
         code, result = replay(outcry, folder)
         tap.ok(code == 0 and result['identical'] and result['orders_live'] == 0,
                'both runs replay as one', code, result)
+        journal = os.path.join(folder, 'journal')
+        code, out, err = run(outcry, 'verify', journal, '--full', '--json')
+        tap.ok(code == 0 and json.loads(out)['checked'] == result['last_seq'] and err == '',
+               'verify --full finds that each command left all adding up', code, out, err)
+        code, out, _ = run(outcry, 'verify', journal, '--full')
+        tap.ok(code == 0 and out.endswith(f'up to seq {result["last_seq"]}: all adds up\n'),
+               'and says so', out)
 
 
 def test_torn_end(tap, outcry):
