@@ -32,6 +32,14 @@
  "order_qty order_value long short open_orders open_notional daily_gross daily_net daily_loss " \
  "credit message_rate cancel_rate duplicates executions order_to_trade"
 
+/* Bits of an OrderRuleSet, from 0; what holds where no rule was set. */
+#define WORDS_TYPES              "market limit stop stop_limit market_to_limit pegged"
+#define WORDS_TIFS               "day gtc opg ioc fok gtd atc"
+#define WORDS_REFERENCES         "last mid settlement configured"
+#define WORDS_TYPES_ALL          0x3fu
+#define WORDS_TIFS_ALL           0x7fu
+#define WORDS_REFERENCES_DEFAULT 0x9u
+
 /* Money and 128-bit sums. */
 #define WORDS_AMOUNT_BYTES 64u
 #define WORDS_SPAN_BYTES   32u
