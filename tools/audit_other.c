@@ -27,9 +27,11 @@ add_field(struct audit *audit, const struct cell_field *field, const uint8_t *by
     case CELL_FIELD_I:
     case CELL_FIELD_U:
         memcpy(&number, bytes, field->size);
-        if (field->type == CELL_FIELD_I && field->size == 8)
-            snprintf(value, sizeof value, "%" PRId64, (int64_t)number);
-        else
+        if (field->type == CELL_FIELD_I) {
+            const unsigned spare = 64u - 8u * field->size;
+
+            snprintf(value, sizeof value, "%" PRId64, (int64_t)(number << spare) >> spare);
+        } else
             snprintf(value, sizeof value, "%" PRIu64, number);
         break;
     default:

@@ -41,6 +41,7 @@
 #define CONFIG_KEY_MAX    32u
 #define CONFIG_PORTS_MAX  4u
 #define CONFIG_EAL_MAX    64u /* arguments of one device */
+#define CONFIG_ADMINS_MAX 16u
 #define CONFIG_WHY_BYTES  (PATH_MAX + 512)
 
 enum config_stage {
@@ -170,6 +171,9 @@ struct config {
     struct config_thread threads[CONFIG_STAGES_CNT];
     unsigned ports_cnt;
     struct config_port ports[CONFIG_PORTS_MAX];
+
+    unsigned admins_cnt; /* user ids that may give an operator's word, besides ours and root */
+    uint32_t admins[CONFIG_ADMINS_MAX];
 
     unsigned firms_cnt;
     struct config_firm *firms;

@@ -67,7 +67,7 @@ poll_gateway(struct run *run, unsigned phase, bool *stopping, uint64_t now_ns)
         *stopping = true;
     }
     const int work = gateway_poll(gateway, now_ns) + admin_poll(&run->exchange->admin, now_ns);
-    if (*stopping && gateway_stopped(gateway))
+    if (*stopping && gateway_stopped(gateway) && !admin_is_busy(&run->exchange->admin))
         __atomic_store_n(&run->drained, 1, __ATOMIC_RELEASE); /* R2 pairs with A2 */
     return work;
 }
@@ -75,7 +75,7 @@ poll_gateway(struct run *run, unsigned phase, bool *stopping, uint64_t now_ns)
 static int
 poll_engine(struct run *run, uint64_t now_ns)
 {
-    const int work = sequencer_poll(&run->exchange->sequencer, now_ns);
+    const int work = desk_poll(&run->exchange->desk, now_ns);
 
     if (work > 0 && run->journal_apart)
         journal_writer_wake(run->exchange->journal);
