@@ -210,12 +210,13 @@ config_parse(const char *text, size_t len, const char *name, char why[CONFIG_WHY
     }
     doc_root(doc,
              "exchange journal pools threads ports firms groups accounts positions instruments "
-             "sessions gateway admins",
+             "sessions gateway admins limits rules",
              &root);
     read_general(config, &root);
     config_read_threads(config, &root);
     config_read_ports(config, &root);
     config_read_entities(config, &root);
+    config_read_risk(config, &root);
     if (doc_failed(doc)) {
         config_free(config);
         config = NULL;
@@ -297,6 +298,8 @@ config_free(struct config *config)
     free(config->positions);
     free(config->instruments);
     free(config->sessions);
+    free(config->limits);
+    free(config->rules);
     free(config);
 }
 

@@ -141,6 +141,9 @@ struct config_instrument {
     uint32_t collar_permille; /* 0: none */
     px_t band_low_px;         /* 0: none */
     px_t band_high_px;        /* 0: none */
+    bool fees_given;          /* false: as they are in the journal */
+    int32_t maker_ppm;
+    int32_t taker_ppm;
 };
 
 struct config_session {
@@ -187,6 +190,10 @@ struct config {
     struct config_instrument *instruments;
     unsigned sessions_cnt;
     struct config_session *sessions;
+    unsigned limits_cnt; /* those that have no key with their subject */
+    struct cell_limit_set *limits;
+    unsigned rules_cnt;
+    struct cell_order_rule_set *rules;
 };
 
 /* config_load reads the file at path. NULL, and then one line in why. */

@@ -200,6 +200,9 @@ print_instruments(const struct config *config, FILE *out)
             fprintf(out, "state: %s, ",
                     config_word(CONFIG_INSTRUMENT_WORDS, instrument->state, word));
         print_matching(instrument, out);
+        if (instrument->fees_given)
+            fprintf(out, "fees: {maker_ppm: %d, taker_ppm: %d}, ", instrument->maker_ppm,
+                    instrument->taker_ppm);
         fputs("limits: {", out);
         put_limit(out, &first, "order_qty", instrument->order_qty_max, QTY_MAX);
         put_limit(out, &first, "order_qty_min", instrument->order_qty_min, 0);
@@ -254,6 +257,7 @@ config_print(const struct config *config, FILE *out)
     print_instruments(config, out);
     print_positions(config, out);
     print_sessions(config, out);
+    config_print_risk(config, out);
 }
 
 uint64_t

@@ -124,7 +124,8 @@ def check_audit(tap, journal):
 def known_keys():
     """known_keys are the keys that the reader of the configuration takes."""
     sources = ''.join(read('tools', name) for name in
-                      ('config.c', 'config_wiring.c', 'config_entities.c'))
+                      ('config.c', 'config_wiring.c', 'config_entities.c',
+                       'config_risk.c'))
     calls = re.findall(r'doc_(?:root|map|item)\(([^;]*?)&\w+\);', sources)
     # The last text of a call is the list of keys; C joins what stands side by side.
     lists = [re.findall(r'"[a-z_ ]*"(?:\s*"[a-z_ ]*")*', call)[-1] for call in calls]

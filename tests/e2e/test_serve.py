@@ -89,6 +89,10 @@ def test_difference(tap, outcry):
             exchange.stop()
         more = 'positions: [{account: B1, instrument: ACME, long: 7}]\n'
         with Exchange(outcry, write_config(folder, long=400, more=more)) as exchange:
+            tap.ok('outcry: account A1: long_max is 500, 400 in the configuration: set\n'
+                   'outcry: position limit of B1 in ACME is not in the journal, but in the '
+                   'configuration: set\n' in exchange.text, 'each difference is said',
+                   exchange.text)
             exchange.stop()
         rows = audit(outcry, folder, '--from', str(START_SEQ + 1))
         tap.same([row['event'] for row in rows], ['REST', 'ACCT', 'PLIM'],
