@@ -2,14 +2,11 @@
 """test_admin: an operator's word to an exchange that runs, over its local socket.
 
 Mistakes first: what is not understood, not signed, or not allowed changes nothing.
-Then limits, cash, positions, kills and a start of day, over the wire and over
-restarts; what they did is in the audit trail under the name of who said so.
+What commands then do to orders is in test_risk.py.
 
 usage: test_admin.py OUTCRY
 """
 
-import csv
-import io
 import json
 import os
 import re
@@ -17,11 +14,10 @@ import socket
 import sys
 
 from fixp import Client
-from harness import Exchange, Folder, Tap, make_journal, run, write_config
+from harness import Folder, Operator, Tap, make_journal, write_config
 
 PX = 10**8
 NOBODY = 65534
-WHY = ['--by', 'kim', '--because', 'a test']
 START_SEQ = 13
 
 LAYOUTS = {
@@ -31,51 +27,6 @@ LAYOUTS = {
                           '  - {name: engine, stages: [engine], idle: yield}\n'
                           '  - {name: disk, stages: [journal], idle: block}',
 }
-
-
-class Market:
-    """Market is a running exchange and the operator's hand on it."""
-
-    def __init__(self, tap, outcry, folder, **values):
-        self.tap, self.outcry = tap, outcry
-        self.config = write_config(folder, **values)
-        self.journal = os.path.join(folder, 'journal')
-        self.folder = folder
-
-    def serve(self):
-        return Exchange(self.outcry, self.config)
-
-    def admin(self, *args, why=WHY, where=None, preexec=None):
-        return run(self.outcry, 'admin', where or self.config, *args, *(why or []),
-                   preexec=preexec)
-
-    def good(self, text, *args, **more):
-        code, out, err = self.admin(*args, **more)
-        return self.tap.ok(code == 0 and re.fullmatch(text, out.rstrip('\n')),
-                           ' '.join(args), code, out, err)
-
-    def bad(self, text, *args, code=2, **more):
-        got, out, err = self.admin(*args, **more)
-        return self.tap.ok(got == code and text in (err if code != 1 else out),
-                           f'refused: {" ".join(args)}', got, out, err)
-
-    def show(self, *args):
-        code, out, err = self.admin('show', *args, '--json', why=None)
-        return json.loads(out) if code == 0 else {'limits': [], 'error': err}
-
-    def limit(self, name, *args):
-        """limit is one row of show."""
-        return next((row for row in self.show(*args)['limits'] if row['limit'] == name), {})
-
-    def load(self, text, *args, **more):
-        path = os.path.join(self.folder, 'start.csv')
-        with open(path, 'w', encoding='latin-1') as file:
-            file.write(text)
-        return self.admin('load', path, *args, **more)
-
-    def audit(self, start=START_SEQ + 1):
-        _, out, _ = run(self.outcry, 'audit', self.journal, '--format', 'csv', '--from', str(start))
-        return list(csv.DictReader(io.StringIO(out, newline='')))
 
 
 def check_words(m):
@@ -138,7 +89,7 @@ def check_words(m):
     m.bad('an argument is missing', 'halt', why=None)
     m.bad('--check is for load', 'halt', 'ACME', '--check', why=None)
     m.bad('load needs --because', 'load', '/dev/null', why=None)
-    m.tap.same(m.audit(), [], 'none of it is in the journal')
+    m.tap.same(m.audit(START_SEQ + 1), [], 'none of it is in the journal')
 
 
 def check_files(m):
@@ -175,7 +126,7 @@ def check_files(m):
                             '--check', '--json')
     m.tap.same((code, json.loads(out)), (0, {'outcome': 'done', 'text': 'checked 2 rows'}),
                'and as JSON')
-    m.tap.same(m.audit(), [], 'nothing of it is in the journal')
+    m.tap.same(m.audit(START_SEQ + 1), [], 'nothing of it is in the journal')
 
 
 def raw(path, data):
@@ -226,13 +177,13 @@ def check_hostile(m):
                  'others are heard meanwhile')
     code, _, err = m.load('cash,A1,1\n', '--check')
     m.tap.same((code, err), (0, ''), 'a load whose client went is forgotten')
-    m.tap.same(m.audit(), [], 'nothing of it is in the journal')
+    m.tap.same(m.audit(START_SEQ + 1), [], 'nothing of it is in the journal')
 
 
 def test_mistakes(tap, outcry):
     with Folder() as folder:
         make_journal(folder)
-        m = Market(tap, outcry, folder)
+        m = Operator(tap, outcry, folder)
         with m.serve() as exchange:
             check_words(m)
             check_files(m)
@@ -248,13 +199,13 @@ def as_nobody():
     os.setuid(NOBODY)
 
 
-def test_permission(tap, outcry):
+def test_admin_is_for_its_user_alone(tap, outcry):
     """The socket is for its owner, root and who is named. Root is nobody's stranger:
     as root the test becomes nobody, else it takes the socket's mode away."""
     with Folder() as folder:
         make_journal(folder)
         os.chmod(folder, 0o755)
-        m = Market(tap, outcry, folder)
+        m = Operator(tap, outcry, folder)
         path = os.path.join(m.journal, 'admin')
         with m.serve() as exchange:
             tap.same(os.stat(path).st_mode & 0o777, 0o600, 'the socket is for its owner')
@@ -272,7 +223,7 @@ def test_permission(tap, outcry):
             exchange.stop()
             tap.ok(f'{int(os.getuid() == 0)} foreign' in exchange.text, 'a stranger is counted',
                    exchange.text)
-        (row,) = m.audit()
+        (row,) = m.audit(START_SEQ + 1)
         tap.same([row[name] for name in ('event', 'author_uid', 'author', 'author_reason')],
                  ['ISTA', str(os.getuid()), 'kim', 'a test'], 'who did it is in the audit trail')
         if os.getuid() != 0:
@@ -283,13 +234,13 @@ def test_permission(tap, outcry):
             tap.same(os.stat(path).st_mode & 0o777, 0o666, 'with admins it is for all to connect')
             m.good(r'ACME open seq \d+', 'open', 'ACME', preexec=as_nobody, where=path)
             exchange.stop()
-        tap.same(m.audit()[-1]['author_uid'], str(NOBODY), 'one who is named may')
+        tap.same(m.audit(START_SEQ + 1)[-1]['author_uid'], str(NOBODY), 'one who is named may')
 
 
 def test_show(tap, outcry, name, threads):
     with Folder() as folder:
         make_journal(folder)
-        m = Market(tap, outcry, folder, **({'threads': threads} if threads else {}))
+        m = Operator(tap, outcry, folder, **({'threads': threads} if threads else {}))
         with m.serve() as exchange:
             client = Client(exchange.ports['kernel'], 'BROKER1', 'alpha')
             shown = m.show('account', 'A1')
@@ -315,7 +266,7 @@ def main():
     outcry = os.path.abspath(sys.argv[1])
     tap = Tap()
     test_mistakes(tap, outcry)
-    test_permission(tap, outcry)
+    test_admin_is_for_its_user_alone(tap, outcry)
     for name, threads in LAYOUTS.items():
         test_show(tap, outcry, name, threads)
     tap.done()
