@@ -30,13 +30,15 @@ proposal_put_name(char *to, size_t bytes, const char *name)
     memcpy(to, name, strnlen(name, bytes));
 }
 
-/* note keeps a line for when it is true. */
-static __attribute__((format(printf, 2, 3))) void
-note(struct proposal *proposal, const char *format, ...)
+/* note keeps a line for when it is true. The first start of a journal has none. */
+static __attribute__((format(printf, 3, 4))) void
+note(const struct exchange *exchange, struct proposal *proposal, const char *format, ...)
 {
     const size_t len = strlen(proposal->said);
     va_list args;
 
+    if (exchange->recovered.commands_cnt == 0)
+        return;
     va_start(args, format);
     vsnprintf(proposal->said + len, sizeof proposal->said - len, format, args);
     va_end(args);
@@ -192,9 +194,10 @@ compare(struct exchange *exchange,
             memcmp(&ours->bytes[field->offset], &now[at].bytes[field->offset], field->size) == 0)
             continue;
         const bool by_hand = is_by_hand(exchange->engine, kind, id, id2, field);
-        note(proposal, "outcry: %s: %s is %s%s, %s in the configuration: %s\n", proposal->what,
-             field->name, value_text(now, at, field, old), by_hand ? " by hand" : "",
-             value_text(proposal->cells, at, field, new), by_hand ? "kept" : "set");
+        note(exchange, proposal, "outcry: %s: %s is %s%s, %s in the configuration: %s\n",
+             proposal->what, field->name, value_text(now, at, field, old),
+             by_hand ? " by hand" : "", value_text(proposal->cells, at, field, new),
+             by_hand ? "kept" : "set");
         if (by_hand)
             memcpy(&ours->bytes[field->offset], &now[at].bytes[field->offset], field->size);
         left = left || !by_hand;
@@ -212,9 +215,8 @@ differs(struct exchange *exchange, struct proposal *proposal, uint32_t id, uint3
     bool left = false;
 
     if (count == 0) {
-        if (exchange->recovered.commands_cnt > 0)
-            note(proposal, "outcry: %s is not in the journal, but in the configuration: set\n",
-                 proposal->what);
+        note(exchange, proposal,
+             "outcry: %s is not in the journal, but in the configuration: set\n", proposal->what);
         return true;
     }
     ASSERT(count >= proposal->count);

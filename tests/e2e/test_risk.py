@@ -21,7 +21,7 @@ from harness import Folder, Operator, Tap, make_journal, run, write_config
 
 PX = 10**8
 REASONS = {8: 'OrderTypeNotAllowed', 14: 'MaxOrderQty', 66: 'AccountBlocked',
-           67: 'RestrictedInstrument', 77: 'KillSwitch', 78: 'Throttled', 79: 'DuplicativeOrder',
+           67: 'RestrictedInstrument', 75: 'LongPositionLimit', 77: 'KillSwitch', 78: 'Throttled', 79: 'DuplicativeOrder',
            80: 'AccountLatched', 81: 'MaxOpenOrders', 82: 'OpenNotional', 83: 'DailyGross',
            84: 'DailyNet', 85: 'DailyLoss', 86: 'InsufficientFunds', 87: 'InsufficientHoldings',
            88: 'Blacklisted'}
@@ -37,7 +37,7 @@ class Broker:
 
     def take(self, cnt):
         """take returns the next reports."""
-        reports = self.client.wait(self.seen + cnt)[self.seen:]
+        reports = self.client.wait(self.seen + cnt)[self.seen:self.seen + cnt]
         self.seen += len(reports)
         return reports
 
@@ -101,7 +101,7 @@ def check_limits(tap, op, broker):
     broker.sweep()
     op.good(r'message_rate.* is none seq \d+', 'limit', 'firm', 'ALPHA', 'message_rate', 'none')
     op.good(r'long of account A1 in ACME is 5 seq \d+', 'limit', 'pair', 'A1', 'ACME', 'long', '5')
-    tap.same([broker.order(qty=5), broker.order()], ['New', 73], 'a position of a pair')
+    tap.same([broker.order(qty=5), broker.order()], ['New', 'LongPositionLimit'], 'a position of a pair')
     broker.sweep()
     row = op.limit('long', 'pair', 'A1', 'ACME')
     tap.same([row.get(key) for key in ('value', 'used', 'headroom')], ['5', '0', '5'], 'and shown')
