@@ -79,8 +79,8 @@ limit_of_field(const char *name)
 }
 
 /* is_by_hand says whether the field was last set by hand: of a limit that has a
- * place of its own, that one. The state of an instrument that the file names holds
- * at every start. */
+ * place of its own, that one. Of an instrument operators change limits and the state
+ * alone, and a state that the file names holds at every start. */
 static bool
 is_by_hand(const struct engine *engine,
            unsigned kind,
@@ -96,7 +96,7 @@ is_by_hand(const struct engine *engine,
     if (limit != CELL_RISK_LIMIT_NONE && kind == CELL_KIND_INSTRUMENT_SET)
         return view_by_hand(engine, CELL_KIND_LIMIT_SET, id,
                             view_limit_key(OE_RISK_LEVEL_INSTRUMENT, limit));
-    if (kind == CELL_KIND_INSTRUMENT_SET && strcmp(field->name, "state") == 0)
+    if (kind == CELL_KIND_INSTRUMENT_SET)
         return false;
     return view_by_hand(engine, kind, id, id2);
 }

@@ -294,6 +294,7 @@ def test_restart(tap, outcry):
             op.good(r'order_value.* seq \d+', 'limit', 'account', 'A1', 'order_value', '777')
             op.good(r'firm BETA killed.* seq \d+', 'kill', 'firm', 'BETA')
             op.good(r'account B1 is suspended seq \d+', 'account', 'B1', 'suspended')
+            op.good(r'ACME halted seq \d+', 'halt', 'ACME')
             exchange.kill()
         seq = int(op.audit()[-1]['seq'])
         with op.serve() as exchange:
@@ -304,15 +305,22 @@ def test_restart(tap, outcry):
             tap.same(op.limit('open_orders', 'account', 'A1').get('value'), '3', 'and they hold')
             op.good(r'account B1 is active seq \d+', 'account', 'B1', 'active')
             broker = Broker(exchange, 'BROKER2', 'beta', 1)
+            tap.same(op.show('instrument', 'ACME').get('state'), 'halted', 'so does a halt')
+            op.good(r'ACME open seq \d+', 'open', 'ACME')
             tap.same(broker.order(), 'KillSwitch', 'a kill outlives the exchange')
             broker.client.close()
             exchange.stop()
         tap.same([row['event'] for row in op.audit(seq + 1)][:2], ['REST', 'ACCT'],
                  'so the start sent nothing but its Restart')
-        write_config(folder, more=MORE.replace('1000.00', '900.00'), long=400)
+        path = write_config(folder, more=MORE.replace('1000.00', '900.00'), long=400)
+        with open(path, encoding='ascii') as file:
+            text = file.read().replace('collar_permille: 100', 'collar_permille: 90')
+        with open(path, 'w', encoding='ascii') as file:
+            file.write(text)
         with op.serve() as exchange:
             for line in ('open_notional of firm ALPHA: value is 1000, 900 in the configuration: set',
                          'account A1: long_max is 500, 400 in the configuration: set',
+                         'instrument ACME: collar_permille is 100, 90 in the configuration: set',
                          'open_orders of account A1: value is 3 by hand, 5 in the configuration: kept'):
                 tap.ok(f'outcry: {line}\n' in exchange.text, line, exchange.text)
             exchange.stop()
