@@ -67,6 +67,17 @@ take_apart(char *line, struct request *request)
     return NULL;
 }
 
+/* is_loading says whether a load comes in, waits or is in work. */
+static bool
+is_loading(const struct admin *admin)
+{
+    bool loading = admin->task == DESK_CHECK || admin->task == DESK_LOAD;
+
+    for (unsigned i = 0; i < ADMIN_CLIENTS_MAX; i++)
+        loading = loading || (admin->clients[i].fd >= 0 && admin->clients[i].loads);
+    return loading;
+}
+
 /* begin_load begins load ROWS [check]: lines follow. */
 static void
 begin_load(struct admin *admin, struct admin_client *client, const struct request *request)
@@ -82,7 +93,7 @@ begin_load(struct admin *admin, struct admin_client *client, const struct reques
               "nothing");
     else if (request->name == NULL)
         wrong(admin, client, "load needs who and why, expected by NAME because TEXT");
-    else if (admin->loader >= 0 || admin->task == DESK_CHECK || admin->task == DESK_LOAD)
+    else if (is_loading(admin))
         wrong(admin, client, "another load is in work, expected one at a time");
     else {
         verb_sign(&verb, client->uid, request->name, request->text);

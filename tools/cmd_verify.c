@@ -56,8 +56,8 @@ on_abort(int number)
         snprintf(text, sizeof text, "the command behind seq %" PRIu64 " cannot be done",
                  full.checked);
     else
-        snprintf(text, sizeof text, "seq %" PRIu64 " (%s) broke the invariant above", full.seq,
-                 full.kind);
+        snprintf(text, sizeof text, "seq %" PRIu64 " (%s) broke an invariant: stderr has it",
+                 full.seq, full.kind);
     if (full.json) {
         json_begin(&json, stdout);
         json_bool(&json, "broken", true);

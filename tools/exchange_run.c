@@ -253,18 +253,20 @@ await_drained(struct run *run)
 static void
 finish(struct exchange *exchange)
 {
+    struct sequencer *alone = &exchange->desk.alone;
     int work;
 
     do {
         const uint64_t now_ns = clock_utc_ns();
 
-        work = sequencer_poll(&exchange->sequencer, 0);
+        /* What a start-of-day file has in work comes to its end first. */
+        work = sequencer_poll(alone->in_work ? alone : &exchange->sequencer, 0);
         /* The gateway reads no more; its place must not hold up the ring. */
         ring_reader_advance(&exchange->out_gateway,
                             ring_reader_available(&exchange->out_gateway, UINT64_MAX));
         ring_reader_release(&exchange->out_gateway);
         work += journal_writer_poll(exchange->journal, now_ns);
-    } while (work > 0 || exchange->sequencer.in_work ||
+    } while (work > 0 || exchange->sequencer.in_work || alone->in_work ||
              ring_reader_available(&exchange->in_reader, 1) > 0 ||
              ring_reader_available(&exchange->admin_reader, 1) > 0);
 }
