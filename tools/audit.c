@@ -268,6 +268,8 @@ limit_of_reason(uint16_t reason)
         return CELL_RISK_LIMIT_DUPLICATES;
     case OE_REJECT_REASON_ACCOUNT_LATCHED:
         return CELL_RISK_LIMIT_EXECUTIONS;
+    case OE_REJECT_REASON_THROTTLED:
+        return CELL_RISK_LIMIT_MESSAGE_RATE;
     default:
         return CELL_RISK_LIMIT_NONE;
     }
@@ -297,11 +299,14 @@ audit_put_amount(struct audit *audit, enum audit_column column, int64_t value, b
 }
 
 static void
-put_risk(struct audit *audit, uint16_t reason, const struct cell_risk_detail *detail)
+put_risk(struct audit *audit, const union cell *cell, const struct cell_risk_detail *detail)
 {
-    const uint8_t limit = limit_of_reason(reason);
+    const uint16_t reason = cell_outcome(cell);
     const bool money = is_money(reason);
+    uint8_t limit = limit_of_reason(reason);
 
+    if (limit == CELL_RISK_LIMIT_MESSAGE_RATE && cell_kind(cell) == CELL_KIND_ORDER_CANCEL)
+        limit = CELL_RISK_LIMIT_CANCEL_RATE;
     if (limit != CELL_RISK_LIMIT_NONE)
         audit_put(audit, AUDIT_RISK_NAME, cell_risk_limit_name(limit));
     audit_put(audit, AUDIT_RISK_LEVEL, oe_risk_level_name(detail->level));
@@ -338,7 +343,7 @@ put_continued(struct audit *audit, const union cell *cells)
         if (cell_kind(&cells[i]) == CELL_KIND_ORDER_LINK)
             audit_add(audit, "linked_clord=%" PRIu64, cells[i].order_link.linked_clord);
         if (cell_kind(&cells[i]) == CELL_KIND_RISK_DETAIL)
-            put_risk(audit, cell_outcome(&cells[0]), &cells[i].risk_detail);
+            put_risk(audit, &cells[0], &cells[i].risk_detail);
     }
 }
 

@@ -9,12 +9,13 @@ usage: test_admin.py OUTCRY
 
 import json
 import os
+import random
 import re
 import socket
 import sys
 
 from fixp import Client
-from harness import Folder, Operator, Tap, make_journal, write_config
+from harness import Folder, Operator, Tap, make_journal, run, write_config
 
 PX = 10**8
 NOBODY = 65534
@@ -194,6 +195,45 @@ def test_mistakes(tap, outcry):
             tap.ok(counts and int(counts[2]) > 60, 'and all of it is counted', exchange.text)
 
 
+LINES = [line.split() for line in (
+    'limit account A1 open_orders 5 warn=500', 'limit firm ALPHA message_rate 100 window=1ms',
+    'limit pair A1 ACME long 5', 'limit session BROKER1 open_orders none', 'deposit A1 100.00',
+    'withdraw B1 0.5', 'cash A1 9', 'move A1 ACME -1', 'position B1 ZINC 10', 'mark ACME 100.00',
+    'settle ZINC 0.5', 'day 2026-11-27', 'restrict group ALPHA.HOUSE ACME', 'permit account A1 ACME',
+    'blacklist firm BETA', 'clear firm BETA', 'rule account A1 types=limit tifs=day+ioc covered=yes',
+    'rule instrument ACME references=mid', 'fee ACME -1 5', 'kill session BROKER1', 'kill firm BETA keep',
+    'enable firm BETA', 'account A1 suspended', 'show account A1', 'show pair A1 ACME', 'halt ACME',
+    'open ACME', 'load 1 check')]
+TOKENS = sorted({word for line in LINES for word in line} | {'99999999999999999999', '', '-', '='})
+
+
+def random_line(rng):
+    """random_line is a good one of which some words are others."""
+    return ' '.join(rng.choice(TOKENS) if rng.random() < 0.15 else word
+                    for word in rng.choice(LINES))
+
+
+def test_random_lines(tap, outcry):
+    """Whatever words come, there is one answer to each, and the journal is good."""
+    rng = random.Random(1)
+    with Folder() as folder:
+        make_journal(folder)
+        m = Operator(tap, outcry, folder)
+        with m.serve() as exchange:
+            path = os.path.join(m.journal, 'admin')
+            answers = {}
+            for _ in range(200):
+                words = random_line(rng)
+                tail = '\n1\tcash\tA1\t1\n' if words.startswith('load ') else '\n'
+                answer = raw(path, f'{words} by kim because x{tail}'.encode())
+                answers.setdefault(answer.split(b' ')[0], []).append(words)
+            tap.ok(set(answers) <= {b'ok', b'error', b'refused'}, 'random words get answers', answers)
+            tap.ok(len(answers[b'ok']) > 5 and len(answers[b'error']) > 5, 'of both kinds', answers)
+            tap.same(exchange.stop(), 0, 'and the exchange stops in good order')
+        code, out, err = run(outcry, 'verify', m.journal, '--full')
+        tap.ok(code == 0, 'with a journal that adds up', out, err)
+
+
 def as_nobody():
     os.setgroups([])
     os.setuid(NOBODY)
@@ -266,6 +306,7 @@ def main():
     outcry = os.path.abspath(sys.argv[1])
     tap = Tap()
     test_mistakes(tap, outcry)
+    test_random_lines(tap, outcry)
     test_admin_is_for_its_user_alone(tap, outcry)
     for name, threads in LAYOUTS.items():
         test_show(tap, outcry, name, threads)
