@@ -89,7 +89,11 @@ is_by_hand(const struct engine *engine,
            const struct cell_field *field)
 {
     const uint8_t limit = limit_of_field(field->name);
+    struct view_use use;
 
+    if (limit != CELL_RISK_LIMIT_NONE && kind == CELL_KIND_POSITION_LIMIT_SET)
+        return view_use(engine, OE_RISK_LEVEL_ACCOUNT_INSTRUMENT, id, id2, limit, &use) &&
+               use.limit.by_hand != 0;
     if (limit != CELL_RISK_LIMIT_NONE && kind == CELL_KIND_ACCOUNT_SET)
         return view_by_hand(engine, CELL_KIND_LIMIT_SET, id,
                             view_limit_key(OE_RISK_LEVEL_ACCOUNT, limit));

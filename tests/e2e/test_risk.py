@@ -273,7 +273,8 @@ def test_kill_while_orders_fly(tap, outcry, threads):
         prove(tap, outcry, op, 'a kill')
 
 
-MORE = '''limits:
+MORE = '''positions: [{account: B1, instrument: ACME, long: 7, short: 8}]
+limits:
   - {level: account, subject: A1, limit: open_orders, value: 5}
   - {level: firm, subject: ALPHA, limit: open_notional, value: "1000.00"}
 rules:
@@ -295,6 +296,8 @@ def test_restart(tap, outcry):
             op.good(r'firm BETA killed.* seq \d+', 'kill', 'firm', 'BETA')
             op.good(r'account B1 is suspended seq \d+', 'account', 'B1', 'suspended')
             op.good(r'ACME halted seq \d+', 'halt', 'ACME')
+            op.good(r'long of account B1 in ACME is 5 seq \d+', 'limit', 'pair', 'B1', 'ACME', 'long',
+                    '5')
             exchange.kill()
         seq = int(op.audit()[-1]['seq'])
         with op.serve() as exchange:
@@ -312,7 +315,8 @@ def test_restart(tap, outcry):
             exchange.stop()
         tap.same([row['event'] for row in op.audit(seq + 1)][:2], ['REST', 'ACCT'],
                  'so the start sent nothing but its Restart')
-        path = write_config(folder, more=MORE.replace('1000.00', '900.00'), long=400)
+        path = write_config(folder, long=400,
+                            more=MORE.replace('1000.00', '900.00').replace('short: 8', 'short: 9'))
         with open(path, encoding='ascii') as file:
             text = file.read().replace('collar_permille: 100', 'collar_permille: 90')
         with open(path, 'w', encoding='ascii') as file:
@@ -320,13 +324,16 @@ def test_restart(tap, outcry):
         with op.serve() as exchange:
             for line in ('open_notional of firm ALPHA: value is 1000, 900 in the configuration: set',
                          'account A1: long_max is 500, 400 in the configuration: set',
+                         'position limit of B1 in ACME: long_max is 5 by hand, 7 in the '
+                         'configuration: kept',
+                         'position limit of B1 in ACME: short_max is 8, 9 in the configuration: set',
                          'instrument ACME: collar_permille is 100, 90 in the configuration: set',
                          'open_orders of account A1: value is 3 by hand, 5 in the configuration: kept'):
                 tap.ok(f'outcry: {line}\n' in exchange.text, line, exchange.text)
             exchange.stop()
         with op.serve() as exchange:
             tap.ok('order_value_max is 777 by hand' in exchange.text and
-                   'long_max' not in exchange.text,
+                   'account A1: long_max' not in exchange.text,
                    'what is by hand stays so when the file sets another field', exchange.text)
             exchange.stop()
         rows = [row for row in op.audit() if row['event'] == 'LIMT']
