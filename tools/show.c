@@ -42,8 +42,12 @@ static void
 take_account(struct show *show, const struct engine *engine)
 {
     const uint32_t group = show->set[0].account_set.group;
+    struct view_use credit;
 
     show->has_cash = view_cash(engine, show->subject, &show->cash);
+    show->free_is_all = !view_use(engine, OE_RISK_LEVEL_ACCOUNT, show->subject, 0,
+                                  CELL_RISK_LIMIT_CREDIT, &credit) ||
+                        credit.limit.value == RISK_LIMIT_OFF;
     take_group(show, engine, group);
     if (show->level == OE_RISK_LEVEL_ACCOUNT_INSTRUMENT)
         return;
@@ -184,7 +188,7 @@ put_account(struct text *text, const struct show *show, const struct roster *ros
         return;
     put(text, "balance\t%s\n", words_money(show->cash.balance, amount));
     put(text, "reserved\t%s\n", words_money(show->cash.reserved, amount));
-    put(text, "free\t%s\n", words_money(show->cash.free, amount));
+    put(text, "free\t%s\n", show->free_is_all ? "unlimited" : words_money(show->cash.free, amount));
 }
 
 static void

@@ -42,6 +42,7 @@ struct show {
     uint32_t instrument; /* of a pair */
     uint64_t seq;        /* as of this command */
     bool has_cash;
+    bool free_is_all; /* no credit is set: cash is not checked */
     struct view_cash cash;
     unsigned set_cnt; /* cells of set: the command that would make it what it is */
     union cell set[CELL_COMMAND_MAX];
