@@ -175,6 +175,28 @@ def check_kills(tap, op, broker):
     op.bad('refused ConfigurationRange', 'enable', 'session', '9', code=1)
 
 
+def check_stages(tap, op, broker):
+    op.good(r'open_orders of account A1 is 4 seq \d+', 'limit', 'account', 'A1', 'open_orders', '4',
+            'warn=500', 'block=750')
+    tap.same([broker.order(), broker.order(px=99)], ['New'] * 2, 'two of four orders')
+    row = op.limit('open_orders', 'account', 'A1')
+    tap.same([row.get('stages'), row.get('stage')], ['warn=500 block=750', 'Warned'], 'warn')
+    tap.same(broker.order(px=98), 'New', 'the third')
+    gone = broker.take(3)
+    tap.same([(kind, body[56]) for kind, body in gone], [('Cancel', KILL_SWITCH)] * 3,
+             'blocks the account: all are canceled')
+    tap.same(broker.order(), 'AccountBlocked', 'and no more are taken')
+    op.good(r'account A1 enabled seq \d+', 'enable', 'account', 'A1')
+    tap.same(broker.order(), 'New', 'until it is enabled')
+    op.good(r'open_orders.* is none seq \d+', 'limit', 'account', 'A1', 'open_orders', 'none')
+    broker.sweep()
+    told = [[row[name] for name in ('event', 'reason', 'account', 'risk_name', 'risk_limit',
+                                    'risk_used')] for row in op.audit()
+            if row['event'] in ('RWRN', 'RACT') and row['risk_name']]
+    tap.same(told[-2:], [['RWRN', 'Warned', 'A1', 'OpenOrders', '4', '2'],
+                         ['RACT', 'Blocked', 'A1', 'OpenOrders', '4', '3']], 'both are in the audit trail')
+
+
 def check_fees(tap, op, broker, other):
     broker.order(side='2', px=101)
     op.bad('refused ConfigurationConflict', 'fee', 'ACME', '-100', '200', code=1)
@@ -224,6 +246,7 @@ def test_author_is_in_the_audit_trail(tap, outcry):
             check_limits(tap, op, broker)
             check_money(tap, op, broker)
             check_permissions(tap, op, broker)
+            check_stages(tap, op, broker)
             check_kills(tap, op, broker)
             check_fees(tap, op, broker, other)
             broker.client.close()
