@@ -60,7 +60,7 @@ admin_open(struct admin *admin,
            struct desk *desk,
            const struct ring_reader *out)
 {
-    int rc = sheet_open(&desk->sheet);
+    int rc = sheet_open(&desk->sheet, config->engine.positions_max);
 
     if (rc != 0)
         return rc;

@@ -31,9 +31,10 @@ reserve(size_t bytes)
 }
 
 int
-sheet_open(struct sheet *sheet)
+sheet_open(struct sheet *sheet, uint32_t positions_max)
 {
     memset(sheet, 0, sizeof *sheet);
+    sheet->positions_max = positions_max;
     sheet->rows = reserve(ROWS_BYTES);
     sheet->places = reserve(PLACES_BYTES);
     sheet->order = reserve(ORDER_BYTES);
@@ -62,6 +63,7 @@ sheet_begin(struct sheet *sheet)
     if (sheet->rows_cnt > 0)
         madvise(sheet->places, PLACES_BYTES, MADV_DONTNEED);
     sheet->rows_cnt = 0;
+    sheet->pairs_cnt = 0;
     sheet->wrong_cnt = 0;
     sheet->text_len = 0;
     sheet->text[0] = '\0';
@@ -194,6 +196,40 @@ credit_of(const struct sheet *sheet, const struct engine *engine, uint32_t accou
     return use.limit.value;
 }
 
+/* counts_pair says whether the row is the one of its pair that is counted: its
+ * position, else its long limit, else its short one. */
+static bool
+counts_pair(const struct sheet *sheet, const struct cell_limit_set *set)
+{
+    struct cell_limit_set other = *set;
+    const uint64_t pair = (uint64_t)set->subject << 32 | set->instrument;
+
+    other.limit = CELL_RISK_LIMIT_LONG;
+    if (sheet->places[find(sheet, CELL_KIND_POSITION_MOVE, pair)] != 0)
+        return false;
+    return set->limit == CELL_RISK_LIMIT_LONG ||
+           sheet->places[find(sheet, CELL_KIND_LIMIT_SET,
+                              key_of(&(const union cell){.limit_set = other}))] == 0;
+}
+
+/* check_pair asks whether a record is left for the pair of a row. */
+static void
+check_pair(struct sheet *sheet,
+           const struct engine *engine,
+           const struct sheet_row *row,
+           uint32_t account,
+           uint32_t instrument)
+{
+    const struct risk *risk = engine_risk(engine);
+    struct risk_position position;
+
+    if (risk_position_get(risk, account, instrument, &position))
+        return;
+    if (risk_positions_cnt(risk) + ++sheet->pairs_cnt > sheet->positions_max)
+        wrong(sheet, row->line,
+              "no record is left for the pair, expected a larger pools.positions");
+}
+
 static void
 check_limit(struct sheet *sheet, const struct engine *engine, const struct sheet_row *row)
 {
@@ -204,6 +240,8 @@ check_limit(struct sheet *sheet, const struct engine *engine, const struct sheet
          !view_known(engine, OE_RISK_LEVEL_INSTRUMENT, set->instrument)))
         wrong(sheet, row->line, "the exchange knows no such %s, expected one that was set up",
               words_level_name(set->level));
+    else if (set->level == OE_RISK_LEVEL_ACCOUNT_INSTRUMENT && counts_pair(sheet, set))
+        check_pair(sheet, engine, row, set->subject, set->instrument);
 }
 
 static void
@@ -254,6 +292,7 @@ check_position(struct sheet *sheet, const struct engine *engine, const struct sh
               "the exchange knows no such account or instrument, expected one that was set up");
         return;
     }
+    check_pair(sheet, engine, row, move->account, move->instrument);
     (void)risk_position_get(engine_risk(engine), move->account, move->instrument, &position);
     if (is_covered(engine, move->account) && move->qty < (int64_t)position.open_sell_qty)
         wrong(sheet, row->line,

@@ -38,6 +38,8 @@ struct sheet {
     struct sheet_row *rows; /* SHEET_ROWS_MAX */
     uint32_t *places;       /* of a hash table, twice as many: row + 1, 0: free */
     uint32_t *order;        /* rows as they are submitted */
+    uint32_t positions_max; /* records of account and instrument that the engine has */
+    uint32_t pairs_cnt;     /* of them that rows will take, as far as checked */
     uint32_t rows_cnt;
     uint32_t wrong_cnt;
     size_t text_len;
@@ -45,8 +47,8 @@ struct sheet {
     union cell author;
 };
 
-/* sheet_open reserves the memory; -ENOMEM without. */
-NODISCARD int sheet_open(struct sheet *sheet);
+/* sheet_open reserves the memory; -ENOMEM without. positions_max is the engine's. */
+NODISCARD int sheet_open(struct sheet *sheet, uint32_t positions_max);
 void sheet_close(struct sheet *sheet);
 
 /* sheet_begin empties it. */

@@ -224,6 +224,9 @@ value_wrong(const struct cell_limit_set *set)
         return NULL;
     if (is_rate(set->limit) && (set->value < 1 || set->value > (int64_t)RISK_BURST_MAX))
         return "is no burst, expected 1 to 1048576 messages, or none";
+    if ((set->limit == CELL_RISK_LIMIT_LONG || set->limit == CELL_RISK_LIMIT_SHORT) &&
+        set->value > (int64_t)POSITION_LIMIT_MAX)
+        return "is too large, expected 0 to 4611686018427387904, or none";
     if (is_count(set->limit) && (set->value < 1 || set->value > (int64_t)RISK_COUNT_MAX))
         return "is no count, expected 1 to 65535, or none";
     return NULL;

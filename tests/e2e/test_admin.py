@@ -107,6 +107,7 @@ def check_files(m):
             ('cash,A7,1\nposition,A1,ZZZ,1\n', 'line 1: A7 is no account'),
             ('cash,9,1\n', 'line 1: the exchange knows no such account'),
             ('limit,firm,9,order_qty,1\n', 'line 1: the exchange knows no such firm'),
+            ('limit,account,A1,long,4611686018427387905\n', 'line 1: long is too large, expected'),
             ('cash,"A1,1\n', ':1: a quote is not closed'),
             ('cash,"A1"x,1\n', ':1: a field goes on behind its quote'),
             ('cash,A1,\u00e9\n', ':1: a byte 0xe9, expected printable ASCII'),

@@ -374,6 +374,10 @@ def test_start_of_day(tap, outcry, threads):
     with Folder() as folder:
         make_journal(folder)
         op = Operator(tap, outcry, folder, threads=threads)
+        with open(op.config, encoding='ascii') as file:
+            config = file.read().replace('positions: 1024', 'positions: 3')
+        with open(op.config, 'w', encoding='ascii') as file:
+            file.write(config)
         with op.serve() as exchange:
             before = op.audit()
             code, out, err = op.load(text, '--check')
@@ -381,6 +385,11 @@ def test_start_of_day(tap, outcry, threads):
             code, _, err = op.load(text.replace('credit,3', 'credit,2'))
             tap.ok(code == 2 and 'line 4: the balance is too low' in err, 'a balance below the credit',
                    err)
+            code, _, err = op.load(''.join(f'position,{account},{symbol},1\nlimit,pair,{account},'
+                                           f'{symbol},short,9\nlimit,pair,{account},{symbol},long,9\n'
+                                           for account in ('A1', 'B1') for symbol in ('ACME', 'ZINC')))
+            tap.ok(code == 2 and err.count('no record is left for the pair') == 1 and
+                   'line 10: no record' in err, 'more pairs than the pool has', err)
             tap.same(op.audit(), before, 'and nothing was done')
             code, out, err = op.load(text)
             tap.ok(code == 0 and re.fullmatch(r'loaded 9 rows seq \d+\n', out), 'it is loaded', code,
