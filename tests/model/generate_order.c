@@ -241,9 +241,27 @@ make_market(struct generator *g, struct cell_order_new *req)
         req->tif = OE_TIME_IN_FORCE_IMMEDIATE_OR_CANCEL;
 }
 
+/* repeat makes the step one that was made a little earlier, under another name; false
+ * if that was no order. */
+static bool
+repeat(struct generator *g, struct step *step)
+{
+    const uint32_t back = 1 + random_below(&g->random, 4);
+    const struct step *earlier = &g->steps[g->number - back];
+
+    if (cell_kind(earlier->command.cells) != CELL_KIND_ORDER_NEW)
+        return false;
+    *step = *earlier;
+    step->command.cells[0].order_new.clord = 1 + random_below(&g->random, g->profile->clords_max);
+    return true;
+}
+
 void
 generate_new(struct generator *g, enum action action, struct step *step)
 {
+    if (random_permille(&g->random, g->profile->is_strict ? 120 : 10) && repeat(g, step))
+        return;
+
     const struct command_order any = generate_order(g);
     struct cell_order_new *req = &step->command.cells[0].order_new;
 

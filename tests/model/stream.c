@@ -49,6 +49,14 @@ count(struct stream *stream, const struct duo *duo)
         stream->dropped_cnt++;
     else if (duo_outcome(duo) != 0)
         stream->refused_cnt++;
+    if (duo->out_cnt > 0 && cell_kind(duo->out) == CELL_KIND_ORDER_NEW) {
+        stream->orders_cnt++;
+        stream->orders_refused_cnt += duo_outcome(duo) != 0;
+    }
+    if (duo->out_cnt > 0) {
+        ASSERT(duo_outcome(duo) < STREAM_REASONS);
+        stream->reasons[duo_outcome(duo)]++;
+    }
 
     uint32_t trades_cnt = 0;
 
@@ -117,6 +125,7 @@ generate(struct stream *stream, uint32_t commands_cnt)
             return fail(stream, duo, i);
         }
         count(stream, duo);
+        generate_note(&generator, duo->out, duo->out_cnt);
         if (random_u64(&generator.random) % 97 == 0 && !duo_check(duo))
             return fail(stream, duo, i);
     }
@@ -138,6 +147,8 @@ stream_generate(struct stream *stream,
     stream->steps_cnt = 0;
     stream->refused_cnt = stream->dropped_cnt = stream->trades_cnt = 0;
     stream->live_max = stream->sweep_max = 0;
+    stream->orders_cnt = stream->orders_refused_cnt = 0;
+    memset(stream->reasons, 0, sizeof stream->reasons);
     return in_child(stream, generate, commands_cnt);
 }
 
