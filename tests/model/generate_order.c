@@ -61,6 +61,10 @@ generate_order(struct generator *g)
     const uint16_t session = (uint16_t)random_below(random, SESSIONS);
     const bool sell = random_permille(random, 500);
     const uint32_t instrument = generate_instrument(g);
+    /* A little off the others' ticks, where that is allowed. */
+    const px_t off_px = instrument % 5 == 4 && !g->profile->is_far && random_permille(random, 400)
+                            ? (px_t)(1 + random_below(random, 3)) * FINE_PX
+                            : 0;
 
     return (struct command_order){
         .instrument = instrument,
@@ -68,7 +72,7 @@ generate_order(struct generator *g)
         .session = session,
         .sell = sell,
         .qty = generate_qty(g, instrument),
-        .px = generate_px(g, sell),
+        .px = generate_px(g, sell) + off_px,
         .clord = 1 + random_below(random, g->profile->clords_max),
     };
 }

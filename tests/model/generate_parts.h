@@ -17,6 +17,8 @@
 #define SESSIONS  5u
 #define MIDDLE_PX (100 * PX_ONE)
 #define TICK_PX   (PX_ONE / 100)
+/* Tick of some instruments, whose fees have to be rounded. */
+#define FINE_PX   (TICK_PX / 1000)
 
 /* Firm of a session, account of a firm: most orders are for an account that is of
  * the session's firm. */

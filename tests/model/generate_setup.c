@@ -67,6 +67,8 @@ limit_instrument(struct command *command, const struct profile *profile, uint32_
         limits->order_value_max = (px_t)(MIDDLE_PX * profile->qty_max * 9 / 10);
         break;
     case 4:
+        if (!profile->is_far)
+            command->cells[0].instrument_set.tick_px = FINE_PX;
         break;
     default:
         limits->collar_ticks = 200;
