@@ -5,8 +5,8 @@
  * sweeps, ids used again and again, replaces of partly filled orders, stops in
  * chains, pegs on the move, links everywhere, prevention among accounts of one
  * group, allotment, quotes of fifty entries, halts and closes, pools of next to
- * nothing, limits that refuse a third of all. The generator looks at the model to aim at orders
- * that are there, or were.
+ * nothing, limits that refuse a third of all, numbers at the ends. The generator looks at the model
+ * to aim at orders that are there, or were.
  *
  * A step that names an order by its order id says which session entered it under
  * which ClOrdID, as a scenario does. So steps can be left out and the others
@@ -83,12 +83,14 @@ struct profile {
     bool is_tight;
     bool is_strict; /* limits of every kind, so that about 30 % are refused */
     bool is_far;
+    bool is_vast; /* with risk: prices, quantities and limits at the ends of their ranges */
+    bool is_mute; /* no operator says anything */
     bool no_risk;
     struct permille permille;
     uint16_t weights[ACTIONS];
 };
 
-#define PROFILES 21u
+#define PROFILES 22u
 extern const struct profile profiles[PROFILES];
 
 /* profile_of returns the profile that a seed picks. */

@@ -74,6 +74,28 @@ near_use(struct generator *g, notional_t use, int64_t unit, uint32_t room)
     return value > INT64_MAX ? INT64_MAX : (int64_t)value;
 }
 
+/* end_value lies at an end of the range, or at what is in use. */
+static int64_t
+end_value(struct generator *g, const struct where *at)
+{
+    const bool summed =
+        at->limit >= CELL_RISK_LIMIT_OPEN_ORDERS && at->limit <= CELL_RISK_LIMIT_DAILY_LOSS;
+    const int64_t about = (int64_t)random_below(&g->random, 3) - 1;
+    const notional_t use =
+        summed ? model_use(g->model, at->level, at->subject, at->limit) : (int64_t)1 << 62;
+
+    switch (random_below(&g->random, 4)) {
+    case 0:
+        return random_below(&g->random, 2);
+    case 1:
+        return INT64_MAX - 1;
+    case 2:
+        return use < 1 || use >= INT64_MAX ? INT64_MAX - 2 : (int64_t)use + about;
+    default:
+        return (int64_t)(random_u64(&g->random) >> (1 + random_below(&g->random, 40)));
+    }
+}
+
 /* some_value is one that will be met now and then. */
 static int64_t
 some_value(struct generator *g, const struct where *at)
@@ -83,6 +105,8 @@ some_value(struct generator *g, const struct where *at)
     const uint32_t room = strict ? 12 : 100;
     const struct model_account *account = &g->model->accounts[at->subject];
 
+    if (g->profile->is_vast && at->limit <= CELL_RISK_LIMIT_CREDIT)
+        return end_value(g, at);
     switch (at->limit) {
     case CELL_RISK_LIMIT_ORDER_QTY:
         return (int64_t)g->profile->qty_max * (5 + random_below(random, strict ? 8 : 80)) / 10;

@@ -48,7 +48,9 @@ generate_px(struct generator *g, bool sell)
 qty_t
 generate_qty(struct generator *g, uint32_t instrument)
 {
-    const qty_t qty = 1 + random_below(&g->random, g->profile->qty_max);
+    static const qty_t ends[] = {1, 2, 1000, 1u << 31, UINT32_MAX - 1, UINT32_MAX};
+    const qty_t qty = g->profile->is_vast ? ends[random_below(&g->random, ARRAY_LEN(ends))]
+                                          : 1 + random_below(&g->random, g->profile->qty_max);
 
     /* Now and then not a multiple of the lot. */
     return instrument % 5 == 2 && !random_permille(&g->random, 50) ? (qty + 9) / 10 * 10 : qty;
@@ -166,7 +168,7 @@ decorate(struct generator *g, struct step *step)
     if ((limit || req->ord_type == OE_ORD_TYPE_MARKET) && req->exec_inst != 1 &&
         (stays || req->tif == OE_TIME_IN_FORCE_IMMEDIATE_OR_CANCEL) &&
         random_permille(random, permille->minimum))
-        extension(step)->min_qty = 1 + random_below(random, req->qty + 1);
+        extension(step)->min_qty = 1 + random_below(random, req->qty + (req->qty < UINT32_MAX));
     if (stays && req->ord_type != OE_ORD_TYPE_MARKET &&
         req->ord_type != OE_ORD_TYPE_MARKET_TO_LIMIT && random_permille(random, permille->link))
         link_to(g, step);

@@ -61,7 +61,7 @@ some_cash(struct generator *g, bool easier)
         move->amount = -move->amount / 3;
     if (random_permille(random, 300))
         move->mode = CELL_MOVE_MODE_SET;
-    if (random_permille(random, 10))
+    if (random_permille(random, g->profile->is_vast ? 300 : 10))
         move->amount = random_permille(random, 500) ? INT64_MIN : INT64_MAX;
     return command;
 }
@@ -78,7 +78,7 @@ some_position(struct generator *g)
     move->qty = (int64_t)random_below(random, g->profile->qty_max * 8) - 3 * g->profile->qty_max;
     if (random_permille(random, 300))
         move->mode = CELL_MOVE_MODE_SET;
-    if (random_permille(random, 5))
+    if (random_permille(random, g->profile->is_vast ? 100 : 5))
         move->qty = ((int64_t)1 << 62) + random_below(random, 2);
     return command;
 }

@@ -47,6 +47,10 @@ limit_instrument(struct command *command, const struct profile *profile, uint32_
     const uint32_t reach = profile->spread_ticks * 3 / 4 + 1;
 
     limits->reference_px = MIDDLE_PX;
+    if (profile->is_vast) {
+        limits->collar_permille = instrument % 2 == 0 ? 0 : 200000000;
+        return;
+    }
     switch (instrument % 5) {
     case 1:
         limits->collar_ticks = profile->is_tight ? reach : reach * 4;
@@ -174,8 +178,11 @@ generate_setup(const struct profile *profile, struct step steps[SETUP_STEPS_MAX]
         steps[cnt++].command = account_of(profile, i);
     for (uint32_t i = 0; i < profile->instruments_cnt; i++)
         steps[cnt++].command = instrument_of(profile, i);
-    for (uint32_t i = 0; i < profile->instruments_cnt && !profile->no_risk; i += 2)
-        steps[cnt++].command = generate_fee(i, i % 4 == 0 ? 20 : -150, i % 4 == 0 ? 20 : 250);
+    for (uint32_t i = 0; i < profile->instruments_cnt && !profile->no_risk && !profile->is_mute;
+         i += 2)
+        steps[cnt++].command = profile->is_vast
+                                   ? generate_fee(i, i == 0 ? 1000000 : -999999, 1000000)
+                                   : generate_fee(i, i % 4 == 0 ? 20 : -150, i % 4 == 0 ? 20 : 250);
     if (!profile->no_risk)
         steps[cnt++].command = position_limit_of(1, 0, profile->qty_max * 6, profile->qty_max * 5);
     for (uint16_t i = 0; i < SESSIONS; i++) {

@@ -119,7 +119,7 @@ struct model_subject {
     bool is_killed;
     bool is_latched;
     bool is_blacklisted;
-    bool has_asked;      /* at last_ns */
+    bool has_asked;      /* since it was slowed: at last_ns */
     uint64_t last_ns;    /* of its last message */
     uint64_t full_ns[2]; /* of its buckets: messages, cancels */
     /* Of a firm, today: */
@@ -145,6 +145,7 @@ struct model_account {
 
 struct model_position {
     bool used;
+    uint32_t used_no;  /* its turn among those of all pairs */
     bool has_limit[2]; /* of its own: long, short */
     int64_t limits[2];
     int64_t qty;
@@ -273,6 +274,15 @@ model_open_qty(const struct model *model, uint32_t account, uint32_t instrument,
 /* model_use sums up what counts against a limit of an account, group, firm or session;
  * a net value is that of a buy. */
 notional_t model_use(const struct model *model, uint8_t level, uint32_t subject, uint8_t limit);
+
+/* model_shown_use is that of which stages hold, and which is told: a net value without
+ * its sign, a loss if it is one. */
+notional_t
+model_shown_use(const struct model *model, uint8_t level, uint32_t subject, uint8_t limit);
+
+/* model_is_subject says whether there is such a session, account, group, firm or
+ * instrument. */
+bool model_is_subject(const struct model *model, uint8_t level, uint32_t id);
 
 /* model_reserved_cash sums up what the account's orders reserve. */
 notional_t model_reserved_cash(const struct model *model, uint32_t account);

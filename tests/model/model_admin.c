@@ -120,11 +120,10 @@ enable(struct model *model, const struct cell_enable *req)
     struct model_subject *subject = model_subject(model, req->level, req->subject);
 
     subject->is_killed = false;
-    subject->is_latched = false;
     for (unsigned i = 0; i < MODEL_LIMITS; i++)
         subject->limits[i].stages = 0;
     if (req->level == OE_RISK_LEVEL_ACCOUNT)
-        model->accounts[req->subject].is_counting = false;
+        model_unlatch(model, req->subject);
     return 0;
 }
 
@@ -174,6 +173,12 @@ set_restriction(struct model *model, const struct cell_restriction_set *set)
     if (set->instrument != CELL_ANY &&
         !model_is_subject(model, OE_RISK_LEVEL_INSTRUMENT, set->instrument))
         return OE_REJECT_REASON_CONFIGURATION_RANGE;
+    if (set->level == OE_RISK_LEVEL_ACCOUNT && set->instrument != CELL_ANY) {
+        if (!model->positions[set->subject][set->instrument].used &&
+            model->positions_cnt == model->cfg.positions_max)
+            return OE_REJECT_REASON_POSITION_POOL_FULL;
+        model_use_position(model, set->subject, set->instrument);
+    }
     *(set->instrument == CELL_ANY ? &subject->is_blacklisted
                                   : &subject->restricted[set->instrument]) = set->restricted != 0;
     return 0;

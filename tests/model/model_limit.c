@@ -136,6 +136,8 @@ model_set_limit(struct model *model, const struct cell_limit_set *set)
         return OE_REJECT_REASON_CONFIGURATION_RANGE;
     if (is_rate(set->limit) && set->value != MODEL_NONE && rates_with(model, set) > RATES_MAX)
         return OE_REJECT_REASON_CONFIGURATION_RANGE;
+    if (set->limit == CELL_RISK_LIMIT_EXECUTIONS)
+        model_unlatch(model, set->subject);
     model_subject(model, set->level, set->subject)->limits[set->limit] = (struct model_limit){
         .value = set->value,
         .window_ns = set->window_ns,

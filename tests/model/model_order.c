@@ -125,7 +125,7 @@ model_order_new(struct model *model, const union cell *cells)
     keep_records(model, order, &wish);
     if (!model->cfg.no_risk)
         model_note_equals(model, order);
-    model_commit(model, order);
+    model_commit(model, order->account, order->instrument);
     model_enter(model, order, wish.ext.min_qty, true);
 }
 

@@ -162,9 +162,8 @@ uint16_t model_take_message(struct model *model,
                             bool cancels,
                             struct cell_risk_detail *detail);
 
-/* What was let pass: an order that was made or changed, a new one, a fill. A fill
- * makes the order less and returns its fee. */
-void model_commit(struct model *model, const struct model_order *order);
+/* What was let pass: a new order, a fill, which makes the order less and returns its
+ * fee, a mark. */
 void model_note_equals(struct model *model, const struct model_order *order);
 px_t model_fill(struct model *model, struct model_order *order, px_t px, qty_t qty, bool maker);
 void model_mark(struct model *model, uint32_t instrument, px_t px);
@@ -174,10 +173,11 @@ void model_mark(struct model *model, uint32_t instrument, px_t px);
 notional_t model_fee_of_lot(px_t px, int32_t ppm);
 notional_t model_cash_of(const struct model *model, uint32_t instrument, px_t px, qty_t qty);
 
-/* Stages and what is told. model_begin_stages looks at all staged limits of a subject;
- * model_run_risk tells what is due. */
-void model_begin_stages(struct model *model, uint8_t level, uint32_t subject, uint32_t instrument);
-void model_begin_loss(struct model *model, uint32_t account);
+/* Stages and what is told. model_commit looks at all staged limits of an account and
+ * of who is above it; model_run_risk tells what is due. */
+void model_commit(struct model *model, uint32_t account, uint32_t instrument);
+/* model_unlatch lets an account trade again; its fills are counted anew. */
+void model_unlatch(struct model *model, uint32_t account);
 void model_add_due(struct model *model, const struct model_due *due);
 void model_run_risk(struct model *model);
 
@@ -186,7 +186,6 @@ void model_run_risk(struct model *model);
 void model_admin(struct model *model, const union cell *cells);
 uint16_t model_set_limit(struct model *model, const struct cell_limit_set *set);
 uint32_t model_cancel_subject(struct model *model, uint8_t level, uint32_t subject);
-bool model_is_subject(const struct model *model, uint8_t level, uint32_t id);
 void model_emit_action(struct model *model, const struct model_due *due, uint32_t count);
 void model_emit_warning(struct model *model, const struct model_due *due);
 

@@ -152,7 +152,7 @@ make_quotes(struct model *model, const union cell *cells, struct entry *entry)
             continue;
         like.order_id = given_id(model, entry, sell);
         entry->orders[sell] = model_order_make(model, &like);
-        model_commit(model, entry->orders[sell]);
+        model_commit(model, req->account, entry->instrument);
         if (!is_quoter(model, req->account, entry->instrument))
             model->quoters[model->quoters_cnt++] =
                 (struct model_quoter){req->account, entry->instrument};

@@ -136,6 +136,8 @@ model_take_message(struct model *model,
         struct model_subject *subject =
             model_subject(model, model_upward[i], model_id_at(model, model_upward[i], account));
 
+        if (!model_has_stage(subject, CELL_RISK_STAGE_SLOWED))
+            continue;
         subject->has_asked = true;
         subject->last_ns = now_ns;
     }

@@ -170,7 +170,7 @@ reenter(struct model *model, struct model_order *order, const struct model_order
     order->stop_px = after->stop_px;
     order->leaves_qty = after->leaves_qty;
     order->is_top = false;
-    model_commit(model, order);
+    model_commit(model, order->account, order->instrument);
     model_enter(model, order, 0, false);
 }
 
@@ -211,7 +211,7 @@ model_order_replace(struct model *model, const union cell *cells)
         order->hold_px = replace.after.hold_px;
         if (order->shown_qty > order->leaves_qty)
             order->shown_qty = order->leaves_qty;
-        model_commit(model, order);
+        model_commit(model, order->account, order->instrument);
         return;
     }
     replace.after.order_id =

@@ -52,9 +52,8 @@ model_add_due(struct model *model, const struct model_due *due)
     model->dues[model->dues_cnt++] = *due;
 }
 
-/* use_for_stages: a net value without its sign, a loss if it is one. */
-static notional_t
-use_for_stages(const struct model *model, uint8_t level, uint32_t subject, uint8_t limit)
+notional_t
+model_shown_use(const struct model *model, uint8_t level, uint32_t subject, uint8_t limit)
 {
     const notional_t use = model_use(model, level, subject, limit);
 
@@ -67,12 +66,13 @@ use_for_stages(const struct model *model, uint8_t level, uint32_t subject, uint8
 static void
 begin(struct model *model, uint8_t level, uint32_t id, uint8_t which, uint32_t instrument)
 {
-    struct model_limit *limit = &model_subject(model, level, id)->limits[which];
+    struct model_subject *subject = model_subject(model, level, id);
+    struct model_limit *limit = &subject->limits[which];
     notional_t use;
 
     if (limit->value == MODEL_NONE)
         return;
-    use = use_for_stages(model, level, id, which);
+    use = model_shown_use(model, level, id, which);
     for (unsigned i = 0; i < ARRAY_LEN(by_weight); i++) {
         const uint8_t stage = by_weight[i];
         const uint16_t permille = stage == CELL_RISK_STAGE_REJECTING ? 1000
@@ -82,6 +82,9 @@ begin(struct model *model, uint8_t level, uint32_t id, uint8_t which, uint32_t i
         if (permille == 0 || (limit->stages & 1u << stage) != 0 ||
             use * 1000 < (notional_t)limit->value * permille)
             continue;
+        /* A pause is between two messages of who is slowed already. */
+        if (stage == CELL_RISK_STAGE_SLOWED && !model_has_stage(subject, stage))
+            subject->has_asked = false;
         limit->stages |= (uint16_t)(1u << stage);
         model_add_due(model, &(struct model_due){
                                  .level = level,
@@ -96,8 +99,9 @@ begin(struct model *model, uint8_t level, uint32_t id, uint8_t which, uint32_t i
     }
 }
 
-void
-model_begin_stages(struct model *model, uint8_t level, uint32_t id, uint32_t instrument)
+/* begin_all looks at all staged limits of a subject. */
+static void
+begin_all(struct model *model, uint8_t level, uint32_t id, uint32_t instrument)
 {
     for (unsigned i = 0; i < ARRAY_LEN(staged); i++) {
         const bool accounts_alone =
@@ -109,19 +113,12 @@ model_begin_stages(struct model *model, uint8_t level, uint32_t id, uint32_t ins
 }
 
 void
-model_begin_loss(struct model *model, uint32_t account)
-{
-    begin(model, OE_RISK_LEVEL_ACCOUNT, account, CELL_RISK_LIMIT_DAILY_LOSS, 0);
-}
-
-void
-model_commit(struct model *model, const struct model_order *order)
+model_commit(struct model *model, uint32_t account, uint32_t instrument)
 {
     if (model->cfg.no_risk)
         return;
     for (unsigned i = 0; i < MODEL_UPWARD; i++)
-        model_begin_stages(model, model_upward[i],
-                           model_id_at(model, model_upward[i], order->account), order->instrument);
+        begin_all(model, model_upward[i], model_id_at(model, model_upward[i], account), instrument);
 }
 
 /* model_run_risk tells what is due, one after the other. Who is blocked loses all

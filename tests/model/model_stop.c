@@ -57,7 +57,7 @@ get_limit(struct model *model, struct model_order *order)
         return OE_CANCEL_REASON_RISK_LIMIT;
     order->px = px;
     order->hold_px = px;
-    model_commit(model, order);
+    model_commit(model, order->account, order->instrument);
     return 0;
 }
 

@@ -55,6 +55,8 @@ model_use(const struct model *model, uint8_t level, uint32_t id, uint8_t limit)
 {
     notional_t bought, sold;
 
+    if (model->cfg.no_risk)
+        return 0;
     switch (limit) {
     case CELL_RISK_LIMIT_OPEN_ORDERS:
         return open_orders(model, level, id);

@@ -84,7 +84,8 @@ is_equal(const struct model *model, const struct model_question *question)
 
     return pair->equal_cnt > 0 && pair->equal_sell == question->sell &&
            pair->equal_px == question->px && pair->equal_qty == question->qty &&
-           in_window(model->time_ns, pair->equal_ns, limit->window_ns);
+           (limit->value == MODEL_NONE ||
+            in_window(model->time_ns, pair->equal_ns, limit->window_ns));
 }
 
 uint16_t
@@ -101,11 +102,10 @@ model_check_equals(const struct model *model, struct model_question *question)
                         question->account, (notional_t[]){limit->value, pair->equal_cnt, 1});
 }
 
-/* model_note_equals remembers an accepted order, if somebody asks for equal ones. */
+/* model_note_equals remembers an accepted order and how many before it were equal. */
 void
 model_note_equals(struct model *model, const struct model_order *order)
 {
-    const struct model_limit *limit = limit_of(model, order->account, CELL_RISK_LIMIT_DUPLICATES);
     struct model_position *pair = &model->positions[order->account][order->instrument];
     const struct model_question question = {
         .instrument = order->instrument,
@@ -115,8 +115,6 @@ model_note_equals(struct model *model, const struct model_order *order)
         .sell = order->sell,
     };
 
-    if (limit->value == MODEL_NONE)
-        return;
     if (is_equal(model, &question)) {
         pair->equal_cnt++;
         return;

@@ -224,6 +224,36 @@ stream_minimise(struct stream *stream)
     stream_free(trial);
 }
 
+/* has_no_words: words of operators, and what is told of risk. */
+static bool
+has_no_words(unsigned kind)
+{
+    return cell_takes_author(kind) || kind == CELL_KIND_RISK_WARNING ||
+           kind == CELL_KIND_RISK_ACTION;
+}
+
+/* write_fields tells in a comment what the language has no words for. */
+static void
+write_fields(FILE *file, const union cell *cells)
+{
+    for (unsigned i = 0; i < cell_count(cells); i++) {
+        unsigned cnt;
+        const struct cell_field *fields = cell_fields(cell_kind(&cells[i]), &cnt);
+
+        fprintf(file, "# %s:", cell_kind_name(cell_kind(&cells[i])));
+        for (unsigned k = 0; k < cnt; k++) {
+            int64_t value = 0;
+
+            if (fields[k].size > sizeof value)
+                continue;
+            memcpy(&value, &cells[i].bytes[fields[k].offset], fields[k].size);
+            if (value != 0 && k > 1)
+                fprintf(file, " %s %" PRId64, fields[k].name, value);
+        }
+        fputc('\n', file);
+    }
+}
+
 /* write_steps is the child's part of stream_write: the engine may die of the
  * last step. */
 static bool
@@ -236,11 +266,21 @@ write_steps(FILE *file, const struct stream *stream)
 
     for (uint32_t i = 0; i < stream->steps_cnt; i++) {
         text_write_command(&stream->steps[i].command, &stream->steps[i].target, line);
-        fprintf(file, "%s\n", line);
+        if (line[0] == '#')
+            write_fields(file, stream->steps[i].command.cells);
+        else
+            fprintf(file, "%s\n", line);
         fflush(file);
         (void)!step_apply(duo, &stream->steps[i], i, &given);
         for (uint32_t at = 0; at < duo->model->group_cnt;) {
-            at += text_write_message(&duo->model->group[at], line);
+            const union cell *message = &duo->model->group[at];
+
+            if (has_no_words(cell_kind(message))) {
+                write_fields(file, message);
+                at += cell_count(message);
+                continue;
+            }
+            at += text_write_message(message, line);
             fprintf(file, "  %s\n", line);
         }
         if (duo->model->group_cnt == 0)
