@@ -1,45 +1,5 @@
 #include "engine/terms.h"
 
-enum engine_result
-amend_cancel(struct engine *engine, const union cell *cells, struct cell_sink *out)
-{
-    const struct cell_order_cancel *in = &cells[0].order_cancel;
-    const bool by_id = (in->shape & CELL_BY_ID) != 0;
-    const uint32_t slot = order_named(engine, in, in->orig_clord);
-    const enum oe_reject_reason reason =
-        slot != ORDER_NONE ? OE_REJECT_REASON_NONE : OE_REJECT_REASON_UNKNOWN_ORDER;
-    struct cell_order_cancel *cell =
-        &engine_emit_command(engine, cells, out, 1, CELL_BY_ID, reason)->order_cancel;
-
-    if (UNLIKELY(slot == ORDER_NONE)) {
-        if (by_id)
-            cell->orig_clord = 0;
-        else
-            cell->order_id = 0;
-        cell->removed_qty = 0;
-        cell->cum_qty = 0;
-        cell->account = 0;
-        return engine_finish(engine, out);
-    }
-
-    const struct order *order = &engine->orders.orders[slot];
-
-    if (order_is_sell(order))
-        cell->shape |= CELL_SELL;
-    cell->orig_clord = order->clord;
-    cell->order_id = order->order_id;
-    cell->removed_qty = order->leaves_qty;
-    cell->cum_qty = order->cum_qty;
-    cell->account = order->account;
-    book_release(engine, order, order->leaves_qty);
-    if (order_is_plain(order))
-        book_remove(engine, &engine->books[order->instrument], slot);
-    else
-        order_end(engine, slot);
-    engine->work.index = 0;
-    return work_settled(engine, out);
-}
-
 /* A replace on its way: what was asked for and what it comes to. */
 struct replace {
     uint32_t slot; /* ORDER_NONE: unknown order */
@@ -47,6 +7,7 @@ struct replace {
     bool keeps;    /* its place and its id */
     qty_t new_leaves;
     uint32_t stop_tick; /* 0: it does not wait for one */
+    struct risk_order question;
     struct risk_ticket ticket;
     struct risk_detail detail;
 };
@@ -151,41 +112,39 @@ check_book(const struct engine *engine, const struct order *order, const struct 
     return room ? OE_REJECT_REASON_NONE : OE_REJECT_REASON_LEVEL_POOL_FULL;
 }
 
-/* check_risk asks risk about the order as it would be; on acceptance the
- * reservation is that of the new leaves. */
+/* check_risk asks risk about the order as it would be. */
 static enum oe_reject_reason
-check_risk(struct engine *engine,
+check_risk(const struct engine *engine,
            const struct cell_order_replace *in,
            const struct order *order,
            const struct session *session,
            struct replace *replace)
 {
     const struct book *book = &engine->books[order->instrument];
-    const bool stop = replace->stop_tick != 0;
-    const struct risk_order question = {
-        .instrument = order->instrument,
-        .account = order->account,
-        .firm = session->firm,
-        .px = order->ord_type == OE_ORD_TYPE_STOP ? book_px(book, replace->stop_tick) : in->px,
-        .last_px = book_last_px(book),
-        .qty = in->qty,
-        .leaves_qty = replace->new_leaves,
-        .sell = order_is_sell(order),
-        .market = order->ord_type == OE_ORD_TYPE_MARKET ||
-                  (order->ord_type == OE_ORD_TYPE_PEGGED && in->px == 0),
-        .stop = stop,
-    };
+    struct risk_order *question = &replace->question;
 
+    *question = terms_ask(engine, session, order->session, order->instrument);
+    question->account = order->account;
+    question->px = order->ord_type == OE_ORD_TYPE_STOP ? book_px(book, replace->stop_tick) : in->px;
+    question->qty = in->qty;
+    question->leaves_qty = replace->new_leaves;
+    question->sell = order_is_sell(order);
+    question->market = order->ord_type == OE_ORD_TYPE_MARKET ||
+                       (order->ord_type == OE_ORD_TYPE_PEGGED && in->px == 0);
+    question->stop = replace->stop_tick != 0;
+    question->ord_type = order->ord_type;
+    question->tif = order->tif;
     if (UNLIKELY(engine->cfg.no_risk))
-        return terms_check_bare(engine, &question, &replace->ticket);
-    return risk_check_replace(engine->risk, &question, order->position, order->leaves_qty,
-                              &replace->ticket, &replace->detail);
+        return terms_check_bare(engine, question, &replace->ticket);
+
+    const struct risk_hold hold = order_hold(engine, order);
+
+    return risk_check_amend(engine->risk, question, &hold, &replace->ticket, &replace->detail);
 }
 
-/* check_replace runs every check; on acceptance the reservation is that of the
- * new leaves, unless the replace cancels. */
+/* check_replace runs every check; it changes nothing. */
 static enum oe_reject_reason
-check_replace(struct engine *engine,
+check_replace(const struct engine *engine,
               const struct cell_order_replace *in,
               const struct cell_replace_detail *detail,
               const struct session *session,
@@ -222,16 +181,7 @@ check_replace(struct engine *engine,
     if (UNLIKELY(reason != OE_REJECT_REASON_NONE))
         return reason;
     replace->keeps = keeps_place(engine, order, replace);
-    if (replace->keeps)
-        return OE_REJECT_REASON_NONE;
-    reason = check_book(engine, order, replace);
-    if (UNLIKELY(reason != OE_REJECT_REASON_NONE) && !engine->cfg.no_risk) {
-        const bool sell = order_is_sell(order);
-
-        risk_release(engine->risk, order->position, sell, replace->new_leaves);
-        risk_reserve(engine->risk, order->position, sell, order->leaves_qty);
-    }
-    return reason;
+    return replace->keeps ? OE_REJECT_REASON_NONE : check_book(engine, order, replace);
 }
 
 /* emit_refused writes a refused replace. */
@@ -269,7 +219,7 @@ emit_refused(struct engine *engine,
     detail->new_leaves = 0;
     if (has_numbers)
         engine_emit_detail(numbers, out);
-    return engine_finish(engine, out);
+    return work_settled(engine, out);
 }
 
 /* emit_accepted writes an accepted replace; order is as it was before. */
@@ -320,6 +270,33 @@ set_fields(struct engine *engine, struct order *order, const struct cell_replace
     }
 }
 
+/* move_reservation reserves what a replaced order will be; it is as it was. */
+static void
+move_reservation(struct engine *engine, const struct order *order, const struct replace *replace)
+{
+    if (UNLIKELY(engine->cfg.no_risk))
+        return;
+
+    const struct risk_hold hold = order_hold(engine, order);
+
+    risk_reserve_amend(engine->risk, &replace->question, &hold, &replace->ticket);
+}
+
+/* keep leaves a replaced order in its place, with less. A held market order is
+ * limited by the collar of this moment. */
+static enum engine_result
+keep(struct engine *engine, const struct replace *replace, uint64_t clord, struct cell_sink *out)
+{
+    struct order *order = &engine->orders.orders[replace->slot];
+
+    place_shrink(engine, order, replace->new_leaves);
+    if (order->ord_type == OE_ORD_TYPE_MARKET)
+        order->tick = replace->ticket.tick;
+    order_rename(engine, order, replace->slot, clord,
+                 idmap_hash(&engine->ids, order->session, clord));
+    return work_settled(engine, out);
+}
+
 /* reenter sends an order in again under its next id, as if new but for its
  * fills, its link and its expire time. */
 static enum engine_result
@@ -351,7 +328,7 @@ reenter(struct engine *engine, const struct replace *replace, uint64_t clord, st
 enum engine_result
 amend_replace(struct engine *engine,
               const union cell *cells,
-              const struct session *session,
+              struct session *session,
               struct cell_sink *out)
 {
     ASSERT(cell_kind(&cells[1]) == CELL_KIND_REPLACE_DETAIL);
@@ -360,26 +337,27 @@ amend_replace(struct engine *engine,
     const struct cell_replace_detail *detail = &cells[1].replace_detail;
     struct replace replace = {.slot =
                                   order_named(engine, &cells[0].order_cancel, detail->orig_clord)};
-    const enum oe_reject_reason reason = check_replace(engine, in, detail, session, &replace);
+    enum oe_reject_reason reason =
+        order_take_message(engine, session, in->session, replace.slot, false, &replace.detail);
 
+    if (LIKELY(reason == OE_REJECT_REASON_NONE))
+        reason = check_replace(engine, in, detail, session, &replace);
     engine->work.index = 0;
     if (UNLIKELY(reason != OE_REJECT_REASON_NONE))
         return emit_refused(engine, cells, reason, &replace.detail, out);
 
     struct order *order = &engine->orders.orders[replace.slot];
-    const uint64_t hash = idmap_hash(&engine->ids, order->session, in->clord);
 
     emit_accepted(engine, cells, order, &replace, out);
     if (UNLIKELY(replace.cancels)) {
-        order_rename(engine, order, replace.slot, in->clord, hash);
+        order_rename(engine, order, replace.slot, in->clord,
+                     idmap_hash(&engine->ids, order->session, in->clord));
         order_retire(engine, replace.slot, OE_CANCEL_REASON_REPLACED_BELOW_FILLED, out);
         return work_settled(engine, out);
     }
+    move_reservation(engine, order, &replace);
     if (UNLIKELY(has_rare_fields(detail)))
         set_fields(engine, order, detail);
-    if (!replace.keeps)
-        return reenter(engine, &replace, in->clord, out);
-    place_shrink(engine, order, replace.new_leaves);
-    order_rename(engine, order, replace.slot, in->clord, hash);
-    return engine_finish(engine, out);
+    return replace.keeps ? keep(engine, &replace, in->clord, out)
+                         : reenter(engine, &replace, in->clord, out);
 }

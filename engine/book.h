@@ -225,19 +225,116 @@ book_remove(struct engine *engine, struct book *book, uint32_t slot)
     order_give(&engine->orders, slot);
 }
 
-/* What risk keeps of an order, if there is risk. */
-static inline void
-book_on_fill(struct engine *engine, const struct order *order, qty_t qty)
+/* engine_take_message takes a token for a command of a session from all whose
+ * messages are counted, or says why it may not: once per command, before anything
+ * else is asked. account is CELL_ANY if none is known. What the exchange itself does
+ * is not counted. */
+static inline enum oe_reject_reason
+engine_take_message(struct engine *engine,
+                    struct session *session,
+                    uint16_t session_id,
+                    uint32_t account,
+                    bool cancels,
+                    struct risk_detail *detail)
 {
-    if (LIKELY(!engine->cfg.no_risk))
-        risk_on_fill(engine->risk, order->position, order_is_sell(order), qty);
+    if (UNLIKELY(engine->cfg.no_risk) || UNLIKELY(session_id == CELL_SESSION))
+        return OE_REJECT_REASON_NONE;
+    return risk_take_message(engine->risk, &session->risk, session_id, session->firm, account,
+                             cancels, engine->time_ns, detail);
+}
+
+/* order_take_message does so for a command that names the order in slot, if it does. */
+static inline enum oe_reject_reason
+order_take_message(struct engine *engine,
+                   struct session *session,
+                   uint16_t session_id,
+                   uint32_t slot,
+                   bool cancels,
+                   struct risk_detail *detail)
+{
+    const uint32_t account = slot != ORDER_NONE ? engine->orders.orders[slot].account : CELL_ANY;
+
+    return engine_take_message(engine, session, session_id, account, cancels, detail);
+}
+
+/* order_hold returns what an order has reserved: at its limit, which a waiting
+ * Stop has as its stop price and a peg beside where it stands. */
+static inline struct risk_hold
+order_hold(const struct engine *engine, const struct order *order)
+{
+    const uint32_t tick = UNLIKELY(order->ord_type == OE_ORD_TYPE_PEGGED)
+                              ? extra_of(&engine->extras, order)->limit_tick
+                              : order->tick;
+
+    return (struct risk_hold){
+        .position = order->position,
+        .leaves_qty = order->leaves_qty,
+        .px = book_px(&engine->books[order->instrument], tick),
+        .sell = order_is_sell(order),
+    };
+}
+
+/* What risk keeps of an order, if there is risk: told before the order itself
+ * changes. book_on_trade returns the fee of what it is about to trade. */
+static inline px_t
+book_on_trade(struct engine *engine, const struct order *order, px_t px, qty_t qty, bool maker)
+{
+    if (UNLIKELY(engine->cfg.no_risk))
+        return 0;
+
+    const struct risk_fill fill = {
+        .hold = order_hold(engine, order),
+        .px = px,
+        .qty = qty,
+        .now_ns = engine->time_ns,
+        .maker = maker,
+    };
+
+    return risk_on_trade(engine->risk, &fill);
 }
 
 static inline void
-book_release(struct engine *engine, const struct order *order, qty_t qty)
+book_give_back(struct engine *engine, const struct order *order, qty_t qty)
 {
-    if (LIKELY(!engine->cfg.no_risk))
-        risk_release(engine->risk, order->position, order_is_sell(order), qty);
+    if (UNLIKELY(engine->cfg.no_risk))
+        return;
+
+    const struct risk_hold hold = order_hold(engine, order);
+
+    risk_give_back(engine->risk, &hold, qty);
+}
+
+/* book_reprice is told that an order goes to another tick, unasked. */
+static inline void
+book_reprice(struct engine *engine, const struct order *order, uint32_t tick)
+{
+    if (UNLIKELY(engine->cfg.no_risk))
+        return;
+
+    const struct risk_hold hold = order_hold(engine, order);
+
+    risk_reprice(engine->risk, &hold, book_px(&engine->books[order->instrument], tick));
+}
+
+/* book_is_idle says whether no order is anywhere in the book. */
+static inline bool
+book_is_idle(const struct book *book, const struct book_rare *rare)
+{
+    return book->sides[0].root == LADDER_NONE && book->sides[1].root == LADDER_NONE &&
+           rare->held_head == ORDER_NONE && (book->flags & (BOOK_STOPS | BOOK_PEGS)) == 0;
+}
+
+/* engine_mid_px returns the middle of the best displayed orders that are no pegs,
+ * 0 if a side has none. */
+px_t engine_mid_px(const struct engine *engine, uint32_t instrument);
+
+/* book_mid_px does so if the instrument's collar asks for it. */
+static inline px_t
+book_mid_px(const struct engine *engine, const struct book *book)
+{
+    return UNLIKELY((book->flags & BOOK_MID) != 0)
+               ? engine_mid_px(engine, (uint32_t)(book - engine->books))
+               : 0;
 }
 
 /* order_named finds the live order that a cancel or replace names, if it is the

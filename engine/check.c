@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "engine/work.h"
+#include "proto/px_qty.h"
 
 /* What a walk over the books has seen, to be compared with the counts. */
 struct seen {
@@ -183,6 +184,24 @@ check_rare(const struct engine *engine, uint32_t slot, struct rare_seen *seen)
     ASSERT(order_partner(&engine->extras, &orders[extra->partner]) == slot);
 }
 
+/* sum_order adds what an order has reserved to that of its pair and account. */
+static void
+sum_order(const struct engine *engine, const struct order *order)
+{
+    const struct risk_hold hold = order_hold(engine, order);
+    struct position_sum *pair = &engine->sums[order->position];
+    struct risk_sums *account = &engine->account_sums[order->account];
+
+    if (hold.sell)
+        pair->open_sell_qty += hold.leaves_qty;
+    else
+        pair->open_buy_qty += hold.leaves_qty;
+    account->value += px_mul_qty(hold.px, hold.leaves_qty);
+    account->cash += risk_cash_of(hold.px, hold.leaves_qty, hold.sell,
+                                  risk_fees_of(engine->risk, order->instrument));
+    account->orders_cnt++;
+}
+
 /* check_orders compares the orders with id map, sessions and reservations. */
 static void
 check_orders(const struct engine *engine)
@@ -211,12 +230,7 @@ check_orders(const struct engine *engine)
         if (engine->cfg.no_risk)
             continue;
 
-        struct position_sum *sum = &engine->sums[order->position];
-
-        if (order_is_sell(order))
-            sum->open_sell_qty += order->leaves_qty;
-        else
-            sum->open_buy_qty += order->leaves_qty;
+        sum_order(engine, order);
     }
     ASSERT(live_cnt == pool->taken_cnt);
     ASSERT(live_cnt == idmap_check(&engine->ids, pool->orders) + rare.quotes_cnt);
@@ -241,6 +255,27 @@ check_positions(const struct engine *engine)
         risk_position_check(engine->risk, slot, sum->open_buy_qty, sum->open_sell_qty);
         *sum = (struct position_sum){.open_buy_qty = 0};
     }
+}
+
+/* check_accounts asserts that each account has reserved what its orders have, and
+ * that nothing was lost or made. */
+static void
+check_accounts(const struct engine *engine)
+{
+    if (engine->cfg.no_risk)
+        return;
+    ASSERT(!risk_is_pending(engine->risk));
+    for (uint32_t account = 0; account < engine->cfg.accounts_max; account++) {
+        struct risk_sums *sums = &engine->account_sums[account];
+        uint32_t group;
+        uint32_t firm;
+
+        if (!risk_account_firm(engine->risk, account, &group, &firm))
+            continue;
+        risk_account_check(engine->risk, account, sums);
+        *sums = (struct risk_sums){.value = 0};
+    }
+    risk_conservation_check(engine->risk);
 }
 
 static void
@@ -274,5 +309,6 @@ engine_check(const struct engine *engine)
     check_books(engine);
     check_orders(engine);
     check_positions(engine);
+    check_accounts(engine);
     timers_check(&engine->sessions.timers);
 }

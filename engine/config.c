@@ -2,6 +2,16 @@
 
 #include "engine/work.h"
 
+/* User id of an author that is the configuration. */
+#define AUTHOR_CONFIGURATION UINT32_MAX
+
+_Static_assert(offsetof(struct cell_firm_set, firm) ==
+                   offsetof(struct cell_instrument_set, instrument),
+               "ids of one place");
+_Static_assert(offsetof(struct cell_group_set, group) ==
+                   offsetof(struct cell_instrument_set, instrument),
+               "ids of one place");
+
 void
 engine_genesis(const struct engine_cfg *cfg, uint64_t time_ns, union cell *cell)
 {
@@ -83,14 +93,6 @@ restart(struct engine *engine, const struct cell_restart *cell)
     engine->epoch = cell->epoch;
     engine->ack_mode = cell->ack_mode;
     return OE_REJECT_REASON_NONE;
-}
-
-/* book_is_idle says whether no order is anywhere in the book. */
-static bool
-book_is_idle(const struct book *book, const struct book_rare *rare)
-{
-    return book->sides[0].root == LADDER_NONE && book->sides[1].root == LADDER_NONE &&
-           rare->held_head == ORDER_NONE && (book->flags & (BOOK_STOPS | BOOK_PEGS)) == 0;
 }
 
 /* book_init makes the book of a new instrument. */
@@ -181,20 +183,36 @@ instrument_state_set(struct engine *engine,
     return OE_REJECT_REASON_NONE;
 }
 
-/* emit_setting writes the command: the cells that its kind has, then its author if
- * it has one. */
+/* setting_cells returns how many cells a command has without its author. */
+static unsigned
+setting_cells(unsigned kind)
+{
+    return kind == CELL_KIND_ACCOUNT_SET || kind == CELL_KIND_INSTRUMENT_SET ? 2 : 1;
+}
+
+/* author_of returns who gave a command, NULL if it does not say so. */
+static const struct cell_author *
+author_of(const union cell *cells)
+{
+    const unsigned at = setting_cells(cell_kind(&cells[0]));
+
+    ASSERT(cell_count(&cells[0]) >= at);
+    if (cell_count(&cells[0]) == at)
+        return NULL;
+    ASSERT(cell_kind(&cells[at]) == CELL_KIND_AUTHOR);
+    ASSERT(cell_valid(&cells[at]));
+    return &cells[at].author;
+}
+
+/* emit_setting writes the command, with its author if it has one. */
 static void
 emit_setting(const struct engine *engine,
              const union cell *cells,
-             unsigned cells_cnt,
              enum oe_reject_reason reason,
              struct cell_sink *out)
 {
-    if (cell_count(&cells[0]) > cells_cnt) {
-        ASSERT(cell_kind(&cells[cells_cnt]) == CELL_KIND_AUTHOR);
-        ASSERT(cell_valid(&cells[cells_cnt]));
-        cells_cnt++;
-    }
+    const unsigned cells_cnt = cell_count(&cells[0]);
+
     (void)engine_emit_command(engine, cells, out, cells_cnt, 0, reason);
     for (unsigned i = 1; i < cells_cnt; i++) {
         union cell *cell = engine_emit(out);
@@ -204,61 +222,121 @@ emit_setting(const struct engine *engine,
     }
 }
 
-enum engine_result
-config_apply(struct engine *engine, const union cell *cells, bool first, struct cell_sink *out)
+/* apply_setting does what the command says, or says why not; *closes says whether
+ * it closes an instrument. */
+static enum oe_reject_reason
+apply_setting(struct engine *engine, const union cell *cells, bool first, bool *closes)
 {
-    enum oe_reject_reason reason = OE_REJECT_REASON_NONE;
-    unsigned cells_cnt = 1;
-    bool closes = false;
+    enum oe_reject_reason reason;
 
     switch (cell_kind(&cells[0])) {
     case CELL_KIND_GENESIS:
         reason = genesis_check(engine, &cells[0], first);
         if (reason == OE_REJECT_REASON_NONE)
             engine->random = engine->time_ns;
-        break;
+        return reason;
     case CELL_KIND_RESTART:
-        reason = restart(engine, &cells[0].restart);
-        break;
+        return restart(engine, &cells[0].restart);
     case CELL_KIND_FIRM_SET:
-        reason = risk_firm_set(engine->risk, &cells[0].firm_set);
-        break;
+        return risk_firm_set(engine->risk, &cells[0].firm_set);
     case CELL_KIND_GROUP_SET:
-        reason = risk_group_set(engine->risk, &cells[0].group_set);
-        break;
+        return risk_group_set(engine->risk, &cells[0].group_set);
     case CELL_KIND_ACCOUNT_SET:
         ASSERT(cell_kind(&cells[1]) == CELL_KIND_ACCOUNT_LIMITS);
         ASSERT(cell_valid(&cells[1]));
-        cells_cnt = 2;
-        reason = risk_account_set(engine->risk, &cells[0].account_set, &cells[1].account_limits);
-        break;
+        return risk_account_set(engine->risk, &cells[0].account_set, &cells[1].account_limits);
     case CELL_KIND_INSTRUMENT_SET:
         ASSERT(cell_kind(&cells[1]) == CELL_KIND_INSTRUMENT_LIMITS);
         ASSERT(cell_valid(&cells[1]));
-        cells_cnt = 2;
-        reason = instrument_set(engine, cells, &closes);
-        break;
+        return instrument_set(engine, cells, closes);
     case CELL_KIND_INSTRUMENT_STATE_SET:
-        reason = instrument_state_set(engine, &cells[0].instrument_state_set, &closes);
+        return instrument_state_set(engine, &cells[0].instrument_state_set, closes);
+    case CELL_KIND_POSITION_LIMIT_SET:
+        return risk_position_limit_set(engine->risk, &cells[0].position_limit_set);
+    case CELL_KIND_PERMISSION_SET:
+        return risk_permission_set(engine->risk, &cells[0].permission_set);
+    case CELL_KIND_SESSION_SET:
+        return sessions_set(&engine->sessions, engine->risk, &cells[0].session_set);
+    default:
+        return admin_apply(engine, cells);
+    }
+}
+
+/* note_by_hand notes that what was just set was set by an operator: at the next start
+ * the configuration leaves it as it is. */
+static void
+note_by_hand(struct engine *engine, const union cell *cells)
+{
+    const unsigned kind = cell_kind(&cells[0]);
+    uint32_t id = cells[0].instrument_set.instrument;
+    uint32_t id2 = 0;
+
+    switch (kind) {
+    case CELL_KIND_SESSION_SET:
+        engine->sessions.cold[cells[0].session_set.session + 1u].by_hand = 1;
+        return;
+    case CELL_KIND_ACCOUNT_SET:
+        id = cells[0].account_set.account;
         break;
     case CELL_KIND_POSITION_LIMIT_SET:
-        reason = risk_position_limit_set(engine->risk, &cells[0].position_limit_set);
+        id = cells[0].position_limit_set.account;
+        id2 = cells[0].position_limit_set.instrument;
         break;
     case CELL_KIND_PERMISSION_SET:
-        reason = risk_permission_set(engine->risk, &cells[0].permission_set);
+        id = cells[0].permission_set.group;
+        id2 = cells[0].permission_set.instrument;
         break;
-    case CELL_KIND_SESSION_SET:
-        reason = sessions_set(&engine->sessions, engine->risk, &cells[0].session_set);
+    case CELL_KIND_RESTRICTION_SET:
+        id = (uint32_t)cells[0].restriction_set.level << 24 | cells[0].restriction_set.subject;
+        id2 = cells[0].restriction_set.instrument;
+        break;
+    case CELL_KIND_ORDER_RULE_SET:
+        id = cells[0].order_rule_set.subject;
+        id2 = cells[0].order_rule_set.level;
+        break;
+    case CELL_KIND_FIRM_SET:
+    case CELL_KIND_GROUP_SET:
+    case CELL_KIND_INSTRUMENT_SET:
+    case CELL_KIND_INSTRUMENT_STATE_SET:
+    case CELL_KIND_FEE_SET:
+    case CELL_KIND_MARK_SET:
         break;
     default:
-        /* Risk does not take the word of an operator yet. */
-        ASSERT(cell_takes_author(cell_kind(&cells[0])));
-        ASSERT(cell_count(&cells[0]) == 2);
-        reason = OE_REJECT_REASON_CONFIGURATION_CONFLICT;
-        break;
+        return;
     }
-    emit_setting(engine, cells, cells_cnt, reason, out);
+    risk_note_by_hand(engine->risk, kind, id, id2);
+}
+
+/* apply_by does so by the word of author, if that is complete. */
+static enum oe_reject_reason
+apply_by(struct engine *engine,
+         const union cell *cells,
+         const struct cell_author *author,
+         bool first,
+         bool *closes)
+{
+    if (engine->cfg.no_risk && cell_takes_author(cell_kind(&cells[0])))
+        return OE_REJECT_REASON_CONFIGURATION_CONFLICT;
+    if (author != NULL && (author->name[0] == '\0' || author->text[0] == '\0'))
+        return OE_REJECT_REASON_CONFIGURATION_RANGE;
+
+    const enum oe_reject_reason reason = apply_setting(engine, cells, first, closes);
+
+    if (reason == OE_REJECT_REASON_NONE && author != NULL && author->uid != AUTHOR_CONFIGURATION)
+        note_by_hand(engine, cells);
+    return reason;
+}
+
+enum engine_result
+config_apply(struct engine *engine, const union cell *cells, bool first, struct cell_sink *out)
+{
+    bool closes = false;
+    const enum oe_reject_reason reason = apply_by(engine, cells, author_of(cells), first, &closes);
+
+    emit_setting(engine, cells, reason, out);
     engine->work.index = 0;
+    if (reason == OE_REJECT_REASON_NONE && admin_work(engine, cells))
+        return work_run(engine, out);
     if (!closes)
         return work_settled(engine, out);
     work_begin(engine, WORK_CLOSE, PHASE_NEXT);

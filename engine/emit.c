@@ -140,5 +140,5 @@ engine_emit_prevented(struct engine *engine,
         .account = taker->account,
         .session = taker->session,
     };
-    engine_emit_maker(engine, taker, maker, out);
+    engine_emit_maker(engine, taker, maker, (struct trade_fees){0, 0}, out);
 }

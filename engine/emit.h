@@ -7,12 +7,19 @@
 
 #include "engine/state.h"
 
+/* Fees of a trade; negative: a rebate. */
+struct trade_fees {
+    px_t taker;
+    px_t maker;
+};
+
 /* engine_emit_maker writes the second cell of a Trade or a MatchPrevented and
  * counts both executions. */
 static inline void
 engine_emit_maker(struct engine *engine,
                   const struct order *taker,
                   const struct order *maker,
+                  struct trade_fees fees,
                   struct cell_sink *out)
 {
     engine_emit(out)->trade_maker = (struct cell_trade_maker){
@@ -25,6 +32,8 @@ engine_emit_maker(struct engine *engine,
         .cum_qty = maker->cum_qty,
         .leaves_qty = maker->leaves_qty,
         .taker_cum_qty = taker->cum_qty,
+        .taker_fee = fees.taker,
+        .maker_fee = fees.maker,
     };
     engine->work.index += 2;
 }
@@ -36,6 +45,7 @@ engine_emit_trade(struct engine *engine,
                   const struct order *maker,
                   px_t px,
                   qty_t qty,
+                  struct trade_fees fees,
                   struct cell_sink *out)
 {
     _Static_assert(ORDER_SELL << 5 == CELL_SELL, "shifted");
@@ -53,7 +63,7 @@ engine_emit_trade(struct engine *engine,
         .account = taker->account,
         .session = taker->session,
     };
-    engine_emit_maker(engine, taker, maker, out);
+    engine_emit_maker(engine, taker, maker, fees, out);
 }
 
 #endif

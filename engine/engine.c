@@ -18,9 +18,11 @@ struct layout {
     size_t pages;
     size_t ids;
     size_t sessions;
+    size_t cold;
     size_t names;
     size_t timers;
     size_t sums;
+    size_t account_sums;
     size_t bytes;
 };
 
@@ -79,9 +81,11 @@ layout_of(const struct engine_cfg *cfg, struct layout *at)
     at->pages = take(&at->bytes, ladder_pool_footprint(cfg->pages_max));
     at->ids = take(&at->bytes, idmap_footprint(cfg->orders_max));
     at->sessions = take(&at->bytes, (cfg->sessions_max + 1) * sizeof(struct session));
+    at->cold = take(&at->bytes, (cfg->sessions_max + 1) * sizeof(struct session_cold));
     at->names = take(&at->bytes, (cfg->sessions_max + 1) * 16);
     at->timers = take(&at->bytes, timers_footprint(cfg->sessions_max + 1 + cfg->extras_max));
     at->sums = take(&at->bytes, slots_of(cfg->positions_max) * sizeof(struct position_sum));
+    at->account_sums = take(&at->bytes, cfg->accounts_max * sizeof(struct risk_sums));
     return true;
 }
 
@@ -117,11 +121,13 @@ engine_init(void *mem, const struct engine_cfg *cfg)
                                      .mask = (uint32_t)slots_of(cfg->positions_max) - 1,
                                      .max = cfg->positions_max};
     engine->sums = (struct position_sum *)(void *)(base + at.sums);
+    engine->account_sums = (struct risk_sums *)(void *)(base + at.account_sums);
     order_pool_init(&engine->orders, (struct order *)(void *)(base + at.orders), cfg->orders_max);
     ladder_pool_init(&engine->pages, base + at.pages, cfg->pages_max);
     idmap_init(&engine->ids, base + at.ids, cfg->orders_max);
     engine->sessions = (struct sessions){
         .at = (struct session *)(void *)(base + at.sessions),
+        .cold = (struct session_cold *)(void *)(base + at.cold),
         .names = (char(*)[16])(void *)(base + at.names),
         .sessions_max = cfg->sessions_max,
         .used_cnt = 1,
@@ -130,6 +136,7 @@ engine_init(void *mem, const struct engine_cfg *cfg)
                 cfg->sessions_max + 1 + cfg->extras_max);
     engine->sessions.at[0].state = ENGINE_SESSION_BOUND;
     engine->sessions.at[0].firm = RISK_FIRM_ANY;
+    engine->sessions.at[0].risk.orders_max = UINT32_MAX;
     return engine;
 }
 
@@ -286,7 +293,7 @@ checked(const struct engine *engine, enum engine_result result)
 static enum engine_result
 apply(struct engine *engine, const union cell *cells, struct cell_sink *out)
 {
-    const struct session *session;
+    struct session *session;
 
     switch (cell_kind(cells)) {
     case CELL_KIND_ORDER_NEW:
@@ -296,7 +303,7 @@ apply(struct engine *engine, const union cell *cells, struct cell_sink *out)
     case CELL_KIND_ORDER_CANCEL:
         ASSERT(cell_order_cancel_view(cells) != NULL);
         session = admit(engine, cells);
-        return session != NULL ? amend_cancel(engine, cells, out) : ENGINE_DROPPED;
+        return session != NULL ? amend_cancel(engine, cells, session, out) : ENGINE_DROPPED;
     case CELL_KIND_ORDER_REPLACE:
         ASSERT(cell_order_replace_view(cells) != NULL);
         session = admit(engine, cells);

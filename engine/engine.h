@@ -303,14 +303,61 @@ uint8_t engine_instrument_state(const struct engine *engine, uint32_t instrument
 
 /* Configuration as it stands, to find out what a configuration file changes:
  * fills cells with the command that would set id to what it is now and returns
- * its number of cells, 0 if the id is not set. kind is one of CELL_KIND_FIRM_SET,
- * GROUP_SET, ACCOUNT_SET, INSTRUMENT_SET, SESSION_SET, POSITION_LIMIT_SET (id is
- * account, id2 instrument), PERMISSION_SET (id is group, id2 instrument). */
+ * its number of cells, 0 if the id is not set. No Author is among them. kind is one
+ * of CELL_KIND_FIRM_SET, GROUP_SET, ACCOUNT_SET, INSTRUMENT_SET, SESSION_SET, FEE_SET
+ * (id is the instrument), POSITION_LIMIT_SET (id is account, id2 instrument),
+ * PERMISSION_SET (id is group, id2 instrument), RESTRICTION_SET (id is level << 24 |
+ * subject, id2 instrument or CELL_ANY), ORDER_RULE_SET (id is subject, id2 level),
+ * LIMIT_SET (id is subject, id2 level << 8 | limit; those of a pair are told as
+ * POSITION_LIMIT_SET). */
 unsigned engine_config_get(const struct engine *engine,
                            unsigned kind,
                            uint32_t id,
                            uint32_t id2,
                            union cell *cells);
+
+/* engine_config_by_hand says whether that was last set by an Author who is not the
+ * configuration: then the configuration is not to change it back. */
+bool engine_config_by_hand(const struct engine *engine, unsigned kind, uint32_t id, uint32_t id2);
+
+/* A number of 128 bits: high * 2^64 + low. */
+struct engine_wide {
+    uint64_t low;
+    int64_t high;
+};
+
+/* A limit as it was set and what is used of it (docs/risk.md). */
+struct engine_risk_use {
+    int64_t value;        /* the largest number: none */
+    uint64_t window_ns;   /* of rates the time for one message; 0: it has none */
+    uint16_t permille[4]; /* warn, slow, close, block; 0: no such stage */
+    uint16_t slow_ms;
+    uint8_t stage; /* enum cell_risk_stage: the worst that has begun */
+    bool by_hand;
+    struct engine_wide used;
+    struct engine_wide headroom; /* negative: above the limit */
+};
+
+/* engine_risk_use fills out for a limit (enum cell_risk_limit) of a subject at a
+ * level (enum oe_risk_level); of a pair subject is the account and instrument its
+ * other half, else 0. False if there is no such subject or limit. */
+bool engine_risk_use(const struct engine *engine,
+                     uint8_t level,
+                     uint32_t subject,
+                     uint32_t instrument,
+                     uint8_t limit,
+                     struct engine_risk_use *out);
+
+/* Money of an account, in 10^-8 of the currency. */
+struct engine_risk_cash {
+    struct engine_wide balance;
+    struct engine_wide reserved; /* by its live buys */
+    struct engine_wide free;     /* balance and credit, less what is reserved */
+    struct engine_wide fees;     /* paid by all accounts so far */
+};
+
+/* engine_risk_cash fills out; false if there is no such account. */
+bool engine_risk_cash(const struct engine *engine, uint32_t account, struct engine_risk_cash *out);
 
 /* What the engine knows of a session. */
 enum engine_session_state {

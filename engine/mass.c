@@ -79,17 +79,21 @@ in_scope(const struct engine *engine,
 enum engine_result
 mass_cancel(struct engine *engine,
             const union cell *cells,
-            const struct session *session,
+            struct session *session,
             struct cell_sink *out)
 {
     const struct cell_mass_cancel *in = &cells[0].mass_cancel;
-    const enum oe_reject_reason reason = check_scope(engine, in, session);
+    struct risk_detail detail; /* not told of the many */
+    enum oe_reject_reason reason =
+        engine_take_message(engine, session, in->session, in->account, true, &detail);
 
+    if (reason == OE_REJECT_REASON_NONE)
+        reason = check_scope(engine, in, session);
     (void)engine_emit_command(engine, cells, out, 1, 0, reason);
-    if (reason != OE_REJECT_REASON_NONE)
-        return engine_finish(engine, out);
-    work_begin(engine, WORK_MASS_CANCEL, PHASE_NEXT);
     engine->work.index = 0;
+    if (reason != OE_REJECT_REASON_NONE)
+        return work_settled(engine, out);
+    work_begin(engine, WORK_MASS_CANCEL, PHASE_NEXT);
     engine->work.mass = *in;
     if (in->scope == OE_MASS_CANCEL_SCOPE_SESSION && in->session != CELL_SESSION)
         engine->work.mass.target = in->session;
@@ -139,17 +143,14 @@ is_exhausted(const struct engine *engine)
     return session == NULL || session->orders_cnt == 0;
 }
 
-void
-mass_cancel_step(struct engine *engine, struct slice *slice, struct cell_sink *out)
+bool
+mass_scope_step(struct engine *engine, struct slice *slice, struct cell_sink *out)
 {
     struct work *work = &engine->work;
 
     while (!slice_is_spent(slice, out)) {
-        if (is_exhausted(engine)) {
-            emit_mass_canceled(engine, out);
-            work->complete = true;
-            return;
-        }
+        if (is_exhausted(engine))
+            return true;
 
         const uint32_t slot = work->slot++;
         const struct order *order = &engine->orders.orders[slot];
@@ -160,6 +161,16 @@ mass_cancel_step(struct engine *engine, struct slice *slice, struct cell_sink *o
         order_retire(engine, slot, work->mass.reason, out);
         work->canceled_cnt++;
     }
+    return false;
+}
+
+void
+mass_cancel_step(struct engine *engine, struct slice *slice, struct cell_sink *out)
+{
+    if (!mass_scope_step(engine, slice, out))
+        return;
+    emit_mass_canceled(engine, out);
+    engine->work.complete = true;
 }
 
 enum engine_result

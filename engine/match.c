@@ -1,22 +1,19 @@
 #include "engine/terms.h"
 
-static inline struct risk_order
+static struct risk_order
 question_of(const struct engine *engine,
             const struct cell_order_new *in,
             const struct session *session)
 {
-    const struct risk_order question = {
-        .instrument = in->instrument,
-        .account = in->account,
-        .firm = session->firm,
-        .px = in->px,
-        .last_px =
-            in->instrument < engine->books_cnt ? book_last_px(&engine->books[in->instrument]) : 0,
-        .qty = in->qty,
-        .leaves_qty = in->qty,
-        .sell = (in->shape & CELL_SELL) != 0,
-    };
+    struct risk_order question = terms_ask(engine, session, in->session, in->instrument);
 
+    question.account = in->account;
+    question.px = in->px;
+    question.qty = in->qty;
+    question.leaves_qty = in->qty;
+    question.sell = (in->shape & CELL_SELL) != 0;
+    question.ord_type = in->ord_type;
+    question.tif = in->tif;
     return question;
 }
 
@@ -130,6 +127,7 @@ match_enter(struct engine *engine, uint32_t slot, bool fresh, qty_t min_qty, str
         match_entry_tick(engine, order->instrument, order->exec_inst, sell, order->tick);
 
     if (tick != order->tick) {
+        book_reprice(engine, order, tick);
         order->tick = tick;
         engine_emit_restated(engine, order, CELL_RESTATE_REASON_POST_ONLY_REPRICE, out);
     }
@@ -218,9 +216,10 @@ request_of(const union cell *cells, unsigned *request_cnt)
     return request;
 }
 
-/* check_rare runs every check of an order that is not simple. */
+/* check_rare runs every check of a new order. */
 static enum oe_reject_reason
 check_rare(struct engine *engine,
+           struct session *session,
            const struct terms_request *request,
            struct terms *terms,
            struct risk_order *question,
@@ -228,8 +227,11 @@ check_rare(struct engine *engine,
            struct risk_detail *detail)
 {
     const struct cell_order_new *in = request->in;
-    enum oe_reject_reason reason = terms_allowed(request);
+    enum oe_reject_reason reason =
+        engine_take_message(engine, session, in->session, in->account, false, detail);
 
+    if (reason == OE_REJECT_REASON_NONE)
+        reason = terms_allowed(request);
     if (reason == OE_REJECT_REASON_NONE)
         reason = check_unique(engine, in, idmap_hash(&engine->ids, in->session, in->clord));
     if (reason == OE_REJECT_REASON_NONE)
@@ -250,7 +252,7 @@ check_rare(struct engine *engine,
 enum engine_result
 match_new(struct engine *engine,
           const union cell *cells,
-          const struct session *session,
+          struct session *session,
           struct cell_sink *out)
 {
     unsigned request_cnt;
@@ -260,11 +262,12 @@ match_new(struct engine *engine,
     struct risk_ticket ticket;
     struct terms terms;
     const enum oe_reject_reason reason =
-        check_rare(engine, &request, &terms, &question, &ticket, &detail);
+        check_rare(engine, session, &request, &terms, &question, &ticket, &detail);
 
+    engine->work.index = 0;
     if (reason != OE_REJECT_REASON_NONE) {
         emit_new(engine, cells, request_cnt, reason, &detail, 0, out);
-        return engine_finish(engine, out);
+        return work_settled(engine, out);
     }
     if (!engine->cfg.no_risk)
         risk_reserve_new(engine->risk, &question, &ticket);
@@ -277,7 +280,6 @@ match_new(struct engine *engine,
     if (terms.extra)
         attach(engine, slot, &request, &terms);
     emit_new(engine, cells, request_cnt, reason, &detail, order->order_id, out);
-    engine->work.index = 0;
     work_begin(engine, WORK_ORDER, PHASE_SETTLE);
     match_enter(engine, slot, true, request.ext != NULL ? request.ext->min_qty : 0, out);
     return work_run(engine, out);

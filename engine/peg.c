@@ -119,6 +119,23 @@ find_references(const struct engine *engine, uint32_t instrument, uint32_t refs[
     refs[1] = reference(engine, book, true);
 }
 
+px_t
+engine_mid_px(const struct engine *engine, uint32_t instrument)
+{
+    const struct book *book = &engine->books[instrument];
+    uint32_t refs[2];
+
+    find_references(engine, instrument, refs);
+    if (refs[0] == 0 || refs[1] == 0)
+        return 0;
+
+    const px_t bid_px = book_px(book, refs[0]);
+    const px_t ask_px = book_px(book, refs[1]);
+
+    ASSERT(bid_px < ask_px);
+    return bid_px + (ask_px - bid_px) / 2;
+}
+
 /* is_placed says whether a peg that belongs at tick has nothing to do. */
 static bool
 is_placed(const struct engine *engine, const struct order *order, uint32_t tick)

@@ -347,6 +347,6 @@ order_retire(struct engine *engine, uint32_t slot, uint8_t reason, struct cell_s
     const struct order *order = &engine->orders.orders[slot];
 
     engine_emit_canceled(engine, order, reason, out);
-    book_release(engine, order, order->leaves_qty);
+    book_give_back(engine, order, order->leaves_qty);
     order_end(engine, slot);
 }

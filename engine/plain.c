@@ -66,6 +66,10 @@ rest_new(struct engine *engine,
 
     if (UNLIKELY(!idmap_add_new(&engine->ids, orders, in->session, in->clord, slot, &id_at)))
         return false;
+    if (!bare && UNLIKELY(!take_token(engine, cell, session, in->account, false))) {
+        idmap_remove_at(&engine->ids, id_at, in->session, in->clord, slot);
+        return false;
+    }
     begin(engine, cell, session);
     if (!bare)
         risk_reserve_new(engine->risk, &ask.order, &ask.ticket);
@@ -87,9 +91,11 @@ static __attribute__((noinline)) bool
 refuse_cancel(struct engine *engine,
               const union cell *cell,
               struct session *session,
-              struct cell_sink *out)
+              struct cell_sink *out,
+              bool bare)
 {
-    if (order_named(engine, &cell->order_cancel, cell->order_cancel.orig_clord) != ORDER_NONE)
+    if (order_named(engine, &cell->order_cancel, cell->order_cancel.orig_clord) != ORDER_NONE ||
+        (!bare && !take_token(engine, cell, session, CELL_ANY, true)))
         return false;
 
     const uint64_t frame = cell->words[0];
@@ -124,7 +130,7 @@ cancel(struct engine *engine,
     const uint32_t slot = plain_find(engine, in, in->orig_clord);
 
     if (UNLIKELY(slot == ORDER_NONE))
-        return refuse_cancel(engine, cell, session, out);
+        return refuse_cancel(engine, cell, session, out, bare);
 
     struct order *const orders = engine->orders.orders;
     struct order *order = &orders[slot];
@@ -132,11 +138,15 @@ cancel(struct engine *engine,
     const qty_t leaves_qty = order->leaves_qty;
     const unsigned sell = order->flags & ORDER_SELL;
 
-    if (UNLIKELY((book->flags & BOOK_PEGS) != 0))
+    if (UNLIKELY((book->flags & BOOK_PEGS) != 0) ||
+        (!bare && UNLIKELY(!take_token(engine, cell, session, order->account, true))))
         return false;
     begin(engine, cell, session);
-    if (!bare)
-        risk_release(engine->risk, order->position, sell != 0, leaves_qty);
+    if (!bare) {
+        const struct risk_hold hold = hold_of(book, order);
+
+        risk_give_back(engine->risk, &hold, leaves_qty);
+    }
 
     const uint64_t order_id = order->order_id;
     const uint64_t owner = cell->words[7];
@@ -165,6 +175,16 @@ checked(const struct engine *engine)
         engine_check_seldom(engine);
 }
 
+/* go_on does what risk has to do behind a command that is complete, and has
+ * written cells_cnt cells. */
+static __attribute__((noinline)) enum engine_result
+go_on(struct engine *engine, uint32_t cells_cnt, struct cell_sink *out)
+{
+    out->cells[(out->pos - 1) & out->mask].bytes[1] &= (uint8_t)~CELL_LAST;
+    work_begin(engine, WORK_ORDER, PHASE_PEGS);
+    return work_run_on(engine, cells_cnt, out);
+}
+
 static ALWAYS_INLINE uint32_t
 run(struct engine *engine,
     const union cell *cells,
@@ -181,9 +201,12 @@ run(struct engine *engine,
         struct session *session = admitted(engine, cell, limits->until_ns);
         enum engine_result last = ENGINE_DONE;
         unsigned taken_cnt = 1;
+        const uint64_t from = out->pos;
 
         if (UNLIKELY(session == NULL))
             break;
+        if (!bare)
+            engine->work.index = 0;
         switch ((uint32_t)cell->words[0] & FRAME_TYPE) {
         case TYPE_OF(CELL_KIND_ORDER_NEW, 1):
             if (UNLIKELY(!rest_new(engine, cell, session, out, bare)))
@@ -206,6 +229,8 @@ run(struct engine *engine,
             last = ENGINE_DROPPED;
             break;
         }
+        if (!bare && UNLIKELY(risk_is_pending(engine->risk)) && last == ENGINE_DONE)
+            last = go_on(engine, (uint32_t)(out->pos - from), out);
         if (UNLIKELY(last != ENGINE_DONE)) {
             if (last == ENGINE_DROPPED)
                 break;

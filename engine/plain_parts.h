@@ -45,6 +45,7 @@ struct ask {
     qty_t leaves_qty; /* of it */
     uint32_t tick;
     bool sell;
+    uint8_t tif;
     struct risk_order order;
     struct risk_ticket ticket;
     struct risk_detail detail;
@@ -152,20 +153,60 @@ ask_book(const struct engine *engine, const struct book *book, struct ask *ask)
 /* ask_risk_begin fills what risk is to be asked. */
 static ALWAYS_INLINE void
 ask_risk_begin(struct ask *ask,
+               const struct engine *engine,
                const struct book *book,
-               uint32_t instrument,
-               uint32_t account,
-               uint32_t firm)
+               const struct session *session,
+               const struct cell_order_new *in,
+               uint32_t account)
 {
     ask->order = (struct risk_order){
-        .instrument = instrument,
+        .instrument = in->instrument,
         .account = account,
-        .firm = firm,
+        .firm = session->firm,
         .px = ask->px,
         .last_px = book_last_px(book),
         .qty = ask->qty,
         .leaves_qty = ask->leaves_qty,
         .sell = ask->sell,
+        .ord_type = OE_ORD_TYPE_LIMIT,
+        .tif = ask->tif,
+        .session = in->session,
+        .session_max = session->risk.orders_max,
+        .session_cnt = session->orders_cnt,
+        .mid_px = book_mid_px(engine, book),
+        .now_ns = in->time > engine->time_ns ? in->time : engine->time_ns,
+    };
+}
+
+/* take_token takes the token of the command, of which nothing has been done yet, or
+ * says no. It comes last: who has said yes must not be asked again. */
+static ALWAYS_INLINE bool
+take_token(struct engine *engine,
+           const union cell *cell,
+           struct session *session,
+           uint32_t account,
+           bool cancels)
+{
+    const uint64_t time_ns = cell_time(cell);
+    struct risk_detail detail;
+
+    if (UNLIKELY(session->numbered == 0))
+        return true;
+    return LIKELY(risk_take_message(engine->risk, &session->risk, cell_session(cell), session->firm,
+                                    account, cancels,
+                                    time_ns > engine->time_ns ? time_ns : engine->time_ns,
+                                    &detail) == OE_REJECT_REASON_NONE);
+}
+
+/* hold_of returns what a plain order has reserved. */
+static inline struct risk_hold
+hold_of(const struct book *book, const struct order *order)
+{
+    return (struct risk_hold){
+        .position = order->position,
+        .leaves_qty = order->leaves_qty,
+        .px = book_px(book, order->tick),
+        .sell = order_is_sell(order),
     };
 }
 
@@ -182,7 +223,8 @@ ask_new(struct engine *engine,
         return false;
     if (bare)
         return true;
-    ask_risk_begin(ask, book, in->instrument, in->account, session->firm);
+    ask->tif = in->tif;
+    ask_risk_begin(ask, engine, book, session, in, in->account);
     return LIKELY(risk_check_new(engine->risk, &ask->order, &ask->ticket, &ask->detail) ==
                   OE_REJECT_REASON_NONE);
 }

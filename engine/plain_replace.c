@@ -14,17 +14,21 @@ is_plain_detail(const union cell *detail)
            (detail->words[5] | detail->words[6] | detail->words[7]) == 0;
 }
 
-/* ask_replace asks risk; after a yes the reservation is that of the new leaves. */
+/* ask_replace asks risk, and takes the token of the command if it says yes. */
 static ALWAYS_INLINE bool
 ask_replace(struct engine *engine,
+            const union cell *cell,
             const struct book *book,
             const struct order *order,
-            const struct session *session,
+            const struct risk_hold *hold,
+            struct session *session,
             struct ask *ask)
 {
-    ask_risk_begin(ask, book, order->instrument, order->account, session->firm);
-    return LIKELY(risk_check_replace(engine->risk, &ask->order, order->position, order->leaves_qty,
-                                     &ask->ticket, &ask->detail) == OE_REJECT_REASON_NONE);
+    ask->tif = order->tif;
+    ask_risk_begin(ask, engine, book, session, &cell->order_new, order->account);
+    return LIKELY(risk_check_amend(engine->risk, &ask->order, hold, &ask->ticket, &ask->detail) ==
+                  OE_REJECT_REASON_NONE) &&
+           take_token(engine, cell, session, order->account, false);
 }
 
 /* emit_replace writes an accepted replace; order is as it was before. */
@@ -83,8 +87,9 @@ replace(struct engine *engine,
     const bool sell = order_is_sell(order);
     struct ask ask = {
         .px = in->px, .qty = in->qty, .leaves_qty = in->qty - order->cum_qty, .sell = sell};
+    const struct risk_hold hold = hold_of(book, order);
 
-    /* Risk comes last: its yes changes the reservation. */
+    /* Risk comes last: its yes takes a token. */
     if (UNLIKELY(
             in->qty <= order->cum_qty || order->exec_inst != 0 ||
             !order_has_next_id(order->order_id) || !ask_book(engine, book, &ask) ||
@@ -93,10 +98,12 @@ replace(struct engine *engine,
          UNLIKELY(idmap_find_hashed(&engine->ids, engine->orders.orders, hash, in->session,
                                     in->clord) != ORDER_NONE)) ||
         UNLIKELY(book_crosses(book, sell, ask.tick) && cell_stp(order->stp_capacity) != 0) ||
-        UNLIKELY(!bare && !ask_replace(engine, book, order, session, &ask)))
+        UNLIKELY(!bare && !ask_replace(engine, cells, book, order, &hold, session, &ask)))
         return ENGINE_DROPPED;
 
     begin(engine, cells, session);
+    if (!bare)
+        risk_reserve_amend(engine->risk, &ask.order, &hold, &ask.ticket);
     if ((ask.tick == order->tick) & (ask.leaves_qty <= order->leaves_qty)) {
         emit_replace(engine, cells, book, order, &ask, order->order_id, CELL_LAST, out);
         ladder_level(&engine->pages, order->level)->shown_qty -= order->leaves_qty - ask.leaves_qty;

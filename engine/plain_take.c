@@ -24,10 +24,31 @@ end_maker(struct engine *engine, struct level *level, struct order *maker, uint3
     order_give(&engine->orders, slot);
 }
 
+/* trade_risk tells risk of a trade that is about to be done. */
+static ALWAYS_INLINE struct trade_fees
+trade_risk(struct engine *engine,
+           const struct book *book,
+           const struct order *taker,
+           const struct order *maker,
+           px_t px,
+           qty_t qty)
+{
+    struct risk_fill fill = {
+        .hold = hold_of(book, taker), .px = px, .qty = qty, .now_ns = engine->time_ns};
+    struct trade_fees fees;
+
+    fees.taker = risk_on_trade(engine->risk, &fill);
+    fill.hold = hold_of(book, maker);
+    fill.maker = true;
+    fees.maker = risk_on_trade(engine->risk, &fill);
+    return fees;
+}
+
 /* trade does one trade of the taker with a displayed plain maker, the first of
  * its level. */
 static ALWAYS_INLINE void
 trade(struct engine *engine,
+      const struct book *book,
       struct level *level,
       struct order *taker,
       uint32_t maker_slot,
@@ -38,16 +59,15 @@ trade(struct engine *engine,
     struct order *maker = &engine->orders.orders[maker_slot];
     const qty_t qty = taker->leaves_qty < maker->leaves_qty ? taker->leaves_qty : maker->leaves_qty;
 
+    const struct trade_fees fees =
+        bare ? (struct trade_fees){0, 0} : trade_risk(engine, book, taker, maker, px, qty);
+
     taker->leaves_qty -= qty;
     taker->cum_qty += qty;
     maker->leaves_qty -= qty;
     maker->cum_qty += qty;
     level->shown_qty -= qty;
-    if (!bare) {
-        risk_on_fill(engine->risk, taker->position, order_is_sell(taker), qty);
-        risk_on_fill(engine->risk, maker->position, order_is_sell(maker), qty);
-    }
-    engine_emit_trade(engine, taker, maker, px, qty, out);
+    engine_emit_trade(engine, taker, maker, px, qty, fees, out);
     if (maker->leaves_qty == 0)
         end_maker(engine, level, maker, maker_slot);
 }
@@ -89,7 +109,7 @@ sweep(struct engine *engine,
                 break;
             }
             book->last_tick = tick;
-            trade(engine, level, taker, maker_slot, px, out, bare);
+            trade(engine, book, level, taker, maker_slot, px, out, bare);
             trades_cnt++;
         } while (taker->leaves_qty != 0 && level->orders_cnt != 0);
         if (level->orders_cnt == 0)
@@ -107,8 +127,11 @@ sweep(struct engine *engine,
             count_in(session, taker->tif);
         } else {
             engine_emit_canceled(engine, taker, OE_CANCEL_REASON_IMMEDIATE_OR_CANCEL, out);
-            if (!bare)
-                risk_release(engine->risk, taker->position, sell, taker->leaves_qty);
+            if (!bare) {
+                const struct risk_hold hold = hold_of(book, taker);
+
+                risk_give_back(engine->risk, &hold, taker->leaves_qty);
+            }
             order_give(&engine->orders, slot);
         }
         if (LIKELY((book->flags & BOOK_STOPS) == 0))
@@ -170,7 +193,8 @@ take(struct engine *engine,
             idmap_find_hashed(&engine->ids, engine->orders.orders, hash, in->session, in->clord) !=
                 ORDER_NONE ||
             order_pool_room(&engine->orders) != OE_REJECT_REASON_NONE ||
-            !ladder_has_room(&engine->pages, book_side(book, sell), ladder_key(ask.tick, sell))))
+            !ladder_has_room(&engine->pages, book_side(book, sell), ladder_key(ask.tick, sell))) ||
+        (!bare && UNLIKELY(!take_token(engine, cell, session, in->account, false))))
         return ENGINE_DROPPED;
     begin(engine, cell, session);
     if (!bare)

@@ -225,65 +225,8 @@ engine_session_get(const struct engine *engine, uint16_t session, struct engine_
     const struct session *at = &engine->sessions.at[session + 1u];
 
     out->state = (enum engine_session_state)at->state;
-    memcpy(out->uuid, at->uuid, sizeof out->uuid);
+    memcpy(out->uuid, engine->sessions.cold[session + 1u].uuid, sizeof out->uuid);
     out->next_in_no = at->next_in_no;
     out->firm = at->firm;
     memcpy(out->name, engine->sessions.names[session + 1u], sizeof out->name);
-}
-
-static unsigned
-session_config(const struct engine *engine, uint32_t id, union cell *cells)
-{
-    if (id >= engine->sessions.sessions_max ||
-        engine->sessions.at[id + 1].state == ENGINE_SESSION_UNKNOWN)
-        return 0;
-
-    const struct session *at = &engine->sessions.at[id + 1];
-
-    cells[0].session_set = (struct cell_session_set){
-        .kind = CELL_KIND_SESSION_SET,
-        .shape = 1,
-        .firm = at->firm,
-        .cancel_on_disconnect_ms = at->cancel_on_disconnect_ms,
-        .blocked = at->blocked,
-        .session = (uint16_t)id,
-    };
-    memcpy(cells[0].session_set.name, engine->sessions.names[id + 1],
-           sizeof cells[0].session_set.name);
-    return 1;
-}
-
-/* instrument_config adds to what risk knows of an instrument how its book
- * matches, so that the whole command is given back. */
-static unsigned
-instrument_config(const struct engine *engine, uint32_t id, union cell *cells)
-{
-    const unsigned cells_cnt =
-        risk_config_get(engine->risk, CELL_KIND_INSTRUMENT_SET, id, 0, cells);
-
-    if (cells_cnt == 0)
-        return 0;
-
-    const struct book_rare *rare = &engine->rares[id];
-    struct cell_instrument_set *set = &cells[0].instrument_set;
-
-    set->algorithm = engine->books[id].algorithm;
-    set->allocation_min = rare->allocation_min;
-    set->fifo_permille = rare->fifo_permille;
-    set->top_max = rare->top_max;
-    return cells_cnt;
-}
-
-unsigned
-engine_config_get(const struct engine *engine,
-                  unsigned kind,
-                  uint32_t id,
-                  uint32_t id2,
-                  union cell *cells)
-{
-    if (kind == CELL_KIND_SESSION_SET)
-        return session_config(engine, id, cells);
-    if (kind == CELL_KIND_INSTRUMENT_SET)
-        return instrument_config(engine, id, cells);
-    return risk_config_get(engine->risk, kind, id, id2, cells);
 }

@@ -111,13 +111,17 @@ check_request(struct engine *engine, const union cell *cells, const struct sessi
 enum engine_result
 quote_mass(struct engine *engine,
            const union cell *cells,
-           const struct session *session,
+           struct session *session,
            struct cell_sink *out)
 {
     struct work *work = &engine->work;
     const unsigned cells_cnt = cell_count(cells);
-    const enum oe_reject_reason reason = check_request(engine, cells, session);
+    struct risk_detail detail; /* not told of a quote */
+    enum oe_reject_reason reason = engine_take_message(engine, session, cells[0].mass_quote.session,
+                                                       cells[0].mass_quote.account, false, &detail);
 
+    if (reason == OE_REJECT_REASON_NONE)
+        reason = check_request(engine, cells, session);
     (void)engine_emit_command(engine, cells, out, cells_cnt, 0, reason);
     for (unsigned i = 1; i < cells_cnt; i++) {
         union cell *cell = engine_emit(out);
@@ -125,12 +129,11 @@ quote_mass(struct engine *engine,
         *cell = cells[i];
         cell->bytes[1] = 0;
     }
-    if (reason != OE_REJECT_REASON_NONE)
-        return engine_finish(engine, out);
-    work_begin(engine, WORK_QUOTE, PHASE_NEXT);
     work->index = 0;
+    if (reason != OE_REJECT_REASON_NONE)
+        return work_settled(engine, out);
+    work_begin(engine, WORK_QUOTE, PHASE_NEXT);
     work->quote = cells[0].mass_quote;
-    work->quote_firm = session->firm;
     work->entry = 0;
     work->removed = 0;
     work->sides[0] = ORDER_NONE;
@@ -173,21 +176,23 @@ make_side(struct engine *engine, const struct quote_entry *entry, bool sell, uin
 {
     struct work *work = &engine->work;
     const struct book *books = engine->books;
-    const struct risk_order question = {
-        .instrument = entry->instrument,
-        .account = work->quote.account,
-        .firm = work->quote_firm,
-        .px = entry->px[sell],
-        .last_px =
-            entry->instrument < engine->books_cnt ? book_last_px(&books[entry->instrument]) : 0,
-        .qty = entry->qty[sell],
-        .leaves_qty = entry->qty[sell],
-        .sell = sell,
-    };
+    struct risk_order question =
+        terms_ask(engine, session_of(&engine->sessions, work->quote.session), work->quote.session,
+                  entry->instrument);
     struct risk_detail detail;
     struct risk_ticket ticket;
     enum oe_reject_reason reason = order_pool_room(&engine->orders);
 
+    question.account = work->quote.account;
+    question.px = entry->px[sell];
+    question.qty = entry->qty[sell];
+    question.leaves_qty = entry->qty[sell];
+    question.sell = sell;
+    question.ord_type = OE_ORD_TYPE_LIMIT;
+    question.tif = OE_TIME_IN_FORCE_DAY;
+    question.quote = true;
+    /* The bid of the entry does not live yet, but it will. */
+    question.session_cnt += work->sides[0] != ORDER_NONE;
     if (reason == OE_REJECT_REASON_NONE)
         reason = terms_check(engine, &question, &ticket, &detail);
     if (reason != OE_REJECT_REASON_NONE)

@@ -130,6 +130,8 @@ continues(const union cell *cells, unsigned at)
     case CELL_KIND_SESSION_SET:
     case CELL_KIND_INSTRUMENT_STATE_SET:
         return is_author(cells, at, 1);
+    case CELL_KIND_ORDER_CANCEL:
+        return at == 1 && kind == CELL_KIND_RISK_DETAIL;
     case CELL_KIND_ORDER_REPLACE:
         return at == 1 ? kind == CELL_KIND_REPLACE_DETAIL
                        : at == 2 && kind == CELL_KIND_RISK_DETAIL;

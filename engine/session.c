@@ -37,8 +37,11 @@ sessions_set(struct sessions *sessions,
         return OE_REJECT_REASON_CONFIGURATION_CONFLICT;
     if (session->state != ENGINE_SESSION_UNKNOWN && session->firm != cell->firm)
         return OE_REJECT_REASON_CONFIGURATION_CONFLICT;
-    if (session->state == ENGINE_SESSION_UNKNOWN)
+    if (session->state == ENGINE_SESSION_UNKNOWN) {
         session->state = ENGINE_SESSION_IDLE;
+        session->risk.orders_max = UINT32_MAX;
+    }
+    sessions->cold[idx].by_hand = 0;
     session->numbered = 1;
     session->firm = cell->firm;
     session->blocked = cell->blocked;
@@ -50,16 +53,17 @@ sessions_set(struct sessions *sessions,
 }
 
 static bool
-has_uuid(const struct session *session, const uint8_t uuid[16])
+has_uuid(const struct sessions *sessions, uint32_t idx, const uint8_t uuid[16])
 {
-    return session->state >= ENGINE_SESSION_NEGOTIATED && memcmp(session->uuid, uuid, 16) == 0;
+    return sessions->at[idx].state >= ENGINE_SESSION_NEGOTIATED &&
+           memcmp(sessions->cold[idx].uuid, uuid, 16) == 0;
 }
 
 static bool
 uuid_in_use(const struct sessions *sessions, const uint8_t uuid[16])
 {
     for (uint32_t i = 1; i < sessions->used_cnt; i++)
-        if (has_uuid(&sessions->at[i], uuid))
+        if (has_uuid(sessions, i, uuid))
             return true;
     return false;
 }
@@ -74,6 +78,7 @@ sessions_negotiate(struct sessions *sessions,
 
     const uint32_t idx = cell->session + 1u;
     struct session *session = &sessions->at[idx];
+    struct session_cold *cold = &sessions->cold[idx];
 
     if (session->state == ENGINE_SESSION_UNKNOWN)
         return OE_REJECT_REASON_UNKNOWN_SESSION;
@@ -82,8 +87,8 @@ sessions_negotiate(struct sessions *sessions,
     if (cell->client_flow != CLIENT_FLOW_ALLOWED || cell->server_flow != SERVER_FLOW_ALLOWED)
         return OE_REJECT_REASON_SESSION_FLOW_TYPE;
     /* The answer to the first was lost: the same question gets the same one. */
-    if (session->state == ENGINE_SESSION_NEGOTIATED && has_uuid(session, cell->uuid) &&
-        session->request_time == cell->request_time)
+    if (session->state == ENGINE_SESSION_NEGOTIATED && has_uuid(sessions, idx, cell->uuid) &&
+        cold->request_time == cell->request_time)
         return OE_REJECT_REASON_NONE;
     if (uuid_in_use(sessions, cell->uuid))
         return OE_REJECT_REASON_SESSION_DUPLICATE_ID;
@@ -92,8 +97,8 @@ sessions_negotiate(struct sessions *sessions,
     if (session->state == ENGINE_SESSION_BOUND)
         unbind(sessions, idx, now_ns);
     session->state = ENGINE_SESSION_NEGOTIATED;
-    memcpy(session->uuid, cell->uuid, sizeof session->uuid);
-    session->request_time = cell->request_time;
+    memcpy(cold->uuid, cell->uuid, sizeof cold->uuid);
+    cold->request_time = cell->request_time;
     session->next_in_no = 1;
     return OE_REJECT_REASON_NONE;
 }
@@ -109,7 +114,7 @@ sessions_establish(struct sessions *sessions,
     const uint32_t idx = cell->session + 1u;
     struct session *session = &sessions->at[idx];
 
-    if (!has_uuid(session, cell->uuid))
+    if (!has_uuid(sessions, idx, cell->uuid))
         return OE_REJECT_REASON_SESSION_UNNEGOTIATED;
     if (session->blocked != 0)
         return OE_REJECT_REASON_SESSION_BLOCKED;
@@ -129,9 +134,9 @@ sessions_unbind_admitted(const struct sessions *sessions, const struct cell_sess
     if (cell->session >= sessions->sessions_max)
         return false;
 
-    const struct session *session = &sessions->at[cell->session + 1u];
+    const uint32_t idx = cell->session + 1u;
 
-    return session->state == ENGINE_SESSION_BOUND && has_uuid(session, cell->uuid);
+    return sessions->at[idx].state == ENGINE_SESSION_BOUND && has_uuid(sessions, idx, cell->uuid);
 }
 
 void
@@ -152,8 +157,8 @@ sessions_restart(struct sessions *sessions, bool lossy, uint64_t now_ns)
         if (!lossy || session->state != ENGINE_SESSION_NEGOTIATED)
             continue;
         session->state = ENGINE_SESSION_IDLE;
-        memset(session->uuid, 0, sizeof session->uuid);
-        session->request_time = 0;
+        memset(sessions->cold[i].uuid, 0, sizeof sessions->cold[i].uuid);
+        sessions->cold[i].request_time = 0;
         session->next_in_no = 0;
     }
 }

@@ -38,8 +38,7 @@ struct session {
     uint32_t orders_cnt;     /* live */
     uint32_t day_orders_cnt; /* live, Day */
     uint32_t cancel_on_disconnect_ms;
-    uint64_t request_time; /* of the Negotiate that gave the UUID */
-    uint8_t uuid[16];
+    struct risk_session risk;
     uint8_t state; /* enum engine_session_state */
     uint8_t blocked;
     uint8_t due;      /* its Day orders go with the Clock command in work */
@@ -50,8 +49,18 @@ struct session {
 _Static_assert(sizeof(struct session) == CACHE_LINE, "one line");
 _Static_assert(offsetof(struct session, zero) == 52, "no padding");
 
+/* What is not asked by orders. */
+struct session_cold {
+    uint64_t request_time; /* of the Negotiate that gave the UUID */
+    uint8_t uuid[16];
+    uint64_t by_hand; /* 1: set by an author that was no configuration */
+};
+
+_Static_assert(sizeof(struct session_cold) == 32, "no padding");
+
 struct sessions {
-    struct session *at; /* sessions_max + 1 */
+    struct session *at;        /* sessions_max + 1 */
+    struct session_cold *cold; /* as many */
     char (*names)[16];
     uint32_t sessions_max;
     uint32_t used_cnt; /* one past the largest index that was ever set */
@@ -66,6 +75,17 @@ session_idx(const struct sessions *sessions, uint16_t session)
     const uint32_t idx = (uint16_t)(session + 1);
 
     return idx <= sessions->sessions_max ? idx : sessions->sessions_max + 1;
+}
+
+/* session_set_of returns a session that SessionSet has made, by its id; NULL if
+ * there is none. */
+static inline struct session *
+session_set_of(const struct sessions *sessions, uint32_t session)
+{
+    if (session >= sessions->sessions_max ||
+        sessions->at[session + 1].state == ENGINE_SESSION_UNKNOWN)
+        return NULL;
+    return &sessions->at[session + 1];
 }
 
 /* session_of returns a session by its id, NULL if it is out of range. */

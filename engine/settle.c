@@ -54,30 +54,52 @@ settle_px_allowed(const struct engine *engine, uint32_t instrument, uint32_t tic
 {
     const struct book *book = &engine->books[instrument];
 
-    return engine->cfg.no_risk ||
-           risk_px_allowed(engine->risk, instrument, book_last_px(book), book_px(book, tick));
+    return engine->cfg.no_risk || risk_px_allowed(engine->risk, instrument, book_last_px(book),
+                                                  book_mid_px(engine, book), book_px(book, tick));
 }
 
-/* get_limit gives an elected order the tick up to which it trades; false if
- * there is none, if it is out of bounds by now, or if there is no room for it to
- * rest. */
-static bool
+/* get_market_limit gives a Stop the tick up to which it trades and asks risk for
+ * it, whose reservation moves there. Returns 0 or why it is canceled. */
+static uint8_t
+get_market_limit(struct engine *engine, struct order *order)
+{
+    const struct book *book = &engine->books[order->instrument];
+    const bool sell = order_is_sell(order);
+    uint32_t tick;
+
+    if (engine->cfg.no_risk) {
+        order->tick = sell ? 1 : engine->rares[order->instrument].tick_end - 1;
+        return 0;
+    }
+    if (!risk_market_tick(engine->risk, order->instrument, book_last_px(book),
+                          book_mid_px(engine, book), sell, &tick) ||
+        !settle_px_allowed(engine, order->instrument, tick))
+        return OE_CANCEL_REASON_NO_ROOM;
+
+    const struct risk_hold hold = order_hold(engine, order);
+
+    if (!risk_check_elected(engine->risk, &hold, book_px(book, tick)))
+        return OE_CANCEL_REASON_RISK_LIMIT;
+    order->tick = tick;
+    return 0;
+}
+
+/* get_limit finds up to where an elected order trades. Returns 0, or why it is
+ * canceled: there is no limit, it is out of bounds by now, or refused by risk, or
+ * there is no room for it to rest. */
+static uint8_t
 get_limit(struct engine *engine, struct order *order)
 {
     struct book *book = &engine->books[order->instrument];
     const bool sell = order_is_sell(order);
 
-    if (order->ord_type == OE_ORD_TYPE_STOP_LIMIT)
-        return settle_px_allowed(engine, order->instrument, order->tick) &&
-               ladder_has_room(&engine->pages, book_side(book, sell),
-                               ladder_key(order->tick, sell));
-    if (engine->cfg.no_risk) {
-        order->tick = sell ? 1 : engine->rares[order->instrument].tick_end - 1;
-        return true;
-    }
-    return risk_market_tick(engine->risk, order->instrument, book_last_px(book), sell,
-                            &order->tick) &&
-           settle_px_allowed(engine, order->instrument, order->tick);
+    if (order->ord_type == OE_ORD_TYPE_STOP)
+        return get_market_limit(engine, order);
+    return settle_px_allowed(engine, order->instrument, order->tick) &&
+                   ladder_has_room(&engine->pages, book_side(book, sell),
+                                   ladder_key(order->tick, sell))
+               ? 0
+               : OE_CANCEL_REASON_NO_ROOM;
 }
 
 void
@@ -106,8 +128,11 @@ settle_step(struct engine *engine, struct slice *slice, struct cell_sink *out)
     const uint32_t slot = work->queue_head;
 
     place_out(engine, slot);
-    if (get_limit(engine, &engine->orders.orders[slot]))
+
+    const uint8_t reason = get_limit(engine, &engine->orders.orders[slot]);
+
+    if (reason == 0)
         sweep_begin(engine, slot);
     else
-        order_retire(engine, slot, OE_CANCEL_REASON_NO_ROOM, out);
+        order_retire(engine, slot, reason, out);
 }

@@ -3,14 +3,16 @@
  *
  *   engine.c   memory, admission, dispatch        config.c   Genesis, configuration
  *   plain*.c   plain orders, cancels, replaces    ahead.c    hints of what comes
- *   match.c    all other new orders               amend.c    other cancels, replaces
- *   terms.c    which orders there are, checks     mass.c     cancels and expiries of many
- *   book.h     orders into levels and out         quote.c    mass quotes
+ *   match.c    all other new orders               amend.c    other replaces
+ *   terms.c    which orders there are, checks     cancel.c   other cancels
+ *   mass.c     cancels and expiries of many       quote.c    mass quotes
+ *   book.h     orders into levels and out
  *   place.c    the same for all places, the end of an order
  *   work.c     slices: what is to be done next    sweep.c    a taker meets makers
  *   yield.c    what could the book yield?         allot.c    pro-rata and split
  *   settle.c   stops                              peg.c      pegged orders
- *   emit.[ch]  check.c  query.c  state_hash.c  session.c  timers.c
+ *   stages.c   kills and stages of risk           admin.c    the word of an operator
+ *   emit.[ch]  check.c  query*.c  state_hash.c  session.c  timers.c
  *
  * Two roads lead through a command. Most orders are plain: plain.c does them
  * from beginning to end, and all that they pay for the others is a few tests of
@@ -27,6 +29,8 @@
  *             NEXT                   what else the command asks for
  *               |
  *             PEGS --> (SWEEP)       pegs that must move; each a taker again
+ *               |
+ *             RISK --> (PEGS)        stages that began: told, or all orders canceled
  *               |
  *             finish
  *
@@ -67,6 +71,7 @@ _Static_assert(sizeof(struct book) == CACHE_LINE, "one line");
 #define BOOK_STOPS 1u /* orders wait for their stop price */
 #define BOOK_PEGS  2u /* pegged orders live */
 #define BOOK_LOTS  4u /* the lot is not 1, or not every tick is a price */
+#define BOOK_MID   8u /* the collar asks for the middle of the best prices */
 
 /* What few commands need of a book. */
 struct book_rare {
@@ -108,7 +113,10 @@ enum work_kind {
     WORK_MASS_CANCEL,
     WORK_CLOCK,
     WORK_CLOSE, /* an instrument closes */
-    WORK_QUOTE
+    WORK_QUOTE,
+    WORK_KILL,
+    WORK_MARK, /* of an instrument */
+    WORK_DAY   /* rolls */
 };
 
 enum work_phase {
@@ -117,7 +125,8 @@ enum work_phase {
     PHASE_ALLOT,
     PHASE_SETTLE,
     PHASE_NEXT,
-    PHASE_PEGS
+    PHASE_PEGS,
+    PHASE_RISK
 };
 
 /* What a taker could get: see yield.c. */
@@ -174,14 +183,15 @@ struct work {
     uint32_t peg_slot;
     uint32_t peg_word; /* of disturbed_books: those before are done */
 
-    uint32_t slot; /* next to look at: mass cancel, disconnect, close */
+    uint32_t slot; /* next to look at: mass cancel, disconnect, close, kill, mark, day */
     uint32_t canceled_cnt;
     uint32_t due_cnt;    /* disconnect: orders of due sessions still to go */
     uint32_t instrument; /* close */
     struct cell_mass_cancel mass;
+    struct risk_due due; /* the stage, or the kill, at hand */
+    bool blocks;         /* its orders are being canceled */
 
     struct cell_mass_quote quote;
-    uint32_t quote_firm;
     uint32_t entry;    /* the next */
     uint32_t removed;  /* sides of former quotes looked at */
     uint32_t sides[2]; /* slots of the entry at hand that are still to enter */
@@ -199,6 +209,7 @@ struct engine {
     struct book *books;
     struct book_rare *rares;
     struct position_sum *sums; /* scratch of engine_check */
+    struct risk_sums *account_sums;
 
     uint64_t seq; /* of the last command */
     uint64_t time_ns;
@@ -304,24 +315,31 @@ void engine_emit_prevented(struct engine *engine,
 /* The handlers. session is the sender's. */
 enum engine_result match_new(struct engine *engine,
                              const union cell *cells,
-                             const struct session *session,
+                             struct session *session,
                              struct cell_sink *out);
-enum engine_result
-amend_cancel(struct engine *engine, const union cell *cells, struct cell_sink *out);
+enum engine_result amend_cancel(struct engine *engine,
+                                const union cell *cells,
+                                struct session *session,
+                                struct cell_sink *out);
 enum engine_result amend_replace(struct engine *engine,
                                  const union cell *cells,
-                                 const struct session *session,
+                                 struct session *session,
                                  struct cell_sink *out);
 enum engine_result mass_cancel(struct engine *engine,
                                const union cell *cells,
-                               const struct session *session,
+                               struct session *session,
                                struct cell_sink *out);
 enum engine_result
 mass_clock(struct engine *engine, const union cell *cells, struct cell_sink *out);
 enum engine_result quote_mass(struct engine *engine,
                               const union cell *cells,
-                              const struct session *session,
+                              struct session *session,
                               struct cell_sink *out);
+
+/* admin_apply does kinds 12 to 15 and 20 to 25, but for what becomes of them as work,
+ * which follows the command: admin_work begins it, true if there is any. */
+enum oe_reject_reason admin_apply(struct engine *engine, const union cell *cells);
+bool admin_work(struct engine *engine, const union cell *cells);
 
 /* engine_check_seldom checks the invariants in slow builds: behind each command
  * while the pools are small, else so seldom that the walk costs no more than

@@ -96,6 +96,7 @@ engine_hash(const struct engine *engine)
     hash_update(&hash, engine->pages.heads,
                 (engine->pages.used_cnt + (size_t)1) * sizeof *engine->pages.heads);
     hash_update(&hash, sessions->at, sessions->used_cnt * sizeof *sessions->at);
+    hash_update(&hash, sessions->cold, sessions->used_cnt * sizeof *sessions->cold);
     hash_update(&hash, sessions->names, sessions->used_cnt * sizeof *sessions->names);
     timers_hash(&sessions->timers, &hash);
     risk_hash(engine->risk, &hash);

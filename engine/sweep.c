@@ -73,14 +73,18 @@ sweep_trade(struct engine *engine, uint32_t maker_slot, qty_t qty, struct cell_s
 
     ASSERT(qty > 0);
     ASSERT(qty <= taker->leaves_qty);
+
+    const px_t px = book_px(book, maker->tick);
+    struct trade_fees fees;
+
+    fees.taker = book_on_trade(engine, taker, px, qty, false);
+    fees.maker = book_on_trade(engine, maker, px, qty, true);
     taker->leaves_qty -= qty;
     taker->cum_qty += qty;
     take_from(engine, maker, ladder_level(&engine->pages, at), qty);
     book->last_tick = maker->tick;
     settle_range(engine, taker->instrument, maker->tick);
-    book_on_fill(engine, taker, qty);
-    book_on_fill(engine, maker, qty);
-    engine_emit_trade(engine, taker, maker, book_px(book, maker->tick), qty, out);
+    engine_emit_trade(engine, taker, maker, px, qty, fees, out);
 
     same &= cancel_partner(engine, taker_slot, out) != at;
     /* The taker's other may have been the maker. */
@@ -116,8 +120,8 @@ decrement(struct engine *engine, uint32_t slot, qty_t qty, struct cell_sink *out
         order_retire(engine, slot, OE_CANCEL_REASON_SELF_MATCH_PREVENTION, out);
         return false;
     }
+    book_give_back(engine, order, qty);
     place_shrink(engine, order, order->leaves_qty - qty);
-    book_release(engine, order, qty);
     engine_emit_restated(engine, order, CELL_RESTATE_REASON_SELF_MATCH_DECREMENT, out);
     return true;
 }

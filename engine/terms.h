@@ -62,7 +62,9 @@ enum oe_reject_reason terms_refuse_bare(const struct engine *engine,
 
 /* terms_check_bare checks an order of an engine without risk. */
 static inline enum oe_reject_reason
-terms_check_bare(struct engine *engine, const struct risk_order *order, struct risk_ticket *ticket)
+terms_check_bare(const struct engine *engine,
+                 const struct risk_order *order,
+                 struct risk_ticket *ticket)
 {
     if (UNLIKELY(order->instrument >= engine->books_cnt))
         return OE_REJECT_REASON_UNKNOWN_INSTRUMENT;
@@ -85,10 +87,34 @@ terms_check_bare(struct engine *engine, const struct risk_order *order, struct r
     return OE_REJECT_REASON_NONE;
 }
 
+/* terms_ask begins the question to risk about an order of a session: what does not
+ * come of the order's own fields. */
+static inline struct risk_order
+terms_ask(const struct engine *engine,
+          const struct session *session,
+          uint16_t session_id,
+          uint32_t instrument)
+{
+    struct risk_order question = {
+        .instrument = instrument,
+        .firm = session->firm,
+        .session = session_id,
+        .session_max = session->risk.orders_max,
+        .session_cnt = session->orders_cnt,
+        .now_ns = engine->time_ns,
+    };
+
+    if (LIKELY(instrument < engine->books_cnt)) {
+        question.last_px = book_last_px(&engine->books[instrument]);
+        question.mid_px = book_mid_px(engine, &engine->books[instrument]);
+    }
+    return question;
+}
+
 /* terms_check asks risk, or without risk checks what a book needs. On
  * acceptance nothing is reserved yet. */
 static inline enum oe_reject_reason
-terms_check(struct engine *engine,
+terms_check(const struct engine *engine,
             const struct risk_order *order,
             struct risk_ticket *ticket,
             struct risk_detail *detail)

@@ -21,6 +21,7 @@ work_begin(struct engine *engine, enum work_kind kind, enum work_phase phase)
     work->canceled_cnt = 0;
     work->due_cnt = 0;
     work->held_cnt = 0;
+    work->blocks = false;
 }
 
 /* hold_back takes the last message off the sink, for the next slice. */
@@ -66,6 +67,15 @@ next_step(struct engine *engine, struct slice *slice, struct cell_sink *out)
     case WORK_QUOTE:
         quote_step(engine, slice, out);
         break;
+    case WORK_KILL:
+        kill_step(engine, slice, out);
+        break;
+    case WORK_MARK:
+        mark_step(engine, slice);
+        break;
+    case WORK_DAY:
+        day_step(engine, slice);
+        break;
     case WORK_NONE:
     case WORK_ORDER:
     default:
@@ -107,8 +117,14 @@ work_run_on(struct engine *engine, uint32_t cells_cnt, struct cell_sink *out)
                 next_step(engine, &slice, out);
             break;
         case PHASE_PEGS:
-            if (!pegs_step(engine, &slice, out))
+            if (pegs_step(engine, &slice, out))
+                break;
+            if (!work_is_due(engine))
                 return engine_finish(engine, out);
+            work->phase = PHASE_RISK;
+            break;
+        case PHASE_RISK:
+            stages_step(engine, &slice, out);
             break;
         default:
             UNREACHABLE("phase of work");

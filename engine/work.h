@@ -28,12 +28,19 @@ enum engine_result work_run_on(struct engine *engine, uint32_t cells_cnt, struct
 /* work_resume begins the next slice. */
 enum engine_result work_resume(struct engine *engine, struct cell_sink *out);
 
+/* work_is_due says whether risk has something to do behind the command. */
+static inline bool
+work_is_due(const struct engine *engine)
+{
+    return !engine->cfg.no_risk && risk_is_pending(engine->risk);
+}
+
 /* work_settled ends a command that did all by itself: with the pegs, if it
- * disturbed any. */
+ * disturbed any, and with what became due by it. */
 static inline enum engine_result
 work_settled(struct engine *engine, struct cell_sink *out)
 {
-    if (LIKELY(!engine->disturbed))
+    if (LIKELY(!engine->disturbed) && LIKELY(!work_is_due(engine)))
         return engine_finish(engine, out);
     work_begin(engine, WORK_ORDER, PHASE_PEGS);
     return work_run(engine, out);
@@ -47,11 +54,24 @@ void allot_step(struct engine *engine, struct slice *slice, struct cell_sink *ou
 void settle_step(struct engine *engine, struct slice *slice, struct cell_sink *out);
 bool pegs_step(struct engine *engine, struct slice *slice, struct cell_sink *out);
 
+/* stages_step does one of the things that are due by risk; there is one. */
+void stages_step(struct engine *engine, struct slice *slice, struct cell_sink *out);
+
+/* kill_begin begins the work of a Kill that risk has taken. */
+void kill_begin(struct engine *engine, const struct cell_kill *kill);
+
 /* What else a command of a kind asks for: sets work.complete with its last. */
 void mass_cancel_step(struct engine *engine, struct slice *slice, struct cell_sink *out);
 void mass_clock_step(struct engine *engine, struct slice *slice, struct cell_sink *out);
 void mass_close_step(struct engine *engine, struct slice *slice, struct cell_sink *out);
+void kill_step(struct engine *engine, struct slice *slice, struct cell_sink *out);
+void mark_step(struct engine *engine, struct slice *slice);
+void day_step(struct engine *engine, struct slice *slice);
 void quote_step(struct engine *engine, struct slice *slice, struct cell_sink *out);
+
+/* mass_scope_step cancels orders of the scope in work.mass until the slice is spent
+ * or, as it then says, none is left. */
+bool mass_scope_step(struct engine *engine, struct slice *slice, struct cell_sink *out);
 
 /* match_enter sends an order that was accepted, new or replaced, where it goes
  * first (match.c); min_qty is what it must trade at once. work_run follows. */

@@ -15,7 +15,7 @@
  *
  *   pace, one line an account: touched by cancels and fills that are counted
  *
- *   cold: limits, names, sets of restrictions
+ *   cold (risk/state.h): limits, names, kills, sets of restrictions
  *
  * Room, not use. A line does not hold how much is used and how much may be, but
  * the difference: a check is one comparison, a reservation one subtraction, and
@@ -55,8 +55,8 @@
  *  6. bought and sold of a group and a firm are the sums over their accounts; over
  *     all accounts bought and sold are equal, and the sum of balances plus fees is
  *     the sum of all moves of cash.
- *  7. What is prepared (qty_max, value_max, version, bounds, FAST) is no state: it
- *     is not hashed.
+ *  7. What is prepared (qty_max, value_max, version, bounds, flags, rooms) follows
+ *     from what is used, which is hashed in its place.
  */
 #ifndef OUTCRY_RISK_ACCOUNT_H
 #define OUTCRY_RISK_ACCOUNT_H
@@ -83,12 +83,22 @@ struct risk_account_line {
     uint8_t message_rate;
 };
 
-/* Nothing about the account needs a look: it is active, not killed, latched, slowed,
- * restricted as a whole, or out of its loss. Clear: the slow road. */
+/* Of accounts, groups and firms alike. FAST: nothing about it needs a look: it is
+ * active, not killed, latched, closed only, blocked, restricted as a whole, or out
+ * of its loss. Clear: the slow road. */
 #define RISK_LINE_FAST    1u
-/* A cancel must look at the pace line; a fill must, for the latch. */
+/* A cancel must look at the pace line; a fill must, for latch and loss. */
 #define RISK_LINE_CANCELS 2u
 #define RISK_LINE_FILLS   4u
+/* The next commit goes through the stages, whatever is used. */
+#define RISK_LINE_LOOK    8u
+/* There is a pause between two messages. */
+#define RISK_LINE_SLOW    16u
+/* DailyGross is limited, so cap moves with fills. */
+#define RISK_LINE_GROSS   32u
+#define RISK_LINE_KNOWN   64u
+/* Equal orders are counted. */
+#define RISK_LINE_EQUALS  128u
 
 /* A group or a firm as every order sees it. */
 struct risk_party_line {
@@ -98,7 +108,7 @@ struct risk_party_line {
     uint64_t cancel_full_ns;
     uint64_t messages_cnt; /* of today */
     uint16_t parent;       /* firm of a group */
-    uint8_t flags;         /* RISK_LINE_FAST */
+    uint8_t flags;         /* RISK_LINE_ */
     uint8_t message_rate;
     uint8_t cancel_rate;
     uint8_t zero[3];
@@ -134,27 +144,19 @@ struct risk_party_warm {
     uint64_t zero;
 };
 
-/* What an account has on the line after: asked by cancels and by fills. */
+/* What else cancels and fills ask of an account that has such limits. */
 struct risk_account_pace {
     uint64_t cancel_full_ns;
     uint64_t executions_since_ns;
-    uint32_t executions_cnt;
-    uint8_t cancel_rate;
-    uint8_t state;         /* enum cell_account_state */
-    uint8_t stage;         /* enum cell_risk_stage: the worst of all limits */
-    uint8_t flags;         /* RISK_ACCOUNT_ */
-    uint32_t pending_next; /* list of subjects with an action to be taken */
-    uint32_t limits;       /* index of its cold limits */
     uint64_t executions_window_ns;
+    int64_t loss_max;        /* RISK_LIMIT_OFF: none */
+    int64_t loss_bound;      /* the largest loss at which no stage begins */
+    uint16_t executions_max; /* 0: none */
+    uint16_t executions_cnt; /* of the window; 0: none is open */
+    uint8_t cancel_rate;
+    uint8_t zero[3];
     notional_t cap; /* of room */
 };
-
-#define RISK_ACCOUNT_KNOWN       1u
-#define RISK_ACCOUNT_KILLED      2u
-#define RISK_ACCOUNT_LATCHED     4u
-#define RISK_ACCOUNT_COVERED     8u
-#define RISK_ACCOUNT_BLACKLISTED 16u
-#define RISK_ACCOUNT_PENDING     32u
 
 /* Part of a session's line in the engine: risk reads and writes it when asked. */
 struct risk_session {
@@ -164,7 +166,7 @@ struct risk_session {
     uint8_t message_rate;
     uint8_t cancel_rate;
     uint8_t killed;
-    uint8_t zero;
+    uint8_t by_hand; /* a bit for orders_max, message_rate and cancel_rate each */
 };
 
 _Static_assert(sizeof(struct risk_account_line) == CACHE_LINE, "one line");

@@ -1,109 +1,155 @@
-#include <string.h>
-
 #include "risk/state.h"
 
-bool
-risk_position_get(const struct risk *risk,
-                  uint32_t account,
-                  uint32_t instrument,
-                  struct risk_position *out)
+/*
+ * The hash of all that can change an outcome, and the invariants. What is prepared
+ * is not hashed but what it follows from: uses in place of rooms.
+ */
+
+static void
+add(struct hash_state *hash, const void *data, size_t bytes)
 {
-    if (account >= risk->cfg.accounts_max || instrument >= risk->cfg.instruments_max)
-        return false;
-
-    const struct risk_slot *slot = &risk->positions[risk_position_find(risk, account, instrument)];
-
-    if (slot->used == 0)
-        return false;
-
-    const uint64_t *max =
-        slot->limited != 0 ? slot->position_max : risk->accounts[account].position_max;
-
-    *out = (struct risk_position){
-        .position_qty = slot->position_qty,
-        .open_buy_qty = slot->open_qty[0],
-        .open_sell_qty = slot->open_qty[1],
-        .long_max = max[0],
-        .short_max = max[1],
-    };
-    return true;
+    hash_update(hash, data, bytes);
 }
 
-px_t
-risk_tick_px(const struct risk *risk, uint32_t instrument)
+static void
+add_u64(struct hash_state *hash, uint64_t value)
 {
-    return risk_instrument_known(risk, instrument) ? risk->instruments[instrument].tick_px : 0;
+    hash_update(hash, &value, sizeof value);
 }
 
-uint32_t
-risk_account_group(const struct risk *risk, uint32_t account)
+static void
+hash_subject(const struct risk *risk, uint8_t level, uint32_t id, struct hash_state *hash)
 {
-    ASSERT(account < risk->cfg.accounts_max);
-    return risk->accounts[account].group;
+    const struct risk_subject *subject = risk_subject_of(risk, level, id);
+
+    add_u64(hash, subject->flags & (unsigned)~RISK_IS_OUT);
+    if ((subject->flags & RISK_IS_KNOWN) == 0)
+        return;
+
+    const struct risk_usage usage = risk_usage_get(risk, level, id);
+    const notional_t amounts[] = {usage.value,    usage.bought,  usage.sold,
+                                  usage.reserved, usage.balance, usage.profit};
+
+    add(hash, amounts, sizeof amounts);
+    add_u64(hash, (uint64_t)usage.orders_cnt);
+    for (unsigned i = 0; i < RISK_LIMITS_CNT; i++)
+        add(hash, &subject->limits[i], sizeof subject->limits[i]);
+    add_u64(hash, subject->slow_full_ns);
+    add_u64(hash, subject->pending_next);
+    add_u64(hash, (uint64_t)subject->by_hand << 32 | (uint64_t)subject->state << 16 |
+                      (uint64_t)subject->types << 8 | subject->tifs);
+    add(hash, subject->name, sizeof subject->name);
 }
 
-uint8_t
-risk_instrument_state(const struct risk *risk, uint32_t instrument)
+static void
+hash_account(const struct risk *risk, uint32_t id, struct hash_state *hash)
 {
-    return risk_instrument_known(risk, instrument) ? risk->instruments[instrument].state
-                                                   : (uint8_t)CELL_INSTRUMENT_STATE_CLOSED;
+    const struct risk_account_line *line = &risk->accounts[id];
+    const struct risk_account_pace *pace = &risk->accounts_pace[id];
+
+    hash_subject(risk, OE_RISK_LEVEL_ACCOUNT, id, hash);
+    add_u64(hash, (uint64_t)line->group << 32 | (uint64_t)(line->flags & RISK_LINE_LOOK) << 16 |
+                      (uint64_t)line->message_rate << 8 | pace->cancel_rate);
+    add_u64(hash, line->message_full_ns);
+    add_u64(hash, pace->cancel_full_ns);
+    add_u64(hash, pace->executions_since_ns);
+    add_u64(hash, pace->executions_cnt);
 }
 
-uint32_t
-risk_lot_qty(const struct risk *risk, uint32_t instrument)
+static void
+hash_party(const struct risk *risk, uint8_t level, uint32_t id, struct hash_state *hash)
 {
-    return risk_instrument_known(risk, instrument) ? risk->instruments[instrument].lot_qty : 0;
+    const bool is_firm = level == OE_RISK_LEVEL_FIRM;
+    const struct risk_party_line *line = is_firm ? &risk->firms[id] : &risk->groups[id];
+    const struct risk_party_warm *warm = is_firm ? &risk->firms_warm[id] : &risk->groups_warm[id];
+
+    ASSERT(is_firm || level == OE_RISK_LEVEL_GROUP);
+    hash_subject(risk, level, id, hash);
+    add_u64(hash, (uint64_t)line->parent << 32 | (uint64_t)(line->flags & RISK_LINE_LOOK) << 16 |
+                      (uint64_t)line->message_rate << 8 | line->cancel_rate);
+    add_u64(hash, line->message_full_ns);
+    add_u64(hash, line->cancel_full_ns);
+    add_u64(hash, line->messages_cnt);
+    add_u64(hash, warm->trades_cnt);
+    add(hash, risk_restricted_row(risk, level, id),
+        (risk->marks.instruments_cnt + 63) / 64 * sizeof(uint64_t));
+    add(hash, risk_by_hand_row(risk, level, id),
+        (risk->marks.instruments_cnt + 63) / 64 * sizeof(uint64_t));
 }
 
-bool
-risk_account_firm(const struct risk *risk, uint32_t account, uint32_t *group, uint32_t *firm)
+static void
+hash_instrument(const struct risk *risk, uint32_t id, struct hash_state *hash)
 {
-    if (account >= risk->cfg.accounts_max || risk->accounts[account].known == 0)
-        return false;
-    *group = risk->accounts[account].group;
-    *firm = risk->accounts[account].firm;
-    return true;
+    const struct risk_instrument *instrument = &risk->instruments[id];
+    const px_t prices[] = {instrument->tick_px,       instrument->reference_px,
+                           instrument->settlement_px, instrument->band_low_px,
+                           instrument->band_high_px,  risk->bounds[id].mark_px};
+    const uint32_t numbers[] = {instrument->order_qty_min,
+                                instrument->lot_qty,
+                                instrument->collar_ticks,
+                                instrument->collar_permille,
+                                instrument->known,
+                                instrument->state,
+                                instrument->px_decimals,
+                                instrument->references,
+                                instrument->unreferenced,
+                                instrument->types,
+                                instrument->tifs,
+                                instrument->by_hand,
+                                (uint32_t)instrument->fees.maker_ppm,
+                                (uint32_t)instrument->fees.taker_ppm};
+
+    ASSERT(id < risk->marks.instruments_cnt);
+    add(hash, prices, sizeof prices);
+    add(hash, numbers, sizeof numbers);
+    add(hash, instrument->limits, sizeof instrument->limits);
+    add(hash, &instrument->moved_qty, sizeof instrument->moved_qty);
+    add(hash, risk->symbols[id], sizeof risk->symbols[id]);
 }
 
-bool
-risk_group_firm(const struct risk *risk, uint32_t group, uint32_t *firm)
+static void
+hash_pair(const struct risk *risk, uint32_t at, struct hash_state *hash)
 {
-    if (group >= risk->cfg.groups_max || risk->groups[group].known == 0)
-        return false;
-    *firm = risk->groups[group].firm;
-    return true;
-}
+    const struct risk_pair_line *pair = &risk->pairs[at];
+    const struct risk_pair_cold *cold = &risk->pairs_cold[at];
 
-bool
-risk_firm_known(const struct risk *risk, uint32_t firm)
-{
-    return firm < risk->cfg.firms_max && risk->firms[firm].known != 0;
-}
-
-bool
-risk_instrument_known(const struct risk *risk, uint32_t instrument)
-{
-    return instrument < risk->cfg.instruments_max && risk->instruments[instrument].known != 0;
+    ASSERT(pair->version != 0);
+    add_u64(hash, at);
+    add_u64(hash, (uint64_t)pair->account << 32 | pair->instrument);
+    add_u64(hash, (uint64_t)pair->position_qty);
+    add_u64(hash, risk_pair_open(risk, at, false));
+    add_u64(hash, risk_pair_open(risk, at, true));
+    add_u64(hash, (uint64_t)pair->run_tick_sell << 32 | pair->run_qty);
+    add_u64(hash, pair->run);
+    add(hash, cold->own_qty, sizeof cold->own_qty);
+    add_u64(hash, (uint64_t)cold->has_own[0] << 24 | (uint64_t)cold->has_own[1] << 16 |
+                      (uint64_t)cold->restricted << 8 | cold->by_hand);
 }
 
 void
 risk_hash(const struct risk *risk, struct hash_state *hash)
 {
     const struct risk_marks *marks = &risk->marks;
+    const notional_t amounts[] = {risk->cash_moved, risk->fees};
 
-    hash_update(hash, &risk->cfg, sizeof risk->cfg);
-    hash_update(hash, marks, sizeof *marks);
-    hash_update(hash, risk->firms, marks->firms_cnt * sizeof *risk->firms);
-    hash_update(hash, risk->groups, marks->groups_cnt * sizeof *risk->groups);
-    hash_update(hash, risk->accounts, marks->accounts_cnt * sizeof *risk->accounts);
-    hash_update(hash, risk->instruments, marks->instruments_cnt * sizeof *risk->instruments);
-    hash_update(hash, risk->symbols, marks->instruments_cnt * sizeof *risk->symbols);
-    hash_update(hash, risk->used, marks->positions_cnt * sizeof *risk->used);
+    add(hash, &risk->cfg, sizeof risk->cfg);
+    add(hash, marks, sizeof *marks);
+    add(hash, amounts, sizeof amounts);
+    add(hash, risk->rates, sizeof risk->rates);
+    add(hash, risk->rates_users, sizeof risk->rates_users);
+    add_u64(hash, (uint64_t)risk->date << 32 | risk->pending_head);
+    add_u64(hash, (uint64_t)risk->moving_instrument << 32 | risk->pending_tail);
+    add_u64(hash, (uint64_t)risk->moving_px);
+    for (uint32_t i = 0; i < marks->accounts_cnt; i++)
+        hash_account(risk, i, hash);
+    for (uint32_t i = 0; i < marks->groups_cnt; i++)
+        hash_party(risk, OE_RISK_LEVEL_GROUP, i, hash);
+    for (uint32_t i = 0; i < marks->firms_cnt; i++)
+        hash_party(risk, OE_RISK_LEVEL_FIRM, i, hash);
+    for (uint32_t i = 0; i < marks->instruments_cnt; i++)
+        hash_instrument(risk, i, hash);
     for (uint32_t i = 0; i < marks->positions_cnt; i++)
-        hash_update(hash, &risk->positions[risk->used[i]], sizeof *risk->positions);
-    for (uint32_t group = 0; group < marks->groups_cnt; group++)
-        hash_update(hash, &risk->restricted[(size_t)group * risk->row_words],
-                    (marks->instruments_cnt + 63) / 64 * sizeof *risk->restricted);
+        hash_pair(risk, risk->used[i], hash);
 }
 
 void
@@ -114,141 +160,113 @@ risk_position_check(const struct risk *risk,
 {
     ASSERT(position <= risk->slots_mask);
 
-    const struct risk_slot *slot = &risk->positions[position];
+    const struct risk_pair_line *pair = &risk->pairs[position];
 
-    ASSERT(slot->used == 1);
-    ASSERT(slot->open_qty[0] == open_buy_qty);
-    ASSERT(slot->open_qty[1] == open_sell_qty);
-    ASSERT(risk_position_find(risk, slot->account, slot->instrument) == position);
+    ASSERT(pair->version != 0);
+    ASSERT(risk_pair_open(risk, position, false) == open_buy_qty);
+    ASSERT(risk_pair_open(risk, position, true) == open_sell_qty);
+    ASSERT(risk_pair_find(risk, pair->account, pair->instrument) == position);
 }
 
-uint32_t
-risk_positions_cnt(const struct risk *risk)
+void
+risk_account_check(const struct risk *risk, uint32_t account, const struct risk_sums *sums)
 {
-    return risk->marks.positions_cnt;
-}
+    ASSERT(account < risk->marks.accounts_cnt);
 
-uint32_t
-risk_slots_cnt(const struct risk *risk)
-{
-    return risk->slots_mask + 1;
-}
+    const struct risk_subject *subject = risk_subject_of(risk, OE_RISK_LEVEL_ACCOUNT, account);
+    const bool known = (subject->flags & RISK_IS_KNOWN) != 0;
 
-uint32_t
-risk_position_slot(const struct risk *risk, uint32_t idx)
-{
-    ASSERT(idx < risk->marks.positions_cnt);
-    return risk->used[idx];
-}
-
-static unsigned
-account_get(const struct risk *risk, uint32_t id, union cell cells[2])
-{
-    if (id >= risk->cfg.accounts_max || risk->accounts[id].known == 0)
-        return 0;
-
-    const struct risk_account *account = &risk->accounts[id];
-    struct cell_account_set *set = &cells[0].account_set;
-    struct cell_account_limits *limits = &cells[1].account_limits;
-
-    set->shape = 2;
-    set->account = id;
-    set->group = account->group;
-    set->state = account->state;
-    memcpy(set->name, account->name, sizeof set->name);
-    limits->kind = CELL_KIND_ACCOUNT_LIMITS;
-    limits->order_qty_max = account->order_qty_max;
-    limits->order_value_max = account->order_value_max;
-    limits->long_max = account->position_max[0];
-    limits->short_max = account->position_max[1];
-    return 2;
-}
-
-static unsigned
-instrument_get(const struct risk *risk, uint32_t id, union cell cells[2])
-{
-    if (!risk_instrument_known(risk, id))
-        return 0;
-
-    const struct risk_instrument *instrument = &risk->instruments[id];
-    struct cell_instrument_set *set = &cells[0].instrument_set;
-    struct cell_instrument_limits *limits = &cells[1].instrument_limits;
-
-    set->shape = 2;
-    set->instrument = id;
-    memcpy(set->symbol, risk->symbols[id], sizeof set->symbol);
-    set->tick_px = instrument->tick_px;
-    set->lot_qty = instrument->lot_qty;
-    set->state = instrument->state;
-    set->px_decimals = instrument->px_decimals;
-    limits->kind = CELL_KIND_INSTRUMENT_LIMITS;
-    limits->order_qty_max = instrument->order_qty_max;
-    limits->order_value_max = instrument->order_value_max;
-    limits->reference_px = instrument->reference_px;
-    limits->collar_ticks = instrument->collar_ticks;
-    limits->collar_permille = instrument->collar_permille;
-    limits->band_low_px = instrument->band_low_px;
-    limits->band_high_px = instrument->band_high_px;
-    limits->order_qty_min = instrument->order_qty_min;
-    return 2;
-}
-
-static unsigned
-position_limit_get(const struct risk *risk, uint32_t account, uint32_t instrument, union cell *cell)
-{
-    if (account >= risk->cfg.accounts_max || instrument >= risk->cfg.instruments_max)
-        return 0;
-
-    const struct risk_slot *slot = &risk->positions[risk_position_find(risk, account, instrument)];
-
-    if (slot->used == 0 || slot->limited == 0)
-        return 0;
-    cell->position_limit_set.account = account;
-    cell->position_limit_set.instrument = instrument;
-    cell->position_limit_set.long_max = slot->position_max[0];
-    cell->position_limit_set.short_max = slot->position_max[1];
-    return 1;
-}
-
-unsigned
-risk_config_get(const struct risk *risk,
-                unsigned kind,
-                uint32_t id,
-                uint32_t id2,
-                union cell cells[2])
-{
-    memset(cells, 0, 2 * sizeof *cells);
-    cells[0].bytes[0] = (uint8_t)kind;
-    cells[0].bytes[1] = 1;
-    cells[0].firm_set.session = CELL_SESSION;
-    switch (kind) {
-    case CELL_KIND_FIRM_SET:
-        if (!risk_firm_known(risk, id))
-            return 0;
-        cells[0].firm_set.firm = id;
-        memcpy(cells[0].firm_set.name, risk->firms[id].name, sizeof cells[0].firm_set.name);
-        return 1;
-    case CELL_KIND_GROUP_SET:
-        if (!risk_group_firm(risk, id, &cells[0].group_set.firm))
-            return 0;
-        cells[0].group_set.group = id;
-        memcpy(cells[0].group_set.name, risk->groups[id].name, sizeof cells[0].group_set.name);
-        return 1;
-    case CELL_KIND_ACCOUNT_SET:
-        return account_get(risk, id, cells);
-    case CELL_KIND_INSTRUMENT_SET:
-        return instrument_get(risk, id, cells);
-    case CELL_KIND_POSITION_LIMIT_SET:
-        return position_limit_get(risk, id, id2, cells);
-    case CELL_KIND_PERMISSION_SET:
-        if (id >= risk->marks.groups_cnt || !risk_instrument_known(risk, id2) ||
-            !risk_is_restricted(risk, id, id2))
-            return 0;
-        cells[0].permission_set.group = id;
-        cells[0].permission_set.instrument = id2;
-        cells[0].permission_set.restricted = 1;
-        return 1;
-    default:
-        return 0;
+    if (!known) {
+        ASSERT(sums->orders_cnt == 0);
+        return;
     }
+
+    const struct risk_usage usage = risk_usage_get(risk, OE_RISK_LEVEL_ACCOUNT, account);
+    const struct risk_limit *credit = &subject->limits[CELL_RISK_LIMIT_CREDIT];
+
+    ASSERT(usage.value == sums->value);
+    ASSERT(usage.reserved == sums->cash);
+    ASSERT(usage.orders_cnt == sums->orders_cnt);
+    if (credit->value != RISK_LIMIT_OFF && (subject->flags & RISK_IS_LOWERED) == 0)
+        ASSERT(risk->accounts[account].cash_room >= 0);
+}
+
+/* total_check asserts that a group or firm uses what its members do. */
+static void
+total_check(const struct risk *risk, uint8_t level, uint32_t id, const struct risk_total *total)
+{
+    if ((risk_subject_of(risk, level, id)->flags & RISK_IS_KNOWN) == 0)
+        return;
+
+    const struct risk_usage usage = risk_usage_get(risk, level, id);
+
+    ASSERT(usage.value == total->value);
+    ASSERT(usage.bought == total->bought);
+    ASSERT(usage.sold == total->sold);
+}
+
+static void
+total_add(struct risk_total *total, const struct risk_usage *usage)
+{
+    ASSERT(usage->bought >= 0);
+    ASSERT(usage->sold >= 0);
+    total->value += usage->value;
+    total->bought += usage->bought;
+    total->sold += usage->sold;
+}
+
+/* check_money sums over all accounts. */
+static void
+check_money(const struct risk *risk)
+{
+    struct risk_total *groups = risk->totals;
+    struct risk_total *firms = &risk->totals[risk->cfg.groups_max];
+    struct risk_total all = {.value = 0};
+    notional_t balances = 0;
+
+    for (uint32_t i = 0; i < risk->marks.groups_cnt; i++)
+        groups[i] = (struct risk_total){.value = 0};
+    for (uint32_t i = 0; i < risk->marks.firms_cnt; i++)
+        firms[i] = (struct risk_total){.value = 0};
+    for (uint32_t i = 0; i < risk->marks.accounts_cnt; i++) {
+        if ((risk->subjects[0][i].flags & RISK_IS_KNOWN) == 0)
+            continue;
+
+        const struct risk_usage usage = risk_usage_get(risk, OE_RISK_LEVEL_ACCOUNT, i);
+        const uint32_t group = risk->accounts[i].group;
+
+        total_add(&groups[group], &usage);
+        total_add(&firms[risk->groups[group].parent], &usage);
+        total_add(&all, &usage);
+        balances += usage.balance;
+    }
+    for (uint32_t i = 0; i < risk->marks.groups_cnt; i++)
+        total_check(risk, OE_RISK_LEVEL_GROUP, i, &groups[i]);
+    for (uint32_t i = 0; i < risk->marks.firms_cnt; i++)
+        total_check(risk, OE_RISK_LEVEL_FIRM, i, &firms[i]);
+    ASSERT(all.bought == all.sold);
+    ASSERT(balances + risk->fees == risk->cash_moved);
+}
+
+void
+risk_conservation_check(const struct risk *risk)
+{
+    struct risk_instrument *instruments = risk->instruments;
+    uint32_t users_cnt = 0;
+
+    check_money(risk);
+    for (uint32_t i = 0; i < risk->marks.instruments_cnt; i++)
+        instruments[i].sum_qty = 0;
+    for (uint32_t i = 0; i < risk->marks.positions_cnt; i++) {
+        const struct risk_pair_line *pair = &risk->pairs[risk->used[i]];
+
+        ASSERT(pair->version != 0);
+        instruments[pair->instrument].sum_qty += pair->position_qty;
+    }
+    for (uint32_t i = 0; i < risk->marks.instruments_cnt; i++)
+        ASSERT(instruments[i].sum_qty == instruments[i].moved_qty);
+    for (unsigned i = 0; i < RISK_RATES_CNT; i++)
+        users_cnt += risk->rates_users[i];
+    ASSERT(users_cnt <= 2 * (risk->marks.accounts_cnt + risk->marks.firms_cnt + SESSIONS_MAX));
+    ASSERT(risk->rates[RISK_RATE_NONE].interval_ns == 0);
 }

@@ -47,10 +47,18 @@ struct risk_limit {
     uint64_t window_ns; /* of rates the time for one message */
     uint16_t permille[RISK_STAGES_CNT];
     uint16_t slow_ms;
-    uint8_t stage;   /* enum cell_risk_stage: the last that began */
+    uint8_t stage;   /* enum cell_risk_stage: the worst that has begun */
     uint8_t by_hand; /* set by an Author that was no configuration */
-    uint8_t zero[4];
+    uint8_t begun;   /* RISK_BEGUN_ */
+    uint8_t zero[3];
 };
+
+/* Stages that have begun: they hold side by side. */
+#define RISK_BEGUN_WARN   1u
+#define RISK_BEGUN_SLOW   2u
+#define RISK_BEGUN_CLOSE  4u
+#define RISK_BEGUN_BLOCK  8u
+#define RISK_BEGUN_REJECT 16u
 
 _Static_assert(sizeof(struct risk_limit) == 32, "no padding");
 
@@ -119,13 +127,26 @@ NODISCARD enum oe_reject_reason risk_limit_set(struct risk_limit *limit,
                                                const struct cell_limit_set *cell,
                                                const struct cell_author *author);
 
+/* risk_limit_clear makes it no limit, without stages. */
+void risk_limit_clear(struct risk_limit *limit);
+
 /* risk_limit_bound returns the largest use at which neither the limit refuses nor
  * a stage begins that has not begun: in the unit of the limit, RISK_LIMIT_OFF if
  * there is none. */
 int64_t risk_limit_bound(const struct risk_limit *limit);
 
-/* risk_limit_stage returns the last stage that use has reached; it is at least
- * limit->stage. permille is what was reached. */
+/* risk_limit_reached returns the stages that use has reached, RISK_BEGUN_. */
+unsigned risk_limit_reached(const struct risk_limit *limit, int64_t used);
+
+/* risk_limit_stage returns the worst stage that use has reached or that has begun;
+ * permille is where it begins. */
 uint8_t risk_limit_stage(const struct risk_limit *limit, int64_t used, uint16_t *permille);
+
+/* risk_stage_worst returns the worst of a set of stages, RISK_BEGUN_, and where it
+ * begins. */
+uint8_t risk_stage_worst(const struct risk_limit *limit, unsigned begun, uint16_t *permille);
+
+/* risk_stage_rank orders stages from mild to bad. */
+unsigned risk_stage_rank(uint8_t stage);
 
 #endif

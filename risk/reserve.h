@@ -74,13 +74,15 @@ risk_hold_ppm(struct risk_fees fees)
     return higher_ppm > 0 ? higher_ppm : 0;
 }
 
-/* risk_cash_of returns the cash that qty of an order at px binds. */
+/* risk_cash_of returns the cash that qty of an order at px binds. Price and fee of a
+ * lot together fit 64 bits without a sign: neither is more than PX_MAX. */
 static inline notional_t
 risk_cash_of(px_t px, qty_t qty, bool sell, struct risk_fees fees)
 {
-    if (sell)
-        return 0;
-    return px_mul_qty(px, qty) + risk_fee(px, qty, risk_hold_ppm(fees));
+    const qty_t bought_qty = EITHER(sell) ? 0 : qty;
+    const uint64_t lot = (uint64_t)px + (uint64_t)risk_fee_lot(px, risk_hold_ppm(fees));
+
+    return (notional_t)lot * bought_qty;
 }
 
 #endif

@@ -94,6 +94,7 @@ struct risk_order {
     bool sell;
     bool market;          /* valued at, and limited to, the collar */
     bool stop;            /* px is for later: neither collar nor band */
+    bool quote;           /* side of a mass quote: not counted as an equal order */
     uint8_t ord_type;     /* enum oe_ord_type */
     uint8_t tif;          /* enum oe_time_in_force */
     uint16_t session;     /* whose RiskDetail names it */
@@ -181,6 +182,13 @@ void risk_reserve(struct risk *risk, uint32_t position, bool sell, qty_t qty);
 void risk_prefetch(const struct risk *risk, uint32_t account, uint32_t instrument);
 void risk_prefetch_position(const struct risk *risk, uint32_t position);
 
+/* risk_prefetch_account fetches an account's line, risk_prefetch_parties those of its
+ * group and firm, which reads the account's; risk_prefetch_fill what a trade of the
+ * account touches besides. */
+void risk_prefetch_account(const struct risk *risk, uint32_t account);
+void risk_prefetch_parties(const struct risk *risk, uint32_t account);
+void risk_prefetch_fill(const struct risk *risk, uint32_t account);
+
 /* What an operator or a query sees. False if the pair has no position. */
 struct risk_position {
     int64_t position_qty;
@@ -201,12 +209,14 @@ px_t risk_tick_px(const struct risk *risk, uint32_t instrument);
 NODISCARD bool risk_market_tick(const struct risk *risk,
                                 uint32_t instrument,
                                 px_t last_px,
+                                px_t mid_px,
                                 bool sell,
                                 uint32_t *tick);
 
 /* risk_px_allowed says whether px lies inside the collar of this moment and the
  * band, both inclusive; not if there is a collar and no reference. */
-NODISCARD bool risk_px_allowed(const struct risk *risk, uint32_t instrument, px_t last_px, px_t px);
+NODISCARD bool
+risk_px_allowed(const struct risk *risk, uint32_t instrument, px_t last_px, px_t mid_px, px_t px);
 
 /* risk_account_group returns the group of a known account. */
 uint32_t risk_account_group(const struct risk *risk, uint32_t account);
@@ -223,7 +233,10 @@ bool risk_firm_known(const struct risk *risk, uint32_t firm);
 bool risk_instrument_known(const struct risk *risk, uint32_t instrument);
 
 /* risk_config_get fills cells with the configuration command that would set id
- * (and id2, see engine_config_get) to what it is; returns their number or 0. */
+ * (and id2) to what it is; returns their number or 0. id2 is the instrument of a
+ * PositionLimitSet and PermissionSet; level << 8 | limit of a LimitSet (of a pair
+ * see PositionLimitSet); the level of an OrderRuleSet. Of a RestrictionSet id is
+ * level << 24 | subject and id2 the instrument or CELL_ANY. Authors are left out. */
 unsigned risk_config_get(const struct risk *risk,
                          unsigned kind,
                          uint32_t id,
@@ -365,6 +378,23 @@ NODISCARD enum oe_reject_reason
 risk_apply_kill(struct risk *risk, struct risk_session *session, const struct cell_kill *cell);
 NODISCARD enum oe_reject_reason
 risk_apply_enable(struct risk *risk, struct risk_session *session, const struct cell_enable *cell);
+
+/* risk_note_by_hand notes that what a configuration command has just set was set by
+ * hand; kind, id and id2 as of risk_config_get. What another command then changes is
+ * no longer. LimitSet notes it by itself. */
+void risk_note_by_hand(struct risk *risk, unsigned kind, uint32_t id, uint32_t id2);
+
+/* risk_config_by_hand says whether it was; of the limits in an AccountSet or
+ * InstrumentSet ask for the LimitSet. Of a limit of a session see
+ * struct risk_session. */
+bool risk_config_by_hand(const struct risk *risk, unsigned kind, uint32_t id, uint32_t id2);
+
+/* risk_session_limit gives a limit of a session as it was set; false if the limit
+ * does not exist at a session. */
+bool risk_session_limit(const struct risk *risk,
+                        const struct risk_session *session,
+                        uint8_t limit,
+                        struct risk_limit *out);
 
 /* Commands that go through many subjects: begin checks and does what is O(1), step
  * does at most budget subjects from *at on and returns whether any are left. No

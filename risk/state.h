@@ -1,21 +1,26 @@
 /*
- * Risk state: what risk.c (configuration), check.c (the hot path) and audit.c
- * share. Private to risk/.
+ * Risk state: all that the files of risk/ share. Private to risk/.
  *
- *   accounts[account]        one line: group, firm, state, limits
- *   instruments[instrument]  one line: tick, lot, state, collar, band, limits
- *   bounds[instrument]       one line: the same, prepared for the checks
- *   positions[slot]          one line, open addressing over (account, instrument),
- *                            at most half full, never deleted: slots are stable
- *   used[i]                  slots in the order in which they came into use
- *   restricted               one row of bits per group, one bit per instrument
+ *   hot and warm      risk/account.h
+ *   instruments       as they were set; bounds[instrument] prepares them
+ *   pairs[slot]       open addressing over (account, instrument), at most half
+ *                     full, never deleted: slots are stable
+ *   pairs_cold[slot]  own limits, restriction, the maxima that room counts from
+ *   used[i]           slots in the order in which they came into use
+ *   subjects          accounts, groups and firms: limits, stages, kills, what is
+ *                     pending; one layout, so that one function serves them all
+ *   restricted        one row of bits per group and per firm, one bit an instrument
+ *   rates             what the bytes of buckets name
+ *
+ * Files: check.c and trade.c are the hot road, slow.c has all checks in their order,
+ * stage.c keeps rooms and stages, take.c buckets, pair.c and bounds.c prepare,
+ * setup.c and apply.c are commands, day.c those in slices, query.c, hash.c and
+ * audit.c read.
  *
  * Invariants
- *  1. Memory not in use is zero, so hashing up to the high-water marks covers
- *     all that can change an outcome.
- *  2. A position slot is in use if and only if it is in used[].
- *  3. An account's firm is its group's firm, copied; neither ever changes.
- *  4. bounds follow from the instrument and the last trade; they are no state.
+ *  1. Memory not in use is zero.
+ *  2. A pair is in use if and only if it is in used[].
+ *  3. A group's firm and an account's group never change.
  *
  * Everything is written by the engine thread.
  */
@@ -25,41 +30,64 @@
 #include "proto/limits.h"
 #include "risk/risk.h"
 
-/* Limits as effective bounds: the largest quantity that a position may reach. */
+/* No limit of a position: as AccountLimits says it, and what then holds. */
 #define RISK_POSITION_NO_LIMIT UINT64_MAX
-#define RISK_SLOT_NONE         UINT32_MAX
+#define RISK_TYPES_ALL         0x3fu
+#define RISK_TIFS_ALL          0x7fu
 
-struct risk_firm {
+/* Bits of the references of a collar. */
+#define RISK_REFERENCE_LAST       1u
+#define RISK_REFERENCE_MID        2u
+#define RISK_REFERENCE_SETTLEMENT 4u
+#define RISK_REFERENCE_CONFIGURED 8u
+#define RISK_REFERENCES_ALL       15u
+
+/* An account, a group or a firm, but for what is hot. */
+struct risk_subject {
+    struct risk_limit limits[RISK_LIMITS_CNT];
+    struct risk_due due;   /* while RISK_IS_PENDING */
+    uint64_t slow_full_ns; /* while slowed: the next message from here on */
+    uint32_t pending_next; /* RISK_KEY of the next, 0: none */
+    uint16_t flags;        /* RISK_IS_ */
+    uint16_t by_hand;      /* RISK_HAND_ */
+    uint16_t slow_ms;      /* of all that have slowed it the longest */
+    uint8_t begun;         /* RISK_BEGUN_ of all limits */
+    uint8_t state;         /* of an account: enum cell_account_state */
+    uint8_t types;         /* of an account: OrderRuleSet */
+    uint8_t tifs;
     char name[16];
-    uint32_t known;
 };
 
-struct risk_group {
-    char name[16];
-    uint32_t known;
-    uint32_t firm;
-};
+#define RISK_IS_KNOWN       1u
+#define RISK_IS_KILLED      2u
+#define RISK_IS_LATCHED     4u
+#define RISK_IS_COVERED     8u
+#define RISK_IS_BLACKLISTED 16u
+#define RISK_IS_PENDING     32u
+#define RISK_IS_OUT         64u  /* the loss of today has reached its limit */
+#define RISK_IS_LOWERED     128u /* Credit was set below what was used */
 
-struct risk_account {
-    uint32_t group;
-    uint32_t firm;
-    uint8_t known;
-    uint8_t state; /* enum cell_account_state */
-    uint8_t zero[2];
-    qty_t order_qty_max;
-    px_t order_value_max;
-    uint64_t position_max[2]; /* long, short: indexed by "is a sell" */
-    char name[16];
-    uint64_t zero2;
-};
+/* What was set by hand. */
+#define RISK_HAND_SET         1u
+#define RISK_HAND_RULE        2u
+#define RISK_HAND_FEE         4u
+#define RISK_HAND_MARK        8u
+#define RISK_HAND_BLACKLIST   16u
+#define RISK_HAND_LONG        32u
+#define RISK_HAND_SHORT       64u
+#define RISK_HAND_RESTRICTION 128u
+
+/* A subject and its level in one number, never 0. */
+#define RISK_KEY(level, id) ((uint32_t)(level) << 24 | (id))
+#define RISK_KEY_LEVEL(key) ((uint8_t)((key) >> 24))
+#define RISK_KEY_ID(key)    ((key)&0xffffffu)
 
 struct risk_instrument {
     px_t tick_px;
-    px_t order_value_max;
     px_t reference_px;
+    px_t settlement_px;
     px_t band_low_px;
     px_t band_high_px;
-    qty_t order_qty_max;
     qty_t order_qty_min;
     uint32_t lot_qty;
     uint32_t collar_ticks;
@@ -67,45 +95,48 @@ struct risk_instrument {
     uint8_t known;
     uint8_t state; /* enum cell_instrument_state */
     uint8_t px_decimals;
-    uint8_t zero;
+    uint8_t references;   /* RISK_REFERENCE_ */
+    uint8_t unreferenced; /* without a reference no collar holds */
+    uint8_t types;
+    uint8_t tifs;
+    uint8_t by_hand; /* RISK_HAND_ */
+    struct risk_fees fees;
+    struct risk_limit limits[2]; /* OrderQty, OrderValue */
+    notional_t moved_qty;        /* by PositionMove */
+    notional_t sum_qty;          /* scratch of risk_conservation_check */
 };
 
-/* What the checks of an instrument need, on one line; the tick size as a
+/* What the checks and fills of an instrument need, on one line; the tick size as a
  * px_divisor. */
 struct risk_bounds {
     uint64_t tick_inverse;
-    px_t last_px; /* low and high hold for this last trade; -1: for none */
-    px_t low_px;  /* collar and band together, both inclusive */
+    px_t ref_px; /* low and high hold for this reference; -1: for none */
+    px_t low_px; /* collar and band together, both inclusive */
     px_t high_px;
-    px_t order_value_max;
+    px_t mark_px; /* 0: none yet; the one field that is state */
     qty_t order_qty_min;
-    qty_t order_qty_max;
     uint32_t lot_qty;
     uint32_t tick_end; /* one past the largest tick */
+    struct risk_fees fees;
     uint8_t tick_shift;
-    uint8_t open; /* known and open */
-    uint8_t zero[6];
+    uint8_t open;    /* known and open */
+    uint8_t by_last; /* the last trade is a reference */
+    uint8_t zero;
 };
 
-#define RISK_LAST_PX_STALE ((px_t)-1)
+#define RISK_REF_PX_STALE ((px_t)-1)
 
-struct risk_slot {
-    uint32_t account;
-    uint32_t instrument;
-    int64_t position_qty;
-    uint64_t open_qty[2];     /* buys, sells: indexed by "is a sell" */
-    uint64_t position_max[2]; /* long, short; if limited the pair's own, else 0 */
-    uint8_t used;
-    uint8_t limited;
-    uint8_t zero[14];
+/* The cold half of a pair. */
+struct risk_pair_cold {
+    int64_t max_qty[2]; /* long, short: that room counts from */
+    int64_t own_qty[2]; /* as set: RISK_LIMIT_OFF is one, too */
+    uint8_t has_own[2];
+    uint8_t restricted;
+    uint8_t by_hand; /* RISK_HAND_ */
+    uint8_t zero[4];
 };
 
-_Static_assert(sizeof(struct risk_firm) == 20, "no padding");
-_Static_assert(sizeof(struct risk_group) == 24, "no padding");
-_Static_assert(sizeof(struct risk_account) == CACHE_LINE, "one line");
-_Static_assert(sizeof(struct risk_instrument) == CACHE_LINE, "one line");
 _Static_assert(sizeof(struct risk_bounds) == CACHE_LINE, "one line");
-_Static_assert(sizeof(struct risk_slot) == CACHE_LINE, "one line");
 
 /* High-water marks: one past the largest id that was ever set. */
 struct risk_marks {
@@ -117,25 +148,66 @@ struct risk_marks {
     uint32_t zero;
 };
 
+/* Scratch of risk_conservation_check, one for each group and firm. */
+struct risk_total {
+    notional_t value;
+    notional_t bought;
+    notional_t sold;
+};
+
+/* Index 0 is no limit, for ever. */
+#define RISK_RATES_CNT (RISK_RATES_MAX + 1)
+
 struct risk {
     struct risk_cfg cfg; /* constant */
     uint32_t slots_shift;
     uint32_t slots_mask;
     uint32_t row_words;
-    struct risk_account *accounts;
-    struct risk_instrument *instruments;
+    uint32_t version; /* of what pairs are prepared from; never 0 */
+    struct risk_account_line *accounts;
+    struct risk_party_line *groups;
+    struct risk_party_line *firms;
+    struct risk_pair_line *pairs;
     struct risk_bounds *bounds;
-    struct risk_slot *positions;
+    struct risk_account_warm *accounts_warm;
+    struct risk_account_pace *accounts_pace;
+    struct risk_party_warm *groups_warm;
+    struct risk_party_warm *firms_warm;
+    struct risk_pair_cold *pairs_cold;
+    struct risk_subject *subjects[3]; /* accounts, groups, firms */
+    struct risk_instrument *instruments;
     uint32_t *used;
-    uint64_t *restricted;
-    struct risk_firm *firms;
-    struct risk_group *groups;
+    uint64_t *restricted[2]; /* groups, firms */
+    uint64_t *by_hand;       /* of restricted[0] and then restricted[1] */
+    struct risk_total *totals;
     char (*symbols)[8];
     struct risk_marks marks;
+    uint32_t date; /* of the last DayRoll */
+    uint32_t pending_head;
+    uint32_t pending_tail;
+    uint32_t moving_instrument; /* of a MarkSet in work */
+    px_t moving_px;             /* its former mark */
+    notional_t cash_moved;
+    notional_t fees;
+    struct risk_rate rates[RISK_RATES_CNT];
+    uint32_t rates_users[RISK_RATES_CNT];
 };
 
-/* risk_bounds_set prepares the bounds of an instrument that was just set. */
-void risk_bounds_set(struct risk_bounds *bounds, const struct risk_instrument *instrument);
+static inline struct risk_subject *
+risk_subject_of(const struct risk *risk, uint8_t level, uint32_t id)
+{
+    ASSERT(level >= OE_RISK_LEVEL_ACCOUNT && level <= OE_RISK_LEVEL_FIRM);
+    return &risk->subjects[level - OE_RISK_LEVEL_ACCOUNT][id];
+}
+
+/* risk_version_next makes every pair be prepared anew. */
+static inline void
+risk_version_next(struct risk *risk)
+{
+    risk->version++;
+    if (risk->version == 0)
+        risk->version = 1;
+}
 
 /* risk_tick_of returns the tick of px; if px is no multiple of the tick size, is
  * not positive or is too far up, what it returns is not less than tick_end, or
@@ -146,49 +218,206 @@ risk_tick_of(const struct risk_bounds *bounds, px_t px)
     return px_divide(px, bounds->tick_inverse, bounds->tick_shift);
 }
 
-/* risk_position_home returns where the search for a pair begins. */
+/* risk_pair_home returns where the search for a pair begins. */
 static inline uint32_t
-risk_position_home(const struct risk *risk, uint32_t account, uint32_t instrument)
+risk_pair_home(const struct risk *risk, uint32_t account, uint32_t instrument)
 {
     const uint64_t key = (uint64_t)account << 32 | instrument;
 
     return (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> risk->slots_shift);
 }
 
-/* risk_position_find returns the slot of the pair or, if it has none, the
- * free one that it would get. Half of the slots are free, so it ends. */
+/* risk_pair_find returns the slot of the pair or, if it has none, the free one
+ * that it would get. Half of the slots are free, so it ends. */
 static inline uint32_t
-risk_position_find(const struct risk *risk, uint32_t account, uint32_t instrument)
+risk_pair_find(const struct risk *risk, uint32_t account, uint32_t instrument)
 {
-    uint32_t at = risk_position_home(risk, account, instrument);
+    uint32_t at = risk_pair_home(risk, account, instrument);
 
-    while (risk->positions[at].used != 0 &&
-           (risk->positions[at].account != account || risk->positions[at].instrument != instrument))
+    while (risk->pairs[at].version != 0 &&
+           (risk->pairs[at].account != account || risk->pairs[at].instrument != instrument))
         at = (at + 1) & risk->slots_mask;
     return at;
 }
 
-/* risk_position_take puts a free slot that risk_position_find gave into use. */
+/* risk_pair_open returns the open quantity of a side. Rooms are counted modulo
+ * 2^64 and open quantities are far below that. */
+static inline uint64_t
+risk_pair_open(const struct risk *risk, uint32_t at, bool sell)
+{
+    const struct risk_pair_line *pair = &risk->pairs[at];
+    const uint64_t held = (uint64_t)pair->position_qty;
+
+    return (uint64_t)risk->pairs_cold[at].max_qty[sell] + (sell ? held : -held) -
+           (uint64_t)pair->room[sell];
+}
+
+/* risk_room_add moves a room of a pair, modulo 2^64. */
 static inline void
-risk_position_take(struct risk *risk, uint32_t at, uint32_t account, uint32_t instrument)
+risk_room_add(int64_t *room, int64_t qty)
 {
-    struct risk_slot *slot = &risk->positions[at];
-
-    ASSERT(slot->used == 0);
-    ASSERT(risk->marks.positions_cnt < risk->cfg.positions_max);
-    slot->used = 1;
-    slot->account = account;
-    slot->instrument = instrument;
-    risk->used[risk->marks.positions_cnt++] = at;
+    *room = (int64_t)((uint64_t)*room + (uint64_t)qty);
 }
 
-/* risk_is_restricted says whether the group may not trade the instrument. */
+/* risk_run_time returns the time of a run of equal orders: in units of 2^16 ns, their
+ * number in the bits below. */
+static inline uint64_t
+risk_run_time(uint64_t now_ns)
+{
+    return (now_ns < RISK_TIME_NS_MAX ? now_ns : RISK_TIME_NS_MAX) & ~UINT64_C(0xffff);
+}
+
+/* risk_run_length returns how many orders equal to this one stand before it; 0: it
+ * begins a run. */
+static inline uint64_t
+risk_run_length(const struct risk_pair_line *pair,
+                uint64_t window_ns,
+                uint32_t tick,
+                bool sell,
+                qty_t qty,
+                uint64_t now_ns)
+{
+    const uint64_t since_ns = risk_run_time(now_ns) - (pair->run & ~UINT64_C(0xffff));
+
+    if (pair->run_tick_sell != tick * 2 + sell || pair->run_qty != qty ||
+        since_ns > (window_ns & ~UINT64_C(0xffff)))
+        return 0;
+    return pair->run & 0xffff;
+}
+
+/* risk_clip narrows to 64 bits what is told or compared with a bound. */
+static inline int64_t
+risk_clip(notional_t amount)
+{
+    return amount > INT64_MAX ? INT64_MAX : amount < INT64_MIN ? INT64_MIN : (int64_t)amount;
+}
+
 static inline bool
-risk_is_restricted(const struct risk *risk, uint32_t group, uint32_t instrument)
+risk_bit_get(const uint64_t *row, uint32_t bit)
 {
-    const uint64_t word = risk->restricted[(size_t)group * risk->row_words + instrument / 64];
-
-    return (word >> (instrument % 64) & 1) != 0;
+    return (row[bit / 64] >> (bit % 64) & 1) != 0;
 }
+
+/* risk_restricted_row returns the row of a group or firm. */
+static inline uint64_t *
+risk_restricted_row(const struct risk *risk, uint8_t level, uint32_t id)
+{
+    ASSERT(level == OE_RISK_LEVEL_GROUP || level == OE_RISK_LEVEL_FIRM);
+    return &risk->restricted[level - OE_RISK_LEVEL_GROUP][(size_t)id * risk->row_words];
+}
+
+static inline uint64_t *
+risk_by_hand_row(const struct risk *risk, uint8_t level, uint32_t id)
+{
+    const size_t row = level == OE_RISK_LEVEL_GROUP ? id : (size_t)risk->cfg.groups_max + id;
+
+    ASSERT(level == OE_RISK_LEVEL_GROUP || level == OE_RISK_LEVEL_FIRM);
+    return &risk->by_hand[row * risk->row_words];
+}
+
+/* pair.c */
+
+/* risk_pair_prepare makes what is prepared of a pair in use of the limits of now. */
+void risk_pair_prepare(const struct risk *risk, uint32_t at);
+
+/* risk_pair_take puts a free slot that risk_pair_find gave into use. */
+void risk_pair_take(struct risk *risk, uint32_t at, uint32_t account, uint32_t instrument);
+
+/* risk_pair_get gives the slot of a pair, taking one if it has none; false if all
+ * records are in use. */
+NODISCARD bool
+risk_pair_get(struct risk *risk, uint32_t account, uint32_t instrument, uint32_t *at);
+
+/* risk_long_short returns the limit of a side that holds for a pair, clipped to
+ * POSITION_LIMIT_MAX; own says whether it is the pair's; covered is not regarded. */
+int64_t
+risk_long_short(const struct risk *risk, uint32_t at, uint32_t account, bool sell, bool *own);
+
+/* slow.c */
+
+/* risk_check_slow runs all checks of docs/risk.md from 3 on, in their order. hold
+ * is what a replaced order has; NULL: a new one. */
+NODISCARD enum oe_reject_reason risk_check_slow(const struct risk *risk,
+                                                const struct risk_order *order,
+                                                const struct risk_hold *hold,
+                                                struct risk_ticket *ticket,
+                                                struct risk_detail *detail);
+
+/* stage.c */
+
+/* What counts of an account, a group or a firm. */
+struct risk_usage {
+    notional_t value; /* of open orders */
+    notional_t bought;
+    notional_t sold;
+    notional_t reserved; /* cash; from here on of accounts alone */
+    notional_t balance;
+    notional_t profit;
+    int64_t orders_cnt;
+};
+
+/* risk_usage_get finds what is used from rooms and bounds, which must be of the same
+ * moment; risk_usage_set makes rooms and flags of the limits of now. A change of
+ * limits lies between the two. */
+struct risk_usage risk_usage_get(const struct risk *risk, uint8_t level, uint32_t id);
+void risk_usage_set(struct risk *risk, uint8_t level, uint32_t id, const struct risk_usage *usage);
+
+/* risk_used returns what counts against a limit that adds up; 0 for others. */
+notional_t risk_used(const struct risk_usage *usage, uint8_t limit);
+
+/* risk_look begins the stages that use has reached. */
+COLD void risk_look(struct risk *risk, uint8_t level, uint32_t id);
+
+/* risk_flags_set makes the flags of the line anew. */
+void risk_flags_set(struct risk *risk, uint8_t level, uint32_t id);
+
+/* risk_look_next lets the next commit of a subject go through its stages. */
+void risk_look_next(struct risk *risk, uint8_t level, uint32_t id);
+
+/* risk_pend notes something that became due. */
+void risk_pend(struct risk *risk, const struct risk_due *due);
+
+/* risk_stage_end ends stages of a limit; use stays. */
+void risk_stage_end(struct risk_limit *limit, unsigned begun);
+
+/* risk_wants_look says whether a commit may have begun a stage: a room is used up
+ * or the subject waits for a commit. */
+static inline bool
+risk_wants_look(notional_t room, const int64_t net_room[2], int64_t other, uint8_t flags)
+{
+    const int64_t signs = (int64_t)(room >> 64) | net_room[0] | net_room[1] | other;
+
+    return (signs < 0) | ((flags & RISK_LINE_LOOK) != 0);
+}
+
+/* risk_look_all does so for an account, its group and its firm. */
+static inline void
+risk_look_all(struct risk *risk, uint32_t account)
+{
+    const struct risk_account_line *line = &risk->accounts[account];
+    const struct risk_party_line *group = &risk->groups[line->group];
+    const struct risk_party_line *firm = &risk->firms[group->parent];
+
+    if (UNLIKELY(risk_wants_look(line->room, line->net_room, line->open_room, line->flags)))
+        risk_look(risk, OE_RISK_LEVEL_ACCOUNT, account);
+    if (UNLIKELY(risk_wants_look(group->room, group->net_room, 0, group->flags)))
+        risk_look(risk, OE_RISK_LEVEL_GROUP, line->group);
+    if (UNLIKELY(risk_wants_look(firm->room, firm->net_room, 0, firm->flags)))
+        risk_look(risk, OE_RISK_LEVEL_FIRM, group->parent);
+}
+
+/* trade.c */
+
+/* risk_profit_add adds to the profit of today. */
+void risk_profit_add(struct risk_account_warm *warm, notional_t amount);
+
+/* risk_loss_look looks at DailyLoss behind a fill or a mark. */
+void risk_loss_look(struct risk *risk, uint32_t account);
+
+/* take.c */
+
+/* risk_rate_set gives a bucket another rate; burst RISK_LIMIT_OFF is none. False if
+ * there are too many. */
+NODISCARD bool risk_rate_set(struct risk *risk, uint8_t *rate, uint64_t interval_ns, int64_t burst);
 
 #endif

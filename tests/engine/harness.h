@@ -223,6 +223,37 @@ harness_message_cnt(const struct harness *h, unsigned kind)
     return cnt;
 }
 
+/* What risk keeps of the default accounts and instruments, tokens aside. */
+struct harness_seen {
+    struct risk_position positions[HARNESS_ACCOUNTS][HARNESS_INSTRUMENTS];
+    struct engine_risk_cash cash[HARNESS_ACCOUNTS];
+    struct engine_wide open_value[HARNESS_ACCOUNTS];
+    struct engine_wide open_orders[HARNESS_ACCOUNTS];
+};
+
+static inline struct engine_wide
+harness_used(const struct harness *h, uint32_t account, uint8_t limit)
+{
+    struct engine_risk_use use;
+
+    cr_assert(engine_risk_use(h->engine, OE_RISK_LEVEL_ACCOUNT, account, 0, limit, &use));
+    return use.used;
+}
+
+static inline void
+harness_see(const struct harness *h, struct harness_seen *seen)
+{
+    memset(seen, 0, sizeof *seen);
+    for (uint32_t account = 0; account < HARNESS_ACCOUNTS; account++) {
+        for (uint32_t instrument = 0; instrument < HARNESS_INSTRUMENTS; instrument++)
+            (void)risk_position_get(engine_risk(h->engine), account, instrument,
+                                    &seen->positions[account][instrument]);
+        cr_assert(engine_risk_cash(h->engine, account, &seen->cash[account]));
+        seen->open_value[account] = harness_used(h, account, CELL_RISK_LIMIT_OPEN_NOTIONAL);
+        seen->open_orders[account] = harness_used(h, account, CELL_RISK_LIMIT_OPEN_ORDERS);
+    }
+}
+
 static inline uint16_t
 harness_in_no(const struct harness *h, uint16_t session)
 {

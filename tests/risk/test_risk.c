@@ -13,7 +13,7 @@
 #include "risk/risk.h"
 
 #define TICK      5
-#define MEM_BYTES (1u << 16)
+#define MEM_BYTES (1u << 17)
 
 /* Criterion forks: each test has its own. */
 static uint8_t mem[MEM_BYTES] CACHE_ALIGNED;
@@ -65,8 +65,13 @@ fixture_init(struct fixture *f)
         .instrument = 65, .symbol = "ABC", .tick_px = TICK, .lot_qty = 1};
     f->instrument_limits =
         (struct cell_instrument_limits){.order_qty_max = UINT32_MAX, .order_value_max = INT64_MAX};
-    f->order = (struct risk_order){
-        .instrument = 65, .account = 1, .firm = 1, .px = 1000, .qty = 10, .leaves_qty = 10};
+    f->order = (struct risk_order){.instrument = 65,
+                                   .account = 1,
+                                   .firm = 1,
+                                   .px = 1000,
+                                   .qty = 10,
+                                   .leaves_qty = 10,
+                                   .session_max = UINT32_MAX};
     apply_sets(f);
 }
 
@@ -434,9 +439,9 @@ assert_edge(struct fixture *f, px_t last_px, px_t limit, px_t step)
 {
     const struct hash128 before = hash_of(f->risk);
 
-    cr_assert(risk_px_allowed(f->risk, 65, last_px, limit - step));
-    cr_assert(risk_px_allowed(f->risk, 65, last_px, limit));
-    cr_assert_not(risk_px_allowed(f->risk, 65, last_px, limit + step));
+    cr_assert(risk_px_allowed(f->risk, 65, last_px, 0, limit - step));
+    cr_assert(risk_px_allowed(f->risk, 65, last_px, 0, limit));
+    cr_assert_not(risk_px_allowed(f->risk, 65, last_px, 0, limit + step));
     cr_assert(hash128_equal(before, hash_of(f->risk)));
 }
 
@@ -445,8 +450,8 @@ Test(risk, price_is_allowed_up_to_the_nearer_of_collar_and_band)
     struct fixture f;
 
     fixture_init(&f);
-    cr_assert(risk_px_allowed(f.risk, 65, 0, 1));
-    cr_assert(risk_px_allowed(f.risk, 65, 0, PX_MAX));
+    cr_assert(risk_px_allowed(f.risk, 65, 0, 0, 1));
+    cr_assert(risk_px_allowed(f.risk, 65, 0, 0, PX_MAX));
     f.instrument_limits.band_low_px = 900;
     f.instrument_limits.band_high_px = 1100;
     apply_sets(&f);
@@ -454,7 +459,7 @@ Test(risk, price_is_allowed_up_to_the_nearer_of_collar_and_band)
     assert_edge(&f, 0, 1100, 1);
     f.instrument_limits.collar_ticks = 30;
     apply_sets(&f);
-    cr_assert_not(risk_px_allowed(f.risk, 65, 0, 1000)); /* no reference */
+    cr_assert_not(risk_px_allowed(f.risk, 65, 0, 0, 1000)); /* no reference */
     assert_edge(&f, 1000, 900, -1);
     assert_edge(&f, 1000, 1100, 1);
     assert_edge(&f, 900, 900, -1);
@@ -478,10 +483,10 @@ Test(risk, price_that_is_asked_for_does_not_move_the_bounds_of_the_next_order)
     f.order.last_px = 1000;
     f.order.px = 1000 + 3 * TICK;
     assert_taken(&f);
-    cr_assert_not(risk_px_allowed(f.risk, 65, 500, f.order.px));
+    cr_assert_not(risk_px_allowed(f.risk, 65, 500, 0, f.order.px));
     assert_taken(&f);
     f.order.px += TICK;
-    cr_assert(risk_px_allowed(f.risk, 65, f.order.px, f.order.px));
+    cr_assert(risk_px_allowed(f.risk, 65, f.order.px, 0, f.order.px));
     assert_refused(&f, OE_REJECT_REASON_PRICE_COLLAR_HIGH);
 }
 

@@ -8,6 +8,8 @@
 
 #include "engine/inside.h"
 
+#include "tests/scenario/text_parts.h"
+
 #define LEVELS_MAX 256u
 #define QUEUE_MAX  8192u
 #define LISTED_MAX 256u
@@ -266,6 +268,42 @@ answer_position(struct question *question, bool is_open)
         say(question, "%" PRId64, position.position_qty);
 }
 
+/* answer_use tells what is used of a limit; its unit is the limit's. */
+static void
+answer_use(struct question *question)
+{
+    static const char letters[] = "?SAGFI";
+    const char *word = words_any(question->words);
+    struct engine_risk_use use;
+    uint8_t level = 1;
+    uint32_t subject = 0;
+    uint8_t limit;
+
+    while (level < sizeof letters - 1 && !text_read_name(word, letters[level], &subject))
+        level++;
+    limit = words_value(question->words, cell_risk_limit_name);
+    if (!engine_risk_use(question->engine, level, subject, 0, limit, &use)) {
+        question->words->failed = true;
+        return;
+    }
+    if (text_limit_is_money(limit))
+        say_px(question, "", (px_t)use.used.low);
+    else
+        say(question, "%" PRId64, (int64_t)use.used.low);
+}
+
+/* answer_cash tells an account's balance, and what of it is free. */
+static void
+answer_cash(struct question *question, bool is_free)
+{
+    struct engine_risk_cash cash;
+
+    if (engine_risk_cash(question->engine, words_name(question->words, 'A'), &cash))
+        say_px(question, "", (px_t)(is_free ? cash.free.low : cash.balance.low));
+    else
+        question->words->failed = true;
+}
+
 static void
 answer_last(struct question *question)
 {
@@ -315,6 +353,12 @@ ask_answer(const struct engine *engine,
         answer_position(&question, false);
     else if (words_take(words, "last"))
         answer_last(&question);
+    else if (words_take(words, "use"))
+        answer_use(&question);
+    else if (words_take(words, "balance"))
+        answer_cash(&question, false);
+    else if (words_take(words, "free"))
+        answer_cash(&question, true);
     else
         return false;
     return true;

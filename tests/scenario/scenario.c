@@ -95,7 +95,8 @@ seed(struct scenario *scenario)
 static bool
 is_setup(const struct command *command)
 {
-    return cell_kind(command->cells) < CELL_KIND_ORDER_NEW;
+    return cell_kind(command->cells) < CELL_KIND_ORDER_NEW &&
+           !cell_takes_author(cell_kind(command->cells));
 }
 
 /* seed_if_needed completes the exchange before the first command that is not

@@ -30,6 +30,8 @@
  *     position A [I] QTY                     bought minus sold
  *     open A [I] BUY SELL                    what is open on both sides
  *     last [I] PX|none                       price of the last trade
+ *     use S|A|G|F LIMIT N|PX                 what is used of a limit
+ *     balance A PX      free A PX            cash, and what of it is free
  *
  * QTY of a book is what it shows, MORE what is hidden; ORDERS are all.
  *

@@ -60,6 +60,26 @@ static const char *const written[] = {
     "position-limit A1 I1 long 5 short 6",
     "permission G1 I1 restricted",
     "permission G1 I1 allowed",
+    "limit A1 OpenNotional 1000.00 warn 100 slow 200 close 300 block 400 pause-ms 5",
+    "limit S1 MessageRate 5 in 1000ns",
+    "limit A1 I2 Long 7",
+    "limit F1 DailyLoss none",
+    "limit I1 OrderValue 5.00",
+    "fees I1 maker -5 taker 20",
+    "cash A1 add -5.00",
+    "cash A1 set 5.00",
+    "units A1 I1 add -7",
+    "units A1 I1 set 7",
+    "mark I1 10.00",
+    "mark I1 10.00 settlement",
+    "kill S1",
+    "kill G1 block-only",
+    "enable F1",
+    "day 20240229",
+    "restriction A1 I1 restricted",
+    "restriction F1 all allowed",
+    "order-rule A1 types 63 tifs 127 covered",
+    "order-rule I1 types 2 tifs 1 references 15 unreferenced",
 };
 
 Test(text, what_is_written_is_read_back_as_it_was)
@@ -129,6 +149,14 @@ Test(text, what_is_no_command_is_refused)
         "state I1 Asleep",
         "wait long",
         "instrument I1 algorithm Lottery",
+        "limit A1 Courage 5",
+        "limit A1 OpenOrders",
+        "limit B1 OpenOrders 5",
+        "cash A1 5.00",
+        "fees I1 taker 5",
+        "kill I",
+        "restriction A1 I1",
+        "order-rule A1 naked",
     };
 
     for (size_t i = 0; i < ARRAY_LEN(lines); i++) {

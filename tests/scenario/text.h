@@ -41,6 +41,13 @@
  *     state I Open|Halted|Closed
  *     position-limit A I long N short N
  *     permission G I restricted|allowed
+ *     limit SUBJECT LIMIT N|PX|none [in DURATION] [warn N] [slow N] [close N] [block N]
+ *         [pause-ms N]            SUBJECT: S, A, G, F, I or, of a pair, A I
+ *     fees I maker N taker N      cash A add|set PX           units A I add|set N
+ *     mark I PX [settlement]      day YYYYMMDD
+ *     kill SUBJECT [block-only]   enable SUBJECT
+ *     restriction SUBJECT I|all restricted|allowed
+ *     order-rule A|I [types N] [tifs N] [references N] [covered] [unreferenced]
  *
  * A DURATION is a number with ns, us, ms or s behind it, or of nanoseconds. A TIME
  * is a duration since the exchange began, or a number without a unit: since 1970.
@@ -48,13 +55,17 @@
  * CancelBoth, Decrement. `bid S/N` is the bid of quote N.
  *
  *     accepted [, N out] [, keeps|loses priority] | rejected REASON
- *     trade QTY @ PX with id N [by id N]         by: if the command's order did not
+ *     trade QTY @ PX with id N [by id N][, fees PX PX]
+ *                                                by: if the command's order did not;
+ *                                                fees: the taker's and the maker's
  *     prevented QTY @ PX with id N [by id N]
  *     canceled id N QTY REASON                   refreshed id N shows QTY @ PX
  *     restated id N QTY @ PX|parked|market REASON       mass-canceled N
  *     triggered id N QTY @ PX|market, stop PX, last PX
  *     entry I bid RESULT, ask RESULT             RESULT: none|accepted|REASON
  *     not-applied N from N
+ *     warning SUBJECT STAGE by LIMIT, USE of VALUE
+ *     action SUBJECT STAGE [by LIMIT, USE of VALUE][, N out]
  *
  * What is written is read back as the same command, so that a stream in which
  * engine and model differ can be kept as a scenario.

@@ -34,6 +34,34 @@ put_taker(struct line *line, const union cell *message)
         text_put(line, " by id %" PRIu64, message->trade.clord);
 }
 
+/* put_fees writes what both sides pay, if that is anything. */
+static void
+put_fees(struct line *line, const struct cell_trade_maker *maker)
+{
+    if (maker->taker_fee == 0 && maker->maker_fee == 0)
+        return;
+    text_put_px(line, ", fees ", maker->taker_fee);
+    text_put_px(line, " ", maker->maker_fee);
+}
+
+/* put_stage writes what became of use of a limit, or of the word of an operator. */
+static void
+put_stage(struct line *line, const union cell *message)
+{
+    const struct cell_risk_action *event = &message->risk_action;
+
+    text_put_subject(line, event->level, event->subject);
+    text_put(line, " %s", cell_risk_stage_name(event->stage));
+    if (event->limit != CELL_RISK_LIMIT_NONE) {
+        text_put(line, " by %s", cell_risk_limit_name(event->limit));
+        text_put_amount(line, ", ", event->limit, event->used);
+        text_put_amount(line, " of ", event->limit, event->value);
+    }
+    if (event->kind == CELL_KIND_RISK_ACTION &&
+        (event->stage == CELL_RISK_STAGE_BLOCKED || event->stage == CELL_RISK_STAGE_KILLED))
+        text_put(line, ", %u out", event->count);
+}
+
 /* put_result writes what became of one side of a quote. */
 static void
 put_result(struct line *line, const char *side, uint64_t order_id, uint16_t outcome)
@@ -92,6 +120,12 @@ text_write_message(const union cell *message, char text[TEXT_LINE_MAX])
         text_put_px(&line, " @ ", message->trade.px);
         text_put(&line, " with id %" PRIu64, message[1].trade_maker.clord);
         put_taker(&line, message);
+        put_fees(&line, &message[1].trade_maker);
+        break;
+    case CELL_KIND_RISK_WARNING: /* laid out as an action is */
+    case CELL_KIND_RISK_ACTION:
+        text_put(&line, cell_kind(message) == CELL_KIND_RISK_WARNING ? "warning" : "action");
+        put_stage(&line, message);
         break;
     case CELL_KIND_ORDER_RESTATED:
     case CELL_KIND_ORDER_REFRESHED:

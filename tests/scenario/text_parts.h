@@ -36,6 +36,11 @@ bool text_read_stp_capacity(struct words *words, uint8_t *stp_capacity);
 void text_read_new(struct words *words, struct command *command);
 bool text_read_setup(struct words *words, struct command *command);
 
+/* text_read_admin reads a whole command of an operator on risk; false if the line
+ * is none. text_limit_is_money says whether a limit is an amount of money. */
+bool text_read_admin(struct words *words, struct command *command);
+bool text_limit_is_money(uint8_t limit);
+
 /* A line that grows. No line comes near TEXT_LINE_MAX. */
 struct line {
     char *text;
@@ -55,7 +60,14 @@ void text_put_stp_capacity(struct line *line, uint8_t stp_capacity);
 
 void text_put_new(struct line *line, const struct command *command);
 
-/* text_put_setup writes a command that configures the exchange. */
+/* text_put_setup writes a command that configures the exchange, text_put_admin one of
+ * an operator on risk; false if it is none. */
 void text_put_setup(struct line *line, const union cell *cells);
+bool text_put_admin(struct line *line, const union cell *cells);
+
+/* text_put_subject writes whom a command or an event is about, text_put_amount a
+ * number in the unit of a limit. */
+void text_put_subject(struct line *line, uint8_t level, uint32_t subject);
+void text_put_amount(struct line *line, const char *before, uint8_t limit, int64_t amount);
 
 #endif

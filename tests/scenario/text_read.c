@@ -249,7 +249,7 @@ text_read_command(const char *line,
         read_skip(&words, command);
     else if (words_take(&words, "wait"))
         *command = command_clock(words_duration(&words));
-    else if (!text_read_setup(&words, command))
+    else if (!text_read_setup(&words, command) && !text_read_admin(&words, command))
         return false;
     *reason = "a word is missing, unknown or in the wrong place";
     return !words.failed && words.next == words.cnt;

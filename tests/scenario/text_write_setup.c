@@ -106,7 +106,8 @@ text_put_setup(struct line *line, const union cell *cells)
                  cells->session_sequence.next_no);
         break;
     default:
-        text_put(line, "# %s", cell_kind_name(cell_kind(cells)));
+        if (!text_put_admin(line, cells))
+            text_put(line, "# %s", cell_kind_name(cell_kind(cells)));
         break;
     }
 }

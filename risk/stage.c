@@ -1,0 +1,343 @@
+#include <string.h>
+
+#include "risk/state.h"
+
+/*
+ * Rooms and stages. A room is a bound less what is used, so what is used is found
+ * again as the bound less the room: before limits or stages change, never after.
+ */
+
+/* bound_of returns the bound of a limit as an amount. */
+static notional_t
+bound_of(const struct risk_limit *limit)
+{
+    return limit->value == RISK_LIMIT_OFF ? RISK_ROOM_OFF : risk_limit_bound(limit);
+}
+
+/* orders_bound returns the bound of OpenOrders in the type of its room. */
+static int32_t
+orders_bound(const struct risk_subject *subject)
+{
+    const int64_t bound = risk_limit_bound(&subject->limits[CELL_RISK_LIMIT_OPEN_ORDERS]);
+
+    ASSERT(bound >= -1);
+    return bound > INT32_MAX ? INT32_MAX : (int32_t)bound;
+}
+
+/* credit_of returns how far cash may go below 0. */
+static notional_t
+credit_of(const struct risk_subject *subject)
+{
+    const int64_t credit = subject->limits[CELL_RISK_LIMIT_CREDIT].value;
+
+    ASSERT(credit >= 0);
+    return credit == RISK_LIMIT_OFF ? RISK_ROOM_OFF : credit;
+}
+
+static struct risk_party_line *
+party_line(const struct risk *risk, uint8_t level, uint32_t id)
+{
+    ASSERT(level == OE_RISK_LEVEL_GROUP || level == OE_RISK_LEVEL_FIRM);
+    return level == OE_RISK_LEVEL_GROUP ? &risk->groups[id] : &risk->firms[id];
+}
+
+static struct risk_party_warm *
+party_warm(const struct risk *risk, uint8_t level, uint32_t id)
+{
+    ASSERT(level == OE_RISK_LEVEL_GROUP || level == OE_RISK_LEVEL_FIRM);
+    return level == OE_RISK_LEVEL_GROUP ? &risk->groups_warm[id] : &risk->firms_warm[id];
+}
+
+struct risk_usage
+risk_usage_get(const struct risk *risk, uint8_t level, uint32_t id)
+{
+    const struct risk_subject *subject = risk_subject_of(risk, level, id);
+
+    if (level == OE_RISK_LEVEL_ACCOUNT) {
+        const struct risk_account_line *line = &risk->accounts[id];
+        const struct risk_account_warm *warm = &risk->accounts_warm[id];
+
+        return (struct risk_usage){
+            .value = risk->accounts_pace[id].cap - line->room,
+            .bought = warm->bought,
+            .sold = warm->sold,
+            .reserved = credit_of(subject) + warm->balance - line->cash_room,
+            .balance = warm->balance,
+            .profit = warm->profit,
+            .orders_cnt = (int64_t)orders_bound(subject) - line->open_room,
+        };
+    }
+
+    const struct risk_party_warm *warm = party_warm(risk, level, id);
+
+    return (struct risk_usage){
+        .value = warm->cap - party_line(risk, level, id)->room,
+        .bought = warm->bought,
+        .sold = warm->sold,
+    };
+}
+
+/* cap_of returns how much open value there may be. */
+static notional_t
+cap_of(const struct risk_subject *subject, const struct risk_usage *usage)
+{
+    const struct risk_limit *gross = &subject->limits[CELL_RISK_LIMIT_DAILY_GROSS];
+    const notional_t open = bound_of(&subject->limits[CELL_RISK_LIMIT_OPEN_NOTIONAL]);
+
+    if (gross->value == RISK_LIMIT_OFF)
+        return open;
+
+    const notional_t left = bound_of(gross) - usage->bought - usage->sold;
+
+    return left < open ? left : open;
+}
+
+/* net_rooms makes the rooms of DailyNet; no limit leaves them full. */
+static void
+net_rooms(const struct risk_subject *subject, const struct risk_usage *usage, int64_t room[2])
+{
+    const struct risk_limit *net = &subject->limits[CELL_RISK_LIMIT_DAILY_NET];
+    const notional_t bound = risk_limit_bound(net);
+    const notional_t bought = usage->bought - usage->sold;
+    const bool off = net->value == RISK_LIMIT_OFF;
+
+    room[0] = off ? INT64_MAX : risk_clip(bound - bought);
+    room[1] = off ? INT64_MAX : risk_clip(bound + bought);
+}
+
+/* pace_set makes what fills and cancels ask of an account. */
+static void
+pace_set(struct risk *risk, uint32_t id)
+{
+    const struct risk_subject *subject = risk_subject_of(risk, OE_RISK_LEVEL_ACCOUNT, id);
+    const struct risk_limit *loss = &subject->limits[CELL_RISK_LIMIT_DAILY_LOSS];
+    const struct risk_limit *executions = &subject->limits[CELL_RISK_LIMIT_EXECUTIONS];
+    struct risk_account_pace *pace = &risk->accounts_pace[id];
+
+    pace->loss_max = loss->value;
+    pace->loss_bound = risk_limit_bound(loss);
+    pace->executions_max = executions->value == RISK_LIMIT_OFF ? 0 : (uint16_t)executions->value;
+    pace->executions_window_ns = executions->window_ns;
+}
+
+void
+risk_usage_set(struct risk *risk, uint8_t level, uint32_t id, const struct risk_usage *usage)
+{
+    const struct risk_subject *subject = risk_subject_of(risk, level, id);
+    const notional_t cap = cap_of(subject, usage);
+
+    if (level == OE_RISK_LEVEL_ACCOUNT) {
+        struct risk_account_line *line = &risk->accounts[id];
+
+        risk->accounts_pace[id].cap = cap;
+        line->room = cap - usage->value;
+        net_rooms(subject, usage, line->net_room);
+        line->cash_room = credit_of(subject) + usage->balance - usage->reserved;
+        line->open_room = (int32_t)(orders_bound(subject) - usage->orders_cnt);
+        pace_set(risk, id);
+    } else {
+        struct risk_party_line *line = party_line(risk, level, id);
+
+        party_warm(risk, level, id)->cap = cap;
+        line->room = cap - usage->value;
+        net_rooms(subject, usage, line->net_room);
+    }
+    risk_flags_set(risk, level, id);
+}
+
+notional_t
+risk_used(const struct risk_usage *usage, uint8_t limit)
+{
+    const notional_t net = usage->bought - usage->sold;
+
+    switch (limit) {
+    case CELL_RISK_LIMIT_OPEN_ORDERS:
+        return usage->orders_cnt;
+    case CELL_RISK_LIMIT_OPEN_NOTIONAL:
+        return usage->value;
+    case CELL_RISK_LIMIT_DAILY_GROSS:
+        return usage->bought + usage->sold + usage->value;
+    case CELL_RISK_LIMIT_DAILY_NET:
+        return net < 0 ? -net : net;
+    case CELL_RISK_LIMIT_DAILY_LOSS:
+        return usage->profit < 0 ? -usage->profit : 0;
+    case CELL_RISK_LIMIT_CREDIT:
+        return usage->reserved - usage->balance;
+    default:
+        return 0;
+    }
+}
+
+/* common_flags returns the flags that depend on what all subjects have; it sums up
+ * their stages. */
+static uint8_t
+common_flags(struct risk_subject *subject)
+{
+    uint8_t flags = 0;
+
+    subject->begun = 0;
+    subject->slow_ms = 0;
+    for (unsigned i = CELL_RISK_LIMIT_OPEN_ORDERS; i <= CELL_RISK_LIMIT_DAILY_LOSS; i++) {
+        const struct risk_limit *limit = &subject->limits[i];
+
+        subject->begun |= limit->begun;
+        if ((limit->begun & RISK_BEGUN_SLOW) != 0 && limit->slow_ms > subject->slow_ms)
+            subject->slow_ms = limit->slow_ms;
+    }
+    if ((subject->flags & RISK_IS_KNOWN) != 0)
+        flags |= RISK_LINE_KNOWN;
+    if ((flags & RISK_LINE_KNOWN) != 0 &&
+        (subject->flags & (RISK_IS_KILLED | RISK_IS_BLACKLISTED)) == 0 &&
+        (subject->begun & (RISK_BEGUN_CLOSE | RISK_BEGUN_BLOCK)) == 0)
+        flags |= RISK_LINE_FAST;
+    if (subject->slow_ms != 0)
+        flags |= RISK_LINE_SLOW;
+    if (subject->limits[CELL_RISK_LIMIT_DAILY_GROSS].value != RISK_LIMIT_OFF)
+        flags |= RISK_LINE_GROSS;
+    return flags;
+}
+
+void
+risk_flags_set(struct risk *risk, uint8_t level, uint32_t id)
+{
+    struct risk_subject *subject = risk_subject_of(risk, level, id);
+    uint8_t flags = common_flags(subject);
+
+    if (level != OE_RISK_LEVEL_ACCOUNT) {
+        struct risk_party_line *line = party_line(risk, level, id);
+
+        line->flags = (uint8_t)(flags | (line->flags & RISK_LINE_LOOK));
+        return;
+    }
+
+    struct risk_account_line *line = &risk->accounts[id];
+    const struct risk_account_pace *pace = &risk->accounts_pace[id];
+
+    subject->flags &= (uint16_t)~RISK_IS_OUT;
+    if (pace->loss_max != RISK_LIMIT_OFF && -risk->accounts_warm[id].profit >= pace->loss_max)
+        subject->flags |= RISK_IS_OUT;
+    if ((subject->flags & (RISK_IS_LATCHED | RISK_IS_OUT)) != 0 ||
+        subject->state != CELL_ACCOUNT_STATE_ACTIVE)
+        flags &= (uint8_t)~RISK_LINE_FAST;
+    if (pace->cancel_rate != RISK_RATE_NONE)
+        flags |= RISK_LINE_CANCELS;
+    if (pace->executions_max != 0 || pace->loss_max != RISK_LIMIT_OFF)
+        flags |= RISK_LINE_FILLS;
+    if (subject->limits[CELL_RISK_LIMIT_DUPLICATES].value != RISK_LIMIT_OFF)
+        flags |= RISK_LINE_EQUALS;
+    line->flags = (uint8_t)(flags | (line->flags & RISK_LINE_LOOK));
+}
+
+/* look_clear and risk_look_next: whether the next commit is to look. */
+static void
+look_clear(struct risk *risk, uint8_t level, uint32_t id)
+{
+    if (level == OE_RISK_LEVEL_ACCOUNT)
+        risk->accounts[id].flags &= (uint8_t)~RISK_LINE_LOOK;
+    else
+        party_line(risk, level, id)->flags &= (uint8_t)~RISK_LINE_LOOK;
+}
+
+void
+risk_look_next(struct risk *risk, uint8_t level, uint32_t id)
+{
+    if (level == OE_RISK_LEVEL_ACCOUNT)
+        risk->accounts[id].flags |= RISK_LINE_LOOK;
+    else
+        party_line(risk, level, id)->flags |= RISK_LINE_LOOK;
+}
+
+COLD void
+risk_look(struct risk *risk, uint8_t level, uint32_t id)
+{
+    struct risk_subject *subject = risk_subject_of(risk, level, id);
+    const struct risk_usage usage = risk_usage_get(risk, level, id);
+
+    for (uint8_t i = CELL_RISK_LIMIT_OPEN_ORDERS; i <= CELL_RISK_LIMIT_DAILY_LOSS; i++) {
+        struct risk_limit *limit = &subject->limits[i];
+
+        if (limit->value == RISK_LIMIT_OFF)
+            continue;
+        ASSERT((risk_limit_levels(i) & RISK_LEVEL_BIT(level)) != 0);
+
+        const int64_t used = risk_clip(risk_used(&usage, i));
+        const unsigned begun = risk_limit_reached(limit, used) & ~(unsigned)limit->begun;
+        struct risk_due due = {
+            .level = level, .limit = i, .subject = id, .value = limit->value, .used = used};
+        uint16_t permille;
+
+        if (begun == 0)
+            continue;
+        if ((begun & RISK_BEGUN_SLOW) != 0 && (subject->begun & RISK_BEGUN_SLOW) == 0)
+            subject->slow_full_ns = 0;
+        limit->begun |= (uint8_t)begun;
+        limit->stage = risk_stage_worst(limit, limit->begun, &permille);
+        due.stage = risk_stage_worst(limit, begun, &due.permille);
+        risk_pend(risk, &due);
+    }
+    look_clear(risk, level, id);
+    risk_usage_set(risk, level, id, &usage);
+}
+
+void
+risk_stage_end(struct risk_limit *limit, unsigned begun)
+{
+    uint16_t permille;
+
+    ASSERT(begun < 1u << (RISK_STAGES_CNT + 1));
+    limit->begun &= (uint8_t)~begun;
+    limit->stage = risk_stage_worst(limit, limit->begun, &permille);
+}
+
+void
+risk_pend(struct risk *risk, const struct risk_due *due)
+{
+    struct risk_subject *subject = risk_subject_of(risk, due->level, due->subject);
+    const uint32_t key = RISK_KEY(due->level, due->subject);
+
+    ASSERT(due->stage != CELL_RISK_STAGE_NONE);
+    if ((subject->flags & RISK_IS_PENDING) != 0) {
+        if (risk_stage_rank(due->stage) > risk_stage_rank(subject->due.stage))
+            subject->due = *due;
+        return;
+    }
+    ASSERT(subject->pending_next == 0);
+    subject->flags |= RISK_IS_PENDING;
+    subject->due = *due;
+    if (risk->pending_head == 0) {
+        risk->pending_head = key;
+    } else {
+        const uint32_t tail = risk->pending_tail;
+
+        risk_subject_of(risk, RISK_KEY_LEVEL(tail), RISK_KEY_ID(tail))->pending_next = key;
+    }
+    risk->pending_tail = key;
+}
+
+bool
+risk_is_pending(const struct risk *risk)
+{
+    return risk->pending_head != 0;
+}
+
+bool
+risk_pending_pop(struct risk *risk, struct risk_due *due)
+{
+    const uint32_t key = risk->pending_head;
+
+    if (key == 0)
+        return false;
+
+    struct risk_subject *subject = risk_subject_of(risk, RISK_KEY_LEVEL(key), RISK_KEY_ID(key));
+
+    ASSERT((subject->flags & RISK_IS_PENDING) != 0);
+    ASSERT(subject->due.subject == RISK_KEY_ID(key));
+    *due = subject->due;
+    subject->flags &= (uint16_t)~RISK_IS_PENDING;
+    risk->pending_head = subject->pending_next;
+    if (risk->pending_head == 0)
+        risk->pending_tail = 0;
+    subject->pending_next = 0;
+    memset(&subject->due, 0, sizeof subject->due);
+    return true;
+}
