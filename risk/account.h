@@ -27,8 +27,11 @@
  *   cap  = min(open_bound, gross_bound - bought - sold)     moves with fills alone
  *   room = cap - open value
  *
- * DailyNet counts fills alone, so net_room[side] also moves with fills alone and is
- * clipped to 64 bits: a value that does not fit them takes the slow road.
+ * A fill takes its value off cap as if DailyGross were the tighter of the two, so cap
+ * may be less than this, never more. DailyNet counts fills alone, so net_room[side]
+ * also moves with fills alone; it is clipped to 64 bits and may be less than the
+ * truth as well. A room that is used up is made anew, exactly, by the commit that
+ * used it up (risk_look); a value that does not fit takes the slow road.
  *
  * Prepared, not looked up. qty_max, value_max and both rooms of a pair come of the
  * limits of all levels, of restrictions, covered accounts and order rules: the
