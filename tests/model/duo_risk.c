@@ -45,12 +45,24 @@ same_setting(const struct engine_risk_use *seen, const struct model_limit *limit
            seen->permille[3] == limit->permille[CELL_RISK_STAGE_BLOCKED];
 }
 
+/* as_kept: more orders than can be counted in 32 bits are no limit of a session. */
+static struct model_limit
+as_kept(const struct model *model, uint8_t level, uint32_t id, uint8_t which)
+{
+    struct model_limit limit = model->subjects[level][id].limits[which];
+
+    if (level == OE_RISK_LEVEL_SESSION && which == CELL_RISK_LIMIT_OPEN_ORDERS &&
+        limit.value >= UINT32_MAX)
+        limit.value = MODEL_NONE;
+    return limit;
+}
+
 /* check_limit compares one limit of one subject, as far as it exists there. A quantity
  * without a limit is told in one way by AccountSet and in another by LimitSet. */
 static bool
 check_limit(struct duo *duo, uint8_t level, uint32_t id, uint8_t which)
 {
-    const struct model_limit *limit = &duo->model->subjects[level][id].limits[which];
+    const struct model_limit kept = as_kept(duo->model, level, id, which), *limit = &kept;
     struct engine_risk_use seen;
     const char *what = NULL;
     notional_t used = 0;

@@ -78,8 +78,10 @@ some_position(struct generator *g)
     move->qty = (int64_t)random_below(random, g->profile->qty_max * 8) - 3 * g->profile->qty_max;
     if (random_permille(random, 300))
         move->mode = CELL_MOVE_MODE_SET;
-    if (random_permille(random, g->profile->is_vast ? 100 : 5))
-        move->qty = ((int64_t)1 << 62) + random_below(random, 2);
+    if (random_permille(random, g->profile->is_vast ? 100 : 5)) {
+        move->mode = CELL_MOVE_MODE_SET;
+        move->qty = random_permille(random, 500) ? (int64_t)1 << 61 : ((int64_t)1 << 62) + 1;
+    }
     return command;
 }
 

@@ -38,6 +38,12 @@ is_count(uint8_t limit)
 }
 
 static bool
+is_position(uint8_t limit)
+{
+    return limit == CELL_RISK_LIMIT_LONG || limit == CELL_RISK_LIMIT_SHORT;
+}
+
+static bool
 has_stages(uint8_t level, uint8_t limit)
 {
     return (limit == CELL_RISK_LIMIT_OPEN_ORDERS && level == OE_RISK_LEVEL_ACCOUNT) ||
@@ -58,6 +64,8 @@ numbers_fit(const struct cell_limit_set *set)
     if (is_count(set->limit))
         return lifted || (set->value > 0 && set->value <= RISK_COUNT_MAX && set->window_ns > 0 &&
                           set->window_ns <= RISK_WINDOW_NS_MAX);
+    if (is_position(set->limit) && set->value > (int64_t)POSITION_LIMIT_MAX && !lifted)
+        return false;
     return set->window_ns == 0;
 }
 
