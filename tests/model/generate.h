@@ -83,8 +83,8 @@ struct profile {
     bool is_tight;
     bool is_strict; /* limits of every kind, so that about 30 % are refused */
     bool is_far;
-    bool is_vast; /* with risk: prices, quantities and limits at the ends of their ranges */
-    bool is_mute; /* no operator says anything */
+    bool is_vast;   /* with risk: prices, quantities and limits at the ends of their ranges */
+    bool is_polite; /* operators say only what there are words for */
     bool no_risk;
     struct permille permille;
     uint16_t weights[ACTIONS];

@@ -230,7 +230,7 @@ generate_limit(struct generator *g, bool easier)
         return command;
     set->window_ns = some_window_ns(g, at.limit);
     some_stages(g, set);
-    if (random_permille(&g->random, 30))
+    if (!g->profile->is_polite && random_permille(&g->random, 30))
         spoil(g, set);
     return command;
 }

@@ -62,7 +62,7 @@ some_cash(struct generator *g, bool easier)
     if (random_permille(random, 300))
         move->mode = CELL_MOVE_MODE_SET;
     if (random_permille(random, g->profile->is_vast ? 300 : 10))
-        move->amount = random_permille(random, 500) ? INT64_MIN : INT64_MAX;
+        move->amount = random_permille(random, 500) ? INT64_MIN + g->profile->is_polite : INT64_MAX;
     return command;
 }
 
@@ -112,7 +112,7 @@ some_restriction(struct generator *g, bool easier)
     set->instrument = random_permille(random, 400) ? CELL_ANY : generate_instrument(g);
     if (random_permille(random, 10))
         set->instrument = g->profile->instruments_cnt;
-    if (random_permille(random, 10))
+    if (!g->profile->is_polite && random_permille(random, 10))
         set->level = (uint8_t)random_below(random, MODEL_LEVELS);
     return command;
 }
@@ -143,7 +143,7 @@ some_rule(struct generator *g, bool easier)
         set->references |= 9;
     if (!of_account)
         set->unreferenced = easier || random_permille(random, 300);
-    if (random_permille(random, 20))
+    if (!g->profile->is_polite && random_permille(random, 20))
         command.cells[0].bytes[24 + random_below(random, 5)] |=
             (uint8_t)(1u << random_below(random, 8));
     return command;
@@ -304,6 +304,8 @@ generate_risk(struct generator *g, struct step *step)
                                                                            : 150);
 
     step->command = easier ? make_easier(g) : make_harder(g);
+    if (g->profile->is_polite)
+        return;
     if (random_permille(&g->random, 10))
         step->command.cells[1].author.name[0] = '\0';
     else if (random_permille(&g->random, 10))

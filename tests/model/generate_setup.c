@@ -178,8 +178,7 @@ generate_setup(const struct profile *profile, struct step steps[SETUP_STEPS_MAX]
         steps[cnt++].command = account_of(profile, i);
     for (uint32_t i = 0; i < profile->instruments_cnt; i++)
         steps[cnt++].command = instrument_of(profile, i);
-    for (uint32_t i = 0; i < profile->instruments_cnt && !profile->no_risk && !profile->is_mute;
-         i += 2)
+    for (uint32_t i = 0; i < profile->instruments_cnt && !profile->no_risk; i += 2)
         steps[cnt++].command = profile->is_vast
                                    ? generate_fee(i, i == 0 ? 1000000 : -999999, 1000000)
                                    : generate_fee(i, i % 4 == 0 ? 20 : -150, i % 4 == 0 ? 20 : 250);

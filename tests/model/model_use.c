@@ -74,7 +74,8 @@ in_window(uint64_t now_ns, uint64_t first_ns, uint64_t window_ns)
     return (now_ns >> 16) - (first_ns >> 16) <= window_ns >> 16;
 }
 
-/* is_equal says whether an order is one more of the run of equal ones. */
+/* is_equal says whether an order is one more of the run of equal ones. Without a limit
+ * each begins a run. */
 static bool
 is_equal(const struct model *model, const struct model_question *question)
 {
@@ -82,10 +83,10 @@ is_equal(const struct model *model, const struct model_question *question)
         limit_of(model, question->account, CELL_RISK_LIMIT_DUPLICATES);
     const struct model_position *pair = &model->positions[question->account][question->instrument];
 
-    return pair->equal_cnt > 0 && pair->equal_sell == question->sell &&
-           pair->equal_px == question->px && pair->equal_qty == question->qty &&
-           (limit->value == MODEL_NONE ||
-            in_window(model->time_ns, pair->equal_ns, limit->window_ns));
+    return limit->value != MODEL_NONE && pair->equal_cnt > 0 &&
+           pair->equal_sell == question->sell && pair->equal_px == question->px &&
+           pair->equal_qty == question->qty &&
+           in_window(model->time_ns, pair->equal_ns, limit->window_ns);
 }
 
 uint16_t

@@ -224,15 +224,8 @@ stream_minimise(struct stream *stream)
     stream_free(trial);
 }
 
-/* has_no_words: words of operators, and what is told of risk. */
-static bool
-has_no_words(unsigned kind)
-{
-    return cell_takes_author(kind) || kind == CELL_KIND_RISK_WARNING ||
-           kind == CELL_KIND_RISK_ACTION;
-}
-
-/* write_fields tells in a comment what the language has no words for. */
+/* write_fields tells field by field, in comments, what was said: words may leave out
+ * what should not be there. */
 static void
 write_fields(FILE *file, const union cell *cells)
 {
@@ -266,21 +259,13 @@ write_steps(FILE *file, const struct stream *stream)
 
     for (uint32_t i = 0; i < stream->steps_cnt; i++) {
         text_write_command(&stream->steps[i].command, &stream->steps[i].target, line);
-        if (line[0] == '#')
+        fprintf(file, "%s\n", line);
+        if (cell_takes_author(cell_kind(stream->steps[i].command.cells)))
             write_fields(file, stream->steps[i].command.cells);
-        else
-            fprintf(file, "%s\n", line);
         fflush(file);
         (void)!step_apply(duo, &stream->steps[i], i, &given);
         for (uint32_t at = 0; at < duo->model->group_cnt;) {
-            const union cell *message = &duo->model->group[at];
-
-            if (has_no_words(cell_kind(message))) {
-                write_fields(file, message);
-                at += cell_count(message);
-                continue;
-            }
-            at += text_write_message(message, line);
+            at += text_write_message(&duo->model->group[at], line);
             fprintf(file, "  %s\n", line);
         }
         if (duo->model->group_cnt == 0)

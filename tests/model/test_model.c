@@ -269,9 +269,7 @@ Test(model, stream_that_is_written_is_a_scenario_that_passes)
         struct stream *stream = stream_new(SETUP_STEPS_MAX + 1000);
         struct profile profile = profiles[i];
 
-        /* The language has no words for risk. */
-        profile.is_mute = true;
-        profile.weights[ACTION_RISK] = 0;
+        profile.is_polite = true;
         cr_assert(stream_generate(stream, &profile, 1, 500), "%s", stream->complaint);
         cr_assert(stream_write(stream, path));
         cr_assert(scenario_run(path, complaint, sizeof complaint), "%s: %s", profiles[i].name,
