@@ -1,35 +1,12 @@
 #include "perf/core_flow.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "proto/base.h"
 
 #include "perf/core_setup.h"
-
-void *
-flow_map(size_t bytes)
-{
-    void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    if (mem == MAP_FAILED) {
-        perror("mmap");
-        exit(1);
-    }
-    (void)madvise(mem, bytes, MADV_HUGEPAGE);
-    return mem;
-}
-
-void
-flow_unmap(void *mem, size_t bytes)
-{
-    if (mem != NULL)
-        (void)munmap(mem, bytes);
-}
 
 uint32_t
 flow_next(uint64_t *random)
@@ -96,52 +73,6 @@ flow_new(const struct engine_cfg *cfg, uint64_t seed, bool checked)
     flow->instruments_cnt = 1;
     make_depth_table(flow);
     return flow;
-}
-
-void
-flow_fill_begin(struct flow *flow)
-{
-    flow->fill_random = flow->seed;
-}
-
-/* apply applies one command whole. */
-static void
-apply(struct engine *engine, const union cell *cells, struct cell_sink *out)
-{
-    enum engine_result result = engine_apply(engine, cells, out);
-
-    while (result == ENGINE_MORE)
-        result = engine_resume(engine, out);
-    ASSERT(result == ENGINE_DONE);
-}
-
-struct engine *
-flow_load(struct flow *flow, void *mem, struct cell_sink *out)
-{
-    struct engine *engine;
-
-    memset(mem, 0, engine_footprint(&flow->cfg));
-    engine = engine_init(mem, &flow->cfg);
-    for (uint32_t at = 0; at < flow->setup_cnt; at += cell_count(&flow->setup[at])) {
-        const union cell *own = cell_sink_at(out, 0);
-
-        apply(engine, &flow->setup[at], out);
-        ASSERT(cell_outcome(own) == OE_REJECT_REASON_NONE);
-    }
-    flow_fill_begin(flow);
-    for (uint32_t i = 0; i < flow->fill_cnt; i++) {
-        const union cell *own = cell_sink_at(out, 0);
-        union cell cell = {.words = {0}};
-
-        flow->fill(flow, i, &cell);
-        apply(engine, &cell, out);
-        ASSERT(cell_outcome(own) == OE_REJECT_REASON_NONE);
-        if (flow->engine == engine) {
-            flow->ids[i + 1] = own->order_new.order_id;
-            flow->clords[i + 1] = own->order_new.clord;
-        }
-    }
-    return engine;
 }
 
 /* remember puts an order among the live ones, forget takes it from there. */
@@ -274,7 +205,7 @@ perform(struct flow *flow, const union cell *cell, uint32_t named)
     const uint64_t from = flow->out.pos;
     const union cell *own = cell_sink_at(&flow->out, 0);
 
-    apply(flow->engine, cell, &flow->out);
+    flow_apply(flow->engine, cell, &flow->out);
     if (cell_outcome(own) != OE_REJECT_REASON_NONE)
         flow->rejects_cnt++;
     else if (named != 0)
@@ -404,25 +335,4 @@ flow_add_replace(struct flow *flow,
         ordinal = next_ordinal(flow, new_id, order->clord);
     rests(flow, ordinal, instrument);
     return ordinal;
-}
-
-void
-flow_name(struct flow *flow, enum flow_naming naming)
-{
-    for (uint32_t at = 0; at < flow->cells_cnt; at += cell_count(&flow->cells[at])) {
-        const uint32_t named = flow->names[at];
-        const bool by_clord = naming == FLOW_BY_CLORD;
-        struct cell_order_cancel *cell = &flow->cells[at].order_cancel;
-
-        if (named == 0)
-            continue;
-        cell->shape = (uint8_t)((cell->shape & ~CELL_BY_ID) | (by_clord ? 0u : CELL_BY_ID));
-        cell->order_id = naming == FLOW_BY_ORDINAL ? named : flow->ids[named];
-        if (by_clord)
-            cell->order_id = 0;
-        if (cell_kind(&flow->cells[at]) == CELL_KIND_ORDER_REPLACE)
-            flow->cells[at + 1].replace_detail.orig_clord = by_clord ? flow->clords[named] : 0;
-        else
-            cell->orig_clord = by_clord ? flow->clords[named] : 0;
-    }
 }

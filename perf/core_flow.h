@@ -129,6 +129,9 @@ void flow_fill_begin(struct flow *flow);
  * touched, no page fault is left for the commands. */
 struct engine *flow_load(struct flow *flow, void *mem, struct cell_sink *out);
 
+/* flow_apply applies one command whole, with all its slices. */
+void flow_apply(struct engine *engine, const union cell *cells, struct cell_sink *out);
+
 /* flow_map returns zeroed memory in huge pages where there are any; flow_unmap
  * gives it back. It ends the program when there is no memory. */
 void *flow_map(size_t bytes);
