@@ -181,7 +181,7 @@ bench_resting(struct bench *bench, const char *shape, uint32_t resting, enum fig
 {
     static const enum core_way ways[] = {CORE_AHEAD, CORE_APPLY, CORE_TREE, CORE_COPY};
     double mps[ARRAY_LEN(ways)];
-    struct flow *flow = flow_resting(resting, bench->options.quick ? 200000 : 1000000, false);
+    struct flow *flow = flow_resting(resting, bench->options.quick ? 200000 : 1000000, FLOW_ALONE);
     struct core core;
 
     core_init(&core, flow);
@@ -204,7 +204,7 @@ bench_wide(struct bench *bench)
                                          CORE_TREE};
     double mps[ARRAY_LEN(ways)];
     struct flow *flow =
-        flow_wide(WIDE_INSTRUMENTS, 1000000, bench->options.quick ? 200000 : 1000000);
+        flow_wide(WIDE_INSTRUMENTS, 1000000, bench->options.quick ? 200000 : 1000000, FLOW_ALONE);
     struct core core;
 
     core_init(&core, flow);
@@ -226,7 +226,7 @@ bench_checked(struct bench *bench)
 
     for (unsigned i = 0; i < ARRAY_LEN(restings); i++) {
         struct flow *flow =
-            flow_resting(restings[i], bench->options.quick ? 200000 : 1000000, true);
+            flow_resting(restings[i], bench->options.quick ? 200000 : 1000000, FLOW_CHECKED);
         struct core core;
         char shape[32];
 
@@ -275,13 +275,13 @@ flow_by_name(const char *shape)
     if (strcmp(shape, "lifecycle") == 0)
         return flow_lifecycle(GRIND_COMMANDS / 2, 2);
     if (strcmp(shape, "resting_1k") == 0)
-        return flow_resting(1000, GRIND_COMMANDS, false);
+        return flow_resting(1000, GRIND_COMMANDS, FLOW_ALONE);
     if (strcmp(shape, "resting_100k") == 0)
-        return flow_resting(100000, GRIND_COMMANDS, false);
+        return flow_resting(100000, GRIND_COMMANDS, FLOW_ALONE);
     if (strcmp(shape, "checked") == 0)
-        return flow_resting(1000, GRIND_COMMANDS, true);
+        return flow_resting(1000, GRIND_COMMANDS, FLOW_CHECKED);
     if (strcmp(shape, "wide") == 0)
-        return flow_wide(100, 10000, GRIND_COMMANDS);
+        return flow_wide(100, 10000, GRIND_COMMANDS, FLOW_ALONE);
     return NULL;
 }
 

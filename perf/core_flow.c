@@ -6,6 +6,7 @@
 
 #include "proto/base.h"
 
+#include "perf/core_crowd.h"
 #include "perf/core_setup.h"
 
 uint32_t
@@ -61,13 +62,14 @@ make_depth_table(struct flow *flow)
 }
 
 struct flow *
-flow_new(const struct engine_cfg *cfg, uint64_t seed, bool checked)
+flow_new(const struct engine_cfg *cfg, uint64_t seed, enum flow_crowd crowd)
 {
     struct flow *flow = flow_map(sizeof *flow);
 
     flow->cfg = *cfg;
-    flow->checked = checked;
-    flow->cfg.no_risk = !checked;
+    flow->crowd = crowd;
+    flow->cfg.no_risk = crowd != FLOW_CHECKED;
+    crowd_set(crowd, &flow->cfg);
     flow->seed = seed;
     flow->random = seed ^ UINT64_C(0x9e3779b97f4a7c15);
     flow->instruments_cnt = 1;
@@ -115,7 +117,7 @@ flow_begin(struct flow *flow, uint32_t cells_max, uint32_t ordinals_max)
     flow->engine_bytes = engine_footprint(&flow->cfg);
     ASSERT(flow->engine_bytes != 0);
     flow->engine = flow_map(flow->engine_bytes);
-    (void)flow_load(flow, flow->engine, &flow->out);
+    (void)flow_load(flow, &flow->cfg, flow->engine, &flow->out);
     flow->ordinals_cnt = flow->fill_cnt;
     flow->next_clord = flow->fill_cnt;
     for (uint32_t i = 1; i <= flow->fill_cnt; i++) {
@@ -125,8 +127,6 @@ flow_begin(struct flow *flow, uint32_t cells_max, uint32_t ordinals_max)
         ASSERT(found);
         remember(flow, i, order.instrument);
     }
-    for (uint32_t i = 0; i < FLOW_SESSIONS; i++)
-        flow->next_no[i] = 1 + (flow->fill_cnt + FLOW_SESSIONS - 1 - i) / FLOW_SESSIONS;
 }
 
 void
@@ -214,15 +214,7 @@ perform(struct flow *flow, const union cell *cell, uint32_t named)
     return own;
 }
 
-/* number gives a command of a checked flow to the session that sends it. */
-static void
-number(struct flow *flow, union cell *cell, uint32_t session)
-{
-    cell->order_new.session = (uint16_t)session;
-    cell->order_new.in_no = (uint16_t)flow->next_no[session]++;
-}
-
-/* session_of_order returns who sent an order, which lives if flow is checked. */
+/* session_of_order returns who sent an order, which lives if there is a crowd. */
 static uint32_t
 session_of_order(const struct flow *flow, uint32_t ordinal)
 {
@@ -261,10 +253,7 @@ flow_add_new(struct flow *flow, uint64_t time_ns, const struct flow_order *order
 
     flow_order(cell, order);
     cell->order_new.time = time_ns;
-    if (flow->checked) {
-        cell->order_new.account = flow_below(&flow->random, FLOW_ACCOUNTS);
-        number(flow, cell, flow_below(&flow->random, FLOW_SESSIONS));
-    }
+    crowd_draw(flow, cell);
 
     const union cell *own = perform(flow, cell, 0);
 
@@ -290,8 +279,8 @@ flow_add_cancel(struct flow *flow, uint64_t time_ns, uint32_t named, uint64_t cl
         .order_id = flow->ids[named],
         .session = CELL_SESSION,
     };
-    if (flow->checked)
-        number(flow, cell, session_of_order(flow, named));
+    if (flow->crowd != FLOW_ALONE)
+        crowd_send(flow, cell, session_of_order(flow, named));
     (void)perform(flow, cell, named);
 }
 
@@ -316,8 +305,8 @@ flow_add_replace(struct flow *flow,
         .session = CELL_SESSION,
     };
     cell[1].replace_detail.kind = CELL_KIND_REPLACE_DETAIL;
-    if (flow->checked)
-        number(flow, cell, session_of_order(flow, named));
+    if (flow->crowd != FLOW_ALONE)
+        crowd_send(flow, cell, session_of_order(flow, named));
 
     const uint64_t from = flow->out.pos;
     const union cell *own = perform(flow, cell, named);

@@ -5,6 +5,7 @@
 
 #include "proto/base.h"
 
+#include "perf/core_crowd.h"
 #include "perf/core_flow.h"
 
 void *
@@ -32,6 +33,7 @@ void
 flow_fill_begin(struct flow *flow)
 {
     flow->fill_random = flow->seed;
+    crowd_begin(flow);
 }
 
 void
@@ -45,12 +47,12 @@ flow_apply(struct engine *engine, const union cell *cells, struct cell_sink *out
 }
 
 struct engine *
-flow_load(struct flow *flow, void *mem, struct cell_sink *out)
+flow_load(struct flow *flow, const struct engine_cfg *cfg, void *mem, struct cell_sink *out)
 {
     struct engine *engine;
 
-    memset(mem, 0, engine_footprint(&flow->cfg));
-    engine = engine_init(mem, &flow->cfg);
+    memset(mem, 0, engine_footprint(cfg));
+    engine = engine_init(mem, cfg);
     for (uint32_t at = 0; at < flow->setup_cnt; at += cell_count(&flow->setup[at])) {
         const union cell *own = cell_sink_at(out, 0);
 
