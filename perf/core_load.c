@@ -7,6 +7,7 @@
 
 #include "perf/core_crowd.h"
 #include "perf/core_flow.h"
+#include "perf/core_guard.h"
 
 void *
 flow_map(size_t bytes)
@@ -59,6 +60,8 @@ flow_load(struct flow *flow, const struct engine_cfg *cfg, void *mem, struct cel
         flow_apply(engine, &flow->setup[at], out);
         ASSERT(cell_outcome(own) == OE_REJECT_REASON_NONE);
     }
+    if (flow->crowd == FLOW_GUARDED && !cfg->no_risk)
+        guard_set(flow, engine, out);
     flow_fill_begin(flow);
     for (uint32_t i = 0; i < flow->fill_cnt; i++) {
         const union cell *own = cell_sink_at(out, 0);
