@@ -147,6 +147,7 @@ flow_free(struct flow *flow)
 {
     setup_free(flow);
     free(flow->zipf);
+    free(flow->pairs);
     flow_unmap(flow->cells, flow->cells_max * sizeof *flow->cells);
     flow_unmap(flow->names, flow->cells_max * sizeof *flow->names);
     flow_unmap(flow->ids, flow->ordinals_max * sizeof *flow->ids);

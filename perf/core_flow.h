@@ -95,6 +95,9 @@ struct flow {
     uint32_t trades_cnt;
     uint32_t rejects_cnt;
 
+    uint64_t *pairs; /* account << 32 | instrument of all orders; NULL: not yet known */
+    uint32_t pairs_cnt;
+
     uint64_t *ids;
     uint64_t *clords;
     uint32_t ordinals_cnt;

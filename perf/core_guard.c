@@ -1,7 +1,8 @@
 #include "perf/core_guard.h"
 
-#include <string.h>
+#include <stdlib.h>
 
+#include "proto/base.h"
 #include "risk/limits.h"
 
 #include "perf/core_resting.h"
@@ -130,6 +131,15 @@ tell_rule(const struct guard *guard, uint8_t level, uint32_t subject)
 }
 
 static void
+tell_mark(const struct guard *guard, uint32_t instrument)
+{
+    tell(guard, &(union cell){.mark_set = {.kind = CELL_KIND_MARK_SET,
+                                           .instrument = instrument,
+                                           .px = (px_t)resting_middle(instrument) * FLOW_TICK_PX,
+                                           .settlement = 1}});
+}
+
+static void
 tell_instrument(const struct guard *guard, uint32_t instrument)
 {
     tell_rule(guard, OE_RISK_LEVEL_INSTRUMENT, instrument);
@@ -137,10 +147,7 @@ tell_instrument(const struct guard *guard, uint32_t instrument)
                                           .instrument = instrument,
                                           .maker_ppm = MAKER_PPM,
                                           .taker_ppm = TAKER_PPM}});
-    tell(guard, &(union cell){.mark_set = {.kind = CELL_KIND_MARK_SET,
-                                           .instrument = instrument,
-                                           .px = (px_t)resting_middle(instrument) * FLOW_TICK_PX,
-                                           .settlement = 1}});
+    tell_mark(guard, instrument);
 }
 
 /* subjects_cnt returns how many subjects of a level a limit is set for at once; pairs
@@ -183,23 +190,75 @@ tell_parties(const struct guard *guard)
         tell_instrument(guard, id);
 }
 
-/* tell_pair sets limits and units of the pair of a new order, once. */
-static void
-tell_pair(const struct guard *guard, const struct cell_order_new *order)
+static int
+compare(const void *a, const void *b)
 {
-    union cell cells[2];
+    const uint64_t x = *(const uint64_t *)a;
+    const uint64_t y = *(const uint64_t *)b;
 
-    if (engine_config_get(guard->engine, CELL_KIND_POSITION_LIMIT_SET, order->account,
-                          order->instrument, cells) != 0)
-        return;
+    return (x > y) - (x < y);
+}
+
+static uint64_t
+pair_of(const struct cell_order_new *order)
+{
+    return (uint64_t)order->account << 32 | order->instrument;
+}
+
+/* find_pairs makes the list of the pairs of all orders, each once. */
+static void
+find_pairs(struct flow *flow)
+{
+    uint32_t cnt = 0;
+    uint32_t kept_cnt = 0;
+
+    flow->pairs = malloc(((size_t)flow->fill_cnt + flow->commands_cnt) * sizeof *flow->pairs);
+    ASSERT(flow->pairs != NULL);
+    flow_fill_begin(flow);
+    for (uint32_t i = 0; i < flow->fill_cnt; i++) {
+        union cell cell = {.words = {0}};
+
+        flow->fill(flow, i, &cell);
+        flow->pairs[cnt++] = pair_of(&cell.order_new);
+    }
+    for (uint32_t at = 0; at < flow->cells_cnt; at += cell_count(&flow->cells[at]))
+        if (cell_kind(&flow->cells[at]) == CELL_KIND_ORDER_NEW)
+            flow->pairs[cnt++] = pair_of(&flow->cells[at].order_new);
+    qsort(flow->pairs, cnt, sizeof *flow->pairs, compare);
+    for (uint32_t i = 0; i < cnt; i++)
+        if (i == 0 || flow->pairs[i] != flow->pairs[i - 1])
+            flow->pairs[kept_cnt++] = flow->pairs[i];
+    flow->pairs_cnt = kept_cnt;
+}
+
+/* tell_pair sets limits and units of a pair. */
+static void
+tell_pair(const struct guard *guard, uint32_t account, uint32_t instrument)
+{
     for (uint32_t i = 0; i < ARRAY_LEN(limits); i++)
         if (limits[i].level == OE_RISK_LEVEL_ACCOUNT_INSTRUMENT)
-            tell_limit(guard, &limits[i], order->account, order->instrument);
+            tell_limit(guard, &limits[i], account, instrument);
     tell(guard, &(union cell){.position_move = {.kind = CELL_KIND_POSITION_MOVE,
-                                                .instrument = order->instrument,
+                                                .instrument = instrument,
                                                 .qty = UNITS,
                                                 .mode = CELL_MOVE_MODE_SET,
-                                                .account = order->account}});
+                                                .account = account}});
+}
+
+/* ask_pair sends an order of a pair that collar or band refuse. */
+static void
+ask_pair(const struct guard *guard, uint32_t account, uint32_t instrument)
+{
+    const union cell *own = cell_sink_at(guard->out, 0);
+    const struct flow_order order = {.instrument = instrument, .tick = 1, .qty = 1, .clord = 1};
+    union cell cell;
+
+    flow_order(&cell, &order);
+    cell.order_new.time = 2;
+    cell.order_new.account = account;
+    flow_apply(guard->engine, &cell, guard->out);
+    ASSERT(cell_outcome(own) == OE_REJECT_REASON_PRICE_COLLAR_LOW ||
+           cell_outcome(own) == OE_REJECT_REASON_PRICE_BAND);
 }
 
 void
@@ -208,15 +267,12 @@ guard_set(struct flow *flow, struct engine *engine, struct cell_sink *out)
     const struct guard guard = {.flow = flow, .engine = engine, .out = out};
 
     ASSERT(flow->crowd == FLOW_GUARDED);
+    if (flow->pairs == NULL)
+        find_pairs(flow);
     tell_parties(&guard);
-    flow_fill_begin(flow);
-    for (uint32_t i = 0; i < flow->fill_cnt; i++) {
-        union cell cell = {.words = {0}};
-
-        flow->fill(flow, i, &cell);
-        tell_pair(&guard, &cell.order_new);
-    }
-    for (uint32_t at = 0; at < flow->cells_cnt; at += cell_count(&flow->cells[at]))
-        if (cell_kind(&flow->cells[at]) == CELL_KIND_ORDER_NEW)
-            tell_pair(&guard, &flow->cells[at].order_new);
+    for (uint32_t i = 0; i < flow->pairs_cnt; i++)
+        tell_pair(&guard, (uint32_t)(flow->pairs[i] >> 32), (uint32_t)flow->pairs[i]);
+    for (uint32_t i = 0; i < flow->pairs_cnt; i++)
+        ask_pair(&guard, (uint32_t)(flow->pairs[i] >> 32), (uint32_t)flow->pairs[i]);
+    tell_mark(&guard, 0);
 }

@@ -15,6 +15,11 @@
  *   cash        a deposit of each account, and a credit
  *   units       of each pair; one account in four is covered
  *
+ * The day is then in progress: each pair has been asked since its limits were set,
+ * by an order far below the collar, and a mark has gone through the stages of all who
+ * hold something. What is prepared at the first order behind a change of limits is
+ * prepared, and what is measured is what every order pays.
+ *
  * guard_check runs the commands without risk and with it and ends the program if
  * anything but fees differs, or if nothing was reserved or charged.
  */
