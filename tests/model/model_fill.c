@@ -99,13 +99,13 @@ model_mark(struct model *model, uint32_t at, px_t px)
     uint32_t i = next_holder(model, at, 0);
 
     instrument->mark_px = px;
-    for (; before_px != 0 && i != MODEL_ACCOUNTS;
-         i = next_holder(model, at, model->positions[i][at].used_no + 1)) {
+    for (; i != MODEL_ACCOUNTS; i = next_holder(model, at, model->positions[i][at].used_no + 1)) {
         const int64_t qty = model->positions[i][at].qty;
 
         if (qty == 0)
             continue;
-        model->accounts[i].profit += (notional_t)qty * (px - before_px);
+        if (before_px != 0)
+            model->accounts[i].profit += (notional_t)qty * (px - before_px);
         model_commit(model, i, 0);
     }
 }

@@ -156,7 +156,7 @@ model_trade(struct model *model, struct model_order *taker, struct model_order *
     bool took_out;
 
     if (model->instruments[taker->instrument].mark_px == 0)
-        model_mark(model, taker->instrument, px);
+        model->instruments[taker->instrument].mark_px = px;
     fees[0] = model_fill(model, taker, px, qty, false);
     fees[1] = model_fill(model, maker, px, qty, true);
     if (!model_is_hidden(maker))
@@ -249,6 +249,7 @@ model_enter(struct model *model, struct model_order *order, qty_t min_qty, bool 
         model_would_trade(model, order->instrument, order->sell, order->px)) {
         order->px = model_reprice_px(model, order);
         order->hold_px = order->px;
+        model_commit(model, order->account, order->instrument);
         model_emit_restated(model, order, CELL_RESTATE_REASON_POST_ONLY_REPRICE);
     }
     if (is_new && order->ord_type == OE_ORD_TYPE_MARKET_TO_LIMIT)

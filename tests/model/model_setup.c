@@ -120,13 +120,6 @@ set_instrument(struct model *model, const union cell *cells)
     set_state(model, cells->instrument_set.instrument, state);
 }
 
-/* or_none: the largest number means no limit. */
-static int64_t
-or_none(uint64_t units)
-{
-    return units >= POSITION_LIMIT_MAX ? MODEL_NONE : (int64_t)units;
-}
-
 static void
 set_position_limit(struct model *model, const struct cell_position_limit_set *set)
 {
@@ -134,8 +127,8 @@ set_position_limit(struct model *model, const struct cell_position_limit_set *se
 
     model_use_position(model, set->account, set->instrument);
     position->has_limit[0] = position->has_limit[1] = true;
-    position->limits[0] = or_none(set->long_max);
-    position->limits[1] = or_none(set->short_max);
+    position->limits[0] = (int64_t)set->long_max;
+    position->limits[1] = (int64_t)set->short_max;
 }
 
 /* set_account sets four of its limits; the others stay. */
@@ -153,8 +146,8 @@ set_account(struct model *model, const union cell *cells)
     account->set = cells[0].account_set;
     limits[CELL_RISK_LIMIT_ORDER_QTY].value = wanted->order_qty_max;
     limits[CELL_RISK_LIMIT_ORDER_VALUE].value = wanted->order_value_max;
-    limits[CELL_RISK_LIMIT_LONG].value = or_none(wanted->long_max);
-    limits[CELL_RISK_LIMIT_SHORT].value = or_none(wanted->short_max);
+    limits[CELL_RISK_LIMIT_LONG].value = (int64_t)wanted->long_max;
+    limits[CELL_RISK_LIMIT_SHORT].value = (int64_t)wanted->short_max;
 }
 
 static void

@@ -32,8 +32,8 @@ model_has_stage(const struct model_subject *subject, uint8_t stage)
     return false;
 }
 
-/* model_add_due notes what is to be told: of one subject only the worst, in the order
- * in which what is told began. */
+/* model_add_due notes what is to be told: of one subject only the worst, where the first
+ * of its stages stands. */
 void
 model_add_due(struct model *model, const struct model_due *due)
 {
@@ -43,10 +43,9 @@ model_add_due(struct model *model, const struct model_due *due)
            (model->dues[at].level != due->level || model->dues[at].subject != due->subject))
         at++;
     if (at < model->dues_cnt) {
-        if (weight_of(due->stage) <= weight_of(model->dues[at].stage))
-            return;
-        for (model->dues_cnt--; at < model->dues_cnt; at++)
-            model->dues[at] = model->dues[at + 1];
+        if (weight_of(due->stage) > weight_of(model->dues[at].stage))
+            model->dues[at] = *due;
+        return;
     }
     ASSERT(model->dues_cnt < MODEL_DUES);
     model->dues[model->dues_cnt++] = *due;

@@ -41,10 +41,12 @@ model_check_position(const struct model *model, struct model_question *question)
     const struct model_position *position =
         &model->positions[question->account][question->instrument];
     const bool own = position->has_limit[question->sell];
-    const int64_t max = own ? position->limits[question->sell]
+    const int64_t set = own ? position->limits[question->sell]
                         : question->sell
                             ? limit_of(model, question->account, CELL_RISK_LIMIT_SHORT)->value
                             : limit_of(model, question->account, CELL_RISK_LIMIT_LONG)->value;
+    /* No limit is the largest that can be set. */
+    const int64_t max = set > (int64_t)POSITION_LIMIT_MAX ? (int64_t)POSITION_LIMIT_MAX : set;
     notional_t open =
         model_open_qty(model, question->account, question->instrument, question->sell);
 
@@ -58,7 +60,7 @@ model_check_position(const struct model *model, struct model_question *question)
 
     const notional_t used = open + (question->sell ? -(notional_t)position->qty : position->qty);
 
-    if (max == MODEL_NONE || used + question->leaves_qty <= max)
+    if (used + question->leaves_qty <= max)
         return 0;
     return model_refuse(question,
                         question->sell ? OE_REJECT_REASON_SHORT_POSITION_LIMIT
