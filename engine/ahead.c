@@ -327,8 +327,11 @@ step(const struct engine *engine,
 
     stage_1(engine, group_of(ahead, number), &cells[number * GROUP & mask],
             &cells[(number + LATER) * GROUP & mask], bare);
-    if (!far_away)
+    /* Groups that have been in the first stage alone go no further. */
+    if (!far_away) {
+        ahead->first = number + 1;
         return;
+    }
     if (LIKELY(number >= first + 1))
         stage_2(engine, group_of(ahead, number - 1), &cells[(number - 1) * GROUP & mask], bare);
     if (LIKELY(number >= first + 2))
@@ -371,12 +374,12 @@ engine_prefetch(const struct engine *engine, const union cell *cell)
 }
 
 void
-engine_ahead(const struct engine *engine,
-             struct engine_ahead *ahead,
-             const union cell *cells,
-             uint64_t mask,
-             uint64_t pos,
-             uint64_t end)
+engine_look_ahead(const struct engine *engine,
+                  struct engine_ahead *ahead,
+                  const union cell *cells,
+                  uint64_t mask,
+                  uint64_t pos,
+                  uint64_t end)
 {
     const uint64_t at_work = pos / GROUP;
     const bool far_away = bytes_live(engine) > LIVE_BYTES;

@@ -180,16 +180,16 @@ struct engine_ahead {
     struct engine_ahead_group groups[ENGINE_AHEAD_GROUPS];
 };
 
-/* engine_ahead looks at commands of a stream that is to be applied from position
+/* engine_look_ahead looks at commands of a stream that is to be applied from position
  * pos on and is there up to position end: the cell of position p is
  * cells[p & mask], mask + 1 is a power of two not below ENGINE_AHEAD_GROUP. To be
  * called about once in ENGINE_AHEAD_GROUP cells. It asks engine_looks_ahead. */
-void engine_ahead(const struct engine *engine,
-                  struct engine_ahead *ahead,
-                  const union cell *cells,
-                  uint64_t mask,
-                  uint64_t pos,
-                  uint64_t end);
+void engine_look_ahead(const struct engine *engine,
+                       struct engine_ahead *ahead,
+                       const union cell *cells,
+                       uint64_t mask,
+                       uint64_t pos,
+                       uint64_t end);
 
 /* engine_prefetch fetches the first of what one command will touch, for those
  * whose commands do not lie one behind the other. */

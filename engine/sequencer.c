@@ -294,8 +294,8 @@ burst_in(struct sequencer *sequencer, unsigned number)
 
     if (cells_cnt == 0)
         return 0;
-    engine_ahead(sequencer->engine, &sequencer->aheads[number], in->cells, in->mask, in->pos,
-                 in->published);
+    engine_look_ahead(sequencer->engine, &sequencer->aheads[number], in->cells, in->mask, in->pos,
+                      in->published);
     ring_writer_ahead(sequencer->out);
     while (done < sequencer->burst_max && step == STEP_DONE && !sequencer->in_work) {
         const uint64_t rest = sequencer->burst_max - done;

@@ -89,7 +89,7 @@ run_ahead_read(const struct flow *flow,
         const uint32_t rest = end - at < CORE_BURST ? end - at : CORE_BURST;
         enum engine_result result = ENGINE_DONE;
 
-        engine_ahead(engine, &ahead, cells, UINT64_MAX, at, end);
+        engine_look_ahead(engine, &ahead, cells, UINT64_MAX, at, end);
         wait_for_room(out, SLICE_CELLS_MAX + CORE_BURST);
         ring_writer_ahead(out);
 

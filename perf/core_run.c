@@ -169,7 +169,7 @@ run_ahead(const struct core *core, struct engine *engine, struct cell_sink *out,
     struct engine_ahead ahead = {.next = 0};
 
     for (uint32_t at = 0; at < cells_cnt;) {
-        engine_ahead(engine, &ahead, cells, UINT64_MAX, at, cells_cnt);
+        engine_look_ahead(engine, &ahead, cells, UINT64_MAX, at, cells_cnt);
         at = burst(engine, cells, at, cells_cnt, out);
     }
 }

@@ -155,11 +155,21 @@ Test(engine, looking_ahead_has_no_effect_whatever_it_is_given)
     const uint64_t id = harness_new(&h, (struct harness_order){.clord = 1, .px = 5, .qty = 1});
     const uint64_t ids[] = {0, id, id + 1, UINT64_MAX};
 
-    /* Looking ahead pays from some ten thousands of orders on. */
-    for (uint64_t i = 0; !engine_looks_ahead(h.engine) && i < cfg.orders_max - 1; i++)
-        (void)harness_new(&h, (struct harness_order){.clord = 2 + i, .px = 5, .qty = 1});
+    /* First there is nothing to look at, then a first look pays, then all do. */
+    for (uint64_t i = 0; i < 100000; i++) {
+        union cell two[2];
+        const struct harness_order order = {
+            .clord = 2 + i, .px = 1 + (px_t)(i % 200), .qty = 1, .session = (uint16_t)(i % 2)};
 
+        (void)harness_order_cells(&h, order, two);
+        cells[i % ARRAY_LEN(cells)] = two[0];
+        (void)harness_new(&h, order);
+        if (i % 16 == 0)
+            engine_look_ahead(h.engine, &ahead, cells, ARRAY_LEN(cells) - 1, i,
+                              i + ARRAY_LEN(cells));
+    }
     cr_assert(engine_looks_ahead(h.engine));
+    ahead = (struct engine_ahead){.next = 0};
 
     const struct hash128 before = engine_hash(h.engine);
 
@@ -175,8 +185,8 @@ Test(engine, looking_ahead_has_no_effect_whatever_it_is_given)
             cell->order_cancel.account = i == 3 ? UINT32_MAX : i;
             engine_prefetch(h.engine, cell);
             pos++;
-            engine_ahead(h.engine, &ahead, cells, ARRAY_LEN(cells) - 1, pos,
-                         pos + ARRAY_LEN(cells));
+            engine_look_ahead(h.engine, &ahead, cells, ARRAY_LEN(cells) - 1, pos,
+                              pos + ARRAY_LEN(cells));
         }
     cr_assert_gt(ahead.next, 64);
     cr_assert(hash128_equal(before, engine_hash(h.engine)));
