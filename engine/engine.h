@@ -323,7 +323,7 @@ struct engine_wide {
 };
 
 /* A limit as it was set and what is used of it (docs/risk.md). */
-struct engine_risk_use {
+struct engine_use {
     int64_t value;        /* the largest number: none */
     uint64_t window_ns;   /* of rates the time for one message; 0: it has none */
     uint16_t permille[4]; /* warn, slow, close, block; 0: no such stage */
@@ -342,10 +342,10 @@ bool engine_risk_use(const struct engine *engine,
                      uint32_t subject,
                      uint32_t instrument,
                      uint8_t limit,
-                     struct engine_risk_use *out);
+                     struct engine_use *out);
 
 /* Money of an account, in 10^-8 of the currency. */
-struct engine_risk_cash {
+struct engine_cash {
     struct engine_wide balance;
     struct engine_wide reserved; /* by its live buys */
     struct engine_wide free;     /* balance and credit, less what is reserved */
@@ -353,7 +353,7 @@ struct engine_risk_cash {
 };
 
 /* engine_risk_cash fills out; false if there is no such account. */
-bool engine_risk_cash(const struct engine *engine, uint32_t account, struct engine_risk_cash *out);
+bool engine_risk_cash(const struct engine *engine, uint32_t account, struct engine_cash *out);
 
 /* What the engine knows of a session. */
 enum engine_session_state {

@@ -139,7 +139,7 @@ engine_risk_use(const struct engine *engine,
                 uint32_t subject,
                 uint32_t instrument,
                 uint8_t limit,
-                struct engine_risk_use *out)
+                struct engine_use *out)
 {
     struct risk_use use;
     const bool found = level == OE_RISK_LEVEL_SESSION
@@ -148,7 +148,7 @@ engine_risk_use(const struct engine *engine,
 
     if (!found)
         return false;
-    *out = (struct engine_risk_use){
+    *out = (struct engine_use){
         .value = use.limit.value,
         .window_ns = use.limit.window_ns,
         .slow_ms = use.limit.slow_ms,
@@ -162,13 +162,13 @@ engine_risk_use(const struct engine *engine,
 }
 
 bool
-engine_risk_cash(const struct engine *engine, uint32_t account, struct engine_risk_cash *out)
+engine_risk_cash(const struct engine *engine, uint32_t account, struct engine_cash *out)
 {
     struct risk_cash cash;
 
     if (!risk_cash_get(engine->risk, account, &cash))
         return false;
-    *out = (struct engine_risk_cash){
+    *out = (struct engine_cash){
         .balance = wide_of(cash.balance),
         .reserved = wide_of(cash.reserved),
         .free = wide_of(cash.free),

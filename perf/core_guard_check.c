@@ -78,8 +78,8 @@ keep(const struct core *core, const struct engine *engine)
     uint64_t orders_cnt = 0;
 
     for (uint32_t id = 0; id < core->cfg.accounts_max; id++) {
-        struct engine_risk_cash cash;
-        struct engine_risk_use use;
+        struct engine_cash cash;
+        struct engine_use use;
         const bool has_cash = engine_risk_cash(engine, id, &cash);
         const bool has_use = engine_risk_use(engine, OE_RISK_LEVEL_ACCOUNT, id, 0,
                                              CELL_RISK_LIMIT_OPEN_ORDERS, &use);
@@ -91,7 +91,7 @@ keep(const struct core *core, const struct engine *engine)
         orders_cnt += use.used.low;
     }
     for (uint32_t id = 0; id < core->cfg.firms_max; id++) {
-        struct engine_risk_use use;
+        struct engine_use use;
         const bool has_use =
             engine_risk_use(engine, OE_RISK_LEVEL_FIRM, id, 0, CELL_RISK_LIMIT_OPEN_NOTIONAL, &use);
 

@@ -31,7 +31,7 @@ view_use(const struct engine *engine,
          uint8_t limit,
          struct view_use *use)
 {
-    struct engine_risk_use seen;
+    struct engine_use seen;
 
     if (!engine_risk_use(engine, level, subject, instrument, limit, &seen))
         return false;
@@ -52,7 +52,7 @@ view_use(const struct engine *engine,
 bool
 view_cash(const struct engine *engine, uint32_t account, struct view_cash *cash)
 {
-    struct engine_risk_cash seen;
+    struct engine_cash seen;
 
     if (!engine_risk_cash(engine, account, &seen))
         return false;

@@ -226,7 +226,7 @@ harness_message_cnt(const struct harness *h, unsigned kind)
 /* What risk keeps of the default accounts and instruments, tokens aside. */
 struct harness_seen {
     struct risk_position positions[HARNESS_ACCOUNTS][HARNESS_INSTRUMENTS];
-    struct engine_risk_cash cash[HARNESS_ACCOUNTS];
+    struct engine_cash cash[HARNESS_ACCOUNTS];
     struct engine_wide open_value[HARNESS_ACCOUNTS];
     struct engine_wide open_orders[HARNESS_ACCOUNTS];
 };
@@ -234,7 +234,7 @@ struct harness_seen {
 static inline struct engine_wide
 harness_used(const struct harness *h, uint32_t account, uint8_t limit)
 {
-    struct engine_risk_use use;
+    struct engine_use use;
 
     cr_assert(engine_risk_use(h->engine, OE_RISK_LEVEL_ACCOUNT, account, 0, limit, &use));
     return use.used;

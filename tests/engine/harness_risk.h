@@ -146,10 +146,10 @@ harness_rule(struct harness *h, struct cell_order_rule_set rule)
     return harness_admin(h, (union cell){.order_rule_set = rule});
 }
 
-static inline struct engine_risk_use
+static inline struct engine_use
 harness_use(const struct harness *h, uint8_t level, uint32_t subject, uint8_t limit)
 {
-    struct engine_risk_use use;
+    struct engine_use use;
 
     cr_assert(engine_risk_use(h->engine, level, subject, 0, limit, &use));
     return use;
@@ -163,10 +163,10 @@ harness_money(struct engine_wide wide)
     return (int64_t)wide.low;
 }
 
-static inline struct engine_risk_cash
+static inline struct engine_cash
 harness_cash_of(const struct harness *h, uint32_t account)
 {
-    struct engine_risk_cash cash;
+    struct engine_cash cash;
 
     cr_assert(engine_risk_cash(h->engine, account, &cash));
     return cash;

@@ -100,7 +100,7 @@ Test(risk_admin, limit_is_told_as_it_was_set)
     for (unsigned i = 0; i < ARRAY_LEN(limits); i++) {
         const uint8_t level = limits[i].level != 0 ? limits[i].level : OE_RISK_LEVEL_ACCOUNT;
         const uint32_t id2 = (uint32_t)level << 8 | limits[i].limit;
-        struct engine_risk_use use;
+        struct engine_use use;
         union cell cells[2];
 
         cr_assert_not(engine_config_by_hand(h.engine, CELL_KIND_LIMIT_SET, 0, id2));

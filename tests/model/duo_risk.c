@@ -35,7 +35,7 @@ worst_stage(const struct model_limit *limit)
 }
 
 static bool
-same_setting(const struct engine_risk_use *seen, const struct model_limit *limit)
+same_setting(const struct engine_use *seen, const struct model_limit *limit)
 {
     return seen->value == limit->value &&
            (limit->value == MODEL_NONE || seen->window_ns == limit->window_ns) &&
@@ -63,7 +63,7 @@ static bool
 check_limit(struct duo *duo, uint8_t level, uint32_t id, uint8_t which)
 {
     const struct model_limit kept = as_kept(duo->model, level, id, which), *limit = &kept;
-    struct engine_risk_use seen;
+    struct engine_use seen;
     const char *what = NULL;
     notional_t used = 0;
 
@@ -93,7 +93,7 @@ check_limit(struct duo *duo, uint8_t level, uint32_t id, uint8_t which)
 static bool
 check_cash(struct duo *duo, uint32_t id)
 {
-    struct engine_risk_cash seen;
+    struct engine_cash seen;
     const notional_t balance = duo->model->accounts[id].balance;
     const notional_t reserved = model_reserved_cash(duo->model, id);
 

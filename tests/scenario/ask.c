@@ -274,7 +274,7 @@ answer_use(struct question *question)
 {
     static const char letters[] = "?SAGFI";
     const char *word = words_any(question->words);
-    struct engine_risk_use use;
+    struct engine_use use;
     uint8_t level = 1;
     uint32_t subject = 0;
     uint8_t limit;
@@ -296,7 +296,7 @@ answer_use(struct question *question)
 static void
 answer_cash(struct question *question, bool is_free)
 {
-    struct engine_risk_cash cash;
+    struct engine_cash cash;
 
     if (engine_risk_cash(question->engine, words_name(question->words, 'A'), &cash))
         say_px(question, "", (px_t)(is_free ? cash.free.low : cash.balance.low));
