@@ -132,7 +132,9 @@ check_risk(const struct engine *engine,
     question->market = order->ord_type == OE_ORD_TYPE_MARKET ||
                        (order->ord_type == OE_ORD_TYPE_PEGGED && in->px == 0);
     question->stop = replace->stop_tick != 0;
-    question->ord_type = order->ord_type;
+    /* Since it has a limit it is a limit order. */
+    question->ord_type =
+        order->ord_type == OE_ORD_TYPE_MARKET_TO_LIMIT ? OE_ORD_TYPE_LIMIT : order->ord_type;
     question->tif = order->tif;
     if (UNLIKELY(engine->cfg.no_risk))
         return terms_check_bare(engine, question, &replace->ticket);

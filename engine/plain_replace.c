@@ -24,8 +24,8 @@ ask_replace(struct engine *engine,
             struct session *session,
             struct ask *ask)
 {
-    /* A market-to-limit order that rests is plain as well. */
-    ask->ord_type = order->ord_type;
+    /* Also of a market-to-limit order: since it has a limit it is one. */
+    ask->ord_type = OE_ORD_TYPE_LIMIT;
     ask->tif = order->tif;
     ask_risk_begin(ask, engine, book, session, &cell->order_new, order->account);
     return LIKELY(risk_check_amend(engine->risk, &ask->order, hold, &ask->ticket, &ask->detail) ==
@@ -69,6 +69,22 @@ emit_replace(const struct engine *engine,
     cell->words[7] = 0;
 }
 
+/* refuse_replace lets the long road refuse a replace of an order that is not
+ * there, in the same run: they are many where prices move fast. It declines if
+ * the order is there. */
+static __attribute__((noinline)) enum engine_result
+refuse_replace(struct engine *engine,
+               const union cell *cells,
+               struct session *session,
+               struct cell_sink *out)
+{
+    if (order_named(engine, &cells[0].order_cancel, cells[1].replace_detail.orig_clord) !=
+        ORDER_NONE)
+        return ENGINE_DROPPED;
+    begin(engine, cells, session);
+    return amend_replace(engine, cells, session, out);
+}
+
 static ALWAYS_INLINE enum engine_result
 replace(struct engine *engine,
         const union cell *cells,
@@ -80,8 +96,10 @@ replace(struct engine *engine,
     const uint32_t slot =
         plain_find(engine, &cells[0].order_cancel, cells[1].replace_detail.orig_clord);
 
-    if (UNLIKELY(slot == ORDER_NONE || !is_plain_detail(&cells[1])))
+    if (UNLIKELY(!is_plain_detail(&cells[1])))
         return ENGINE_DROPPED;
+    if (UNLIKELY(slot == ORDER_NONE))
+        return refuse_replace(engine, cells, session, out);
 
     struct order *order = &engine->orders.orders[slot];
     struct book *book = &engine->books[order->instrument];

@@ -95,8 +95,9 @@ void gateway_attach(struct gateway *gateway,
                     struct ring_reader *out,
                     const uint64_t *gate);
 
-/* gateway_watch makes it show each InstrumentStateSet that comes back in this run
- * to watcher, behind the gate: who asked for it is then told. */
+/* gateway_watch makes it show each command that an operator may give, and each
+ * RiskAction, that comes back in this run to watcher, behind the gate: who asked for
+ * it is then told. */
 typedef void gateway_watcher(void *ctx, const union cell *cell);
 void gateway_watch(struct gateway *gateway, gateway_watcher *watcher, void *ctx);
 

@@ -174,7 +174,19 @@ publisher_take(struct gateway *gateway, const union cell *cells, bool live)
     case CELL_KIND_SESSION_SET:
         session_set(gateway, &cells->session_set);
         break;
+    case CELL_KIND_ACCOUNT_SET:
     case CELL_KIND_INSTRUMENT_STATE_SET:
+    case CELL_KIND_LIMIT_SET:
+    case CELL_KIND_FEE_SET:
+    case CELL_KIND_CASH_MOVE:
+    case CELL_KIND_POSITION_MOVE:
+    case CELL_KIND_MARK_SET:
+    case CELL_KIND_KILL:
+    case CELL_KIND_ENABLE:
+    case CELL_KIND_DAY_ROLL:
+    case CELL_KIND_RESTRICTION_SET:
+    case CELL_KIND_ORDER_RULE_SET:
+    case CELL_KIND_RISK_ACTION:
         if (live && gateway->watcher != NULL)
             gateway->watcher(gateway->watcher_ctx, cells);
         break;

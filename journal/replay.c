@@ -159,6 +159,8 @@ replay_command(struct replay *replay, const union cell *command)
         if (rc == ENGINE_DONE) {
             replay->result->commands_cnt++;
             replay->result->last_seq = seq;
+            if (UNLIKELY(replay->cfg->on_command != NULL))
+                replay->cfg->on_command(replay->cfg->ctx, replay->engine, command);
             return true;
         }
         pos = replay->sink.pos;

@@ -23,9 +23,15 @@
 /* Called with each message (its first cell, the others behind it). */
 typedef void (*replay_message_fn)(void *ctx, const union cell *cells);
 
+/* Called with the engine behind each command, before the next is applied. */
+typedef void (*replay_command_fn)(void *ctx,
+                                  const struct engine *engine,
+                                  const union cell *command);
+
 struct replay_cfg {
     uint64_t until_seq;           /* stop behind this command; 0: at the end */
     replay_message_fn on_message; /* may be NULL */
+    replay_command_fn on_command; /* may be NULL */
     void *ctx;
     uint64_t salt;                /* for engine_salt */
     void *(*alloc)(size_t bytes); /* zeroed, CACHE_LINE aligned, or NULL: fails */

@@ -22,9 +22,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "perf/core_report.h"
 #include "perf/core_run.h"
 
-#define REPEATS_MAX      31u
 #define GRIND_COMMANDS   100000u
 #define MEMORY_RESTING   1000000u
 #define WIDE_INSTRUMENTS 10000u
@@ -80,15 +80,6 @@ struct bench {
     FILE *table; /* stderr when stdout is for the object */
 };
 
-static int
-compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a;
-    const double y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* wanted says whether a shape is to be measured. */
 static bool
 wanted(const struct bench *bench, const char *shape)
@@ -108,33 +99,14 @@ measure(const struct bench *bench,
 {
     const unsigned repeats = bench->options.repeats;
     const uint32_t commands_cnt = core->flow->commands_cnt;
-    double ns[CORE_WAYS][REPEATS_MAX];
+    double ns[CORE_WAYS][REPORT_REPEATS_MAX];
 
     for (unsigned run = 0; run < repeats; run++)
         for (unsigned i = 0; i < ways_cnt; i++)
             ns[i][run] = core_time(core, ways[i], commands_cnt) / commands_cnt;
-    for (unsigned i = 0; i < ways_cnt; i++) {
-        qsort(ns[i], repeats, sizeof ns[i][0], compare);
-        mps[i] = 1e3 / ns[i][repeats / 2];
-        (void)fprintf(
-            bench->table, "%-14s %-24s median %7.1f ns  min %7.1f ns  %6.2f M/s  best %6.2f M/s\n",
-            shape, core_way_name(ways[i]), ns[i][repeats / 2], ns[i][0], mps[i], 1e3 / ns[i][0]);
-    }
+    for (unsigned i = 0; i < ways_cnt; i++)
+        mps[i] = report_way(bench->table, shape, core_way_name(ways[i]), ns[i], repeats);
     (void)fflush(bench->table);
-}
-
-static void
-describe(const struct bench *bench, const struct core *core, const char *shape)
-{
-    const struct flow *flow = core->flow;
-
-    (void)fprintf(
-        bench->table,
-        "%-14s %u commands, %u resting before, %.2f cells out each, %.1f %% refused, "
-        "%.3f trades each, event hash %016llx\n",
-        shape, flow->commands_cnt, flow->fill_cnt, (double)core->out_cells_cnt / flow->commands_cnt,
-        100.0 * flow->rejects_cnt / flow->commands_cnt,
-        (double)flow->trades_cnt / flow->commands_cnt, (unsigned long long)core->event_hash);
 }
 
 /* take_worst keeps the least figure and the least ratio. */
@@ -162,7 +134,7 @@ bench_lifecycle(struct bench *bench)
         (void)snprintf(shape, sizeof shape, "swing %u %%", swings[i]);
         core_init(&core, flow);
         core_check(&core);
-        describe(bench, &core, shape);
+        report_flow(bench->table, &core, shape);
         measure(bench, &core, shape, ways, ARRAY_LEN(ways), mps);
         take_worst(&bench->results[LIFECYCLE], mps[0], mps[2]);
         take_worst(&bench->results[LIFECYCLE_TWO_CORE], mps[3], mps[4]);
@@ -178,23 +150,13 @@ bench_lifecycle(struct bench *bench)
 }
 
 static void
-print_latency(const struct bench *bench, const char *who, const struct core_latency *latency)
-{
-    (void)fprintf(bench->table,
-                  "latency        %-24s p50 %.1f  p99 %.1f  p99.9 %.1f ns; with gaps (%.4f %% of "
-                  "commands) p99.9 %.1f, most %.0f ns; timer %.1f ns, subtracted\n",
-                  who, latency->p50_ns, latency->p99_ns, latency->p999_ns, 100 * latency->gap_share,
-                  latency->raw_p999_ns, latency->raw_max_ns, latency->timer_ns);
-}
-
-static void
 bench_latency(struct bench *bench, struct core *core)
 {
     const struct core_latency latency = core_latency(core, false, bench->options.repeats);
     const struct core_latency tree = core_latency(core, true, bench->options.repeats);
 
-    print_latency(bench, "engine", &latency);
-    print_latency(bench, "tree", &tree);
+    report_latency(bench->table, "engine", &latency);
+    report_latency(bench->table, "tree", &tree);
     bench->results[P50] = (struct result){latency.p50_ns, tree.p50_ns / latency.p50_ns};
     bench->results[P99] = (struct result){latency.p99_ns, tree.p99_ns / latency.p99_ns};
     bench->results[P999] = (struct result){latency.p999_ns, tree.p999_ns / latency.p999_ns};
@@ -219,12 +181,12 @@ bench_resting(struct bench *bench, const char *shape, uint32_t resting, enum fig
 {
     static const enum core_way ways[] = {CORE_AHEAD, CORE_APPLY, CORE_TREE, CORE_COPY};
     double mps[ARRAY_LEN(ways)];
-    struct flow *flow = flow_resting(resting, bench->options.quick ? 200000 : 1000000, false);
+    struct flow *flow = flow_resting(resting, bench->options.quick ? 200000 : 1000000, FLOW_ALONE);
     struct core core;
 
     core_init(&core, flow);
     core_check(&core);
-    describe(bench, &core, shape);
+    report_flow(bench->table, &core, shape);
     measure(bench, &core, shape, ways, ARRAY_LEN(ways), mps);
     bench->results[figure] = (struct result){mps[0], mps[0] / mps[2]};
     if (figure == RESTING_1K)
@@ -242,12 +204,12 @@ bench_wide(struct bench *bench)
                                          CORE_TREE};
     double mps[ARRAY_LEN(ways)];
     struct flow *flow =
-        flow_wide(WIDE_INSTRUMENTS, 1000000, bench->options.quick ? 200000 : 1000000);
+        flow_wide(WIDE_INSTRUMENTS, 1000000, bench->options.quick ? 200000 : 1000000, FLOW_ALONE);
     struct core core;
 
     core_init(&core, flow);
     core_check(&core);
-    describe(bench, &core, "wide");
+    report_flow(bench->table, &core, "wide");
     measure(bench, &core, "wide", ways, ARRAY_LEN(ways), mps);
     bench->results[WIDE] = (struct result){mps[0], mps[0] / mps[1]};
     core_fini(&core);
@@ -264,7 +226,7 @@ bench_checked(struct bench *bench)
 
     for (unsigned i = 0; i < ARRAY_LEN(restings); i++) {
         struct flow *flow =
-            flow_resting(restings[i], bench->options.quick ? 200000 : 1000000, true);
+            flow_resting(restings[i], bench->options.quick ? 200000 : 1000000, FLOW_CHECKED);
         struct core core;
         char shape[32];
 
@@ -276,22 +238,13 @@ bench_checked(struct bench *bench)
     }
 }
 
-static void
-print_value(const char *name, double value, bool last)
-{
-    if (isnan(value))
-        (void)printf("\"%s\": null%s", name, last ? "" : ", ");
-    else
-        (void)printf("\"%s\": %.2f%s", name, value, last ? "" : ", ");
-}
-
 /* print_json prints the figures, then the ratios to the plain book. */
 static void
 print_json(const struct bench *bench)
 {
     (void)printf("{");
     for (unsigned i = 0; i < FIGURES; i++)
-        print_value(figure_names[i], bench->results[i].value, false);
+        report_value(figure_names[i], bench->results[i].value, false);
     for (unsigned i = 0; i < FIGURES; i++) {
         char name[64];
         const char *unit = strrchr(figure_names[i], '_');
@@ -300,7 +253,7 @@ print_json(const struct bench *bench)
         (void)snprintf(name, sizeof name, "%.*s_ratio",
                        has_unit ? (int)(unit - figure_names[i]) : (int)strlen(figure_names[i]),
                        figure_names[i]);
-        print_value(name, bench->results[i].ratio, i + 1 == FIGURES);
+        report_value(name, bench->results[i].ratio, i + 1 == FIGURES);
     }
     (void)printf("}\n");
 }
@@ -322,13 +275,13 @@ flow_by_name(const char *shape)
     if (strcmp(shape, "lifecycle") == 0)
         return flow_lifecycle(GRIND_COMMANDS / 2, 2);
     if (strcmp(shape, "resting_1k") == 0)
-        return flow_resting(1000, GRIND_COMMANDS, false);
+        return flow_resting(1000, GRIND_COMMANDS, FLOW_ALONE);
     if (strcmp(shape, "resting_100k") == 0)
-        return flow_resting(100000, GRIND_COMMANDS, false);
+        return flow_resting(100000, GRIND_COMMANDS, FLOW_ALONE);
     if (strcmp(shape, "checked") == 0)
-        return flow_resting(1000, GRIND_COMMANDS, true);
+        return flow_resting(1000, GRIND_COMMANDS, FLOW_CHECKED);
     if (strcmp(shape, "wide") == 0)
-        return flow_wide(100, 10000, GRIND_COMMANDS);
+        return flow_wide(100, 10000, GRIND_COMMANDS, FLOW_ALONE);
     return NULL;
 }
 
@@ -362,7 +315,7 @@ usage(void)
                   "usage: bench_core [--shape NAME] [--repeats 1..%u] [--quick] [--json]\n"
                   "       bench_core --cachegrind lifecycle|resting_1k|resting_100k|wide|"
                   "checked [--way engine|ahead|tree] [--timed N]\n",
-                  REPEATS_MAX);
+                  REPORT_REPEATS_MAX);
     return 2;
 }
 
@@ -413,7 +366,7 @@ main(int argc, char **argv)
         else
             return usage();
     }
-    if (bench.options.repeats < 1 || bench.options.repeats > REPEATS_MAX)
+    if (bench.options.repeats < 1 || bench.options.repeats > REPORT_REPEATS_MAX)
         return usage();
     if (grind_shape != NULL)
         return grind(grind_shape, way, timed_cnt) == 0 ? 0 : usage();

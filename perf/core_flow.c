@@ -1,35 +1,13 @@
 #include "perf/core_flow.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "proto/base.h"
 
+#include "perf/core_crowd.h"
 #include "perf/core_setup.h"
-
-void *
-flow_map(size_t bytes)
-{
-    void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    if (mem == MAP_FAILED) {
-        perror("mmap");
-        exit(1);
-    }
-    (void)madvise(mem, bytes, MADV_HUGEPAGE);
-    return mem;
-}
-
-void
-flow_unmap(void *mem, size_t bytes)
-{
-    if (mem != NULL)
-        (void)munmap(mem, bytes);
-}
 
 uint32_t
 flow_next(uint64_t *random)
@@ -84,64 +62,19 @@ make_depth_table(struct flow *flow)
 }
 
 struct flow *
-flow_new(const struct engine_cfg *cfg, uint64_t seed, bool checked)
+flow_new(const struct engine_cfg *cfg, uint64_t seed, enum flow_crowd crowd)
 {
     struct flow *flow = flow_map(sizeof *flow);
 
     flow->cfg = *cfg;
-    flow->checked = checked;
-    flow->cfg.no_risk = !checked;
+    flow->crowd = crowd;
+    flow->cfg.no_risk = crowd != FLOW_CHECKED;
+    crowd_set(crowd, &flow->cfg);
     flow->seed = seed;
     flow->random = seed ^ UINT64_C(0x9e3779b97f4a7c15);
     flow->instruments_cnt = 1;
     make_depth_table(flow);
     return flow;
-}
-
-void
-flow_fill_begin(struct flow *flow)
-{
-    flow->fill_random = flow->seed;
-}
-
-/* apply applies one command whole. */
-static void
-apply(struct engine *engine, const union cell *cells, struct cell_sink *out)
-{
-    enum engine_result result = engine_apply(engine, cells, out);
-
-    while (result == ENGINE_MORE)
-        result = engine_resume(engine, out);
-    ASSERT(result == ENGINE_DONE);
-}
-
-struct engine *
-flow_load(struct flow *flow, void *mem, struct cell_sink *out)
-{
-    struct engine *engine;
-
-    memset(mem, 0, engine_footprint(&flow->cfg));
-    engine = engine_init(mem, &flow->cfg);
-    for (uint32_t at = 0; at < flow->setup_cnt; at += cell_count(&flow->setup[at])) {
-        const union cell *own = cell_sink_at(out, 0);
-
-        apply(engine, &flow->setup[at], out);
-        ASSERT(cell_outcome(own) == OE_REJECT_REASON_NONE);
-    }
-    flow_fill_begin(flow);
-    for (uint32_t i = 0; i < flow->fill_cnt; i++) {
-        const union cell *own = cell_sink_at(out, 0);
-        union cell cell = {.words = {0}};
-
-        flow->fill(flow, i, &cell);
-        apply(engine, &cell, out);
-        ASSERT(cell_outcome(own) == OE_REJECT_REASON_NONE);
-        if (flow->engine == engine) {
-            flow->ids[i + 1] = own->order_new.order_id;
-            flow->clords[i + 1] = own->order_new.clord;
-        }
-    }
-    return engine;
 }
 
 /* remember puts an order among the live ones, forget takes it from there. */
@@ -184,7 +117,7 @@ flow_begin(struct flow *flow, uint32_t cells_max, uint32_t ordinals_max)
     flow->engine_bytes = engine_footprint(&flow->cfg);
     ASSERT(flow->engine_bytes != 0);
     flow->engine = flow_map(flow->engine_bytes);
-    (void)flow_load(flow, flow->engine, &flow->out);
+    (void)flow_load(flow, &flow->cfg, flow->engine, &flow->out);
     flow->ordinals_cnt = flow->fill_cnt;
     flow->next_clord = flow->fill_cnt;
     for (uint32_t i = 1; i <= flow->fill_cnt; i++) {
@@ -194,8 +127,6 @@ flow_begin(struct flow *flow, uint32_t cells_max, uint32_t ordinals_max)
         ASSERT(found);
         remember(flow, i, order.instrument);
     }
-    for (uint32_t i = 0; i < FLOW_SESSIONS; i++)
-        flow->next_no[i] = 1 + (flow->fill_cnt + FLOW_SESSIONS - 1 - i) / FLOW_SESSIONS;
 }
 
 void
@@ -216,6 +147,7 @@ flow_free(struct flow *flow)
 {
     setup_free(flow);
     free(flow->zipf);
+    free(flow->pairs);
     flow_unmap(flow->cells, flow->cells_max * sizeof *flow->cells);
     flow_unmap(flow->names, flow->cells_max * sizeof *flow->names);
     flow_unmap(flow->ids, flow->ordinals_max * sizeof *flow->ids);
@@ -274,7 +206,7 @@ perform(struct flow *flow, const union cell *cell, uint32_t named)
     const uint64_t from = flow->out.pos;
     const union cell *own = cell_sink_at(&flow->out, 0);
 
-    apply(flow->engine, cell, &flow->out);
+    flow_apply(flow->engine, cell, &flow->out);
     if (cell_outcome(own) != OE_REJECT_REASON_NONE)
         flow->rejects_cnt++;
     else if (named != 0)
@@ -283,15 +215,7 @@ perform(struct flow *flow, const union cell *cell, uint32_t named)
     return own;
 }
 
-/* number gives a command of a checked flow to the session that sends it. */
-static void
-number(struct flow *flow, union cell *cell, uint32_t session)
-{
-    cell->order_new.session = (uint16_t)session;
-    cell->order_new.in_no = (uint16_t)flow->next_no[session]++;
-}
-
-/* session_of_order returns who sent an order, which lives if flow is checked. */
+/* session_of_order returns who sent an order, which lives if there is a crowd. */
 static uint32_t
 session_of_order(const struct flow *flow, uint32_t ordinal)
 {
@@ -330,10 +254,7 @@ flow_add_new(struct flow *flow, uint64_t time_ns, const struct flow_order *order
 
     flow_order(cell, order);
     cell->order_new.time = time_ns;
-    if (flow->checked) {
-        cell->order_new.account = flow_below(&flow->random, FLOW_ACCOUNTS);
-        number(flow, cell, flow_below(&flow->random, FLOW_SESSIONS));
-    }
+    crowd_draw(flow, cell);
 
     const union cell *own = perform(flow, cell, 0);
 
@@ -359,8 +280,8 @@ flow_add_cancel(struct flow *flow, uint64_t time_ns, uint32_t named, uint64_t cl
         .order_id = flow->ids[named],
         .session = CELL_SESSION,
     };
-    if (flow->checked)
-        number(flow, cell, session_of_order(flow, named));
+    if (flow->crowd != FLOW_ALONE)
+        crowd_send(flow, cell, session_of_order(flow, named));
     (void)perform(flow, cell, named);
 }
 
@@ -385,8 +306,8 @@ flow_add_replace(struct flow *flow,
         .session = CELL_SESSION,
     };
     cell[1].replace_detail.kind = CELL_KIND_REPLACE_DETAIL;
-    if (flow->checked)
-        number(flow, cell, session_of_order(flow, named));
+    if (flow->crowd != FLOW_ALONE)
+        crowd_send(flow, cell, session_of_order(flow, named));
 
     const uint64_t from = flow->out.pos;
     const union cell *own = perform(flow, cell, named);
@@ -404,25 +325,4 @@ flow_add_replace(struct flow *flow,
         ordinal = next_ordinal(flow, new_id, order->clord);
     rests(flow, ordinal, instrument);
     return ordinal;
-}
-
-void
-flow_name(struct flow *flow, enum flow_naming naming)
-{
-    for (uint32_t at = 0; at < flow->cells_cnt; at += cell_count(&flow->cells[at])) {
-        const uint32_t named = flow->names[at];
-        const bool by_clord = naming == FLOW_BY_CLORD;
-        struct cell_order_cancel *cell = &flow->cells[at].order_cancel;
-
-        if (named == 0)
-            continue;
-        cell->shape = (uint8_t)((cell->shape & ~CELL_BY_ID) | (by_clord ? 0u : CELL_BY_ID));
-        cell->order_id = naming == FLOW_BY_ORDINAL ? named : flow->ids[named];
-        if (by_clord)
-            cell->order_id = 0;
-        if (cell_kind(&flow->cells[at]) == CELL_KIND_ORDER_REPLACE)
-            flow->cells[at + 1].replace_detail.orig_clord = by_clord ? flow->clords[named] : 0;
-        else
-            cell->orig_clord = by_clord ? flow->clords[named] : 0;
-    }
 }

@@ -30,9 +30,12 @@
  *
  * Numbers. All draws are integers from xorshift64*; floating point is used only
  * to make tables and times that are rounded to integers at once, so that a flow
- * is the same with every compiler. Commands come from CELL_SESSION, and the
- * engine has no_risk, unless the flow is `checked`: then four sessions and
- * sixteen accounts send them, numbered, and every check of risk is made.
+ * is the same with every compiler.
+ *
+ * Crowd. Commands come from CELL_SESSION, and the engine has no_risk, unless
+ * accounts and sessions send them, numbered: see enum flow_crowd. Who sends a new
+ * order of a guarded flow is drawn apart from all else, so the orders are those of
+ * the flow without a crowd; a cancel or replace comes from the session of the order.
  */
 #ifndef OUTCRY_PERF_CORE_FLOW_H
 #define OUTCRY_PERF_CORE_FLOW_H
@@ -43,11 +46,10 @@
 
 #include "engine/engine.h"
 
-#define FLOW_DEPTH_MAX 16384u
-#define FLOW_SESSIONS  4u
-#define FLOW_ACCOUNTS  16u
-#define FLOW_TICK_PX   (PX_ONE / 100)
-#define FLOW_MID_TICK  33504u
+#define FLOW_DEPTH_MAX    16384u
+#define FLOW_SESSIONS_MAX 500u
+#define FLOW_TICK_PX      (PX_ONE / 100)
+#define FLOW_MID_TICK     33504u
 
 /* Cells of the sink that nobody reads: one MiB, a power of two. */
 #define FLOW_OUT_CELLS (1u << 14)
@@ -64,9 +66,16 @@ enum flow_naming {
     FLOW_BY_CLORD
 };
 
+/* Who sends the commands, as far as a shape is for it. */
+enum flow_crowd {
+    FLOW_ALONE,   /* the exchange itself */
+    FLOW_CHECKED, /* 4 sessions, 16 accounts without tight limits */
+    FLOW_GUARDED  /* 500 sessions of 500 firms, 10,000 accounts: core_guard.h */
+};
+
 struct flow {
-    struct engine_cfg cfg;
-    bool checked;
+    struct engine_cfg cfg; /* of the engine that the flow was made with */
+    enum flow_crowd crowd;
     uint64_t seed;
 
     union cell *setup; /* commands that make instruments and parties */
@@ -86,6 +95,9 @@ struct flow {
     uint32_t trades_cnt;
     uint32_t rejects_cnt;
 
+    uint64_t *pairs; /* account << 32 | instrument of all orders; NULL: not yet known */
+    uint32_t pairs_cnt;
+
     uint64_t *ids;
     uint64_t *clords;
     uint32_t ordinals_cnt;
@@ -102,7 +114,8 @@ struct flow {
     uint32_t *by_slot;    /* slot of the order id -> ordinal */
     uint32_t live_cnt;
     uint64_t next_clord;
-    uint64_t next_no[FLOW_SESSIONS];
+    uint64_t next_no[FLOW_SESSIONS_MAX];
+    uint64_t deal_random; /* state of the draws of who sends an order */
     uint32_t depth_table[1u << 16];
 };
 
@@ -111,10 +124,13 @@ struct flow {
 struct flow *flow_lifecycle(uint32_t orders_cnt, unsigned swing_percent);
 
 /* flow_resting makes commands_cnt commands on resting_cnt resting orders. */
-struct flow *flow_resting(uint32_t resting_cnt, uint32_t commands_cnt, bool checked);
+struct flow *flow_resting(uint32_t resting_cnt, uint32_t commands_cnt, enum flow_crowd crowd);
 
 /* flow_wide is flow_resting on instruments_cnt instruments. */
-struct flow *flow_wide(uint32_t instruments_cnt, uint32_t resting_cnt, uint32_t commands_cnt);
+struct flow *flow_wide(uint32_t instruments_cnt,
+                       uint32_t resting_cnt,
+                       uint32_t commands_cnt,
+                       enum flow_crowd crowd);
 
 void flow_free(struct flow *flow);
 
@@ -124,10 +140,15 @@ void flow_name(struct flow *flow, enum flow_naming naming);
 /* flow_fill_begin begins the fill anew; then flow->fill makes orders 0, 1, 2 and so on. */
 void flow_fill_begin(struct flow *flow);
 
-/* flow_load makes an engine in mem and brings it to where the commands begin.
- * mem is engine_footprint(&flow->cfg) bytes and is zeroed here: all of it is
- * touched, no page fault is left for the commands. */
-struct engine *flow_load(struct flow *flow, void *mem, struct cell_sink *out);
+/* flow_load makes an engine in mem and brings it to where the commands begin. cfg is
+ * the flow's but for no_risk: a guarded flow is guarded if risk is there. mem is
+ * engine_footprint(cfg) bytes and is zeroed here: all of it is touched, no page
+ * fault is left for the commands. */
+struct engine *
+flow_load(struct flow *flow, const struct engine_cfg *cfg, void *mem, struct cell_sink *out);
+
+/* flow_apply applies one command whole, with all its slices. */
+void flow_apply(struct engine *engine, const union cell *cells, struct cell_sink *out);
 
 /* flow_map returns zeroed memory in huge pages where there are any; flow_unmap
  * gives it back. It ends the program when there is no memory. */
@@ -136,8 +157,8 @@ void flow_unmap(void *mem, size_t bytes);
 
 /* For the generators. */
 
-/* flow_new makes a flow with room for commands_max commands. */
-struct flow *flow_new(const struct engine_cfg *cfg, uint64_t seed, bool checked);
+/* flow_new makes a flow without commands; the parties of cfg are set here. */
+struct flow *flow_new(const struct engine_cfg *cfg, uint64_t seed, enum flow_crowd crowd);
 
 /* flow_begin sets the engine up, fills it and makes room for cells_max cells of
  * commands and commands_max new ordinals. */

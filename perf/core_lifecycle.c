@@ -310,16 +310,12 @@ flow_lifecycle(uint32_t orders_cnt, unsigned swing_percent)
     const struct engine_cfg cfg = {
         .orders_max = 1u << 17,
         .instruments_max = 16,
-        .accounts_max = FLOW_ACCOUNTS,
-        .groups_max = 1,
-        .firms_max = 1,
-        .sessions_max = FLOW_SESSIONS,
         .positions_max = 1024,
         .pages_max = 1u << 13,
     };
     const uint32_t happenings_max = orders_cnt * 5;
     struct story story = {
-        .flow = flow_new(&cfg, UINT64_C(2463534242), false),
+        .flow = flow_new(&cfg, UINT64_C(2463534242), FLOW_ALONE),
         .lives = allocate(orders_cnt, sizeof *story.lives),
         .orders_cnt = orders_cnt,
         .middles = allocate(orders_cnt, sizeof *story.middles),

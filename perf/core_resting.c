@@ -21,6 +21,7 @@
 
 #include "proto/base.h"
 
+#include "perf/core_crowd.h"
 #include "perf/core_flow.h"
 
 #define CLIENTS     64u
@@ -39,10 +40,8 @@ clord_of(uint64_t n)
     return (turn + 1) << 32 | (round + 1);
 }
 
-/* middle_of returns the middle of an instrument: the first has the common one,
- * the others are spread, so that their pages do not lie at the same places. */
-static uint32_t
-middle_of(uint32_t instrument)
+uint32_t
+resting_middle(uint32_t instrument)
 {
     return FLOW_MID_TICK + instrument * 7919u % 20000u;
 }
@@ -77,7 +76,7 @@ draw_order(const struct flow *flow, uint64_t *random, uint64_t number, bool ioc)
     const uint32_t instrument = draw_instrument(flow, random);
     const bool sell = (flow_next(random) & 1) != 0;
     const uint32_t depth = flow_depth(flow, random);
-    const uint32_t middle = middle_of(instrument);
+    const uint32_t middle = resting_middle(instrument);
 
     return (struct flow_order){
         .instrument = instrument,
@@ -96,11 +95,7 @@ resting_fill(struct flow *flow, uint32_t i, union cell *cell)
 
     flow_order(cell, &order);
     cell->order_new.time = 1000 + i;
-    if (flow->checked) {
-        cell->order_new.account = i % FLOW_ACCOUNTS;
-        cell->order_new.session = (uint16_t)(i % FLOW_SESSIONS);
-        cell->order_new.in_no = (uint16_t)(1 + i / FLOW_SESSIONS);
-    }
+    crowd_fill(flow, i, cell);
 }
 
 /* draw_live draws the order that a cancel takes. */
@@ -123,7 +118,7 @@ static void
 add_replace(struct flow *flow, uint64_t time_ns)
 {
     const uint32_t named = flow->live[flow_below(&flow->random, flow->live_cnt)];
-    const uint32_t middle = middle_of(flow->instrument[named]);
+    const uint32_t middle = resting_middle(flow->instrument[named]);
     const uint32_t depth = flow_depth(flow, &flow->random);
     struct engine_order old;
     const bool found = engine_order_get(flow->engine, flow->ids[named], &old);
@@ -166,19 +161,15 @@ resting_commands(struct flow *flow, uint32_t commands_cnt)
 }
 
 struct flow *
-flow_resting(uint32_t resting_cnt, uint32_t commands_cnt, bool checked)
+flow_resting(uint32_t resting_cnt, uint32_t commands_cnt, enum flow_crowd crowd)
 {
     const struct engine_cfg cfg = {
         .orders_max = resting_cnt + resting_cnt / 4 + 1000,
         .instruments_max = 16,
-        .accounts_max = FLOW_ACCOUNTS,
-        .groups_max = 1,
-        .firms_max = 1,
-        .sessions_max = FLOW_SESSIONS,
-        .positions_max = 1024,
+        .positions_max = crowd == FLOW_GUARDED ? 16384 : 1024,
         .pages_max = 4096,
     };
-    struct flow *flow = flow_new(&cfg, UINT64_C(88172645463325252), checked);
+    struct flow *flow = flow_new(&cfg, UINT64_C(88172645463325252), crowd);
 
     flow->fill = resting_fill;
     flow->fill_cnt = resting_cnt;

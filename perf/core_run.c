@@ -58,7 +58,8 @@ core_pin(unsigned n)
 void
 core_init(struct core *core, struct flow *flow)
 {
-    *core = (struct core){.flow = flow, .engine_bytes = engine_footprint(&flow->cfg)};
+    *core =
+        (struct core){.flow = flow, .cfg = flow->cfg, .engine_bytes = engine_footprint(&flow->cfg)};
     core->tree_cfg = (struct rbtree_book_cfg){
         .orders_max = flow->cfg.orders_max,
         .instruments_max = flow->instruments_cnt,
@@ -81,7 +82,7 @@ struct engine *
 core_load_engine(struct core *core)
 {
     flow_name(core->flow, core->naming);
-    return flow_load(core->flow, core->engine_mem, &core->out);
+    return flow_load(core->flow, &core->cfg, core->engine_mem, &core->out);
 }
 
 struct rbtree_book *

@@ -43,6 +43,7 @@ enum core_way {
 
 struct core {
     struct flow *flow;
+    struct engine_cfg cfg; /* of the engine: its no_risk may be changed between runs */
     void *engine_mem;
     size_t engine_bytes;
     struct rbtree_book_cfg tree_cfg;

@@ -3,13 +3,20 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Cells that the parties of a checked flow take at most. */
-#define PARTY_CELLS (2 + 2 * FLOW_ACCOUNTS + 3 * FLOW_SESSIONS)
+#include "perf/core_resting.h"
+
+/* The static band of a guarded instrument: what no order passes. */
+#define BAND_LOW_TICK  100
+#define BAND_HIGH_TICK (8 * FLOW_MID_TICK)
 
 static size_t
 setup_bytes(const struct flow *flow)
 {
-    return (PARTY_CELLS + 2 * (size_t)flow->instruments_cnt) * sizeof(union cell);
+    const struct engine_cfg *cfg = &flow->cfg;
+    const size_t cells_cnt = (size_t)cfg->firms_max + cfg->groups_max + 2 * cfg->accounts_max +
+                             2 * flow->instruments_cnt + 3 * cfg->sessions_max;
+
+    return cells_cnt * sizeof(union cell);
 }
 
 /* command appends a command of the exchange itself. */
@@ -27,8 +34,28 @@ command(struct flow *flow, unsigned kind, unsigned cells_cnt)
 }
 
 static void
+make_firm(struct flow *flow, uint32_t firm)
+{
+    union cell *cell = command(flow, CELL_KIND_FIRM_SET, 1);
+
+    memcpy(cell->firm_set.name, "firm", 4);
+    cell->firm_set.firm = firm;
+}
+
+static void
+make_group(struct flow *flow, uint32_t group)
+{
+    union cell *cell = command(flow, CELL_KIND_GROUP_SET, 1);
+
+    memcpy(cell->group_set.name, "group", 5);
+    cell->group_set.group = group;
+    cell->group_set.firm = group / (flow->cfg.groups_max / flow->cfg.firms_max);
+}
+
+static void
 make_instrument(struct flow *flow, uint32_t instrument)
 {
+    const uint32_t middle = resting_middle(instrument);
     union cell *cell = command(flow, CELL_KIND_INSTRUMENT_SET, 2);
     char symbol[16];
 
@@ -41,11 +68,15 @@ make_instrument(struct flow *flow, uint32_t instrument)
         .kind = CELL_KIND_INSTRUMENT_LIMITS,
         .order_qty_max = 1000000,
         .order_value_max = INT64_MAX / 2,
-        .reference_px = FLOW_MID_TICK * FLOW_TICK_PX,
+        .reference_px = (px_t)middle * FLOW_TICK_PX,
         .collar_ticks = 2 * FLOW_DEPTH_MAX,
         .collar_permille = 900,
         .order_qty_min = 1,
     };
+    if (flow->crowd == FLOW_GUARDED) {
+        cell[1].instrument_limits.band_low_px = BAND_LOW_TICK * FLOW_TICK_PX;
+        cell[1].instrument_limits.band_high_px = BAND_HIGH_TICK * FLOW_TICK_PX;
+    }
 }
 
 static void
@@ -55,6 +86,7 @@ make_account(struct flow *flow, uint32_t account)
 
     memcpy(cell[0].account_set.name, "account", 7);
     cell[0].account_set.account = account;
+    cell[0].account_set.group = account / (flow->cfg.accounts_max / flow->cfg.groups_max);
     cell[1].account_limits = (struct cell_account_limits){
         .kind = CELL_KIND_ACCOUNT_LIMITS,
         .order_qty_max = 1000000,
@@ -67,11 +99,13 @@ make_account(struct flow *flow, uint32_t account)
 static void
 make_session(struct flow *flow, uint16_t session)
 {
-    const uint8_t uuid[16] = {(uint8_t)(session + 1), [6] = 0x40, [8] = 0x80};
+    const uint8_t uuid[16] = {(uint8_t)(session + 1),
+                              (uint8_t)((session + 1) >> 8), [6] = 0x40, [8] = 0x80};
     union cell *cell = command(flow, CELL_KIND_SESSION_SET, 1);
 
     memcpy(cell->session_set.name, "session", 7);
     cell->session_set.session = session;
+    cell->session_set.firm = session / (flow->cfg.sessions_max / flow->cfg.firms_max);
     cell = command(flow, CELL_KIND_SESSION_NEGOTIATE, 1);
     memcpy(cell->session_negotiate.uuid, uuid, sizeof uuid);
     cell->session_negotiate.client_flow = 1;
@@ -82,19 +116,26 @@ make_session(struct flow *flow, uint16_t session)
     cell->session_establish.session = session;
 }
 
+static void
+make_parties(struct flow *flow)
+{
+    for (uint32_t i = 0; i < flow->cfg.firms_max; i++)
+        make_firm(flow, i);
+    for (uint32_t i = 0; i < flow->cfg.groups_max; i++)
+        make_group(flow, i);
+    for (uint32_t i = 0; i < flow->cfg.accounts_max; i++)
+        make_account(flow, i);
+}
+
 void
 setup_make(struct flow *flow)
 {
     flow->setup = flow_map(setup_bytes(flow));
-    if (flow->checked) {
-        memcpy(command(flow, CELL_KIND_FIRM_SET, 1)->firm_set.name, "firm", 4);
-        memcpy(command(flow, CELL_KIND_GROUP_SET, 1)->group_set.name, "group", 5);
-        for (uint32_t i = 0; i < FLOW_ACCOUNTS; i++)
-            make_account(flow, i);
-    }
+    if (flow->crowd != FLOW_ALONE)
+        make_parties(flow);
     for (uint32_t i = 0; i < flow->instruments_cnt; i++)
         make_instrument(flow, i);
-    for (uint16_t i = 0; flow->checked && i < FLOW_SESSIONS; i++)
+    for (uint16_t i = 0; flow->crowd != FLOW_ALONE && i < flow->cfg.sessions_max; i++)
         make_session(flow, i);
 }
 

@@ -1,6 +1,6 @@
 /*
- * Core setup: the commands that make the instruments of a flow and, if it is
- * checked, a firm, a group, accounts without tight limits, and bound sessions.
+ * Core setup: the commands that make the instruments of a flow and, if it has
+ * a crowd, its firms, groups, accounts without tight limits, and bound sessions.
  */
 #ifndef OUTCRY_PERF_CORE_SETUP_H
 #define OUTCRY_PERF_CORE_SETUP_H

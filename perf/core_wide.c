@@ -17,19 +17,18 @@
 #include "perf/core_resting.h"
 
 struct flow *
-flow_wide(uint32_t instruments_cnt, uint32_t resting_cnt, uint32_t commands_cnt)
+flow_wide(uint32_t instruments_cnt,
+          uint32_t resting_cnt,
+          uint32_t commands_cnt,
+          enum flow_crowd crowd)
 {
     const struct engine_cfg cfg = {
         .orders_max = resting_cnt + resting_cnt / 4 + 1000,
         .instruments_max = instruments_cnt,
-        .accounts_max = FLOW_ACCOUNTS,
-        .groups_max = 1,
-        .firms_max = 1,
-        .sessions_max = FLOW_SESSIONS,
-        .positions_max = 1024,
+        .positions_max = crowd == FLOW_GUARDED ? resting_cnt + commands_cnt : 1024,
         .pages_max = 24 * instruments_cnt,
     };
-    struct flow *flow = flow_new(&cfg, UINT64_C(362436069521288629), false);
+    struct flow *flow = flow_new(&cfg, UINT64_C(362436069521288629), crowd);
     uint64_t sum = 0; /* stays below 2^32 */
 
     flow->instruments_cnt = instruments_cnt;

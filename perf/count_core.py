@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Counts instructions and mispredicted branches per command of the matching core.
 
-    perf/count_core.py BUILD [--shape SHAPE ...] [--way WAY ...] [--timed N]
-    perf/count_core.py BUILD --annotate [--shape SHAPE] [--way WAY] [--lines N]
+    perf/count_core.py BUILD [--bench NAME] [--shape SHAPE ...] [--way WAY ...] [--timed N]
+    perf/count_core.py BUILD [--bench NAME] --annotate [--shape SHAPE] [--way WAY] [--lines N]
 
-The first form runs bench_core under cachegrind with branch simulation, twice for
+The first form runs bench_core (or bench_risk) under cachegrind with branch simulation, twice for
 each shape and way: once with N commands and once with none. All but the timed
 loop is the same in both, so the difference is what N commands cost; what making
 and filling the flow costs cancels out. The second form runs callgrind on the
@@ -23,21 +23,25 @@ import subprocess
 import sys
 import tempfile
 
-SHAPES = ["resting_1k", "resting_100k", "lifecycle", "wide", "checked"]
-LOOPS = {"engine": "run_apply", "ahead": "run_ahead", "tree": "run_tree"}
+SHAPES = {"core": ["resting_1k", "resting_100k", "lifecycle", "wide", "checked"],
+          "risk": ["resting_1k", "resting_100k", "wide"]}
+# The loop that a way runs; bare is the engine of bench_risk without risk.
+LOOPS = {"core": {"engine": "run_apply", "ahead": "run_ahead", "tree": "run_tree"},
+         "risk": {"engine": "run_apply", "ahead": "run_ahead",
+                  "bare": "run_apply", "bare_ahead": "run_ahead"}}
 
 
-def command(build, shape, way, timed):
-    return [os.path.join(build, "perf", "bench_core"), "--cachegrind", shape,
+def command(build, bench, shape, way, timed):
+    return [os.path.join(build, "perf", f"bench_{bench}"), "--cachegrind", shape,
             "--way", way, "--timed", str(timed)]
 
 
-def count(build, shape, way, timed):
+def count(build, bench, shape, way, timed):
     """(instructions, conditional and indirect branches, mispredicted, commands)"""
     with tempfile.TemporaryDirectory() as folder:
         text = subprocess.run(
             ["valgrind", "--tool=cachegrind", "--cache-sim=yes", "--branch-sim=yes",
-             f"--cachegrind-out-file={folder}/out", *command(build, shape, way, timed)],
+             f"--cachegrind-out-file={folder}/out", *command(build, bench, shape, way, timed)],
             check=True, capture_output=True, text=True)
 
     def figure(pattern):
@@ -48,27 +52,27 @@ def count(build, shape, way, timed):
         figure("D1  misses"), commands
 
 
-def table(build, shapes, ways, timed):
+def table(build, bench, shapes, ways, timed):
     print(f"{'shape':<14} {'way':<8} {'instructions':>12} {'branches':>9} {'mispredicted':>13} "
           f"{'D1 misses':>10}  per command")
     for shape in shapes:
         for way in ways:
             if shape == "checked" and way == "tree":
                 continue
-            with_them = count(build, shape, way, timed)
-            without = count(build, shape, way, 0)
+            with_them = count(build, bench, shape, way, timed)
+            without = count(build, bench, shape, way, 0)
             per = [(a - b) / with_them[4] for a, b in zip(with_them[:4], without[:4])]
             print(f"{shape:<14} {way:<8} {per[0]:>12.1f} {per[1]:>9.1f} {per[2]:>13.3f} "
                   f"{per[3]:>10.2f}", flush=True)
 
 
-def annotate(build, shape, way, timed, lines):
+def annotate(build, bench, shape, way, timed, lines):
     with tempfile.TemporaryDirectory() as folder:
         out = f"{folder}/out"
         subprocess.run(
             ["valgrind", "--tool=callgrind", "--branch-sim=yes", "--dump-instr=no",
-             "--collect-atstart=no", f"--toggle-collect={LOOPS[way]}*",
-             f"--callgrind-out-file={out}", *command(build, shape, way, timed)],
+             "--collect-atstart=no", f"--toggle-collect={LOOPS[bench][way]}*",
+             f"--callgrind-out-file={out}", *command(build, bench, shape, way, timed)],
             check=True, capture_output=True)
         by_function = subprocess.run(
             ["callgrind_annotate", "--auto=no", "--show=Ir,Bcm,Bim", out],
@@ -126,18 +130,23 @@ def line_costs(path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("build")
-    parser.add_argument("--shape", action="append", choices=SHAPES)
-    parser.add_argument("--way", action="append", choices=list(LOOPS))
+    parser.add_argument("--bench", choices=list(SHAPES), default="core")
+    parser.add_argument("--shape", action="append")
+    parser.add_argument("--way", action="append")
     parser.add_argument("--timed", type=int, default=100000)
     parser.add_argument("--annotate", action="store_true")
     parser.add_argument("--lines", type=int, default=30)
     args = parser.parse_args()
     shapes = args.shape or ["resting_1k"]
-    ways = args.way or ["engine", "ahead", "tree"]
+    ways = args.way or list(LOOPS[args.bench])
+    for name, known in [*((s, SHAPES[args.bench]) for s in shapes),
+                        *((w, LOOPS[args.bench]) for w in ways)]:
+        if name not in known:
+            parser.error(f"{name}: there are {', '.join(known)}")
     if args.annotate:
-        annotate(args.build, shapes[0], ways[0], args.timed, args.lines)
+        annotate(args.build, args.bench, shapes[0], ways[0], args.timed, args.lines)
     else:
-        table(args.build, shapes, ways, args.timed)
+        table(args.build, args.bench, shapes, ways, args.timed)
     return 0
 
 

@@ -10,6 +10,7 @@
 
 #include "tools/audit_rows.h"
 #include "tools/text.h"
+#include "tools/words.h"
 
 static const char *const column_names[AUDIT_COLUMNS_CNT] = {
     [AUDIT_SEQ] = "seq",
@@ -51,11 +52,16 @@ static const char *const column_names[AUDIT_COLUMNS_CNT] = {
     [AUDIT_CLIENT_CODE] = "client_code",
     [AUDIT_DECISION_CODE] = "decision_code",
     [AUDIT_EXECUTION_CODE] = "execution_code",
+    [AUDIT_FEE] = "fee",
+    [AUDIT_RISK_NAME] = "risk_name",
     [AUDIT_RISK_LEVEL] = "risk_level",
     [AUDIT_RISK_SUBJECT] = "risk_subject",
     [AUDIT_RISK_LIMIT] = "risk_limit",
     [AUDIT_RISK_USED] = "risk_used",
     [AUDIT_RISK_VALUE] = "risk_value",
+    [AUDIT_AUTHOR_UID] = "author_uid",
+    [AUDIT_AUTHOR] = "author",
+    [AUDIT_AUTHOR_REASON] = "author_reason",
     [AUDIT_DETAIL] = "detail",
     [AUDIT_EPOCH] = "epoch",
     [AUDIT_PAGE] = "page",
@@ -232,36 +238,82 @@ audit_put_outcome(struct audit *audit,
     return good;
 }
 
+/* limit_of_reason returns the limit that a refusal is about, None if it is about
+ * something else. */
+static uint8_t
+limit_of_reason(uint16_t reason)
+{
+    switch (reason) {
+    case OE_REJECT_REASON_MAX_ORDER_QTY:
+        return CELL_RISK_LIMIT_ORDER_QTY;
+    case OE_REJECT_REASON_MAX_ORDER_VALUE:
+        return CELL_RISK_LIMIT_ORDER_VALUE;
+    case OE_REJECT_REASON_LONG_POSITION_LIMIT:
+        return CELL_RISK_LIMIT_LONG;
+    case OE_REJECT_REASON_SHORT_POSITION_LIMIT:
+        return CELL_RISK_LIMIT_SHORT;
+    case OE_REJECT_REASON_MAX_OPEN_ORDERS:
+        return CELL_RISK_LIMIT_OPEN_ORDERS;
+    case OE_REJECT_REASON_OPEN_NOTIONAL:
+        return CELL_RISK_LIMIT_OPEN_NOTIONAL;
+    case OE_REJECT_REASON_DAILY_GROSS:
+        return CELL_RISK_LIMIT_DAILY_GROSS;
+    case OE_REJECT_REASON_DAILY_NET:
+        return CELL_RISK_LIMIT_DAILY_NET;
+    case OE_REJECT_REASON_DAILY_LOSS:
+        return CELL_RISK_LIMIT_DAILY_LOSS;
+    case OE_REJECT_REASON_INSUFFICIENT_FUNDS:
+        return CELL_RISK_LIMIT_CREDIT;
+    case OE_REJECT_REASON_DUPLICATIVE_ORDER:
+        return CELL_RISK_LIMIT_DUPLICATES;
+    case OE_REJECT_REASON_ACCOUNT_LATCHED:
+        return CELL_RISK_LIMIT_EXECUTIONS;
+    case OE_REJECT_REASON_THROTTLED:
+        return CELL_RISK_LIMIT_MESSAGE_RATE;
+    default:
+        return CELL_RISK_LIMIT_NONE;
+    }
+}
+
 /* is_money tells whether the numbers behind a refusal are prices or values. */
 static bool
 is_money(uint16_t reason)
 {
     switch (reason) {
-    case OE_REJECT_REASON_MAX_ORDER_VALUE:
     case OE_REJECT_REASON_PRICE_COLLAR_HIGH:
     case OE_REJECT_REASON_PRICE_COLLAR_LOW:
     case OE_REJECT_REASON_PRICE_BAND:
         return true;
     default:
-        return false;
+        return words_limit_is_money(limit_of_reason(reason));
     }
 }
 
-static void
-put_risk(struct audit *audit, uint16_t reason, const struct cell_risk_detail *detail)
+void
+audit_put_amount(struct audit *audit, enum audit_column column, int64_t value, bool money)
 {
-    const int64_t values[] = {detail->limit, detail->used, detail->value};
-    static const enum audit_column columns[] = {AUDIT_RISK_LIMIT, AUDIT_RISK_USED,
-                                                AUDIT_RISK_VALUE};
+    if (money)
+        audit_put_px(audit, column, value);
+    else
+        snprintf(audit->row.text[column], AUDIT_TEXT_BYTES, "%" PRId64, value);
+}
 
+static void
+put_risk(struct audit *audit, const union cell *cell, const struct cell_risk_detail *detail)
+{
+    const uint16_t reason = cell_outcome(cell);
+    const bool money = is_money(reason);
+    uint8_t limit = limit_of_reason(reason);
+
+    if (limit == CELL_RISK_LIMIT_MESSAGE_RATE && cell_kind(cell) == CELL_KIND_ORDER_CANCEL)
+        limit = CELL_RISK_LIMIT_CANCEL_RATE;
+    if (limit != CELL_RISK_LIMIT_NONE)
+        audit_put(audit, AUDIT_RISK_NAME, cell_risk_limit_name(limit));
     audit_put(audit, AUDIT_RISK_LEVEL, oe_risk_level_name(detail->level));
     audit_put_u64(audit, AUDIT_RISK_SUBJECT, detail->subject);
-    for (unsigned i = 0; i < ARRAY_LEN(columns); i++) {
-        if (is_money(reason))
-            audit_put_px(audit, columns[i], values[i]);
-        else
-            snprintf(audit->row.text[columns[i]], AUDIT_TEXT_BYTES, "%" PRId64, values[i]);
-    }
+    audit_put_amount(audit, AUDIT_RISK_LIMIT, detail->limit, money);
+    audit_put_amount(audit, AUDIT_RISK_USED, detail->used, money);
+    audit_put_amount(audit, AUDIT_RISK_VALUE, detail->value, money);
 }
 
 static void
@@ -291,7 +343,7 @@ put_continued(struct audit *audit, const union cell *cells)
         if (cell_kind(&cells[i]) == CELL_KIND_ORDER_LINK)
             audit_add(audit, "linked_clord=%" PRIu64, cells[i].order_link.linked_clord);
         if (cell_kind(&cells[i]) == CELL_KIND_RISK_DETAIL)
-            put_risk(audit, cell_outcome(&cells[0]), &cells[i].risk_detail);
+            put_risk(audit, &cells[0], &cells[i].risk_detail);
     }
 }
 
@@ -358,6 +410,7 @@ row_order_cancel(struct audit *audit, const union cell *cells)
     audit_put_u64(audit, AUDIT_CLORD, cancel->clord);
     audit_put_given(audit, AUDIT_ORDER_ID, cancel->order_id);
     audit_put_given(audit, AUDIT_ORIG_CLORD, cancel->orig_clord);
+    put_continued(audit, cells);
     if (!good)
         return;
     audit_put_account(audit, cancel->account);
@@ -428,113 +481,6 @@ row_mass_cancel(struct audit *audit, const union cell *cells)
         audit_add(audit, "count=%u", cells[0].mass_canceled.count);
 }
 
-static void
-add_field(struct audit *audit, const struct cell_field *field, const uint8_t *bytes)
-{
-    char value[2 * 64 + 1] = "";
-    uint64_t number = 0;
-
-    switch ((enum cell_field_type)field->type) {
-    case CELL_FIELD_CHARS:
-        snprintf(value, sizeof value, "%.*s", (int)strnlen((const char *)bytes, field->size),
-                 (const char *)bytes);
-        break;
-    case CELL_FIELD_HEX:
-        for (unsigned i = 0; i < field->size; i++)
-            snprintf(value + 2 * i, sizeof value - 2 * i, "%02x", bytes[i]);
-        break;
-    case CELL_FIELD_I:
-    case CELL_FIELD_U:
-        memcpy(&number, bytes, field->size);
-        if (field->type == CELL_FIELD_I && field->size == 8)
-            snprintf(value, sizeof value, "%" PRId64, (int64_t)number);
-        else
-            snprintf(value, sizeof value, "%" PRIu64, number);
-        break;
-    default:
-        UNREACHABLE("no such type of field");
-    }
-    audit_add(audit, "%s=%s", field->name, value);
-}
-
-/* put_fields writes all fields of the message but those of the frame that have a
- * column. */
-static void
-put_fields(struct audit *audit, const union cell *cells)
-{
-    static const char frame[] = " kind shape outcome seq time in_no session ";
-
-    for (unsigned i = 0; i < cell_count(&cells[0]); i++) {
-        unsigned count;
-        const struct cell_field *fields = cell_fields(cell_kind(&cells[i]), &count);
-
-        for (unsigned k = 0; k < count; k++) {
-            char word[64];
-
-            snprintf(word, sizeof word, " %s ", fields[k].name);
-            if (strstr(frame, word) == NULL)
-                add_field(audit, &fields[k], &cells[i].bytes[fields[k].offset]);
-        }
-    }
-}
-
-struct other {
-    uint8_t kind;
-    const char *event;
-};
-
-static const struct other others[] = {
-    {CELL_KIND_GENESIS, "GENE"},
-    {CELL_KIND_RESTART, "REST"},
-    {CELL_KIND_CLOCK, "CLCK"},
-    {CELL_KIND_FIRM_SET, "FIRM"},
-    {CELL_KIND_GROUP_SET, "GRUP"},
-    {CELL_KIND_ACCOUNT_SET, "ACCT"},
-    {CELL_KIND_INSTRUMENT_SET, "INST"},
-    {CELL_KIND_INSTRUMENT_STATE_SET, "ISTA"},
-    {CELL_KIND_POSITION_LIMIT_SET, "PLIM"},
-    {CELL_KIND_PERMISSION_SET, "PERM"},
-    {CELL_KIND_SESSION_SET, "SESS"},
-    {CELL_KIND_SESSION_NEGOTIATE, "SNEG"},
-    {CELL_KIND_SESSION_ESTABLISH, "SEST"},
-    {CELL_KIND_SESSION_UNBIND, "SUNB"},
-    {CELL_KIND_SESSION_SEQUENCE, "SSEQ"},
-    {CELL_KIND_MESSAGE_REFUSED, "MREF"},
-    {CELL_KIND_SESSION_NOT_APPLIED, "NAPP"},
-};
-
-/* row_other is for what is not about an order. */
-static void
-row_other(struct audit *audit, const union cell *cells)
-{
-    const union cell *cell = &cells[0];
-    const char *event = "OTHR";
-
-    for (unsigned i = 0; i < ARRAY_LEN(others); i++)
-        if (others[i].kind == cell_kind(cell))
-            event = others[i].event;
-    if (cell_is_command(cell))
-        audit_put_outcome(audit, cell, event, event);
-    else
-        audit_put(audit, AUDIT_EVENT, event);
-    audit_put_session(audit, cell_session(cell));
-    if (cell_kind(cell) == CELL_KIND_ACCOUNT_SET)
-        audit_put_account(audit, cell->account_set.account);
-    if (cell_kind(cell) == CELL_KIND_INSTRUMENT_SET)
-        audit_put_instrument(audit, cell->instrument_set.instrument);
-    if (cell_kind(cell) == CELL_KIND_INSTRUMENT_STATE_SET)
-        audit_put_instrument(audit, cell->instrument_state_set.instrument);
-    if (cell_kind(cell) == CELL_KIND_PERMISSION_SET)
-        audit_put_instrument(audit, cell->permission_set.instrument);
-    if (cell_kind(cell) == CELL_KIND_POSITION_LIMIT_SET) {
-        audit_put_account(audit, cell->position_limit_set.account);
-        audit_put_instrument(audit, cell->position_limit_set.instrument);
-    }
-    if (cell_kind(cell) == CELL_KIND_MESSAGE_REFUSED)
-        audit_put(audit, AUDIT_REASON, oe_reject_reason_name(cell->message_refused.reason));
-    put_fields(audit, cells);
-}
-
 void
 audit_message(struct audit *audit, const union cell *cells, const struct audit_place *place)
 {
@@ -557,7 +503,7 @@ audit_message(struct audit *audit, const union cell *cells, const struct audit_p
         if (audit_has_second(cells, CELL_KIND_REPLACE_DETAIL))
             row_order_replace(audit, cells);
         else
-            row_other(audit, cells);
+            audit_other(audit, cells);
         break;
     case CELL_KIND_MASS_CANCEL:
     case CELL_KIND_MASS_CANCELED:
@@ -565,7 +511,7 @@ audit_message(struct audit *audit, const union cell *cells, const struct audit_p
         break;
     default:
         if (!audit_event(audit, cells))
-            row_other(audit, cells);
+            audit_other(audit, cells);
         break;
     }
     audit_end(audit);

@@ -22,9 +22,10 @@
  * order of the group that was prevented; MQUO, MQRJ mass quote taken, refused; CARJ, RERJ, MCRJ
  * refused cancel, replace, mass cancel; MCAN, MDON mass cancel taken, done; MREF message not
  * understood; NAPP numbers that never came; SNEG, SEST, SUNB, SSEQ sessions; FIRM, GRUP, ACCT,
- * INST, ISTA, PLIM, PERM, SESS configuration; GENE, REST, CLCK the exchange itself. What is not
- * about an order, and attributes of orders that have no column, are in the column detail, as
- * NAME=VALUE, in the units of proto/cells.xml.
+ * INST, ISTA, PLIM, PERM, SESS configuration; GENE, REST, CLCK the exchange itself; LIMT, FEES,
+ * CASH, PMOV, MARK, KILL, ENAB, DAYR, RSTR, RULE the word of an operator on risk, RWRN and RACT
+ * what risk tells and does by itself. What is not about an order, and attributes of orders that
+ * have no column, are in the column detail, as NAME=VALUE, in the units of proto/cells.xml.
  *
  * Names are those that were valid when it happened. Numbers of a refused limit
  * are in its unit: prices and values with a point, quantities without.
@@ -78,11 +79,16 @@ enum audit_column {
     AUDIT_CLIENT_CODE,
     AUDIT_DECISION_CODE,
     AUDIT_EXECUTION_CODE,
+    AUDIT_FEE,
+    AUDIT_RISK_NAME,
     AUDIT_RISK_LEVEL,
     AUDIT_RISK_SUBJECT,
     AUDIT_RISK_LIMIT,
     AUDIT_RISK_USED,
     AUDIT_RISK_VALUE,
+    AUDIT_AUTHOR_UID,
+    AUDIT_AUTHOR,
+    AUDIT_AUTHOR_REASON,
     AUDIT_DETAIL,
     AUDIT_EPOCH,
     AUDIT_PAGE,

@@ -65,6 +65,7 @@ struct side {
     uint64_t exec_id;
     qty_t leaves_qty;
     qty_t cum_qty;
+    px_t fee;
     bool sell;
     bool taker;
 };
@@ -89,6 +90,8 @@ row_side(struct audit *audit, const union cell *cells, const struct side *side)
     audit_put_u64(audit, AUDIT_EXEC_ID, side->exec_id);
     audit_put_u64(audit, AUDIT_ORDER_ID, side->order_id);
     audit_put_u64(audit, AUDIT_CLORD, side->clord);
+    if (traded)
+        audit_put_px(audit, AUDIT_FEE, side->fee);
 }
 
 /* MatchPrevented lies as Trade does up to the account and the session. */
@@ -106,9 +109,9 @@ rows_of_trade(struct audit *audit, const union cell *cells, const struct audit_p
     const bool taker_sells = cell_is_sell(&cells[0]);
     const struct side sides[] = {
         {trade->session, trade->account, trade->clord, trade->order_id, maker->match_id,
-         trade->leaves_qty, maker->taker_cum_qty, taker_sells, true},
+         trade->leaves_qty, maker->taker_cum_qty, maker->taker_fee, taker_sells, true},
         {maker->session, maker->account, maker->clord, maker->order_id, maker->match_id + 1,
-         maker->leaves_qty, maker->cum_qty, !taker_sells, false},
+         maker->leaves_qty, maker->cum_qty, maker->maker_fee, !taker_sells, false},
     };
 
     for (unsigned i = 0; i < ARRAY_LEN(sides); i++) {

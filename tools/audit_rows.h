@@ -1,8 +1,9 @@
 /*
  * Private to tools/audit*.c: how a row is filled, and the rows of events.
  *
- *   audit.c          what every row has, commands, configuration
+ *   audit.c          what every row has, commands of orders
  *   audit_events.c   what came of them: trades, cancels, quotes, ...
+ *   audit_other.c    what is not about one order: configuration, risk, sessions
  */
 #ifndef OUTCRY_TOOLS_AUDIT_ROWS_H
 #define OUTCRY_TOOLS_AUDIT_ROWS_H
@@ -27,6 +28,9 @@ void audit_put_given(struct audit *audit, enum audit_column column, uint64_t val
 /* Prices: after the instrument, which says how many decimals they have. */
 void audit_put_px(struct audit *audit, enum audit_column column, px_t px);
 void audit_put_given_px(struct audit *audit, enum audit_column column, px_t px);
+
+/* Of a limit's unit: money as a price, all else as a number. */
+void audit_put_amount(struct audit *audit, enum audit_column column, int64_t value, bool money);
 
 void audit_put_side(struct audit *audit, bool sell);
 void audit_put_session(struct audit *audit, uint16_t session);
@@ -57,5 +61,8 @@ bool audit_two_sides(struct audit *audit, const union cell *cells, const struct 
 
 /* audit_event fills the row that was begun; false if it knows no such event. */
 bool audit_event(struct audit *audit, const union cell *cells);
+
+/* audit_other fills the row that was begun with what is not about one order. */
+void audit_other(struct audit *audit, const union cell *cells);
 
 #endif

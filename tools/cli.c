@@ -59,7 +59,7 @@ cli_next(struct cli *cli, int argc, char **argv, const struct option *options)
     }
     if (option >= 0)
         return option;
-    if (argc - optind == cli->arguments)
+    if (argc - optind == cli->arguments || cli->arguments == CLI_ANY)
         return 0;
     cli->exit = cli_wrong(argv[0], argc - optind < cli->arguments ? "an argument is missing"
                                                                   : "too many arguments");

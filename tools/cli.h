@@ -14,6 +14,9 @@
 #include <getopt.h>
 #include <stdint.h>
 
+/* As arguments: the command counts them by itself. */
+#define CLI_ANY (-1)
+
 struct cli {
     const char *help; /* begins with "usage: " */
     int arguments;    /* how many that are no options there must be */

@@ -159,6 +159,12 @@ say_stats(const struct exchange *exchange)
             " invalid, %" PRIu64 " stalls\n",
             sequencer->applied_cnt, sequencer->dropped_cnt, sequencer->invalid_cnt,
             sequencer->stall_cnt);
+    fprintf(stderr,
+            "outcry: admin: %" PRIu64 " commands, %" PRIu64 " rows, %" PRIu64 " questions, %" PRIu64
+            " refused, %" PRIu64 " wrong, %" PRIu64 " foreign\n",
+            exchange->admin.stats.commands, exchange->admin.stats.rows,
+            exchange->admin.stats.questions, exchange->admin.stats.refused,
+            exchange->admin.stats.wrong, exchange->admin.stats.foreign);
     journal_writer_stats_get(exchange->journal, &journal);
     fprintf(stderr,
             "outcry: journal: %" PRIu64 " cells, %" PRIu64 " pages, %" PRIu64 " writes, %" PRIu64

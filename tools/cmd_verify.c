@@ -1,29 +1,113 @@
 /*
- * outcry verify: checks every page of a journal, and nothing of its meaning.
+ * outcry verify: checks every page of a journal and, if asked, what it means: that
+ * each command leaves an exchange in which all that must add up does.
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "engine/engine.h"
 #include "journal/reader.h"
+#include "journal/replay.h"
 
 #include "tools/cli.h"
 #include "tools/commands.h"
 #include "tools/json.h"
+#include "tools/memory.h"
 
 static const char help[] =
-    "usage: outcry verify DIR [--json]\n"
+    "usage: outcry verify DIR [--full] [--json]\n"
     "\n"
     "Checks every page of the journal in DIR: its hash, its place, and that it follows the\n"
     "page before. A torn tail, which a crash leaves and the next start drops, is no damage.\n"
     "Works while an exchange writes.\n"
     "\n"
+    "  --full   also replay it and check, behind each command, that all adds up: books,\n"
+    "           reservations, cash, positions, limits in use (docs/risk.md, invariants).\n"
+    "           It walks all live orders for each command: hours for a long day\n"
     "  --json   one line of JSON\n"
     "\n"
-    "exit codes: 0 undamaged; 1 damaged, the first bad page is named; 2 wrong usage; 3 no\n"
-    "journal there, or of another version\n";
+    "exit codes: 0 undamaged; 1 damaged, the first bad page is named, or a command that\n"
+    "broke an invariant is; 2 wrong usage; 3 no journal there, or of another version or rules\n";
+
+/* How far the check has come. Static, because an invariant that does not hold ends in
+ * abort(), and the handler of that has no other way to know. */
+static struct {
+    uint64_t seq;     /* of the last command that the engine has done */
+    uint64_t checked; /* and of the last that was found right */
+    char kind[32];
+    bool json;
+} full;
+
+/* on_abort says which command it was; the line before has the condition. It runs
+ * inside our own call of abort(), in the one thread there is, so it may print. */
+static void
+on_abort(int number)
+{
+    char text[128];
+    struct json json;
+
+    (void)number;
+    if (full.seq == full.checked)
+        snprintf(text, sizeof text, "the command behind seq %" PRIu64 " cannot be done",
+                 full.checked);
+    else
+        snprintf(text, sizeof text, "seq %" PRIu64 " (%s) broke an invariant: stderr has it",
+                 full.seq, full.kind);
+    if (full.json) {
+        json_begin(&json, stdout);
+        json_bool(&json, "broken", true);
+        json_u64(&json, "broken_seq", full.seq == full.checked ? full.seq + 1 : full.seq);
+        json_text(&json, "text", text);
+        json_end(&json);
+    } else {
+        printf("BROKEN: %s\n", text);
+    }
+    fflush(stdout);
+    _exit(EXIT_CHECK);
+}
+
+static void
+on_command(void *ctx, const struct engine *engine, const union cell *command)
+{
+    (void)ctx;
+    full.seq = cell_seq(command);
+    snprintf(full.kind, sizeof full.kind, "%s", cell_kind_name(cell_kind(command)));
+    engine_check(engine);
+    full.checked = full.seq;
+}
+
+/* verify_full replays with a check behind each command. EXIT_FINE if all adds up. */
+static int
+verify_full(const char *dir)
+{
+    const struct replay_cfg cfg = {.on_command = on_command, .alloc = memory_take};
+    struct journal_fault fault = {.text = ""};
+    struct replay_result result;
+    struct journal_reader *reader;
+    int rc = journal_reader_open(&reader, dir, -1, &fault);
+
+    if (rc != 0)
+        return cli_fail(EXIT_SETUP, "verify", "%s cannot be read: %s", dir,
+                        fault.text[0] != '\0' ? fault.text : strerror(-rc));
+    signal(SIGABRT, on_abort);
+    rc = replay_run(reader, &cfg, &result);
+    signal(SIGABRT, SIG_DFL);
+    journal_reader_close(reader);
+    if (rc != 0)
+        return cli_fail(rc == -EBADMSG ? EXIT_CHECK : EXIT_SETUP, "verify",
+                        "the journal in %s cannot be replayed: %s", dir,
+                        result.text[0] != '\0' ? result.text : strerror(-rc));
+    if (!result.identical)
+        return cli_fail(EXIT_CHECK, "verify",
+                        "the journal in %s does not replay to itself from seq %" PRIu64 ": %s", dir,
+                        result.diverged_seq, result.text);
+    return EXIT_FINE;
+}
 
 static void
 print_json(const struct journal_verify_result *result, bool damage)
@@ -40,6 +124,8 @@ print_json(const struct journal_verify_result *result, bool damage)
     json_u64(&json, "commands", result->commands_cnt);
     json_u64(&json, "cells", result->cells_cnt);
     json_u64(&json, "epochs", result->epochs_cnt);
+    if (full.checked != 0)
+        json_u64(&json, "checked", full.checked);
     if (damage || result->torn_tail) {
         json_u64(&json, "bad_page", result->fault.page_no);
         json_text(&json, "fault",
@@ -63,6 +149,8 @@ print_text(const struct journal_verify_result *result, bool damage)
            result->first_seq, result->last_seq);
     printf("cells     %" PRIu64 "\n", result->cells_cnt);
     printf("runs      %" PRIu32 "\n", result->epochs_cnt);
+    if (full.checked != 0)
+        printf("checked   behind each command up to seq %" PRIu64 ": all adds up\n", full.checked);
     if (result->torn_tail)
         printf("the end is torn at page %" PRIu64 " (%s): nothing behind it was durable, the "
                "next start drops it\n",
@@ -72,14 +160,17 @@ print_text(const struct journal_verify_result *result, bool damage)
 int
 cmd_verify(int argc, char **argv)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
+    static const struct option options[] = {
+        {"full", no_argument, NULL, 'f'}, {"json", no_argument, NULL, 'j'}, {0}};
     struct cli cli = {.help = help, .arguments = 1};
     struct journal_verify_result result = {.fault = {.text = ""}};
-    bool json = false;
+    bool also_full = false;
     int option;
 
-    while ((option = cli_next(&cli, argc, argv, options)) > 0)
-        json = true;
+    while ((option = cli_next(&cli, argc, argv, options)) > 0) {
+        full.json = full.json || option == 'j';
+        also_full = also_full || option == 'f';
+    }
     if (option < 0)
         return cli.exit;
     const char *dir = argv[optind];
@@ -89,7 +180,13 @@ cmd_verify(int argc, char **argv)
     if (rc < 0)
         return cli_fail(EXIT_SETUP, "verify", "%s cannot be read: %s", dir,
                         result.fault.text[0] != '\0' ? result.fault.text : strerror(-rc));
-    if (json)
+    if (rc == 0 && also_full) {
+        const int code = verify_full(dir);
+
+        if (code != EXIT_FINE)
+            return code;
+    }
+    if (full.json)
         print_json(&result, rc != 0);
     else
         print_text(&result, rc != 0);

@@ -163,6 +163,22 @@ read_folder(struct config *config, const struct doc_map *map)
         doc_refuse(map, "folder", "is too long, expected less than %d characters", PATH_MAX);
 }
 
+/* read_admins reads who else may speak at the admin socket. */
+static void
+read_admins(struct config *config, const struct doc_map *root)
+{
+    struct doc_list list;
+
+    doc_list(root, "admins", CONFIG_ADMINS_MAX, &list);
+    for (unsigned i = 0; i < list.cnt && !doc_failed(root->doc); i++) {
+        struct doc_map map;
+
+        doc_item(&list, i, "uid", &map);
+        config->admins[config->admins_cnt++] =
+            (uint32_t)doc_u64(&map, "uid", 0, UINT32_MAX - 1, DOC_NEEDED);
+    }
+}
+
 static void
 read_general(struct config *config, const struct doc_map *root)
 {
@@ -176,6 +192,7 @@ read_general(struct config *config, const struct doc_map *root)
     doc_map(root, "gateway", "keepalive_ms", &map);
     config->keepalive_ms =
         (uint32_t)doc_u64(&map, "keepalive_ms", KEEPALIVE_MS_MIN, KEEPALIVE_MS_MAX, 1000);
+    read_admins(config, root);
 }
 
 struct config *
@@ -193,12 +210,13 @@ config_parse(const char *text, size_t len, const char *name, char why[CONFIG_WHY
     }
     doc_root(doc,
              "exchange journal pools threads ports firms groups accounts positions instruments "
-             "sessions gateway",
+             "sessions gateway admins limits rules",
              &root);
     read_general(config, &root);
     config_read_threads(config, &root);
     config_read_ports(config, &root);
     config_read_entities(config, &root);
+    config_read_risk(config, &root);
     if (doc_failed(doc)) {
         config_free(config);
         config = NULL;
@@ -280,6 +298,8 @@ config_free(struct config *config)
     free(config->positions);
     free(config->instruments);
     free(config->sessions);
+    free(config->limits);
+    free(config->rules);
     free(config);
 }
 

@@ -41,6 +41,7 @@
 #define CONFIG_KEY_MAX    32u
 #define CONFIG_PORTS_MAX  4u
 #define CONFIG_EAL_MAX    64u /* arguments of one device */
+#define CONFIG_ADMINS_MAX 16u
 #define CONFIG_WHY_BYTES  (PATH_MAX + 512)
 
 enum config_stage {
@@ -140,6 +141,9 @@ struct config_instrument {
     uint32_t collar_permille; /* 0: none */
     px_t band_low_px;         /* 0: none */
     px_t band_high_px;        /* 0: none */
+    bool fees_given;          /* false: as they are in the journal */
+    int32_t maker_ppm;
+    int32_t taker_ppm;
 };
 
 struct config_session {
@@ -171,6 +175,9 @@ struct config {
     unsigned ports_cnt;
     struct config_port ports[CONFIG_PORTS_MAX];
 
+    unsigned admins_cnt; /* user ids that may give an operator's word, besides ours and root */
+    uint32_t admins[CONFIG_ADMINS_MAX];
+
     unsigned firms_cnt;
     struct config_firm *firms;
     unsigned groups_cnt;
@@ -183,6 +190,10 @@ struct config {
     struct config_instrument *instruments;
     unsigned sessions_cnt;
     struct config_session *sessions;
+    unsigned limits_cnt; /* those that have no key with their subject */
+    struct cell_limit_set *limits;
+    unsigned rules_cnt;
+    struct cell_order_rule_set *rules;
 };
 
 /* config_load reads the file at path. NULL, and then one line in why. */

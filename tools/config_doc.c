@@ -515,6 +515,14 @@ doc_word(const struct doc_map *map, const char *key, const char *words, uint32_t
 }
 
 const char *
+doc_scalar(const struct doc_map *map, const char *key, const char *expected)
+{
+    const char *text = scalar(map, key, true, expected);
+
+    return text != NULL ? text : "";
+}
+
+const char *
 doc_text(const struct doc_map *map, const char *key, const char *fallback, const char *expected)
 {
     const char *text = scalar(map, key, fallback == NULL, expected);

@@ -76,6 +76,10 @@ bool doc_bool(const struct doc_map *map, const char *key, bool fallback);
 /* doc_px reads a decimal number, plain or quoted. */
 px_t doc_px(const struct doc_map *map, const char *key, px_t min, px_t max, px_t fallback);
 
+/* doc_scalar reads a value of which the caller knows the type, quoted or not; it must
+ * be given. Never NULL. */
+const char *doc_scalar(const struct doc_map *map, const char *key, const char *expected);
+
 /* doc_word returns which of the words, one blank between two, is given. */
 uint32_t doc_word(const struct doc_map *map, const char *key, const char *words, uint32_t fallback);
 

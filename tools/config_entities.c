@@ -211,6 +211,7 @@ read_instrument(const struct doc_map *map, struct config_instrument *instrument)
     instrument->state = (uint8_t)doc_word(map, "state", CONFIG_INSTRUMENT_WORDS, 0);
     instrument->state_given = doc_given(map, "state");
     read_matching(map, instrument);
+    config_read_fees(map, instrument);
 
     doc_map(map, "limits",
             "order_qty order_qty_min order_value reference collar_ticks collar_permille band_low "
@@ -241,7 +242,7 @@ read_instruments(struct config *config, const struct doc_map *root, struct table
 
         doc_item(&list, i,
                  "id symbol tick lot price_decimals state algorithm allocation_min "
-                 "fifo_permille top_max limits",
+                 "fifo_permille top_max fees limits",
                  &map);
         instrument->id = read_id(&map, config->engine.instruments_max);
         read_instrument(&map, instrument);

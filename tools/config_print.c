@@ -88,7 +88,10 @@ print_general(const struct config *config, FILE *out)
             engine->orders_max, engine->instruments_max, engine->accounts_max, engine->groups_max,
             engine->firms_max, engine->sessions_max, engine->positions_max, engine->pages_max,
             engine->extras_max, config->in_ring_cells, config->out_ring_cells, config->retransmit);
-    fprintf(out, "gateway: {keepalive_ms: %u}\n", config->keepalive_ms);
+    fprintf(out, "gateway: {keepalive_ms: %u}\nadmins: [", config->keepalive_ms);
+    for (unsigned i = 0; i < config->admins_cnt; i++)
+        fprintf(out, "%s{uid: %u}", i > 0 ? ", " : "", config->admins[i]);
+    fputs("]\n", out);
 }
 
 static void
@@ -197,6 +200,9 @@ print_instruments(const struct config *config, FILE *out)
             fprintf(out, "state: %s, ",
                     config_word(CONFIG_INSTRUMENT_WORDS, instrument->state, word));
         print_matching(instrument, out);
+        if (instrument->fees_given)
+            fprintf(out, "fees: {maker_ppm: %d, taker_ppm: %d}, ", instrument->maker_ppm,
+                    instrument->taker_ppm);
         fputs("limits: {", out);
         put_limit(out, &first, "order_qty", instrument->order_qty_max, QTY_MAX);
         put_limit(out, &first, "order_qty_min", instrument->order_qty_min, 0);
@@ -251,6 +257,7 @@ config_print(const struct config *config, FILE *out)
     print_instruments(config, out);
     print_positions(config, out);
     print_sessions(config, out);
+    config_print_risk(config, out);
 }
 
 uint64_t

@@ -29,6 +29,13 @@ void config_read_threads(struct config *config, const struct doc_map *root);
 void config_read_ports(struct config *config, const struct doc_map *root);
 void config_read_entities(struct config *config, const struct doc_map *root);
 
+void config_read_fees(const struct doc_map *map, struct config_instrument *instrument);
+
+/* config_read_risk reads limits and rules, behind all that they speak of;
+ * config_print_risk prints them. */
+void config_read_risk(struct config *config, const struct doc_map *root);
+void config_print_risk(const struct config *config, FILE *out);
+
 /* config_read_name reads the name at key into name, which has len_max + 1 bytes;
  * also names the characters that a symbol may have. */
 void config_read_name(const struct doc_map *map,

@@ -391,7 +391,10 @@ came_back(void *ctx, const union cell *cell)
 static int
 listen_to_admin(struct exchange *exchange, char *why)
 {
-    const int rc = admin_open(&exchange->admin, exchange->config, &exchange->admin_writer);
+    desk_init(&exchange->desk, &exchange->sequencer, &exchange->admin_writer,
+              &exchange->admin_reader);
+    const int rc =
+        admin_open(&exchange->admin, exchange->config, &exchange->desk, &exchange->out_gateway);
 
     if (rc != 0)
         return exchange_refuse(why, "the socket %s/" ADMIN_NAME " cannot be made: %s",

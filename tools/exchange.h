@@ -3,7 +3,7 @@
  *
  *   ports --> gateway --> in-ring ----+                       +--> journal writer --> disk
  *               ^                     +--> sequencer --> out-ring       |
- *               |         admin ring -+     (engine)          +--> gateway
+ *               |   desk, admin ring -+     (engine)          +--> gateway
  *               +---- gate: the durable cursor  <-----------------------+
  *
  * exchange_open goes from a folder to an exchange that can serve, in an order
@@ -91,12 +91,13 @@ struct exchange {
 
     struct ring_writer in_writer;    /* gateway's */
     struct ring_reader in_reader;    /* sequencer's */
-    struct ring_writer admin_writer; /* ours; the gateway's thread's in exchange_run */
+    struct ring_writer admin_writer; /* ours; the desk's in exchange_run */
     struct ring_reader admin_reader; /* sequencer's */
     struct ring_writer out_writer;   /* sequencer's */
     struct ring_reader out_journal;  /* journal's */
     struct ring_reader out_gateway;  /* ours until the ports are polled, then the gateway's */
     struct sequencer sequencer;
+    struct desk desk;   /* between the next and the engine's stage */
     struct admin admin; /* polled by the gateway's thread */
 };
 

@@ -1,93 +1,17 @@
 /*
- * The configuration as commands, and how they differ from what the engine has.
- *
- * Each entity is made into the command that would set it; if engine_config_get
- * gives the same request, nothing is sent. So a restart with an unchanged file
- * adds no command but Restart to the journal.
+ * The configuration as commands: each entity is made into the command that would
+ * set it. Whether it is sent is for tools/proposal.h to say.
  */
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "proto/cell.h"
 
-#include "tools/clock.h"
 #include "tools/exchange.h"
-#include "tools/text.h"
-
-/* A command in the making and what a person calls it. */
-struct proposal {
-    union cell cells[CELL_COMMAND_MAX];
-    unsigned count;
-    char what[96];
-};
-
-static void
-open_proposal(struct proposal *proposal, unsigned kind, unsigned count)
-{
-    memset(proposal, 0, sizeof *proposal);
-    proposal->count = count;
-    proposal->cells[0].bytes[0] = (uint8_t)kind;
-    proposal->cells[0].bytes[1] = (uint8_t)count;
-    proposal->cells[0].order_new.session = CELL_SESSION;
-}
-
-/* Every name in a cell is NUL padded and may fill it. */
-static void
-put_name(char *to, size_t bytes, const char *name)
-{
-    memcpy(to, name, strnlen(name, bytes));
-}
-
-/* same_request compares what is asked for: all but outcome, seq, time, in_no
- * and the LAST flag. `in_frame` has the session as well where that is no part
- * of the request. */
-static bool
-same_request(const struct proposal *proposal, const union cell *now, unsigned count)
-{
-    const bool session = cell_kind(now) == CELL_KIND_SESSION_SET;
-
-    if (count != proposal->count)
-        return false;
-    for (unsigned i = 0; i < count; i++) {
-        union cell a = proposal->cells[i];
-        union cell b = now[i];
-
-        a.bytes[1] &= (uint8_t)~CELL_LAST;
-        b.bytes[1] &= (uint8_t)~CELL_LAST;
-        if (i == 0) {
-            memcpy(&a.bytes[2], &b.bytes[2], 2);
-            memcpy(&a.bytes[8], &b.bytes[8], 16);
-            memcpy(&a.bytes[62], &b.bytes[62], 2);
-            if (!session)
-                memcpy(&a.bytes[60], &b.bytes[60], 2);
-        }
-        if (memcmp(&a, &b, sizeof a) != 0)
-            return false;
-    }
-    return true;
-}
-
-/* propose sends the command unless the engine has it so already. */
-static int
-propose(struct exchange *exchange, struct proposal *proposal, uint32_t id, uint32_t id2, char *why)
-{
-    const unsigned kind = cell_kind(&proposal->cells[0]);
-    union cell now[CELL_COMMAND_MAX];
-    const unsigned count = engine_config_get(exchange->engine, kind, id, id2, now);
-
-    if (count > 0 && same_request(proposal, now, count))
-        return 0;
-    proposal->cells[0].firm_set.time = clock_utc_ns();
-    const enum oe_reject_reason reason =
-        exchange_command(exchange, proposal->cells, proposal->count);
-    if (reason == OE_REJECT_REASON_NONE)
-        return 0;
-    snprintf(why, EXCHANGE_WHY_BYTES, "%s: %s was refused by the engine: %s",
-             exchange->config->file, proposal->what, oe_reject_reason_name(reason));
-    return -1;
-}
+#include "tools/proposal.h"
+#include "tools/roster.h"
+#include "tools/view.h"
+#include "tools/words.h"
 
 static int
 configure_firms(struct exchange *exchange, char *why)
@@ -98,12 +22,12 @@ configure_firms(struct exchange *exchange, char *why)
         const struct config_firm *firm = &config->firms[i];
         struct proposal proposal;
 
-        open_proposal(&proposal, CELL_KIND_FIRM_SET, 1);
+        proposal_open(&proposal, CELL_KIND_FIRM_SET, 1);
         struct cell_firm_set *cell = &proposal.cells[0].firm_set;
         cell->firm = firm->id;
-        put_name(cell->name, sizeof cell->name, firm->name);
+        proposal_put_name(cell->name, sizeof cell->name, firm->name);
         snprintf(proposal.what, sizeof proposal.what, "firm %s", firm->name);
-        if (propose(exchange, &proposal, firm->id, 0, why) != 0)
+        if (proposal_send(exchange, &proposal, firm->id, 0, why) != 0)
             return -1;
     }
     return 0;
@@ -131,10 +55,10 @@ configure_instruments(struct exchange *exchange, char *why)
         const struct config_instrument *instrument = &config->instruments[i];
         struct proposal proposal;
 
-        open_proposal(&proposal, CELL_KIND_INSTRUMENT_SET, 2);
+        proposal_open(&proposal, CELL_KIND_INSTRUMENT_SET, 2);
         struct cell_instrument_set *cell = &proposal.cells[0].instrument_set;
         cell->instrument = instrument->id;
-        put_name(cell->symbol, sizeof cell->symbol, instrument->symbol);
+        proposal_put_name(cell->symbol, sizeof cell->symbol, instrument->symbol);
         cell->tick_px = instrument->tick_px;
         cell->lot_qty = instrument->lot_qty;
         cell->state = state_of(exchange->engine, instrument);
@@ -154,7 +78,7 @@ configure_instruments(struct exchange *exchange, char *why)
         limits->band_low_px = instrument->band_low_px;
         limits->band_high_px = instrument->band_high_px;
         snprintf(proposal.what, sizeof proposal.what, "instrument %s", instrument->symbol);
-        if (propose(exchange, &proposal, instrument->id, 0, why) != 0)
+        if (proposal_send(exchange, &proposal, instrument->id, 0, why) != 0)
             return -1;
     }
     return 0;
@@ -165,13 +89,13 @@ configure_group(struct exchange *exchange, const struct config_group *group, cha
 {
     struct proposal proposal;
 
-    open_proposal(&proposal, CELL_KIND_GROUP_SET, 1);
+    proposal_open(&proposal, CELL_KIND_GROUP_SET, 1);
     struct cell_group_set *cell = &proposal.cells[0].group_set;
     cell->group = group->id;
     cell->firm = exchange->config->firms[group->firm].id;
-    put_name(cell->name, sizeof cell->name, group->name);
+    proposal_put_name(cell->name, sizeof cell->name, group->name);
     snprintf(proposal.what, sizeof proposal.what, "group %s", group->name);
-    return propose(exchange, &proposal, group->id, 0, why);
+    return proposal_send(exchange, &proposal, group->id, 0, why);
 }
 
 static int
@@ -188,14 +112,14 @@ configure_permission(struct exchange *exchange,
     if (!restricted && engine_config_get(exchange->engine, CELL_KIND_PERMISSION_SET, group->id,
                                          instrument->id, now) == 0)
         return 0;
-    open_proposal(&proposal, CELL_KIND_PERMISSION_SET, 1);
+    proposal_open(&proposal, CELL_KIND_PERMISSION_SET, 1);
     struct cell_permission_set *cell = &proposal.cells[0].permission_set;
     cell->group = group->id;
     cell->instrument = instrument->id;
     cell->restricted = restricted;
     snprintf(proposal.what, sizeof proposal.what, "restriction of group %s in %s", group->name,
              instrument->symbol);
-    return propose(exchange, &proposal, group->id, instrument->id, why);
+    return proposal_send(exchange, &proposal, group->id, instrument->id, why);
 }
 
 /* configure_groups sets groups and what they may trade. A restriction that the
@@ -232,12 +156,12 @@ configure_accounts(struct exchange *exchange, char *why)
         const struct config_account *account = &config->accounts[i];
         struct proposal proposal;
 
-        open_proposal(&proposal, CELL_KIND_ACCOUNT_SET, 2);
+        proposal_open(&proposal, CELL_KIND_ACCOUNT_SET, 2);
         struct cell_account_set *cell = &proposal.cells[0].account_set;
         cell->account = account->id;
         cell->group = config->groups[account->group].id;
         cell->state = account->state;
-        put_name(cell->name, sizeof cell->name, account->name);
+        proposal_put_name(cell->name, sizeof cell->name, account->name);
         struct cell_account_limits *limits = &proposal.cells[1].account_limits;
         limits->kind = CELL_KIND_ACCOUNT_LIMITS;
         limits->order_qty_max = account->order_qty_max;
@@ -245,7 +169,7 @@ configure_accounts(struct exchange *exchange, char *why)
         limits->long_max = account->long_max;
         limits->short_max = account->short_max;
         snprintf(proposal.what, sizeof proposal.what, "account %s", account->name);
-        if (propose(exchange, &proposal, account->id, 0, why) != 0)
+        if (proposal_send(exchange, &proposal, account->id, 0, why) != 0)
             return -1;
     }
     return 0;
@@ -262,7 +186,7 @@ configure_positions(struct exchange *exchange, char *why)
         const struct config_instrument *instrument = &config->instruments[position->instrument];
         struct proposal proposal;
 
-        open_proposal(&proposal, CELL_KIND_POSITION_LIMIT_SET, 1);
+        proposal_open(&proposal, CELL_KIND_POSITION_LIMIT_SET, 1);
         struct cell_position_limit_set *cell = &proposal.cells[0].position_limit_set;
         cell->account = account->id;
         cell->instrument = instrument->id;
@@ -270,7 +194,7 @@ configure_positions(struct exchange *exchange, char *why)
         cell->short_max = position->short_max;
         snprintf(proposal.what, sizeof proposal.what, "position limit of %s in %s", account->name,
                  instrument->symbol);
-        if (propose(exchange, &proposal, account->id, instrument->id, why) != 0)
+        if (proposal_send(exchange, &proposal, account->id, instrument->id, why) != 0)
             return -1;
     }
     return 0;
@@ -285,18 +209,102 @@ configure_sessions(struct exchange *exchange, char *why)
         const struct config_session *session = &config->sessions[i];
         struct proposal proposal;
 
-        open_proposal(&proposal, CELL_KIND_SESSION_SET, 1);
+        proposal_open(&proposal, CELL_KIND_SESSION_SET, 1);
         struct cell_session_set *cell = &proposal.cells[0].session_set;
         cell->session = (uint16_t)session->id;
         cell->firm = config->firms[session->firm].id;
         cell->cancel_on_disconnect_ms = session->cancel_on_disconnect_ms;
         cell->blocked = session->blocked;
-        put_name(cell->name, sizeof cell->name, session->name);
+        proposal_put_name(cell->name, sizeof cell->name, session->name);
         snprintf(proposal.what, sizeof proposal.what, "session %s", session->name);
-        if (propose(exchange, &proposal, session->id, 0, why) != 0)
+        if (proposal_send(exchange, &proposal, session->id, 0, why) != 0)
             return -1;
     }
     return 0;
+}
+
+static int
+configure_fees(struct exchange *exchange, char *why)
+{
+    const struct config *config = exchange->config;
+
+    for (unsigned i = 0; i < config->instruments_cnt; i++) {
+        const struct config_instrument *instrument = &config->instruments[i];
+        struct proposal proposal;
+
+        if (!instrument->fees_given)
+            continue;
+        proposal_open(&proposal, CELL_KIND_FEE_SET, 1);
+        struct cell_fee_set *cell = &proposal.cells[0].fee_set;
+        cell->instrument = instrument->id;
+        cell->maker_ppm = instrument->maker_ppm;
+        cell->taker_ppm = instrument->taker_ppm;
+        snprintf(proposal.what, sizeof proposal.what, "fees of %s", instrument->symbol);
+        if (proposal_send(exchange, &proposal, instrument->id, 0, why) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* configure_limits sets the limits that have no key with their subject. */
+static int
+configure_limits(struct exchange *exchange, const struct roster *roster, char *why)
+{
+    const struct config *config = exchange->config;
+    char name[ROSTER_NAME_BYTES];
+
+    for (unsigned i = 0; i < config->limits_cnt; i++) {
+        const struct cell_limit_set *set = &config->limits[i];
+        struct proposal proposal;
+
+        proposal_open(&proposal, CELL_KIND_LIMIT_SET, 1);
+        proposal.cells[0].limit_set = *set;
+        proposal.cells[0].limit_set.shape = 1;
+        proposal.cells[0].limit_set.session = CELL_SESSION;
+        snprintf(proposal.what, sizeof proposal.what, "%s of %s %s", words_limit_name(set->limit),
+                 words_level_name(set->level), roster_name(roster, set->level, set->subject, name));
+        if (proposal_send(exchange, &proposal, set->subject, view_limit_key(set->level, set->limit),
+                          why) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int
+configure_rules(struct exchange *exchange, const struct roster *roster, char *why)
+{
+    const struct config *config = exchange->config;
+    char name[ROSTER_NAME_BYTES];
+
+    for (unsigned i = 0; i < config->rules_cnt; i++) {
+        const struct cell_order_rule_set *set = &config->rules[i];
+        struct proposal proposal;
+
+        proposal_open(&proposal, CELL_KIND_ORDER_RULE_SET, 1);
+        proposal.cells[0].order_rule_set = *set;
+        proposal.cells[0].order_rule_set.shape = 1;
+        proposal.cells[0].order_rule_set.session = CELL_SESSION;
+        snprintf(proposal.what, sizeof proposal.what, "order rule of %s %s",
+                 words_level_name(set->level), roster_name(roster, set->level, set->subject, name));
+        if (proposal_send(exchange, &proposal, set->subject, set->level, why) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int
+configure_risk(struct exchange *exchange, char *why)
+{
+    struct roster roster;
+
+    roster_init(&roster, exchange->config);
+    int rc = configure_fees(exchange, why);
+    if (rc == 0)
+        rc = configure_limits(exchange, &roster, why);
+    if (rc == 0)
+        rc = configure_rules(exchange, &roster, why);
+    roster_fini(&roster);
+    return rc;
 }
 
 int
@@ -314,164 +322,7 @@ exchange_configure(struct exchange *exchange, char why[EXCHANGE_WHY_BYTES])
         rc = configure_positions(exchange, why);
     if (rc == 0)
         rc = configure_sessions(exchange, why);
+    if (rc == 0)
+        rc = configure_risk(exchange, why);
     return rc;
-}
-
-static int
-check_instrument(const struct engine *engine,
-                 const struct config *config,
-                 const struct config_instrument *instrument,
-                 char *why)
-{
-    char symbol[CONFIG_SYMBOL_MAX] = {0};
-    union cell now[CELL_COMMAND_MAX];
-    char tick[TEXT_PX_BYTES];
-
-    if (engine_config_get(engine, CELL_KIND_INSTRUMENT_SET, instrument->id, 0, now) == 0)
-        return 0;
-    const struct cell_instrument_set *set = &now[0].instrument_set;
-    put_name(symbol, sizeof symbol, instrument->symbol);
-    if (memcmp(symbol, set->symbol, sizeof symbol) == 0 && instrument->tick_px == set->tick_px &&
-        instrument->lot_qty == set->lot_qty)
-        return 0;
-    snprintf(why, EXCHANGE_WHY_BYTES,
-             "%s: instrument %u is %s here, but in the journal it is %.8s with tick %s and lot %u; "
-             "these never change, expected an id of its own for a new instrument",
-             config->file, instrument->id, instrument->symbol, set->symbol,
-             text_px(set->tick_px, 0, tick), set->lot_qty);
-    return -1;
-}
-
-static int
-check_group(const struct engine *engine,
-            const struct config *config,
-            const struct config_group *group,
-            char *why)
-{
-    union cell now[CELL_COMMAND_MAX];
-
-    if (engine_config_get(engine, CELL_KIND_GROUP_SET, group->id, 0, now) == 0 ||
-        now[0].group_set.firm == config->firms[group->firm].id)
-        return 0;
-    snprintf(why, EXCHANGE_WHY_BYTES,
-             "%s: group %s is of firm %s here, but in the journal group %u is of firm %u; this "
-             "never changes, expected an id of its own for a new group",
-             config->file, group->name, config->firms[group->firm].name, group->id,
-             now[0].group_set.firm);
-    return -1;
-}
-
-static int
-check_account(const struct engine *engine,
-              const struct config *config,
-              const struct config_account *account,
-              char *why)
-{
-    const struct config_group *group = &config->groups[account->group];
-    union cell now[CELL_COMMAND_MAX];
-
-    if (engine_config_get(engine, CELL_KIND_ACCOUNT_SET, account->id, 0, now) == 0 ||
-        now[0].account_set.group == group->id)
-        return 0;
-    snprintf(why, EXCHANGE_WHY_BYTES,
-             "%s: account %s is of group %s here, but in the journal account %u is of group %u; "
-             "this never changes, expected an id of its own for a new account",
-             config->file, account->name, group->name, account->id, now[0].account_set.group);
-    return -1;
-}
-
-static int
-check_session(const struct engine *engine,
-              const struct config *config,
-              const struct config_session *session,
-              char *why)
-{
-    union cell now[CELL_COMMAND_MAX];
-
-    if (engine_config_get(engine, CELL_KIND_SESSION_SET, session->id, 0, now) == 0 ||
-        now[0].session_set.firm == config->firms[session->firm].id)
-        return 0;
-    snprintf(why, EXCHANGE_WHY_BYTES,
-             "%s: session %s is of firm %s here, but in the journal session %u is of firm %u; this "
-             "never changes, expected an id of its own for a new session",
-             config->file, session->name, config->firms[session->firm].name, session->id,
-             now[0].session_set.firm);
-    return -1;
-}
-
-int
-exchange_check_fixed(const struct engine *engine,
-                     const struct config *config,
-                     char why[EXCHANGE_WHY_BYTES])
-{
-    for (unsigned i = 0; i < config->instruments_cnt; i++)
-        if (check_instrument(engine, config, &config->instruments[i], why) != 0)
-            return -1;
-    for (unsigned i = 0; i < config->groups_cnt; i++)
-        if (check_group(engine, config, &config->groups[i], why) != 0)
-            return -1;
-    for (unsigned i = 0; i < config->accounts_cnt; i++)
-        if (check_account(engine, config, &config->accounts[i], why) != 0)
-            return -1;
-    for (unsigned i = 0; i < config->sessions_cnt; i++)
-        if (check_session(engine, config, &config->sessions[i], why) != 0)
-            return -1;
-    return 0;
-}
-
-/* count_unnamed counts the ids of a kind that the engine has and entities, cnt
- * structs of `bytes` that begin with their id, have not. */
-static unsigned
-count_unnamed(const struct engine *engine,
-              unsigned kind,
-              uint32_t ids_max,
-              const void *entities,
-              unsigned cnt,
-              size_t bytes)
-{
-    bool *named = calloc(ids_max, sizeof *named);
-    union cell now[CELL_COMMAND_MAX];
-    unsigned unnamed = 0;
-
-    if (named == NULL)
-        return 0;
-    for (unsigned i = 0; i < cnt; i++) {
-        uint32_t id;
-
-        memcpy(&id, (const char *)entities + i * bytes, sizeof id);
-        ASSERT(id < ids_max);
-        named[id] = true;
-    }
-    for (uint32_t id = 0; id < ids_max; id++)
-        unnamed += !named[id] && engine_config_get(engine, kind, id, 0, now) > 0;
-    free(named);
-    return unnamed;
-}
-
-_Static_assert(offsetof(struct config_firm, id) == 0, "count_unnamed");
-_Static_assert(offsetof(struct config_group, id) == 0, "count_unnamed");
-_Static_assert(offsetof(struct config_account, id) == 0, "count_unnamed");
-_Static_assert(offsetof(struct config_instrument, id) == 0, "count_unnamed");
-_Static_assert(offsetof(struct config_session, id) == 0, "count_unnamed");
-
-void
-exchange_count_unnamed(const struct exchange *exchange, struct exchange_unnamed *unnamed)
-{
-    const struct config *config = exchange->config;
-    const struct engine_cfg *cfg = &config->engine;
-    const struct engine *engine = exchange->engine;
-
-    *unnamed = (struct exchange_unnamed){
-        .firms = count_unnamed(engine, CELL_KIND_FIRM_SET, cfg->firms_max, config->firms,
-                               config->firms_cnt, sizeof *config->firms),
-        .groups = count_unnamed(engine, CELL_KIND_GROUP_SET, cfg->groups_max, config->groups,
-                                config->groups_cnt, sizeof *config->groups),
-        .accounts = count_unnamed(engine, CELL_KIND_ACCOUNT_SET, cfg->accounts_max,
-                                  config->accounts, config->accounts_cnt, sizeof *config->accounts),
-        .instruments = count_unnamed(engine, CELL_KIND_INSTRUMENT_SET, cfg->instruments_max,
-                                     config->instruments, config->instruments_cnt,
-                                     sizeof *config->instruments),
-        .sessions = count_unnamed(engine, CELL_KIND_SESSION_SET, cfg->sessions_max,
-                                  config->sessions, config->sessions_cnt, sizeof *config->sessions),
-    };
 }

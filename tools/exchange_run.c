@@ -67,7 +67,7 @@ poll_gateway(struct run *run, unsigned phase, bool *stopping, uint64_t now_ns)
         *stopping = true;
     }
     const int work = gateway_poll(gateway, now_ns) + admin_poll(&run->exchange->admin, now_ns);
-    if (*stopping && gateway_stopped(gateway))
+    if (*stopping && gateway_stopped(gateway) && !admin_is_busy(&run->exchange->admin))
         __atomic_store_n(&run->drained, 1, __ATOMIC_RELEASE); /* R2 pairs with A2 */
     return work;
 }
@@ -75,7 +75,7 @@ poll_gateway(struct run *run, unsigned phase, bool *stopping, uint64_t now_ns)
 static int
 poll_engine(struct run *run, uint64_t now_ns)
 {
-    const int work = sequencer_poll(&run->exchange->sequencer, now_ns);
+    const int work = desk_poll(&run->exchange->desk, now_ns);
 
     if (work > 0 && run->journal_apart)
         journal_writer_wake(run->exchange->journal);
@@ -253,18 +253,20 @@ await_drained(struct run *run)
 static void
 finish(struct exchange *exchange)
 {
+    struct sequencer *alone = &exchange->desk.alone;
     int work;
 
     do {
         const uint64_t now_ns = clock_utc_ns();
 
-        work = sequencer_poll(&exchange->sequencer, 0);
+        /* What a start-of-day file has in work comes to its end first. */
+        work = sequencer_poll(alone->in_work ? alone : &exchange->sequencer, 0);
         /* The gateway reads no more; its place must not hold up the ring. */
         ring_reader_advance(&exchange->out_gateway,
                             ring_reader_available(&exchange->out_gateway, UINT64_MAX));
         ring_reader_release(&exchange->out_gateway);
         work += journal_writer_poll(exchange->journal, now_ns);
-    } while (work > 0 || exchange->sequencer.in_work ||
+    } while (work > 0 || exchange->sequencer.in_work || alone->in_work ||
              ring_reader_available(&exchange->in_reader, 1) > 0 ||
              ring_reader_available(&exchange->admin_reader, 1) > 0);
 }

@@ -4,7 +4,10 @@ Everything a test makes lies in a folder of its own that is removed at the end;
 UDP ports are any free ones, named by the exchange's ready line.
 """
 
+import csv
 import hashlib
+import io
+import json
 import os
 import re
 import resource
@@ -176,3 +179,51 @@ class Exchange:
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.kill()
+
+
+WHY = ['--by', 'kim', '--because', 'a test']
+
+
+class Operator:
+    """Operator is who gives a running exchange commands, and looks at what came of it."""
+
+    def __init__(self, tap, outcry, folder, **values):
+        self.tap, self.outcry = tap, outcry
+        self.config = write_config(folder, **values)
+        self.journal = os.path.join(folder, 'journal')
+        self.folder = folder
+
+    def serve(self):
+        return Exchange(self.outcry, self.config)
+
+    def admin(self, *args, why=WHY, where=None, preexec=None):
+        return run(self.outcry, 'admin', where or self.config, *args, *(why or []),
+                   preexec=preexec)
+
+    def good(self, text, *args, **more):
+        code, out, err = self.admin(*args, **more)
+        return self.tap.ok(code == 0 and re.fullmatch(text, out.rstrip('\n')),
+                           ' '.join(args), code, out, err)
+
+    def bad(self, text, *args, code=2, **more):
+        got, out, err = self.admin(*args, **more)
+        return self.tap.ok(got == code and text in (err if code != 1 else out),
+                           f'refused: {" ".join(args)}', got, out, err)
+
+    def show(self, *args):
+        code, out, err = self.admin('show', *args, '--json', why=None)
+        return json.loads(out) if code == 0 else {'limits': [], 'error': err}
+
+    def limit(self, name, *args):
+        """limit is one row of show."""
+        return next((row for row in self.show(*args)['limits'] if row['limit'] == name), {})
+
+    def load(self, text, *args, **more):
+        path = os.path.join(self.folder, 'start.csv')
+        with open(path, 'w', encoding='latin-1') as file:
+            file.write(text)
+        return self.admin('load', path, *args, **more)
+
+    def audit(self, start=1):
+        _, out, _ = run(self.outcry, 'audit', self.journal, '--format', 'csv', '--from', str(start))
+        return list(csv.DictReader(io.StringIO(out, newline='')))

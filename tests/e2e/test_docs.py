@@ -111,7 +111,7 @@ def check_cells(tap, journal):
 
 
 def check_audit(tap, journal):
-    source = read('tools', 'audit.c') + read('tools', 'audit_events.c')
+    source = ''.join(read('tools', f'audit{part}.c') for part in ('', '_events', '_other'))
     columns = re.findall(r'\[AUDIT_\w+\] = "(\w+)"', source)
     nothing(tap, [name for name in columns if f'`{name}`' not in journal],
             'every audit column is explained')
@@ -124,7 +124,8 @@ def check_audit(tap, journal):
 def known_keys():
     """known_keys are the keys that the reader of the configuration takes."""
     sources = ''.join(read('tools', name) for name in
-                      ('config.c', 'config_wiring.c', 'config_entities.c'))
+                      ('config.c', 'config_wiring.c', 'config_entities.c',
+                       'config_risk.c'))
     calls = re.findall(r'doc_(?:root|map|item)\(([^;]*?)&\w+\);', sources)
     # The last text of a call is the list of keys; C joins what stands side by side.
     lists = [re.findall(r'"[a-z_ ]*"(?:\s*"[a-z_ ]*")*', call)[-1] for call in calls]
@@ -168,14 +169,38 @@ def anchor_missing(path, fragment):
     return fragment not in [anchor(t) for t in re.findall(r'^#+ (.*)$', text, re.MULTILINE)]
 
 
-def check_tests(tap, protocol):
-    rules = protocol.partition('## Rules and their tests\n')[2].partition('| rule |')[2]
-    named = re.findall(r'`(\w+)`', rules)
+def tests_there():
+    """tests_there are the names of all tests, as they are called in documents."""
     there = set()
     for folder, _, files in os.walk(os.path.join(ROOT, 'tests')):
         for name in files:
             if name.endswith('.c'):
                 there |= set(re.findall(r'^Test\(\w+,\s*(\w+)', read(folder, name), re.MULTILINE))
+            elif name.startswith('test_') and name.endswith('.py'):
+                there |= set(re.findall(r'^def test_(\w+)', read(folder, name), re.MULTILINE))
+    return there
+
+
+def check_auditors_table(tap, risk):
+    """Each check has a rule, tests that exist and a reason to refuse that exists."""
+    table = risk.partition("## The auditor's table\n")[2].partition('|---')[2]
+    rows = [[cell.strip() for cell in line.strip('|').split('|')]
+            for line in table.splitlines()[1:] if line.startswith('|')]
+    there = tests_there()
+    enum = next(e for e in schema('orders.xml').iter('enum') if e.get('name') == 'RejectReason')
+    reasons = {value.get('name') for value in enum} | {'none'}
+    nothing(tap, [f'{row[0]}: {name}' for row in rows for name in row[2].split(', ')
+                  if name not in there], "the auditor's tests exist")
+    nothing(tap, [f'{row[0]}: {name}' for row in rows for name in row[3].split(', ')
+                  if name not in reasons], "the auditor's reasons exist")
+    tap.ok(len(rows) > 20 and all(len(row) == 4 and all(row) for row in rows),
+           'each check has a rule, a test and a reason', rows)
+
+
+def check_tests(tap, protocol):
+    rules = protocol.partition('## Rules and their tests\n')[2].partition('| rule |')[2]
+    named = re.findall(r'`(\w+)`', rules)
+    there = tests_there()
     nothing(tap, [test for test in named if test not in there],
             'the tests that are named exist')
     tap.ok(len(named) > 40, 'rules name their tests')
@@ -239,6 +264,7 @@ def check_texts(tap, texts):
     check_messages(tap, protocol)
     check_session_messages(tap, protocol)
     check_tests(tap, protocol)
+    check_auditors_table(tap, texts['docs/risk.md'])
     check_cells(tap, journal)
     check_audit(tap, journal)
     check_configuration(tap, texts['docs/operations.md'])

@@ -353,7 +353,7 @@ def check_hostile_admin(tap, path):
                        (b'halt ACME extra\n', 'a word too many'), (b'halt  ACME\n', 'two blanks'),
                        (b'halt ACME\r\n', 'another line end'), (b'HALT ACME\n', 'capitals'),
                        (b'halt ACME\nhalt ACME\n', 'two lines'), (b'halt\0ACME\n', 'a zero byte'),
-                       (b'halt ACME\0\n', 'a zero byte at the end'), (b'\xff' * 64, 'garbage'),
+                       (b'halt ACME\0\n', 'a zero byte at the end'), (b'\xff' * 512, 'garbage'),
                        (b'x' * 100000, 'a line without end')):
         try:
             answer = line(path, data, close=False)

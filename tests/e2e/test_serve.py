@@ -89,6 +89,10 @@ def test_difference(tap, outcry):
             exchange.stop()
         more = 'positions: [{account: B1, instrument: ACME, long: 7}]\n'
         with Exchange(outcry, write_config(folder, long=400, more=more)) as exchange:
+            tap.ok('outcry: account A1: long_max is 500, 400 in the configuration: set\n'
+                   'outcry: position limit of B1 in ACME is not in the journal, but in the '
+                   'configuration: set\n' in exchange.text, 'each difference is said',
+                   exchange.text)
             exchange.stop()
         rows = audit(outcry, folder, '--from', str(START_SEQ + 1))
         tap.same([row['event'] for row in rows], ['REST', 'ACCT', 'PLIM'],
@@ -139,6 +143,13 @@ def test_crash(tap, outcry):
         code, result = replay(outcry, folder)
         tap.ok(code == 0 and result['identical'] and result['orders_live'] == 0,
                'both runs replay as one', code, result)
+        journal = os.path.join(folder, 'journal')
+        code, out, err = run(outcry, 'verify', journal, '--full', '--json')
+        tap.ok(code == 0 and json.loads(out)['checked'] == result['last_seq'] and err == '',
+               'verify --full finds that each command left all adding up', code, out, err)
+        code, out, _ = run(outcry, 'verify', journal, '--full')
+        tap.ok(code == 0 and out.endswith(f'up to seq {result["last_seq"]}: all adds up\n'),
+               'and says so', out)
 
 
 def test_torn_end(tap, outcry):

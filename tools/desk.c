@@ -1,0 +1,220 @@
+#include "tools/desk.h"
+
+#include <string.h>
+
+/* Rows of a sheet at one poll. */
+#define CHECKS_MAX 256u
+#define ROWS_MAX   64u
+
+void
+desk_init(struct desk *desk,
+          struct sequencer *all,
+          struct ring_writer *ring,
+          struct ring_reader *ring_reader)
+{
+    desk->engine = all->engine;
+    desk->all = all;
+    desk->ring = ring;
+    sequencer_init(&desk->alone, all->engine, all->out, 1);
+    sequencer_add_in(&desk->alone, ring_reader);
+}
+
+void
+desk_ask(struct desk *desk, enum desk_task task)
+{
+    desk->task = task;
+    desk->good = false;
+    desk->done_cnt = 0;
+    desk->first_seq = 0;
+    desk->refused_line = 0;
+    __atomic_store_n(&desk->turn, DESK_THEIRS, __ATOMIC_RELEASE); /* R3 pairs with A3 */
+}
+
+bool
+desk_is_ours(const struct desk *desk)
+{
+    return __atomic_load_n(&desk->turn, __ATOMIC_ACQUIRE) == DESK_OURS; /* A4 pairs with R4 */
+}
+
+static void
+give_back(struct desk *desk)
+{
+    desk->busy = false;
+    desk->last_seq = engine_seq(desk->engine);
+    desk->out_pos = desk->all->out->sink.pos;
+    __atomic_store_n(&desk->turn, DESK_OURS, __ATOMIC_RELEASE); /* R4 pairs with A4 */
+}
+
+/* complete fills in what a verb leaves to the engine: an account's other fields. */
+static bool
+complete(struct desk *desk)
+{
+    struct verb *verb = &desk->verb;
+    const uint8_t state = verb->cells[0].account_set.state;
+    union cell now[CELL_COMMAND_MAX];
+
+    if (verb->kind != VERB_ACCOUNT_STATE)
+        return true;
+    if (engine_config_get(desk->engine, CELL_KIND_ACCOUNT_SET, verb->cells[0].account_set.account,
+                          0, now) < 2)
+        return false;
+    verb->cells[0] = now[0];
+    verb->cells[1] = now[1];
+    verb->cells[0].account_set.state = state;
+    verb->cells[0].account_set.shape = (uint8_t)verb->count;
+    verb->cells[0].account_set.session = CELL_SESSION;
+    verb->cells[1].bytes[1] = 0;
+    return true;
+}
+
+/* submit writes a command into the admin ring, where it is alone. */
+static void
+submit(struct desk *desk, union cell *cells, unsigned count, uint64_t now_ns)
+{
+    ASSERT(ring_writer_room(desk->ring, count) >= count);
+    cells[0].firm_set.time = now_ns;
+    ring_write(desk->ring, cells, count);
+    ring_publish(desk->ring);
+}
+
+/* send submits the verb; an account that is not there and cells that are no command
+ * are not sent. */
+static bool
+send(struct desk *desk, uint64_t now_ns)
+{
+    struct verb *verb = &desk->verb;
+
+    if (!complete(desk))
+        return false;
+    for (unsigned i = 0; i < verb->count; i++)
+        if (!cell_valid(&verb->cells[i]))
+            return false;
+    submit(desk, verb->cells, verb->count, now_ns);
+    return true;
+}
+
+static void
+begin(struct desk *desk, uint64_t now_ns)
+{
+    switch (desk->task) {
+    case DESK_COMMAND:
+        desk->good = send(desk, now_ns);
+        give_back(desk);
+        break;
+    case DESK_SHOW:
+        show_take(&desk->show, desk->engine, desk->verb.level, desk->verb.subject,
+                  desk->verb.instrument);
+        desk->good = desk->show.known;
+        give_back(desk);
+        break;
+    case DESK_CHECK:
+    case DESK_LOAD:
+        ASSERT(desk->sheet.rows_cnt > 0);
+        desk->busy = true;
+        desk->row_sent = false;
+        desk->checked_cnt = 0;
+        break;
+    case DESK_NONE:
+    default:
+        UNREACHABLE("nothing was asked");
+    }
+}
+
+/* outcome_of finds the outcome of the row that is in work in what was written from
+ * pos on; false if it is not there yet. */
+static bool
+outcome_of(const struct desk *desk, uint64_t pos, unsigned kind, uint16_t *outcome)
+{
+    const struct cell_sink *sink = &desk->all->out->sink;
+
+    for (; pos < sink->pos; pos++) {
+        const union cell *cell = &sink->cells[pos & sink->mask];
+
+        if (cell_kind(cell) != kind)
+            continue;
+        *outcome = cell_outcome(cell);
+        return true;
+    }
+    return false;
+}
+
+/* load_step goes on with the row in work; false if there is no room for now. */
+static bool
+load_step(struct desk *desk, uint64_t now_ns)
+{
+    const struct sheet_row *row = sheet_at(&desk->sheet, desk->done_cnt);
+    const uint64_t pos = desk->all->out->sink.pos;
+    union cell cells[2] = {row->cell, desk->sheet.author};
+
+    if (!desk->row_sent) {
+        cells[0].bytes[1] = 2;
+        submit(desk, cells, 2, now_ns);
+        desk->row_sent = true;
+        desk->row_seen = false;
+    }
+    if (sequencer_poll(&desk->alone, 0) == 0)
+        return false;
+    desk->row_seen =
+        desk->row_seen || outcome_of(desk, pos, cell_kind(&row->cell), &desk->refused_outcome);
+    if (!desk->row_seen || desk->alone.in_work)
+        return true;
+    desk->row_sent = false;
+    if (desk->refused_outcome != OE_REJECT_REASON_NONE) {
+        desk->refused_line = row->line;
+        return true;
+    }
+    if (desk->done_cnt++ == 0)
+        desk->first_seq = engine_seq(desk->engine);
+    return true;
+}
+
+/* check_some checks rows against the engine, before the first is submitted. */
+static int
+check_some(struct desk *desk)
+{
+    struct sheet *sheet = &desk->sheet;
+
+    for (unsigned i = 0; i < CHECKS_MAX && desk->checked_cnt < sheet->rows_cnt; i++)
+        sheet_check(sheet, desk->engine, desk->checked_cnt++);
+    if (desk->checked_cnt < sheet->rows_cnt)
+        return 1;
+    desk->good = sheet->wrong_cnt == 0;
+    if (!desk->good || desk->task == DESK_CHECK)
+        give_back(desk);
+    return 1;
+}
+
+static int
+load_some(struct desk *desk, uint64_t now_ns)
+{
+    int work = 0;
+
+    for (unsigned i = 0; i < ROWS_MAX && load_step(desk, now_ns); i++) {
+        work++;
+        if (desk->refused_line == 0 && desk->done_cnt < desk->sheet.rows_cnt)
+            continue;
+        desk->all->applied_cnt += desk->alone.applied_cnt;
+        desk->alone.applied_cnt = 0;
+        give_back(desk);
+        break;
+    }
+    return work;
+}
+
+int
+desk_poll(struct desk *desk, uint64_t now_ns)
+{
+    int work = 0;
+
+    if (UNLIKELY(desk->busy))
+        return desk->checked_cnt < desk->sheet.rows_cnt ? check_some(desk)
+                                                        : load_some(desk, now_ns);
+    work = sequencer_poll(desk->all, now_ns);
+    if (LIKELY(work > 0) && ++desk->polls % DESK_POLLS != 0)
+        return work;
+    if (desk->all->in_work ||
+        __atomic_load_n(&desk->turn, __ATOMIC_ACQUIRE) == DESK_OURS) /* A3 pairs with R3 */
+        return work;
+    begin(desk, now_ns);
+    return work + 1;
+}

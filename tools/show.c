@@ -1,0 +1,284 @@
+#include "tools/show.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/words.h"
+
+static void
+take_rows(struct show *show, const struct engine *engine, uint8_t level, uint32_t subject, bool all)
+{
+    for (uint8_t limit = 1; limit < RISK_LIMITS_CNT; limit++) {
+        struct show_row *row = &show->rows[show->rows_cnt];
+
+        if (show->rows_cnt == SHOW_ROWS_MAX ||
+            (risk_limit_levels(limit) & RISK_LEVEL_BIT(level)) == 0 ||
+            !view_use(engine, level, subject, show->instrument, limit, &row->use))
+            continue;
+        if (!all && row->use.limit.value == RISK_LIMIT_OFF)
+            continue;
+        row->level = level;
+        row->limit = limit;
+        row->subject = subject;
+        row->by_hand = row->use.limit.by_hand != 0;
+        show->rows_cnt++;
+    }
+}
+
+/* take_group follows a group to its firm. */
+static void
+take_group(struct show *show, const struct engine *engine, uint32_t group)
+{
+    union cell cells[CELL_COMMAND_MAX];
+
+    if (engine_config_get(engine, CELL_KIND_GROUP_SET, group, 0, cells) == 0)
+        return;
+    show->firm = cells[0].group_set.firm;
+}
+
+static void
+take_account(struct show *show, const struct engine *engine)
+{
+    const uint32_t group = show->set[0].account_set.group;
+    struct view_use credit;
+
+    show->has_cash = view_cash(engine, show->subject, &show->cash);
+    show->free_is_all = !view_use(engine, OE_RISK_LEVEL_ACCOUNT, show->subject, 0,
+                                  CELL_RISK_LIMIT_CREDIT, &credit) ||
+                        credit.limit.value == RISK_LIMIT_OFF;
+    take_group(show, engine, group);
+    if (show->level == OE_RISK_LEVEL_ACCOUNT_INSTRUMENT)
+        return;
+    take_rows(show, engine, OE_RISK_LEVEL_GROUP, group, false);
+    take_rows(show, engine, OE_RISK_LEVEL_FIRM, show->firm, false);
+}
+
+static void
+take_session(struct show *show, const struct engine *engine)
+{
+    struct engine_session session;
+
+    engine_session_get(engine, (uint16_t)show->subject, &session);
+    show->bound = session.state == ENGINE_SESSION_BOUND;
+    show->firm = session.firm;
+}
+
+static bool
+take_one(const struct engine *engine, unsigned kind, uint32_t id, uint32_t id2, union cell *to)
+{
+    union cell cells[CELL_COMMAND_MAX];
+
+    if (engine_config_get(engine, kind, id, id2, cells) == 0)
+        return false;
+    *to = cells[0];
+    return true;
+}
+
+static unsigned
+kind_of(uint8_t level)
+{
+    switch (level) {
+    case OE_RISK_LEVEL_SESSION:
+        return CELL_KIND_SESSION_SET;
+    case OE_RISK_LEVEL_GROUP:
+        return CELL_KIND_GROUP_SET;
+    case OE_RISK_LEVEL_FIRM:
+        return CELL_KIND_FIRM_SET;
+    case OE_RISK_LEVEL_INSTRUMENT:
+        return CELL_KIND_INSTRUMENT_SET;
+    default:
+        return CELL_KIND_ACCOUNT_SET;
+    }
+}
+
+void
+show_take(struct show *show,
+          const struct engine *engine,
+          uint8_t level,
+          uint32_t subject,
+          uint32_t instrument)
+{
+    memset(show, 0, sizeof *show);
+    show->level = level;
+    show->subject = subject;
+    show->instrument = instrument;
+    show->seq = engine_seq(engine);
+    show->set_cnt = engine_config_get(engine, kind_of(level), subject, 0, show->set);
+    show->known = show->set_cnt > 0;
+    if (!show->known)
+        return;
+    take_rows(show, engine, level, subject, true);
+    if (kind_of(level) == CELL_KIND_ACCOUNT_SET)
+        take_account(show, engine);
+    if (level == OE_RISK_LEVEL_GROUP)
+        show->firm = show->set[0].group_set.firm;
+    if (level == OE_RISK_LEVEL_SESSION)
+        take_session(show, engine);
+    if (level == OE_RISK_LEVEL_INSTRUMENT)
+        show->has_fee = take_one(engine, CELL_KIND_FEE_SET, subject, 0, &show->fee);
+    if (level == OE_RISK_LEVEL_INSTRUMENT || level == OE_RISK_LEVEL_ACCOUNT)
+        show->has_rule = take_one(engine, CELL_KIND_ORDER_RULE_SET, subject, level, &show->rule);
+}
+
+/* Text in the making; what does not fit is cut, which SHOW_TEXT_BYTES rules out. */
+struct text {
+    char *bytes;
+    size_t len;
+};
+
+static __attribute__((format(printf, 2, 3))) void
+put(struct text *text, const char *format, ...)
+{
+    const size_t room = SHOW_TEXT_BYTES - text->len;
+    va_list args;
+
+    va_start(args, format);
+    const int len = vsnprintf(text->bytes + text->len, room, format, args);
+    va_end(args);
+    if (len > 0)
+        text->len += (size_t)len < room ? (size_t)len : room - 1;
+}
+
+/* put_bits writes the names of bits with a + between two. */
+static void
+put_bits(struct text *text, const char *key, const char *names, unsigned bits)
+{
+    bool first = true;
+
+    put(text, "%s\t", key);
+    for (; *names != '\0'; bits >>= 1) {
+        const int len = (int)strcspn(names, " ");
+
+        if ((bits & 1u) != 0) {
+            put(text, "%s%.*s", first ? "" : "+", len, names);
+            first = false;
+        }
+        names += len + (names[len] == ' ');
+    }
+    put(text, first ? "none\n" : "\n");
+}
+
+static void
+put_rule(struct text *text, const struct cell_order_rule_set *rule)
+{
+    put_bits(text, "types", WORDS_TYPES, rule->types);
+    put_bits(text, "tifs", WORDS_TIFS, rule->tifs);
+    if (rule->level == OE_RISK_LEVEL_ACCOUNT) {
+        put(text, "covered\t%s\n", rule->covered != 0 ? "yes" : "no");
+        return;
+    }
+    put_bits(text, "references", WORDS_REFERENCES, rule->references);
+    put(text, "unreferenced\t%s\n", rule->unreferenced != 0 ? "yes" : "no");
+}
+
+static void
+put_account(struct text *text, const struct show *show, const struct roster *roster)
+{
+    static const char *const states[] = {"active", "suspended", "close_only", "blocked"};
+    const struct cell_account_set *set = &show->set[0].account_set;
+    char name[ROSTER_NAME_BYTES];
+    char amount[WORDS_AMOUNT_BYTES];
+
+    put(text, "group\t%s\n", roster_name(roster, OE_RISK_LEVEL_GROUP, set->group, name));
+    put(text, "firm\t%s\n", roster_name(roster, OE_RISK_LEVEL_FIRM, show->firm, name));
+    put(text, "state\t%s\n", set->state < ARRAY_LEN(states) ? states[set->state] : "unknown");
+    if (!show->has_cash)
+        return;
+    put(text, "balance\t%s\n", words_money(show->cash.balance, amount));
+    put(text, "reserved\t%s\n", words_money(show->cash.reserved, amount));
+    put(text, "free\t%s\n", show->free_is_all ? "unlimited" : words_money(show->cash.free, amount));
+}
+
+static void
+put_facts(struct text *text, const struct show *show, const struct roster *roster)
+{
+    static const char *const states[] = {"open", "halted", "closed"};
+    char name[ROSTER_NAME_BYTES];
+
+    switch (show->level) {
+    case OE_RISK_LEVEL_SESSION:
+        put(text, "firm\t%s\nbound\t%s\nblocked\t%s\n",
+            roster_name(roster, OE_RISK_LEVEL_FIRM, show->firm, name), show->bound ? "yes" : "no",
+            show->set[0].session_set.blocked != 0 ? "yes" : "no");
+        break;
+    case OE_RISK_LEVEL_GROUP:
+        put(text, "firm\t%s\n", roster_name(roster, OE_RISK_LEVEL_FIRM, show->firm, name));
+        break;
+    case OE_RISK_LEVEL_INSTRUMENT:
+        put(text, "state\t%s\n",
+            show->set[0].instrument_set.state < ARRAY_LEN(states)
+                ? states[show->set[0].instrument_set.state]
+                : "unknown");
+        if (show->has_fee)
+            put(text, "maker_ppm\t%d\ntaker_ppm\t%d\n", show->fee.fee_set.maker_ppm,
+                show->fee.fee_set.taker_ppm);
+        break;
+    case OE_RISK_LEVEL_ACCOUNT:
+    case OE_RISK_LEVEL_ACCOUNT_INSTRUMENT:
+        put_account(text, show, roster);
+        break;
+    default:
+        break;
+    }
+    if (show->has_rule)
+        put_rule(text, &show->rule.order_rule_set);
+}
+
+static void
+put_stages(struct text *text, const struct risk_limit *limit)
+{
+    static const char *const names[RISK_STAGES_CNT] = {"warn", "slow", "close", "block"};
+    bool any = false;
+
+    for (unsigned i = 0; i < RISK_STAGES_CNT; i++) {
+        if (limit->permille[i] == 0)
+            continue;
+        put(text, "%s%s=%u", any ? " " : "", names[i], limit->permille[i]);
+        any = true;
+    }
+    put(text, "%s", any ? "" : "-");
+}
+
+static void
+put_row(struct text *text, const struct show_row *row, const struct roster *roster)
+{
+    const struct risk_limit *limit = &row->use.limit;
+    const bool off = limit->value == RISK_LIMIT_OFF;
+    const uint8_t level =
+        row->level == OE_RISK_LEVEL_ACCOUNT_INSTRUMENT ? OE_RISK_LEVEL_ACCOUNT : row->level;
+    char name[ROSTER_NAME_BYTES];
+    char amount[WORDS_AMOUNT_BYTES];
+    char span[WORDS_SPAN_BYTES];
+
+    put(text, "limit\t%s\t%s\t%s\t", words_level_name(row->level),
+        roster_name(roster, level, row->subject, name), words_limit_name(row->limit));
+    put(text, "%s\t", off ? "none" : words_amount(row->limit, limit->value, amount));
+    put(text, "%s\t", words_amount(row->limit, row->use.used, amount));
+    put(text, "%s\t", off ? "-" : words_amount(row->limit, row->use.headroom, amount));
+    put(text, "%s\t", limit->window_ns == 0 ? "-" : words_span(limit->window_ns, span));
+    put_stages(text, limit);
+    put(text, "\t%s\t%s\n",
+        limit->stage == CELL_RISK_STAGE_NONE ? "-" : cell_risk_stage_name(limit->stage),
+        row->by_hand ? "hand" : "configuration");
+}
+
+size_t
+show_text(const struct show *show, const struct roster *roster, char bytes[SHOW_TEXT_BYTES])
+{
+    struct text text = {.bytes = bytes, .len = 0};
+    const bool pair = show->level == OE_RISK_LEVEL_ACCOUNT_INSTRUMENT;
+    char name[ROSTER_NAME_BYTES];
+
+    put(&text, "ok show\n%s\t%s\n", pair ? "account" : words_level_name(show->level),
+        roster_name(roster, pair ? OE_RISK_LEVEL_ACCOUNT : show->level, show->subject, name));
+    if (pair)
+        put(&text, "instrument\t%s\n",
+            roster_name(roster, OE_RISK_LEVEL_INSTRUMENT, show->instrument, name));
+    put(&text, "id\t%u\nseq\t%" PRIu64 "\n", show->subject, show->seq);
+    put_facts(&text, show, roster);
+    for (unsigned i = 0; i < show->rows_cnt; i++)
+        put_row(&text, &show->rows[i], roster);
+    return text.len;
+}

@@ -1,0 +1,69 @@
+/*
+ * Show: limits, use and headroom of one subject, as `outcry admin show` has them.
+ *
+ *   engine's thread  show_take --> struct show --> show_text  gateway's thread
+ *
+ * Of an account it also has the limits of its group and its firm that are set. In
+ * the text each line is KEY, a tab and the value; a line of a limit has more:
+ *
+ *   limit LEVEL SUBJECT NAME VALUE USED HEADROOM WINDOW STAGES STAGE BY
+ *
+ * `none` where there is no limit, `-` where a column does not apply. BY is `hand`
+ * or `configuration`.
+ */
+#ifndef OUTCRY_TOOLS_SHOW_H
+#define OUTCRY_TOOLS_SHOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+
+#include "tools/roster.h"
+#include "tools/view.h"
+
+#define SHOW_ROWS_MAX   40u
+#define SHOW_TEXT_BYTES 16384u
+#define SHOW_COLUMNS    10u
+
+struct show_row {
+    uint8_t level;
+    uint8_t limit;
+    bool by_hand;
+    uint32_t subject;
+    struct view_use use;
+};
+
+struct show {
+    bool known;
+    uint8_t level;
+    uint32_t subject;
+    uint32_t instrument; /* of a pair */
+    uint64_t seq;        /* as of this command */
+    bool has_cash;
+    bool free_is_all; /* no credit is set: cash is not checked */
+    struct view_cash cash;
+    unsigned set_cnt; /* cells of set: the command that would make it what it is */
+    union cell set[CELL_COMMAND_MAX];
+    bool has_fee;
+    union cell fee;
+    bool has_rule;
+    union cell rule;
+    bool bound;    /* a session */
+    uint32_t firm; /* of account, group, session */
+    unsigned rows_cnt;
+    struct show_row rows[SHOW_ROWS_MAX];
+};
+
+/* show_take looks; by the engine's thread, between commands. */
+void show_take(struct show *show,
+               const struct engine *engine,
+               uint8_t level,
+               uint32_t subject,
+               uint32_t instrument);
+
+/* show_text writes the lines and returns their length. */
+size_t show_text(const struct show *show, const struct roster *roster, char text[SHOW_TEXT_BYTES]);
+
+#endif
