@@ -133,7 +133,7 @@ some_value(struct generator *g, const struct where *at)
     case CELL_RISK_LIMIT_EXECUTIONS:
         return 1 + random_below(random, strict ? 30 : 300);
     case CELL_RISK_LIMIT_ORDER_TO_TRADE:
-        return random_below(random, 4);
+        return random_below(random, strict ? 2 : 4);
     default:
         return 1 + random_below(random, strict ? 10 : 100);
     }
@@ -217,7 +217,10 @@ generate_limit(struct generator *g, bool easier)
     struct where at = where(g);
 
     /* What is set somewhere is found by looking for it. */
-    for (unsigned i = 0; i < 20 && easier && limit_at(g, &at)->value == MODEL_NONE; i++)
+    for (unsigned i = 0;
+         i < 20 && easier &&
+         (limit_at(g, &at)->value == MODEL_NONE || at.limit == CELL_RISK_LIMIT_ORDER_TO_TRADE);
+         i++)
         at = where(g);
 
     const bool lifts = easier ? !random_permille(&g->random, 200) : random_permille(&g->random, 50);

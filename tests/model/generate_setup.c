@@ -182,6 +182,9 @@ generate_setup(const struct profile *profile, struct step steps[SETUP_STEPS_MAX]
         steps[cnt++].command = profile->is_vast
                                    ? generate_fee(i, i == 0 ? 1000000 : -999999, 1000000)
                                    : generate_fee(i, i % 4 == 0 ? 20 : -150, i % 4 == 0 ? 20 : 250);
+    for (uint32_t i = 0; i < FIRMS && profile->is_strict; i++)
+        steps[cnt++].command =
+            command_limit(OE_RISK_LEVEL_FIRM, i, CELL_RISK_LIMIT_ORDER_TO_TRADE, 0);
     if (!profile->no_risk)
         steps[cnt++].command = position_limit_of(1, 0, profile->qty_max * 6, profile->qty_max * 5);
     for (uint16_t i = 0; i < SESSIONS; i++) {

@@ -77,7 +77,9 @@ plan(const struct model *model, struct replace *replace)
         .market = order->ord_type == OE_ORD_TYPE_MARKET ||
                   (model_is_pegged(order) && replace->req->px == 0),
         .no_bounds = waits,
-        .ord_type = order->ord_type,
+        /* It has its limit: from there on it is a limit order. */
+        .ord_type =
+            order->ord_type == OE_ORD_TYPE_MARKET_TO_LIMIT ? OE_ORD_TYPE_LIMIT : order->ord_type,
         .tif = order->tif,
         .old = order,
     };

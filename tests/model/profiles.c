@@ -310,7 +310,7 @@ const struct profile profiles[PROFILES] = {
         .is_tight = true,
         .is_strict = true,
         .permille = {40, 20, 60, 40, 20, 30},
-        .weights = {300, 20, 60, 20, 40, 20, 5, 50, 30, 5, 25, 90, 110, 5, 12, 4, 1, 8, 8, 90},
+        .weights = {280, 20, 60, 20, 40, 20, 5, 120, 30, 5, 25, 80, 90, 3, 12, 4, 1, 8, 8, 100},
     },
     {
         .name = "vast",

@@ -129,7 +129,8 @@ run_profile(const char *name)
     }
 
     const uint64_t all = sums.streams * COMMANDS_PER_STREAM;
-    const bool is_tight = sums.streams > 0 && stream->profile->is_tight;
+    const bool is_tight =
+        sums.streams > 0 && stream->profile->is_tight && !stream->profile->is_strict;
     const bool is_strict = sums.streams >= STRICT_STREAMS && stream->profile->is_strict;
 
     stream_free(stream);
