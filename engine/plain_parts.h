@@ -45,6 +45,7 @@ struct ask {
     qty_t leaves_qty; /* of it */
     uint32_t tick;
     bool sell;
+    uint8_t ord_type;
     uint8_t tif;
     struct risk_order order;
     struct risk_ticket ticket;
@@ -168,7 +169,7 @@ ask_risk_begin(struct ask *ask,
         .qty = ask->qty,
         .leaves_qty = ask->leaves_qty,
         .sell = ask->sell,
-        .ord_type = OE_ORD_TYPE_LIMIT,
+        .ord_type = ask->ord_type,
         .tif = ask->tif,
         .session = in->session,
         .session_max = session->risk.orders_max,
@@ -223,6 +224,7 @@ ask_new(struct engine *engine,
         return false;
     if (bare)
         return true;
+    ask->ord_type = OE_ORD_TYPE_LIMIT;
     ask->tif = in->tif;
     ask_risk_begin(ask, engine, book, session, in, in->account);
     return LIKELY(risk_check_new(engine->risk, &ask->order, &ask->ticket, &ask->detail) ==

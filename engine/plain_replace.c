@@ -24,6 +24,8 @@ ask_replace(struct engine *engine,
             struct session *session,
             struct ask *ask)
 {
+    /* A market-to-limit order that rests is plain as well. */
+    ask->ord_type = order->ord_type;
     ask->tif = order->tif;
     ask_risk_begin(ask, engine, book, session, &cell->order_new, order->account);
     return LIKELY(risk_check_amend(engine->risk, &ask->order, hold, &ask->ticket, &ask->detail) ==

@@ -40,6 +40,7 @@ emit_warning(struct engine *engine, const struct risk_due *due, struct cell_sink
     engine_emit(out)->risk_warning = (struct cell_risk_warning){
         .kind = CELL_KIND_RISK_WARNING,
         .shape = 1,
+        .instrument = due->instrument,
         .seq = engine->seq,
         .time = engine->time_ns,
         .value = due->value,
@@ -63,6 +64,7 @@ emit_action(struct engine *engine,
     engine_emit(out)->risk_action = (struct cell_risk_action){
         .kind = CELL_KIND_RISK_ACTION,
         .shape = 1,
+        .instrument = due->instrument,
         .seq = engine->seq,
         .time = engine->time_ns,
         .value = due->value,

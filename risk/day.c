@@ -48,8 +48,8 @@ risk_mark_step(struct risk *risk, uint32_t *at, uint32_t budget)
         if (pair->instrument != risk->moving_instrument || pair->position_qty == 0)
             continue;
         risk_profit_add(&risk->accounts_warm[pair->account], pair->position_qty * moved_px);
-        risk_loss_look(risk, pair->account);
-        risk_look_all(risk, pair->account);
+        risk_loss_look(risk, pair->account, 0);
+        risk_look_all(risk, pair->account, 0);
     }
     if (*at < cnt)
         return true;

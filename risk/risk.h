@@ -352,6 +352,7 @@ struct risk_due {
     uint8_t stage; /* enum cell_risk_stage; Blocked: cancel all of the subject */
     uint16_t permille;
     uint32_t subject;
+    uint32_t instrument; /* of the order that led to it; 0: none did */
     int64_t value;
     int64_t used;
 };

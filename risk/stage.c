@@ -248,7 +248,7 @@ risk_look_next(struct risk *risk, uint8_t level, uint32_t id)
 }
 
 COLD void
-risk_look(struct risk *risk, uint8_t level, uint32_t id)
+risk_look(struct risk *risk, uint8_t level, uint32_t id, uint32_t instrument)
 {
     struct risk_subject *subject = risk_subject_of(risk, level, id);
     const struct risk_usage usage = risk_usage_get(risk, level, id);
@@ -262,8 +262,12 @@ risk_look(struct risk *risk, uint8_t level, uint32_t id)
 
         const int64_t used = risk_clip(risk_used(&usage, i));
         const unsigned begun = risk_limit_reached(limit, used) & ~(unsigned)limit->begun;
-        struct risk_due due = {
-            .level = level, .limit = i, .subject = id, .value = limit->value, .used = used};
+        struct risk_due due = {.level = level,
+                               .limit = i,
+                               .subject = id,
+                               .instrument = instrument,
+                               .value = limit->value,
+                               .used = used};
         uint16_t permille;
 
         if (begun == 0)

@@ -365,8 +365,8 @@ void risk_usage_set(struct risk *risk, uint8_t level, uint32_t id, const struct 
 /* risk_used returns what counts against a limit that adds up; 0 for others. */
 notional_t risk_used(const struct risk_usage *usage, uint8_t limit);
 
-/* risk_look begins the stages that use has reached. */
-COLD void risk_look(struct risk *risk, uint8_t level, uint32_t id);
+/* risk_look begins the stages that use has reached, by an order in instrument. */
+COLD void risk_look(struct risk *risk, uint8_t level, uint32_t id, uint32_t instrument);
 
 /* risk_flags_set makes the flags of the line anew. */
 void risk_flags_set(struct risk *risk, uint8_t level, uint32_t id);
@@ -392,18 +392,18 @@ risk_wants_look(notional_t room, const int64_t net_room[2], int64_t other, uint8
 
 /* risk_look_all does so for an account, its group and its firm. */
 static inline void
-risk_look_all(struct risk *risk, uint32_t account)
+risk_look_all(struct risk *risk, uint32_t account, uint32_t instrument)
 {
     const struct risk_account_line *line = &risk->accounts[account];
     const struct risk_party_line *group = &risk->groups[line->group];
     const struct risk_party_line *firm = &risk->firms[group->parent];
 
     if (UNLIKELY(risk_wants_look(line->room, line->net_room, line->open_room, line->flags)))
-        risk_look(risk, OE_RISK_LEVEL_ACCOUNT, account);
+        risk_look(risk, OE_RISK_LEVEL_ACCOUNT, account, instrument);
     if (UNLIKELY(risk_wants_look(group->room, group->net_room, 0, group->flags)))
-        risk_look(risk, OE_RISK_LEVEL_GROUP, line->group);
+        risk_look(risk, OE_RISK_LEVEL_GROUP, line->group, instrument);
     if (UNLIKELY(risk_wants_look(firm->room, firm->net_room, 0, firm->flags)))
-        risk_look(risk, OE_RISK_LEVEL_FIRM, group->parent);
+        risk_look(risk, OE_RISK_LEVEL_FIRM, group->parent, instrument);
 }
 
 /* trade.c */
@@ -411,8 +411,9 @@ risk_look_all(struct risk *risk, uint32_t account)
 /* risk_profit_add adds to the profit of today. */
 void risk_profit_add(struct risk_account_warm *warm, notional_t amount);
 
-/* risk_loss_look looks at DailyLoss behind a fill or a mark. */
-void risk_loss_look(struct risk *risk, uint32_t account);
+/* risk_loss_look looks at DailyLoss behind a fill in instrument, or a mark: then it is
+ * 0. */
+void risk_loss_look(struct risk *risk, uint32_t account, uint32_t instrument);
 
 /* take.c */
 

@@ -92,7 +92,7 @@ risk_profit_add(struct risk_account_warm *warm, notional_t amount)
 }
 
 void
-risk_loss_look(struct risk *risk, uint32_t account)
+risk_loss_look(struct risk *risk, uint32_t account, uint32_t instrument)
 {
     const struct risk_account_pace *pace = &risk->accounts_pace[account];
     const notional_t loss = -risk->accounts_warm[account].profit;
@@ -100,7 +100,7 @@ risk_loss_look(struct risk *risk, uint32_t account)
     if (pace->loss_max == RISK_LIMIT_OFF)
         return;
     if (loss >= pace->loss_max || loss > pace->loss_bound)
-        risk_look(risk, OE_RISK_LEVEL_ACCOUNT, account);
+        risk_look(risk, OE_RISK_LEVEL_ACCOUNT, account, instrument);
     else if ((risk->accounts[account].flags & RISK_LINE_FAST) == 0)
         risk_flags_set(risk, OE_RISK_LEVEL_ACCOUNT, account);
 }
@@ -108,13 +108,14 @@ risk_loss_look(struct risk *risk, uint32_t account)
 /* count_execution latches the account with the fill that is one too many for its
  * window. A count that is full stays so until somebody enables the account. */
 static void
-count_execution(struct risk *risk, uint32_t account, uint64_t now_ns)
+count_execution(struct risk *risk, uint32_t account, uint32_t instrument, uint64_t now_ns)
 {
     struct risk_account_pace *pace = &risk->accounts_pace[account];
     const struct risk_due due = {.level = OE_RISK_LEVEL_ACCOUNT,
                                  .limit = CELL_RISK_LIMIT_EXECUTIONS,
                                  .stage = CELL_RISK_STAGE_LATCHED,
                                  .subject = account,
+                                 .instrument = instrument,
                                  .value = pace->executions_max,
                                  .used = pace->executions_max};
 
@@ -178,10 +179,10 @@ risk_on_trade(struct risk *risk, const struct risk_fill *fill)
                released, value);
     risk->firms_warm[firm].trades_cnt++;
     if (UNLIKELY((line->flags & RISK_LINE_FILLS) != 0)) {
-        count_execution(risk, pair->account, fill->now_ns);
-        risk_loss_look(risk, pair->account);
+        count_execution(risk, pair->account, pair->instrument, fill->now_ns);
+        risk_loss_look(risk, pair->account, pair->instrument);
     }
-    risk_look_all(risk, pair->account);
+    risk_look_all(risk, pair->account, pair->instrument);
     ASSERT(fee <= PX_MAX);
     ASSERT(fee >= PX_MIN);
     return (px_t)fee;
@@ -226,7 +227,7 @@ risk_reprice(struct risk *risk, const struct risk_hold *hold, px_t px)
     value_back(risk, line, px_mul_qty(hold->px, qty) - px_mul_qty(px, qty));
     line->cash_room +=
         risk_cash_of(hold->px, qty, hold->sell, fees) - risk_cash_of(px, qty, hold->sell, fees);
-    risk_look_all(risk, pair->account);
+    risk_look_all(risk, pair->account, pair->instrument);
 }
 
 HOT void
@@ -246,7 +247,7 @@ risk_reserve_amend(struct risk *risk,
                px_mul_qty(hold->px, hold->leaves_qty) - px_mul_qty(ticket->px, order->leaves_qty));
     line->cash_room += risk_cash_of(hold->px, hold->leaves_qty, hold->sell, fees) -
                        risk_cash_of(ticket->px, order->leaves_qty, order->sell, fees);
-    risk_look_all(risk, order->account);
+    risk_look_all(risk, order->account, order->instrument);
 }
 
 /* note_run notes an accepted order in the run of equal ones. Without a limit every
@@ -295,7 +296,7 @@ risk_reserve_new(struct risk *risk,
     line->cash_room -= risk_cash_of(ticket->px, order->leaves_qty, order->sell,
                                     risk->bounds[order->instrument].fees);
     line->open_room--;
-    risk_look_all(risk, order->account);
+    risk_look_all(risk, order->account, order->instrument);
 }
 
 /* Here and in check.c: what moves units alone, for callers that know no price. */

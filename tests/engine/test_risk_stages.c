@@ -209,6 +209,26 @@ Test(risk_stages, order_to_trade_warns_once_a_day)
     harness_fini(&h);
 }
 
+/* Of a mark no order did: the instrument is 0. */
+Test(risk_stages, event_names_the_instrument_of_its_order)
+{
+    struct harness h;
+
+    harness_init(&h, NULL);
+    cr_assert_eq(harness_limit(&h, staged), 0);
+    (void)harness_new(&h, (struct harness_order){.clord = 1, .px = 10, .qty = 40, .instrument = 2});
+    cr_assert_eq(harness_message(&h, CELL_KIND_RISK_WARNING, 0)->risk_warning.instrument, 2);
+    cr_assert_eq(harness_units(&h, 1, 3, CELL_MOVE_MODE_SET, 10), 0);
+    cr_assert_eq(harness_limit(&h, (struct harness_limit){.subject = 1,
+                                                          .limit = CELL_RISK_LIMIT_DAILY_LOSS,
+                                                          .value = 100}),
+                 0);
+    cr_assert_eq(harness_mark(&h, 3, 50, false), 0);
+    cr_assert_eq(harness_mark(&h, 3, 40, false), 0);
+    cr_assert_eq(harness_message(&h, CELL_KIND_RISK_WARNING, 0)->risk_warning.instrument, 0);
+    harness_fini(&h);
+}
+
 /* What a Blocked account leaves behind moves a peg of another, which trades. */
 Test(risk_stages, pegs_move_behind_a_block)
 {

@@ -8,6 +8,8 @@
  * first six bits) and the bytes of its fields. What is missing is zero. Fields
  * are small numbers, so that commands mean the same orders, levels and sessions.
  */
+#include "tests/fuzz/fuzz_core.h"
+
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,68 +23,51 @@
 #define LIVE_MAX     48u
 #define RECORDS_MAX  24u
 #define LEVEL_PAGES  64u
-#define SESSIONS     5u
-#define ACCOUNTS     7u /* one too many */
-#define INSTRUMENTS  5u
-#define TICK_PX      (PX_ONE / 100)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-struct input {
-    const uint8_t *data;
-    size_t size;
-    size_t at;
-};
-
-static uint8_t
-byte(struct input *in)
+px_t
+fuzz_price(struct fuzz_input *in)
 {
-    return in->at < in->size ? in->data[in->at++] : 0;
-}
-
-/* price lies near the middle, or of an odd kind at the ends and off tick. */
-static px_t
-price(struct input *in)
-{
-    const unsigned b = byte(in);
+    const unsigned b = fuzz_byte(in);
 
     if (b < 240)
-        return 100 * PX_ONE + ((px_t)(b % 32) - 16) * TICK_PX;
+        return 100 * PX_ONE + ((px_t)(b % 32) - 16) * FUZZ_TICK_PX;
     if (b < 248)
-        return (px_t)(b - 242) * TICK_PX;
-    return ((px_t)TICKS_MAX - (px_t)(b - 247)) * TICK_PX + (b == 255);
+        return (px_t)(b - 242) * FUZZ_TICK_PX;
+    return ((px_t)TICKS_MAX - (px_t)(b - 247)) * FUZZ_TICK_PX + (b == 255);
 }
 
 static uint64_t
-later_ns(struct input *in, const struct duo *duo)
+later_ns(struct fuzz_input *in, const struct duo *duo)
 {
-    const unsigned b = byte(in);
+    const unsigned b = fuzz_byte(in);
 
     return b == 0 ? 0 : duo->now_ns + b * UINT64_C(300000);
 }
 
 static struct command_order
-order_of(struct input *in)
+order_of(struct fuzz_input *in)
 {
-    const unsigned who = byte(in);
-    const unsigned what = byte(in);
+    const unsigned who = fuzz_byte(in);
+    const unsigned what = fuzz_byte(in);
 
     return (struct command_order){
-        .session = (uint16_t)(who % SESSIONS),
-        .account = who / SESSIONS % ACCOUNTS,
+        .session = (uint16_t)(who % FUZZ_SESSIONS),
+        .account = who / FUZZ_SESSIONS % FUZZ_ACCOUNTS,
         .sell = (what & 1) != 0,
-        .instrument = what / 2 % 8 < 5 ? 0 : what / 2 % (INSTRUMENTS + 1),
-        .qty = byte(in),
-        .px = price(in),
-        .clord = byte(in) % 24,
+        .instrument = what / 2 % 8 < 5 ? 0 : what / 2 % (FUZZ_INSTRUMENTS + 1),
+        .qty = fuzz_byte(in),
+        .px = fuzz_price(in),
+        .clord = fuzz_byte(in) % 24,
     };
 }
 
 /* extend gives an order the second cell and what a byte of flags asks for. */
 static void
-extend(struct input *in, const struct duo *duo, struct command *command)
+extend(struct fuzz_input *in, const struct duo *duo, struct command *command)
 {
-    const unsigned flags = byte(in);
+    const unsigned flags = fuzz_byte(in);
     struct cell_order_extension *ext = &command->cells[1].order_extension;
 
     if (flags == 0)
@@ -91,28 +76,28 @@ extend(struct input *in, const struct duo *duo, struct command *command)
     command->cells[0].bytes[1]++;
     ext->kind = CELL_KIND_ORDER_EXTENSION;
     if ((flags & 1) != 0)
-        ext->stop_px = price(in);
+        ext->stop_px = fuzz_price(in);
     if ((flags & 2) != 0)
         ext->expire_time = later_ns(in, duo);
     if ((flags & 4) != 0)
-        ext->display_qty = byte(in) % 32;
+        ext->display_qty = fuzz_byte(in) % 32;
     if ((flags & 8) != 0)
-        ext->display_range = byte(in) % 16;
+        ext->display_range = fuzz_byte(in) % 16;
     if ((flags & 16) != 0)
-        ext->min_qty = byte(in);
+        ext->min_qty = fuzz_byte(in);
     if ((flags & 32) != 0)
-        ext->peg_offset_px = (px_t)(int8_t)byte(in) * TICK_PX / 4;
+        ext->peg_offset_px = (px_t)(int8_t)fuzz_byte(in) * FUZZ_TICK_PX / 4;
     ext->client_code = flags >> 7;
     if ((flags & 64) == 0)
         return;
     command->count = 3;
     command->cells[0].bytes[1]++;
     command->cells[2].order_link.kind = CELL_KIND_ORDER_LINK;
-    command->cells[2].order_link.linked_clord = byte(in) % 24;
+    command->cells[2].order_link.linked_clord = fuzz_byte(in) % 24;
 }
 
 static struct command
-new_order(struct input *in, const struct duo *duo)
+new_order(struct fuzz_input *in, const struct duo *duo)
 {
     static const uint8_t types[] = {
         OE_ORD_TYPE_LIMIT, OE_ORD_TYPE_LIMIT,      OE_ORD_TYPE_LIMIT,  OE_ORD_TYPE_MARKET,
@@ -128,12 +113,12 @@ new_order(struct input *in, const struct duo *duo)
     const struct command_order order = order_of(in);
     struct command command = command_new(&order);
     struct cell_order_new *req = &command.cells[0].order_new;
-    const unsigned kind = byte(in);
+    const unsigned kind = fuzz_byte(in);
 
     req->ord_type = types[kind % 8];
     req->tif = tifs[kind / 8 % 8];
-    req->exec_inst = byte(in) % 32;
-    req->stp_capacity = byte(in) % 64 % 6;
+    req->exec_inst = fuzz_byte(in) % 32;
+    req->stp_capacity = fuzz_byte(in) % 64 % 6;
     if ((kind & 64) != 0)
         req->px = 0;
     req->in_no = (kind & 128) != 0 && req->clord == 23;
@@ -144,9 +129,9 @@ new_order(struct input *in, const struct duo *duo)
 /* aim makes a cancel or replace name an order by its id: a live one, a dead one
  * or none. */
 static void
-aim(struct input *in, const struct duo *duo, struct command *command)
+aim(struct fuzz_input *in, const struct duo *duo, struct command *command)
 {
-    const unsigned b = byte(in);
+    const unsigned b = fuzz_byte(in);
     const struct model_order *order = duo->model->live;
 
     if (b < 128)
@@ -161,28 +146,28 @@ aim(struct input *in, const struct duo *duo, struct command *command)
 }
 
 static struct command
-cancel(struct input *in, const struct duo *duo)
+cancel(struct fuzz_input *in, const struct duo *duo)
 {
     const struct command_order order = order_of(in);
     struct command command =
-        command_cancel(order.session, order.instrument, byte(in) % 24, order.clord);
+        command_cancel(order.session, order.instrument, fuzz_byte(in) % 24, order.clord);
 
     aim(in, duo, &command);
     return command;
 }
 
 static struct command
-replace(struct input *in, const struct duo *duo)
+replace(struct fuzz_input *in, const struct duo *duo)
 {
     const struct command_order order = order_of(in);
-    struct command command = command_replace(&order, byte(in) % 24);
+    struct command command = command_replace(&order, fuzz_byte(in) % 24);
     struct cell_replace_detail *wish = &command.cells[1].replace_detail;
-    const unsigned flags = byte(in);
+    const unsigned flags = fuzz_byte(in);
 
     if ((flags & 1) != 0)
-        wish->display_qty = byte(in) % 32;
+        wish->display_qty = fuzz_byte(in) % 32;
     if ((flags & 2) != 0)
-        wish->stop_px = price(in);
+        wish->stop_px = fuzz_price(in);
     if ((flags & 4) != 0)
         wish->expire_time = later_ns(in, duo);
     wish->min_qty = flags == 255;
@@ -193,10 +178,10 @@ replace(struct input *in, const struct duo *duo)
 }
 
 static struct command
-mass_quote(struct input *in)
+mass_quote(struct fuzz_input *in)
 {
     const struct command_order order = order_of(in);
-    const unsigned b = byte(in);
+    const unsigned b = fuzz_byte(in);
     const uint32_t cnt = b < 240 ? 1 + b % 4 : b % (QUOTE_ENTRIES_MAX + 1);
     struct command command = {.count = 1 + (cnt + 1) / 2};
 
@@ -205,7 +190,7 @@ mass_quote(struct input *in)
         .shape = (uint8_t)command.count,
         .entries_cnt = cnt + (b == 255),
         .clord = order.clord,
-        .stp_capacity = byte(in) % 6,
+        .stp_capacity = fuzz_byte(in) % 6,
         .account = order.account,
         .session = order.session,
     };
@@ -215,20 +200,21 @@ mass_quote(struct input *in)
         struct cell_quote_pair *pair = &command.cells[1 + i / 2].quote_pair;
         const bool second = i % 2 != 0;
 
-        *(second ? &pair->instrument2 : &pair->instrument1) = byte(in) % (INSTRUMENTS + 1);
-        *(second ? &pair->bid_px2 : &pair->bid_px1) = price(in);
-        *(second ? &pair->ask_px2 : &pair->ask_px1) = price(in);
-        *(second ? &pair->bid_qty2 : &pair->bid_qty1) = byte(in) % 64;
-        *(second ? &pair->ask_qty2 : &pair->ask_qty1) = byte(in) % 64;
+        *(second ? &pair->instrument2 : &pair->instrument1) =
+            fuzz_byte(in) % (FUZZ_INSTRUMENTS + 1);
+        *(second ? &pair->bid_px2 : &pair->bid_px1) = fuzz_price(in);
+        *(second ? &pair->ask_px2 : &pair->ask_px1) = fuzz_price(in);
+        *(second ? &pair->bid_qty2 : &pair->bid_qty1) = fuzz_byte(in) % 64;
+        *(second ? &pair->ask_qty2 : &pair->ask_qty1) = fuzz_byte(in) % 64;
     }
     return command;
 }
 
 static struct command
-mass_cancel(struct input *in)
+mass_cancel(struct fuzz_input *in)
 {
     const struct command_order order = order_of(in);
-    const unsigned b = byte(in);
+    const unsigned b = fuzz_byte(in);
     struct command command = command_mass_cancel(b % 8 == 7 ? CELL_SESSION : order.session,
                                                  b / 8 % 4, order.account, order.clord);
     struct cell_mass_cancel *req = &command.cells[0].mass_cancel;
@@ -242,10 +228,10 @@ mass_cancel(struct input *in)
 
 /* session_command is one of the commands that bind, skip and refuse. */
 static struct command
-session_command(struct input *in, const struct duo *duo)
+session_command(struct fuzz_input *in, const struct duo *duo)
 {
-    const unsigned b = byte(in);
-    const uint16_t session = b / 8 % (SESSIONS + 1);
+    const unsigned b = fuzz_byte(in);
+    const uint16_t session = b / 8 % (FUZZ_SESSIONS + 1);
     struct command command = {.count = 1};
 
     switch (b % 8) {
@@ -278,10 +264,10 @@ session_command(struct input *in, const struct duo *duo)
 /* configure is one of the commands of the profile's setup once more, now and then
  * with something else in it. */
 static struct command
-configure(struct input *in, const struct step *setup, uint32_t setup_cnt)
+configure(struct fuzz_input *in, const struct step *setup, uint32_t setup_cnt)
 {
-    struct command command = setup[byte(in) % setup_cnt].command;
-    const unsigned b = byte(in);
+    struct command command = setup[fuzz_byte(in) % setup_cnt].command;
+    const unsigned b = fuzz_byte(in);
 
     switch (cell_kind(command.cells)) {
     case CELL_KIND_INSTRUMENT_SET:
@@ -303,15 +289,15 @@ configure(struct input *in, const struct step *setup, uint32_t setup_cnt)
 }
 
 static struct command
-state_set(struct input *in)
+state_set(struct fuzz_input *in)
 {
-    const unsigned b = byte(in);
+    const unsigned b = fuzz_byte(in);
     struct command command = {.count = 1};
 
     command.cells[0].instrument_state_set = (struct cell_instrument_state_set){
         .kind = CELL_KIND_INSTRUMENT_STATE_SET,
         .shape = 1,
-        .instrument = b / 4 % (INSTRUMENTS + 1),
+        .instrument = b / 4 % (FUZZ_INSTRUMENTS + 1),
         .state = b % 4 == 3 ? 0 : b % 4,
         .session = CELL_SESSION,
     };
@@ -319,11 +305,14 @@ state_set(struct input *in)
 }
 
 static struct command
-next_command(struct input *in, const struct duo *duo, const struct step *setup, uint32_t setup_cnt)
+next_command(struct fuzz_input *in,
+             const struct duo *duo,
+             const struct step *setup,
+             uint32_t setup_cnt)
 {
-    switch (byte(in) & 63) {
+    switch (fuzz_byte(in) & 63) {
     case 0:
-        return command_clock(byte(in) * UINT64_C(1000000));
+        return command_clock(fuzz_byte(in) * UINT64_C(1000000));
     case 1:
         return state_set(in);
     case 2:
@@ -358,6 +347,10 @@ next_command(struct input *in, const struct duo *duo, const struct step *setup, 
     case 26:
     case 27:
         return replace(in, duo);
+    case 28:
+    case 29:
+    case 30:
+        return fuzz_operator(in);
     default:
         return new_order(in, duo);
     }
@@ -376,12 +369,12 @@ must(const struct duo *duo, bool good)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct input in = {.data = data, .size = size};
-    struct profile profile = profiles[byte(&in) % PROFILES];
+    struct fuzz_input in = {.data = data, .size = size};
+    struct profile profile = profiles[fuzz_byte(&in) % PROFILES];
     struct step *setup = calloc(SETUP_STEPS_MAX, sizeof *setup);
 
     ASSERT(setup != NULL);
-    profile.instruments_cnt = INSTRUMENTS;
+    profile.instruments_cnt = FUZZ_INSTRUMENTS;
     profile.orders_max = LIVE_MAX;
     profile.extras_max = RECORDS_MAX;
     if (profile.pages_max > LEVEL_PAGES)

@@ -236,3 +236,57 @@ command_mass_cancel(uint16_t session, uint8_t scope, uint32_t target, uint64_t c
     req->reason = OE_CANCEL_REASON_MASS_CANCEL;
     return command;
 }
+
+void
+command_sign(struct command *command)
+{
+    union cell *author = &command->cells[command->count++];
+
+    command->cells[0].bytes[1]++;
+    *author = (union cell){.author = {.kind = CELL_KIND_AUTHOR, .uid = 1000}};
+    memcpy(author->author.name, "desk", 4);
+    memcpy(author->author.text, "a test asks for it", 18);
+}
+
+struct command
+command_admin(uint8_t kind)
+{
+    struct command command = one_cell(kind);
+
+    command_sign(&command);
+    return command;
+}
+
+struct command
+command_limit(uint8_t level, uint32_t subject, uint8_t limit, int64_t value)
+{
+    struct command command = command_admin(CELL_KIND_LIMIT_SET);
+    struct cell_limit_set *set = &command.cells[0].limit_set;
+
+    set->level = level;
+    set->subject = subject;
+    set->limit = limit;
+    set->value = value;
+    return command;
+}
+
+struct command
+command_kill(uint8_t level, uint32_t subject, bool cancels)
+{
+    struct command command = command_admin(CELL_KIND_KILL);
+
+    command.cells[0].kill.level = level;
+    command.cells[0].kill.subject = subject;
+    command.cells[0].kill.cancels = cancels;
+    return command;
+}
+
+struct command
+command_enable(uint8_t level, uint32_t subject)
+{
+    struct command command = command_admin(CELL_KIND_ENABLE);
+
+    command.cells[0].enable.level = level;
+    command.cells[0].enable.subject = subject;
+    return command;
+}

@@ -60,4 +60,16 @@ void command_by_id(struct command *command, uint64_t order_id);
 struct command
 command_mass_cancel(uint16_t session, uint8_t scope, uint32_t target, uint64_t clord);
 
+/* command_admin is the word of an operator on risk, with nothing in it but who
+ * says it and why. */
+struct command command_admin(uint8_t kind);
+
+/* command_limit sets a limit without window and stages. */
+struct command command_limit(uint8_t level, uint32_t subject, uint8_t limit, int64_t value);
+struct command command_kill(uint8_t level, uint32_t subject, bool cancels);
+struct command command_enable(uint8_t level, uint32_t subject);
+
+/* command_sign adds its author to a command that may do without. */
+void command_sign(struct command *command);
+
 #endif

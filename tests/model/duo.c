@@ -351,7 +351,7 @@ duo_check(struct duo *duo)
     for (uint32_t i = 0; i < MODEL_INSTRUMENTS; i++)
         if (duo->model->instruments[i].known && !check_instrument(duo, i))
             return false;
-    return true;
+    return duo->model->cfg.no_risk || duo_check_risk(duo);
 }
 
 bool

@@ -40,8 +40,11 @@ void duo_free(struct duo *duo);
 NODISCARD bool duo_apply(struct duo *duo, const struct command *command, uint32_t origin);
 
 /* duo_check compares all that can be seen from outside: levels, queues, last
- * prices, positions; and lets the engine check itself. */
+ * prices, positions, risk; and lets the engine check itself. */
 NODISCARD bool duo_check(struct duo *duo);
+
+/* duo_check_risk compares limits, what is used of them, and cash. */
+NODISCARD bool duo_check_risk(struct duo *duo);
 
 /* duo_bind sets up a session of a firm and binds it. */
 NODISCARD bool duo_bind(struct duo *duo, uint16_t session, uint32_t firm);

@@ -52,6 +52,9 @@ generate_step(struct generator *g, struct step *step)
     case ACTION_CLOCK:
         generate_clock(g, step);
         break;
+    case ACTION_RISK:
+        generate_risk(g, step);
+        break;
     case ACTION_LIMIT:
     case ACTION_POST_ONLY:
     case ACTION_IOC:
@@ -66,6 +69,24 @@ generate_step(struct generator *g, struct step *step)
         generate_new(g, action, step);
         break;
     }
+}
+
+void
+generate_note(struct generator *g, const union cell *group, uint32_t cells_cnt)
+{
+    if (cells_cnt == 0 || cell_kind(group) != CELL_KIND_ORDER_NEW)
+        return;
+    g->orders_cnt++;
+    if (cell_outcome(group) == 0)
+        return;
+
+    const union cell *last = &group[cell_count(group) - 1];
+
+    g->refused_cnt++;
+    g->reason = cell_outcome(group);
+    g->instrument = group->order_new.instrument;
+    g->detail = cell_kind(last) == CELL_KIND_RISK_DETAIL ? last->risk_detail
+                                                         : (struct cell_risk_detail){.level = 0};
 }
 
 bool

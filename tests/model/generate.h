@@ -5,8 +5,8 @@
  * sweeps, ids used again and again, replaces of partly filled orders, stops in
  * chains, pegs on the move, links everywhere, prevention among accounts of one
  * group, allotment, quotes of fifty entries, halts and closes, pools of next to
- * nothing. The generator looks at the model to aim at orders that are there, or
- * were.
+ * nothing, limits that refuse a third of all, numbers at the ends. The generator looks at the model
+ * to aim at orders that are there, or were.
  *
  * A step that names an order by its order id says which session entered it under
  * which ClOrdID, as a scenario does. So steps can be left out and the others
@@ -47,6 +47,7 @@ enum action {
     ACTION_STATE,
     ACTION_SESSION,
     ACTION_CLOCK,
+    ACTION_RISK,
     ACTIONS
 };
 
@@ -80,13 +81,16 @@ struct profile {
     uint32_t instruments_cnt;
     enum allotment allotment;
     bool is_tight;
+    bool is_strict; /* limits of every kind, so that about 30 % are refused */
     bool is_far;
+    bool is_vast; /* with risk: prices, quantities and limits at the ends of their ranges */
+    bool is_mute; /* no operator says anything */
     bool no_risk;
     struct permille permille;
     uint16_t weights[ACTIONS];
 };
 
-#define PROFILES 20u
+#define PROFILES 22u
 extern const struct profile profiles[PROFILES];
 
 /* profile_of returns the profile that a seed picks. */
@@ -103,6 +107,11 @@ struct generator {
     const struct step *steps; /* those before */
     uint32_t number;          /* of the step to make */
     bool unbinding;           /* sessions were lost since the last Clock */
+    uint32_t orders_cnt;      /* new orders so far, and those of them that were refused */
+    uint32_t refused_cnt;
+    uint16_t reason; /* of the last that was refused, 0: none yet */
+    uint32_t instrument;
+    struct cell_risk_detail detail;
 };
 
 #define SETUP_STEPS_MAX 128u
@@ -116,6 +125,9 @@ uint32_t generate_setup(const struct profile *profile, struct step steps[SETUP_S
 
 /* generate_step makes the next step. */
 void generate_step(struct generator *generator, struct step *step);
+
+/* generate_note tells the generator how the last step went. */
+void generate_note(struct generator *generator, const union cell *group, uint32_t cells_cnt);
 
 /* step_apply applies a step to the duo; given keeps the ids of orders. */
 NODISCARD bool

@@ -48,7 +48,9 @@ generate_px(struct generator *g, bool sell)
 qty_t
 generate_qty(struct generator *g, uint32_t instrument)
 {
-    const qty_t qty = 1 + random_below(&g->random, g->profile->qty_max);
+    static const qty_t ends[] = {1, 2, 1000, 1u << 31, UINT32_MAX - 1, UINT32_MAX};
+    const qty_t qty = g->profile->is_vast ? ends[random_below(&g->random, ARRAY_LEN(ends))]
+                                          : 1 + random_below(&g->random, g->profile->qty_max);
 
     /* Now and then not a multiple of the lot. */
     return instrument % 5 == 2 && !random_permille(&g->random, 50) ? (qty + 9) / 10 * 10 : qty;
@@ -61,6 +63,10 @@ generate_order(struct generator *g)
     const uint16_t session = (uint16_t)random_below(random, SESSIONS);
     const bool sell = random_permille(random, 500);
     const uint32_t instrument = generate_instrument(g);
+    /* A little off the others' ticks, where that is allowed. */
+    const px_t off_px = instrument % 5 == 4 && !g->profile->is_far && random_permille(random, 400)
+                            ? (px_t)(1 + random_below(random, 3)) * FINE_PX
+                            : 0;
 
     return (struct command_order){
         .instrument = instrument,
@@ -68,7 +74,7 @@ generate_order(struct generator *g)
         .session = session,
         .sell = sell,
         .qty = generate_qty(g, instrument),
-        .px = generate_px(g, sell),
+        .px = generate_px(g, sell) + off_px,
         .clord = 1 + random_below(random, g->profile->clords_max),
     };
 }
@@ -162,7 +168,7 @@ decorate(struct generator *g, struct step *step)
     if ((limit || req->ord_type == OE_ORD_TYPE_MARKET) && req->exec_inst != 1 &&
         (stays || req->tif == OE_TIME_IN_FORCE_IMMEDIATE_OR_CANCEL) &&
         random_permille(random, permille->minimum))
-        extension(step)->min_qty = 1 + random_below(random, req->qty + 1);
+        extension(step)->min_qty = 1 + random_below(random, req->qty + (req->qty < UINT32_MAX));
     if (stays && req->ord_type != OE_ORD_TYPE_MARKET &&
         req->ord_type != OE_ORD_TYPE_MARKET_TO_LIMIT && random_permille(random, permille->link))
         link_to(g, step);
@@ -241,9 +247,27 @@ make_market(struct generator *g, struct cell_order_new *req)
         req->tif = OE_TIME_IN_FORCE_IMMEDIATE_OR_CANCEL;
 }
 
+/* repeat makes the step one that was made a little earlier, under another name; false
+ * if that was no order. */
+static bool
+repeat(struct generator *g, struct step *step)
+{
+    const uint32_t back = 1 + random_below(&g->random, 4);
+    const struct step *earlier = &g->steps[g->number - back];
+
+    if (cell_kind(earlier->command.cells) != CELL_KIND_ORDER_NEW)
+        return false;
+    *step = *earlier;
+    step->command.cells[0].order_new.clord = 1 + random_below(&g->random, g->profile->clords_max);
+    return true;
+}
+
 void
 generate_new(struct generator *g, enum action action, struct step *step)
 {
+    if (random_permille(&g->random, g->profile->is_strict ? 120 : 10) && repeat(g, step))
+        return;
+
     const struct command_order any = generate_order(g);
     struct cell_order_new *req = &step->command.cells[0].order_new;
 

@@ -4,6 +4,7 @@
  *   generate.c         dispatch                  generate_order.c   new orders
  *   profiles.c         what a stream is bad at   generate_amend.c   of orders that are there
  *   generate_setup.c   the exchange, its changes generate_quote.c   mass quotes
+ *   generate_risk.c    words of operators        generate_limit.c   their limits
  */
 #ifndef OUTCRY_TESTS_MODEL_GENERATE_PARTS_H
 #define OUTCRY_TESTS_MODEL_GENERATE_PARTS_H
@@ -16,6 +17,8 @@
 #define SESSIONS  5u
 #define MIDDLE_PX (100 * PX_ONE)
 #define TICK_PX   (PX_ONE / 100)
+/* Tick of some instruments, whose fees have to be rounded. */
+#define FINE_PX   (TICK_PX / 1000)
 
 /* Firm of a session, account of a firm: most orders are for an account that is of
  * the session's firm. */
@@ -40,8 +43,17 @@ void generate_replace(struct generator *g, struct step *step);
 void generate_mass_cancel(struct generator *g, struct step *step);
 
 void generate_configure(struct generator *g, struct step *step);
+bool generate_revive(struct generator *g, struct command *command);
 void generate_state(struct generator *g, struct step *step);
 void generate_session(struct generator *g, struct step *step);
 void generate_clock(struct generator *g, struct step *step);
+
+/* generate_risk is the word of an operator: it makes trading easier or harder. */
+void generate_risk(struct generator *g, struct step *step);
+struct command generate_limit(struct generator *g, bool easier);
+/* generate_lift lifts the limit by which the last order was refused; false if it was
+ * none. */
+bool generate_lift(struct generator *g, struct command *command);
+struct command generate_fee(uint32_t instrument, int32_t maker_ppm, int32_t taker_ppm);
 
 #endif

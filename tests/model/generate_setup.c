@@ -47,6 +47,10 @@ limit_instrument(struct command *command, const struct profile *profile, uint32_
     const uint32_t reach = profile->spread_ticks * 3 / 4 + 1;
 
     limits->reference_px = MIDDLE_PX;
+    if (profile->is_vast) {
+        limits->collar_permille = instrument % 2 == 0 ? 0 : 200000000;
+        return;
+    }
     switch (instrument % 5) {
     case 1:
         limits->collar_ticks = profile->is_tight ? reach : reach * 4;
@@ -67,6 +71,8 @@ limit_instrument(struct command *command, const struct profile *profile, uint32_
         limits->order_value_max = (px_t)(MIDDLE_PX * profile->qty_max * 9 / 10);
         break;
     case 4:
+        if (!profile->is_far)
+            command->cells[0].instrument_set.tick_px = FINE_PX;
         break;
     default:
         limits->collar_ticks = 200;
@@ -172,6 +178,11 @@ generate_setup(const struct profile *profile, struct step steps[SETUP_STEPS_MAX]
         steps[cnt++].command = account_of(profile, i);
     for (uint32_t i = 0; i < profile->instruments_cnt; i++)
         steps[cnt++].command = instrument_of(profile, i);
+    for (uint32_t i = 0; i < profile->instruments_cnt && !profile->no_risk && !profile->is_mute;
+         i += 2)
+        steps[cnt++].command = profile->is_vast
+                                   ? generate_fee(i, i == 0 ? 1000000 : -999999, 1000000)
+                                   : generate_fee(i, i % 4 == 0 ? 20 : -150, i % 4 == 0 ? 20 : 250);
     if (!profile->no_risk)
         steps[cnt++].command = position_limit_of(1, 0, profile->qty_max * 6, profile->qty_max * 5);
     for (uint16_t i = 0; i < SESSIONS; i++) {
@@ -224,7 +235,7 @@ generate_configure(struct generator *g, struct step *step)
         break;
     case 1:
         step->command = account_of(g->profile, account);
-        if (random_permille(random, 300))
+        if (random_permille(random, g->profile->is_strict ? 600 : 300))
             step->command.cells[0].account_set.state = (uint8_t)(1 + random_below(random, 3));
         break;
     case 2:
@@ -236,6 +247,26 @@ generate_configure(struct generator *g, struct step *step)
             permission_of(random_below(random, GROUPS), instrument, random_permille(random, 200));
         break;
     }
+    if (random_permille(random, 200))
+        command_sign(&step->command);
+}
+
+/* generate_revive makes an account active again or opens an instrument; false if there is
+ * none that needs it. */
+bool
+generate_revive(struct generator *g, struct command *command)
+{
+    for (uint32_t i = 0; i < ACCOUNTS; i++)
+        if (g->model->accounts[i].set.state != CELL_ACCOUNT_STATE_ACTIVE) {
+            *command = account_of(g->profile, i);
+            return true;
+        }
+    for (uint32_t i = 0; i < g->profile->instruments_cnt; i++)
+        if (g->model->instruments[i].set.state != CELL_INSTRUMENT_STATE_OPEN) {
+            *command = state_of(i, CELL_INSTRUMENT_STATE_OPEN);
+            return true;
+        }
+    return false;
 }
 
 /* generate_state halts, closes and opens; what is not open mostly opens. */

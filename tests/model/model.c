@@ -33,6 +33,10 @@ model_new(const struct model_cfg *cfg)
     ASSERT(model->last_ids != NULL);
     model->quoters = calloc(cfg->positions_max, sizeof *model->quoters);
     ASSERT(model->quoters != NULL);
+    for (unsigned level = 0; level < MODEL_LEVELS; level++)
+        for (unsigned i = 0; i < MODEL_ACCOUNTS; i++)
+            for (unsigned limit = 0; limit < MODEL_LIMITS; limit++)
+                model->subjects[level][i].limits[limit].value = MODEL_NONE;
     return model;
 }
 
@@ -111,6 +115,11 @@ judged(struct model *model, const union cell *cells)
 static bool
 apply(struct model *model, const union cell *cells)
 {
+    if (cell_takes_author(cell_kind(cells))) {
+        model->seq++;
+        model_admin(model, cells);
+        return true;
+    }
     switch (cell_kind(cells)) {
     case CELL_KIND_ORDER_NEW:
     case CELL_KIND_ORDER_CANCEL:
@@ -156,6 +165,9 @@ model_apply(struct model *model,
     }
     model_run_stops(model);
     model_run_pegs(model);
+    model_run_risk(model);
+    if (!model_conserves(model))
+        model->complaint = "cash or value of today is not conserved";
     model->group[model->group_cnt - 1].bytes[1] |= CELL_LAST;
     model_free_ended(model);
 }

@@ -143,9 +143,12 @@ model_emit_triggered(struct model *model, const struct model_order *order, px_t 
 }
 
 /* emit_maker writes the second cell of what two orders take part in; each of
- * them gets a number. */
+ * them gets a number. The fees are the taker's and the maker's. */
 static void
-emit_maker(struct model *model, const struct model_order *taker, const struct model_order *maker)
+emit_maker(struct model *model,
+           const struct model_order *taker,
+           const struct model_order *maker,
+           const px_t fees[2])
 {
     const union cell cell = {.trade_maker = {
                                  .kind = CELL_KIND_TRADE_MAKER,
@@ -158,6 +161,8 @@ emit_maker(struct model *model, const struct model_order *taker, const struct mo
                                  .cum_qty = maker->cum_qty,
                                  .leaves_qty = maker->leaves_qty,
                                  .taker_cum_qty = taker->cum_qty,
+                                 .taker_fee = fees[0],
+                                 .maker_fee = fees[1],
                              }};
 
     model->event_index += 2;
@@ -169,7 +174,8 @@ void
 model_emit_trade(struct model *model,
                  const struct model_order *taker,
                  const struct model_order *maker,
-                 qty_t qty)
+                 qty_t qty,
+                 const px_t fees[2])
 {
     const union cell first = {.trade = {
                                   .kind = CELL_KIND_TRADE,
@@ -187,7 +193,7 @@ model_emit_trade(struct model *model,
                               }};
 
     model_emit(model, &first);
-    emit_maker(model, taker, maker);
+    emit_maker(model, taker, maker, fees);
 }
 
 /* model_emit_prevented reports a match that is not to be; nothing has come of it
@@ -214,5 +220,53 @@ model_emit_prevented(struct model *model,
                               }};
 
     model_emit(model, &first);
-    emit_maker(model, taker, maker);
+    emit_maker(model, taker, maker, (px_t[]){0, 0});
+}
+
+/* model_emit_warning tells that a stage holds of which nothing comes yet. */
+void
+model_emit_warning(struct model *model, const struct model_due *due)
+{
+    const union cell cell = {.risk_warning = {
+                                 .kind = CELL_KIND_RISK_WARNING,
+                                 .shape = 1,
+                                 .instrument = due->instrument,
+                                 .seq = model->seq,
+                                 .time = model->time_ns,
+                                 .value = model_clip(due->value),
+                                 .used = model_clip(due->used),
+                                 .level = due->level,
+                                 .limit = due->limit,
+                                 .stage = due->stage,
+                                 .subject = due->subject,
+                                 .index = ++model->event_index,
+                                 .permille = due->permille,
+                                 .session = CELL_SESSION,
+                             }};
+
+    model_emit(model, &cell);
+}
+
+/* model_emit_action tells what was done to a subject; so many orders were canceled. */
+void
+model_emit_action(struct model *model, const struct model_due *due, uint32_t count)
+{
+    const union cell cell = {.risk_action = {
+                                 .kind = CELL_KIND_RISK_ACTION,
+                                 .shape = 1,
+                                 .instrument = due->instrument,
+                                 .seq = model->seq,
+                                 .time = model->time_ns,
+                                 .value = model_clip(due->value),
+                                 .used = model_clip(due->used),
+                                 .level = due->level,
+                                 .limit = due->limit,
+                                 .stage = due->stage,
+                                 .subject = due->subject,
+                                 .index = ++model->event_index,
+                                 .count = count,
+                                 .session = CELL_SESSION,
+                             }};
+
+    model_emit(model, &cell);
 }

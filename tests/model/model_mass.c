@@ -35,8 +35,10 @@ session_of_scope(const struct cell_mass_cancel *req)
 struct scope {
     const struct model *model;
     const struct cell_mass_cancel *mass; /* these, or */
-    const bool *sessions;                /* what lasts a day of these sessions, or */
-    uint32_t instrument;                 /* in this instrument */
+    uint8_t level;                       /* all of a subject at this level, or */
+    uint32_t subject;
+    const bool *sessions; /* what lasts a day of these sessions, or */
+    uint32_t instrument;  /* in this instrument */
 };
 
 /* lasts_a_day: orders that do not outlive their session or their day. */
@@ -75,6 +77,10 @@ in_scope(const struct scope *scope, const struct model_order *order)
 {
     if (scope->mass != NULL)
         return in_mass(scope->model, scope->mass, order);
+    if (scope->level == OE_RISK_LEVEL_SESSION)
+        return order->session == scope->subject;
+    if (scope->level != OE_RISK_LEVEL_NONE)
+        return model_id_at(scope->model, scope->level, order->account) == scope->subject;
     if (!lasts_a_day(order))
         return false;
     if (scope->sessions != NULL)
@@ -115,10 +121,13 @@ void
 model_mass_cancel(struct model *model, const union cell *cells)
 {
     const struct cell_mass_cancel *req = &cells->mass_cancel;
-    const bool allowed = may_mass_cancel(model, req);
+    struct cell_risk_detail unused;
+    uint16_t reason = model_take_message(model, req->session, req->account, true, &unused);
 
-    model_emit_command(model, cells, allowed ? 0 : OE_REJECT_REASON_SCOPE_NOT_ALLOWED, NULL);
-    if (!allowed)
+    if (reason == 0 && !may_mass_cancel(model, req))
+        reason = OE_REJECT_REASON_SCOPE_NOT_ALLOWED;
+    model_emit_command(model, cells, reason, NULL);
+    if (reason != 0)
         return;
 
     const uint32_t count =
@@ -143,6 +152,13 @@ model_mass_cancel(struct model *model, const union cell *cells)
                              }};
 
     model_emit(model, &cell);
+}
+
+uint32_t
+model_cancel_subject(struct model *model, uint8_t level, uint32_t subject)
+{
+    return cancel_all(model, &(struct scope){.model = model, .level = level, .subject = subject},
+                      OE_CANCEL_REASON_KILL_SWITCH);
 }
 
 void

@@ -148,34 +148,25 @@ cancel_other(struct model *model, struct model_order *order, bool sell, px_t px)
     return is_there;
 }
 
-static void
-note_trade(struct model *model, const struct model_order *order, qty_t qty)
-{
-    if (!model->cfg.no_risk)
-        model->positions[order->account][order->instrument].qty +=
-            order->sell ? -(int64_t)qty : qty;
-}
-
 bool
 model_trade(struct model *model, struct model_order *taker, struct model_order *maker, qty_t qty)
 {
     const px_t px = maker->px;
+    px_t fees[2];
     bool took_out;
 
-    taker->cum_qty += qty;
-    taker->leaves_qty -= qty;
-    maker->cum_qty += qty;
-    maker->leaves_qty -= qty;
+    if (model->instruments[taker->instrument].mark_px == 0)
+        model_mark(model, taker->instrument, px);
+    fees[0] = model_fill(model, taker, px, qty, false);
+    fees[1] = model_fill(model, maker, px, qty, true);
     if (!model_is_hidden(maker))
         maker->shown_qty -= qty;
-    note_trade(model, taker, qty);
-    note_trade(model, maker, qty);
     model->instruments[taker->instrument].last_px = px;
     if (model->traded_low_px == 0 || px < model->traded_low_px)
         model->traded_low_px = px;
     if (px > model->traded_high_px)
         model->traded_high_px = px;
-    model_emit_trade(model, taker, maker, qty);
+    model_emit_trade(model, taker, maker, qty, fees);
     took_out = cancel_other(model, taker, maker->sell, px);
     took_out |= cancel_other(model, maker, maker->sell, px);
     if (maker->place == MODEL_ENDED)
@@ -257,6 +248,7 @@ model_enter(struct model *model, struct model_order *order, qty_t min_qty, bool 
     if ((order->exec_inst & OE_EXEC_INST_POST_ONLY) != 0 &&
         model_would_trade(model, order->instrument, order->sell, order->px)) {
         order->px = model_reprice_px(model, order);
+        order->hold_px = order->px;
         model_emit_restated(model, order, CELL_RESTATE_REASON_POST_ONLY_REPRICE);
     }
     if (is_new && order->ord_type == OE_ORD_TYPE_MARKET_TO_LIMIT)

@@ -9,10 +9,13 @@ ask(const struct model *model, const struct model_wish *wish)
         .instrument = req->instrument,
         .account = req->account,
         .firm = model_firm_of_session(model, req->session),
+        .session = req->session,
         .px = req->px,
         .qty = req->qty,
         .leaves_qty = req->qty,
         .sell = wish->sell,
+        .ord_type = req->ord_type,
+        .tif = req->tif,
     };
 
     switch (req->ord_type) {
@@ -51,6 +54,7 @@ order_of(const struct model_wish *wish, px_t limit_px)
     return (struct model_order){
         .clord = req->clord,
         .px = pegged || req->ord_type == OE_ORD_TYPE_STOP ? 0 : limit_px,
+        .hold_px = limit_px,
         .limit_px = pegged ? limit_px : 0,
         .stop_px = ext->stop_px,
         .peg_offset_px = ext->peg_offset_px,
@@ -92,8 +96,11 @@ model_order_new(struct model *model, const union cell *cells)
 
     struct model_question question = {.detail.level = OE_RISK_LEVEL_NONE};
     struct model_order like;
-    uint16_t reason = model_check_form(model, &wish);
+    uint16_t reason = model_take_message(model, cell_session(cells), cells->order_new.account,
+                                         false, &question.detail);
 
+    if (reason == 0)
+        reason = model_check_form(model, &wish);
     if (reason == 0)
         reason = model_check_attributes(model, &wish);
     if (reason == 0) {
@@ -116,6 +123,9 @@ model_order_new(struct model *model, const union cell *cells)
     struct model_order *order = model_order_make(model, &like);
 
     keep_records(model, order, &wish);
+    if (!model->cfg.no_risk)
+        model_note_equals(model, order);
+    model_commit(model, order->account, order->instrument);
     model_enter(model, order, wish.ext.min_qty, true);
 }
 
@@ -147,8 +157,16 @@ model_order_cancel(struct model *model, const union cell *cells)
 {
     const struct cell_order_cancel *req = &cells->order_cancel;
     struct model_order *order = model_named(model, req, req->order_id, req->orig_clord);
-    union cell *own =
-        model_emit_command(model, cells, order == NULL ? OE_REJECT_REASON_UNKNOWN_ORDER : 0, NULL);
+    struct cell_risk_detail detail = {.level = OE_RISK_LEVEL_NONE};
+    uint16_t reason = model_take_message(model, req->session,
+                                         order == NULL ? CELL_ANY : order->account, true, &detail);
+
+    if (reason != 0)
+        order = NULL;
+    else if (order == NULL)
+        reason = OE_REJECT_REASON_UNKNOWN_ORDER;
+
+    union cell *own = model_emit_command(model, cells, reason, &detail);
     struct cell_order_cancel *res = &own->order_cancel;
 
     res->removed_qty = order == NULL ? 0 : order->leaves_qty;

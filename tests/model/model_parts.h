@@ -6,10 +6,17 @@
  *   model_list.c    where orders stand           model_replace.c  replace
  *   model_emit.c    events                       model_mass.c     cancels of many
  *   model_form.c    checks of a new order        model_timer.c    what time brings
- *   model_order.c   new orders, cancel           model_risk.c     limits
- *   model_match.c   match steps, coming to rest  model_page.c     room for levels
- *   model_share.c   pro-rata and split           model_yield.c    FOK, minimum
- *   model_stop.c    stops
+ *   model_order.c   new orders, cancel           model_page.c     room for levels
+ *   model_match.c   match steps, coming to rest  model_yield.c    FOK, minimum
+ *   model_share.c   pro-rata and split           model_stop.c     stops
+ *
+ * and, of risk:
+ *
+ *   model_risk.c    the checks, in order         model_price.c    collar and band
+ *   model_sum.c     what counts, summed up       model_use.c      checks of it
+ *   model_fill.c    what a fill moves, marks     model_stage.c    stages, events
+ *   model_rate.c    messages                     model_admin.c    commands of operators
+ *   model_limit.c   LimitSet
  *
  * An order that ends stays in memory until its command is done, so a pointer to
  * it stays good: its place says that it has ended.
@@ -51,7 +58,8 @@ void model_emit_triggered(struct model *model, const struct model_order *order, 
 void model_emit_trade(struct model *model,
                       const struct model_order *taker,
                       const struct model_order *maker,
-                      qty_t qty);
+                      qty_t qty,
+                      const px_t fees[2]);
 void model_emit_prevented(struct model *model,
                           const struct model_order *taker,
                           const struct model_order *maker,
@@ -80,24 +88,106 @@ bool model_is_pegged(const struct model_order *order);
 bool model_may_rest(uint8_t ord_type, uint8_t tif);
 
 /* Checks. What the risk is asked about: a new order, or an old one as a replace
- * would leave it. */
+ * or its election would leave it. */
 struct model_question {
     uint32_t instrument;
     uint32_t account;
     uint32_t firm; /* UINT32_MAX: of the exchange itself */
-    px_t px;       /* replaced by its limit if it is a market order */
+    uint16_t session;
+    px_t px; /* replaced by its limit if it is a market order */
     qty_t qty;
     qty_t leaves_qty;
     bool sell;
-    bool market;                    /* limited by the collar */
-    bool no_bounds;                 /* neither collar nor band */
-    const struct model_order *old;  /* of a replace, else NULL */
+    bool market;    /* limited by the collar */
+    bool no_bounds; /* neither collar nor band */
+    bool is_quote;
+    bool is_elected;
+    uint8_t ord_type;
+    uint8_t tif;
+    const struct model_order *old;  /* of a replace or an election, else NULL */
     struct cell_risk_detail detail; /* result: the numbers behind a refusal */
 };
+
+/* The levels above an order, from the account up. */
+#define MODEL_UPWARD 3u
+extern const uint8_t model_upward[MODEL_UPWARD];
+
+/* model_id_at finds the account, group or firm of an account; model_subject one of
+ * a level by its id. */
+uint32_t model_id_at(const struct model *model, uint8_t level, uint32_t account);
+struct model_subject *model_subject(struct model *model, uint8_t level, uint32_t id);
+const struct model_subject *
+model_subject_of(const struct model *model, uint8_t level, uint32_t account);
+
+/* model_refuse notes the numbers behind a reason. */
+uint16_t model_refuse(struct model_question *question,
+                      uint16_t reason,
+                      uint8_t level,
+                      uint32_t subject,
+                      const notional_t numbers[3]);
+int64_t model_clip(notional_t amount);
 
 /* model_risk answers with a reject reason, and its numbers in question->detail
  * if it has any, or 0 and the limit in question->px. */
 uint16_t model_risk(const struct model *model, struct model_question *question);
+
+/* Its parts: prices, use, and what is asked of a Stop once more. */
+uint16_t model_check_price(const struct model *model, struct model_question *question);
+uint16_t model_check_collar(const struct model *model, struct model_question *question);
+uint16_t model_check_band(const struct model *model, struct model_question *question);
+uint16_t model_check_value(const struct model *model, struct model_question *question);
+uint16_t model_check_fee(const struct model *model, struct model_question *question);
+uint16_t model_check_position(const struct model *model, struct model_question *question);
+uint16_t model_check_equals(const struct model *model, struct model_question *question);
+uint16_t model_check_orders(const struct model *model, struct model_question *question);
+uint16_t model_check_open(const struct model *model, struct model_question *question);
+uint16_t model_check_gross(const struct model *model, struct model_question *question);
+uint16_t model_check_net(const struct model *model, struct model_question *question);
+uint16_t model_check_loss(const struct model *model, struct model_question *question);
+uint16_t model_check_cash(const struct model *model, struct model_question *question);
+bool model_passes_elected(const struct model *model, const struct model_order *order, px_t px);
+
+/* model_reduces_only says whether the position, with all that is open on the order's
+ * side, still does not pass through zero. */
+bool model_reduces_only(const struct model *model, const struct model_question *question);
+
+/* model_has_stage says whether a stage of any limit of a subject holds. */
+bool model_has_stage(const struct model_subject *subject, uint8_t stage);
+
+/* model_take_message is checks 1 and 2: it takes tokens, or refuses. account is
+ * CELL_ANY if none is named. */
+uint16_t model_take_message(struct model *model,
+                            uint16_t session,
+                            uint32_t account,
+                            bool cancels,
+                            struct cell_risk_detail *detail);
+
+/* What was let pass: a new order, a fill, which makes the order less and returns its
+ * fee, a mark. */
+void model_note_equals(struct model *model, const struct model_order *order);
+px_t model_fill(struct model *model, struct model_order *order, px_t px, qty_t qty, bool maker);
+void model_mark(struct model *model, uint32_t instrument, px_t px);
+
+/* model_fee_of_lot rounds up; model_fee_reserved is at the higher rate, and not
+ * negative. model_cash_of an order is what it reserves. */
+notional_t model_fee_of_lot(px_t px, int32_t ppm);
+notional_t model_cash_of(const struct model *model, uint32_t instrument, px_t px, qty_t qty);
+
+/* Stages and what is told. model_commit looks at all staged limits of an account and
+ * of who is above it; model_run_risk tells what is due. */
+void model_commit(struct model *model, uint32_t account, uint32_t instrument);
+/* model_unlatch lets an account trade again; its fills are counted anew. */
+void model_unlatch(struct model *model, uint32_t account);
+void model_add_due(struct model *model, const struct model_due *due);
+void model_run_risk(struct model *model);
+
+/* Commands of operators. model_cancel_subject cancels all that a session, account,
+ * group or firm has, and returns how many orders. */
+void model_admin(struct model *model, const union cell *cells);
+uint16_t model_set_limit(struct model *model, const struct cell_limit_set *set);
+uint32_t model_cancel_subject(struct model *model, uint8_t level, uint32_t subject);
+void model_emit_action(struct model *model, const struct model_due *due, uint32_t count);
+void model_emit_warning(struct model *model, const struct model_due *due);
 
 /* model_px_allowed says whether collar and band, if there is risk, let px pass. */
 bool model_px_allowed(const struct model *model, uint32_t instrument, px_t px);

@@ -88,10 +88,14 @@ check_side(const struct model *model,
         .instrument = entry->instrument,
         .account = req->account,
         .firm = model_firm_of_session(model, req->session),
+        .session = req->session,
         .px = entry->px[sell],
         .qty = entry->qty[sell],
         .leaves_qty = entry->qty[sell],
         .sell = sell,
+        .is_quote = true,
+        .ord_type = OE_ORD_TYPE_LIMIT,
+        .tif = OE_TIME_IN_FORCE_DAY,
     };
     uint16_t reason;
 
@@ -103,6 +107,7 @@ check_side(const struct model *model,
     *like = (struct model_order){
         .clord = req->clord,
         .px = question.px,
+        .hold_px = question.px,
         .leaves_qty = entry->qty[sell],
         .instrument = entry->instrument,
         .account = req->account,
@@ -147,6 +152,7 @@ make_quotes(struct model *model, const union cell *cells, struct entry *entry)
             continue;
         like.order_id = given_id(model, entry, sell);
         entry->orders[sell] = model_order_make(model, &like);
+        model_commit(model, req->account, entry->instrument);
         if (!is_quoter(model, req->account, entry->instrument))
             model->quoters[model->quoters_cnt++] =
                 (struct model_quoter){req->account, entry->instrument};
@@ -202,8 +208,11 @@ void
 model_mass_quote(struct model *model, const union cell *cells)
 {
     const struct cell_mass_quote *req = &cells->mass_quote;
-    const uint16_t reason = refuse_request(model, cells);
+    struct cell_risk_detail unused;
+    uint16_t reason = model_take_message(model, req->session, req->account, false, &unused);
 
+    if (reason == 0)
+        reason = refuse_request(model, cells);
     model_emit_command(model, cells, reason, NULL);
     if (reason != 0)
         return;

@@ -69,6 +69,7 @@ plan(const struct model *model, struct replace *replace)
         .instrument = order->instrument,
         .account = order->account,
         .firm = model_firm_of_session(model, order->session),
+        .session = order->session,
         .px = replace->req->px,
         .qty = replace->req->qty,
         .leaves_qty = after->leaves_qty,
@@ -76,6 +77,8 @@ plan(const struct model *model, struct replace *replace)
         .market = order->ord_type == OE_ORD_TYPE_MARKET ||
                   (model_is_pegged(order) && replace->req->px == 0),
         .no_bounds = waits,
+        .ord_type = order->ord_type,
+        .tif = order->tif,
         .old = order,
     };
     if (waits && order->ord_type == OE_ORD_TYPE_STOP)
@@ -89,6 +92,7 @@ limit_after(struct replace *replace)
     struct model_order *after = &replace->after;
     const px_t px = replace->question.px;
 
+    after->hold_px = px;
     if (model_is_pegged(after))
         after->limit_px = px;
     else if (after->ord_type != OE_ORD_TYPE_MARKET && after->ord_type != OE_ORD_TYPE_STOP)
@@ -161,10 +165,12 @@ reenter(struct model *model, struct model_order *order, const struct model_order
     model_take_out(model, order);
     order->order_id = after->order_id;
     order->px = after->px;
+    order->hold_px = after->hold_px;
     order->limit_px = after->limit_px;
     order->stop_px = after->stop_px;
     order->leaves_qty = after->leaves_qty;
     order->is_top = false;
+    model_commit(model, order->account, order->instrument);
     model_enter(model, order, 0, false);
 }
 
@@ -178,7 +184,13 @@ model_order_replace(struct model *model, const union cell *cells)
                              cells[1].replace_detail.orig_clord),
     };
     struct model_order *order = replace.order;
-    const uint16_t reason = order == NULL ? OE_REJECT_REASON_UNKNOWN_ORDER : check(model, &replace);
+    uint16_t reason =
+        model_take_message(model, replace.req->session, order == NULL ? CELL_ANY : order->account,
+                           false, &replace.question.detail);
+
+    if (reason == 0)
+        reason = order == NULL ? OE_REJECT_REASON_UNKNOWN_ORDER : check(model, &replace);
+
     union cell *own = model_emit_command(model, cells, reason, &replace.question.detail);
     struct cell_replace_detail *detail = &own[1].replace_detail;
 
@@ -196,8 +208,10 @@ model_order_replace(struct model *model, const union cell *cells)
         model_arm_order(model, order, replace.wish->expire_time);
     if (replace.keeps) {
         order->leaves_qty = replace.after.leaves_qty;
+        order->hold_px = replace.after.hold_px;
         if (order->shown_qty > order->leaves_qty)
             order->shown_qty = order->leaves_qty;
+        model_commit(model, order->account, order->instrument);
         return;
     }
     replace.after.order_id =

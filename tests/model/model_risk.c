@@ -1,17 +1,65 @@
+/*
+ * The checks of docs/risk.md in their order, and those that look at the order
+ * alone: who may trade what, how much of it, of which kind.
+ */
 #include "tests/model/model_parts.h"
 
-/* refuse notes the numbers behind a reason. */
-static uint16_t
-refuse(struct model_question *question, uint16_t reason, struct cell_risk_detail numbers)
+const uint8_t model_upward[MODEL_UPWARD] = {OE_RISK_LEVEL_ACCOUNT, OE_RISK_LEVEL_GROUP,
+                                            OE_RISK_LEVEL_FIRM};
+
+int64_t
+model_clip(notional_t amount)
 {
-    question->detail = numbers;
-    question->detail.subject =
-        numbers.level == OE_RISK_LEVEL_INSTRUMENT ? question->instrument : question->account;
+    return amount > INT64_MAX ? INT64_MAX : amount < INT64_MIN ? INT64_MIN : (int64_t)amount;
+}
+
+uint16_t
+model_refuse(struct model_question *question,
+             uint16_t reason,
+             uint8_t level,
+             uint32_t subject,
+             const notional_t numbers[3])
+{
+    question->detail = (struct cell_risk_detail){
+        .level = level,
+        .subject = subject,
+        .limit = model_clip(numbers[0]),
+        .used = model_clip(numbers[1]),
+        .value = model_clip(numbers[2]),
+    };
     return reason;
 }
 
+uint32_t
+model_id_at(const struct model *model, uint8_t level, uint32_t account)
+{
+    switch (level) {
+    case OE_RISK_LEVEL_ACCOUNT:
+        return account;
+    case OE_RISK_LEVEL_GROUP:
+        return model_group_of(model, account);
+    default:
+        ASSERT(level == OE_RISK_LEVEL_FIRM);
+        return model_account_firm(model, account);
+    }
+}
+
+struct model_subject *
+model_subject(struct model *model, uint8_t level, uint32_t id)
+{
+    ASSERT(level < MODEL_LEVELS);
+    ASSERT(id < MODEL_ACCOUNTS);
+    return &model->subjects[level][id];
+}
+
+const struct model_subject *
+model_subject_of(const struct model *model, uint8_t level, uint32_t account)
+{
+    return &model->subjects[level][model_id_at(model, level, account)];
+}
+
 static uint16_t
-check_instrument(const struct model *model, const struct model_question *question)
+check_instrument(const struct model *model, struct model_question *question)
 {
     if (question->instrument >= MODEL_INSTRUMENTS ||
         !model->instruments[question->instrument].known)
@@ -26,234 +74,198 @@ check_instrument(const struct model *model, const struct model_question *questio
     }
 }
 
-/* reduces_only says whether the position, with all that is open on the order's
- * side, still does not pass through zero. */
-static bool
-reduces_only(const struct model *model, const struct model_question *question)
-{
-    const int64_t position = model->positions[question->account][question->instrument].qty;
-    const int64_t held = question->sell ? position : -position;
-    int64_t open =
-        (int64_t)model_open_qty(model, question->account, question->instrument, question->sell);
-
-    if (question->old != NULL)
-        open -= question->old->leaves_qty;
-    return question->leaves_qty <= held - open;
-}
-
 static uint16_t
-check_account(const struct model *model, const struct model_question *question)
+check_account(const struct model *model, struct model_question *question)
 {
     if (question->account >= MODEL_ACCOUNTS || !model->accounts[question->account].known)
         return OE_REJECT_REASON_UNKNOWN_ACCOUNT;
-
-    const struct model_account *account = &model->accounts[question->account];
-
     if (question->firm != UINT32_MAX &&
         model_account_firm(model, question->account) != question->firm)
         return OE_REJECT_REASON_ACCOUNT_NOT_OF_FIRM;
-    switch (account->set.state) {
-    case CELL_ACCOUNT_STATE_SUSPENDED:
-        return OE_REJECT_REASON_ACCOUNT_SUSPENDED;
-    case CELL_ACCOUNT_STATE_BLOCKED:
-        return OE_REJECT_REASON_ACCOUNT_BLOCKED;
-    case CELL_ACCOUNT_STATE_CLOSE_ONLY:
-        if (!reduces_only(model, question))
-            return OE_REJECT_REASON_ACCOUNT_CLOSE_ONLY;
-        break;
-    default:
-        break;
-    }
-    if (model->restricted[account->set.group][question->instrument])
-        return OE_REJECT_REASON_RESTRICTED_INSTRUMENT;
     return 0;
-}
-
-static px_t
-reference_of(const struct model_instrument *instrument)
-{
-    return instrument->last_px != 0 ? instrument->last_px : instrument->limits.reference_px;
-}
-
-/* collar finds the prices that the collar lets pass; false if it has none. */
-static bool
-collar(const struct model_instrument *instrument, px_t *low, px_t *high)
-{
-    const px_t reference = reference_of(instrument);
-    notional_t reach = -1;
-
-    if (instrument->limits.collar_ticks != 0)
-        reach = (notional_t)instrument->limits.collar_ticks * instrument->set.tick_px;
-    if (instrument->limits.collar_permille != 0) {
-        const notional_t part = (notional_t)reference * instrument->limits.collar_permille / 1000;
-
-        if (reach < 0 || part < reach)
-            reach = part;
-    }
-    if (reference == 0 || reach < 0)
-        return false;
-    *low = reference > reach ? (px_t)(reference - reach) : 1;
-    *high = reference + reach < PX_MAX ? (px_t)(reference + reach) : PX_MAX;
-    return true;
 }
 
 static uint16_t
-check_price(const struct model_instrument *instrument, const struct model_question *question)
+check_killed(const struct model *model, struct model_question *question)
 {
-    if (question->px <= 0 || question->px / instrument->set.tick_px >= (px_t)TICKS_MAX)
-        return OE_REJECT_REASON_INVALID_PRICE;
-    if (question->px % instrument->set.tick_px != 0)
-        return OE_REJECT_REASON_INVALID_TICK;
+    for (unsigned i = 0; i < MODEL_UPWARD; i++)
+        if (model_subject_of(model, model_upward[i], question->account)->is_killed)
+            return model_refuse(question, OE_REJECT_REASON_KILL_SWITCH, model_upward[i],
+                                model_id_at(model, model_upward[i], question->account),
+                                (notional_t[]){0, 0, 0});
     return 0;
 }
 
-/* model_market_px finds the last tick inside the collar. */
-px_t
-model_market_px(const struct model *model, uint32_t at, bool sell)
+static uint16_t
+check_blacklist(const struct model *model, struct model_question *question)
 {
-    const struct model_instrument *instrument = &model->instruments[at];
-    const px_t tick_px = instrument->set.tick_px;
-    px_t low_px, high_px;
-    notional_t tick;
+    for (unsigned i = 0; i < MODEL_UPWARD; i++)
+        if (model_subject_of(model, model_upward[i], question->account)->is_blacklisted)
+            return OE_REJECT_REASON_BLACKLISTED;
+    return 0;
+}
 
-    if (model->cfg.no_risk)
-        return sell ? tick_px : tick_px * (px_t)(TICKS_MAX - 1);
-    if (!collar(instrument, &low_px, &high_px))
+static uint16_t
+check_latched(const struct model *model, struct model_question *question)
+{
+    const struct model_subject *subject =
+        model_subject_of(model, OE_RISK_LEVEL_ACCOUNT, question->account);
+
+    if (!subject->is_latched)
         return 0;
-    tick = sell ? ((notional_t)low_px + tick_px - 1) / tick_px : high_px / tick_px;
-    if (!sell && tick >= TICKS_MAX)
-        tick = TICKS_MAX - 1;
-    return tick < 1 || tick >= TICKS_MAX ? 0 : (px_t)(tick * tick_px);
+    return model_refuse(question, OE_REJECT_REASON_ACCOUNT_LATCHED, OE_RISK_LEVEL_ACCOUNT,
+                        question->account,
+                        (notional_t[]){subject->limits[CELL_RISK_LIMIT_EXECUTIONS].value,
+                                       model->accounts[question->account].fills_cnt, 0});
+}
+
+static uint16_t
+check_state(const struct model *model, struct model_question *question)
+{
+    const uint8_t state = model->accounts[question->account].set.state;
+    const bool reduces = model_reduces_only(model, question);
+
+    if (state == CELL_ACCOUNT_STATE_SUSPENDED)
+        return OE_REJECT_REASON_ACCOUNT_SUSPENDED;
+    if (state == CELL_ACCOUNT_STATE_BLOCKED)
+        return OE_REJECT_REASON_ACCOUNT_BLOCKED;
+    if (state == CELL_ACCOUNT_STATE_CLOSE_ONLY && !reduces)
+        return OE_REJECT_REASON_ACCOUNT_CLOSE_ONLY;
+    for (unsigned i = 0; i < MODEL_UPWARD; i++) {
+        const struct model_subject *subject =
+            model_subject_of(model, model_upward[i], question->account);
+
+        if (model_has_stage(subject, CELL_RISK_STAGE_BLOCKED))
+            return OE_REJECT_REASON_ACCOUNT_BLOCKED;
+        if (model_has_stage(subject, CELL_RISK_STAGE_CLOSE_ONLY) && !reduces)
+            return OE_REJECT_REASON_ACCOUNT_CLOSE_ONLY;
+    }
+    return 0;
+}
+
+static uint16_t
+check_restricted(const struct model *model, struct model_question *question)
+{
+    for (unsigned i = 0; i < MODEL_UPWARD; i++)
+        if (model_subject_of(model, model_upward[i], question->account)
+                ->restricted[question->instrument])
+            return OE_REJECT_REASON_RESTRICTED_INSTRUMENT;
+    return 0;
+}
+
+/* bit_of returns the place of a value in the order of the rule's bits. */
+static unsigned
+bit_of(uint8_t value, const char *values)
+{
+    for (unsigned i = 0; values[i] != '\0'; i++)
+        if (values[i] == (char)value)
+            return 1u << i;
+    UNREACHABLE("a value that is not in the schema");
+}
+
+static uint16_t
+check_rules(const struct model *model, struct model_question *question)
+{
+    const struct cell_order_rule_set *account = &model->accounts[question->account].rule;
+    const struct cell_order_rule_set *instrument = &model->instruments[question->instrument].rule;
+    const unsigned type = bit_of(question->ord_type, "1234KP");
+    const unsigned tif = bit_of(question->tif, "0123467");
+
+    if ((account->types & instrument->types & type) == 0)
+        return OE_REJECT_REASON_ORDER_TYPE_NOT_ALLOWED;
+    if ((account->tifs & instrument->tifs & tif) == 0)
+        return OE_REJECT_REASON_TIME_IN_FORCE_NOT_ALLOWED;
+    return 0;
 }
 
 static uint16_t
 check_qty(const struct model *model, struct model_question *question)
 {
     const struct model_instrument *instrument = &model->instruments[question->instrument];
-    const struct model_account *account = &model->accounts[question->account];
 
     if (question->qty == 0)
         return OE_REJECT_REASON_INVALID_QUANTITY;
     if (question->qty % instrument->set.lot_qty != 0)
         return OE_REJECT_REASON_INVALID_LOT;
-    if (question->qty < instrument->limits.order_qty_min)
-        return refuse(question, OE_REJECT_REASON_MIN_ORDER_QTY,
-                      (struct cell_risk_detail){.level = OE_RISK_LEVEL_INSTRUMENT,
-                                                .limit = instrument->limits.order_qty_min,
-                                                .value = question->qty});
+    if (question->qty >= instrument->limits.order_qty_min)
+        return 0;
+    return model_refuse(question, OE_REJECT_REASON_MIN_ORDER_QTY, OE_RISK_LEVEL_INSTRUMENT,
+                        question->instrument,
+                        (notional_t[]){instrument->limits.order_qty_min, 0, question->qty});
+}
 
-    const bool is_instruments = instrument->limits.order_qty_max < account->limits.order_qty_max;
-    const qty_t max =
-        is_instruments ? instrument->limits.order_qty_max : account->limits.order_qty_max;
+/* check_least compares a value with the least limit of account, group, firm and
+ * instrument. */
+static uint16_t
+check_least(const struct model *model,
+            struct model_question *question,
+            uint8_t limit,
+            uint16_t reason,
+            notional_t value)
+{
+    const struct model_subject *instrument =
+        &model->subjects[OE_RISK_LEVEL_INSTRUMENT][question->instrument];
+    int64_t least = MODEL_NONE;
+    uint8_t level = OE_RISK_LEVEL_NONE;
 
-    if (question->qty > max)
-        return refuse(question, OE_REJECT_REASON_MAX_ORDER_QTY,
-                      (struct cell_risk_detail){.level = is_instruments ? OE_RISK_LEVEL_INSTRUMENT
-                                                                        : OE_RISK_LEVEL_ACCOUNT,
-                                                .limit = max,
-                                                .value = question->qty});
-    return 0;
+    for (unsigned i = 0; i < MODEL_UPWARD; i++) {
+        const int64_t at =
+            model_subject_of(model, model_upward[i], question->account)->limits[limit].value;
+
+        if (at < least) {
+            least = at;
+            level = model_upward[i];
+        }
+    }
+    if (instrument->limits[limit].value < least) {
+        least = instrument->limits[limit].value;
+        level = OE_RISK_LEVEL_INSTRUMENT;
+    }
+    if (least == MODEL_NONE || value <= least)
+        return 0;
+    return model_refuse(question, reason, level,
+                        level == OE_RISK_LEVEL_INSTRUMENT
+                            ? question->instrument
+                            : model_id_at(model, level, question->account),
+                        (notional_t[]){least, 0, value});
 }
 
 static uint16_t
-check_collar(const struct model *model, struct model_question *question)
+check_largest(const struct model *model, struct model_question *question)
+{
+    return check_least(model, question, CELL_RISK_LIMIT_ORDER_QTY, OE_REJECT_REASON_MAX_ORDER_QTY,
+                       question->qty);
+}
+
+uint16_t
+model_check_value(const struct model *model, struct model_question *question)
+{
+    return check_least(model, question, CELL_RISK_LIMIT_ORDER_VALUE,
+                       OE_REJECT_REASON_MAX_ORDER_VALUE, (notional_t)question->px * question->qty);
+}
+
+/* model_check_fee refuses a buy whose fee a trade could not tell. */
+uint16_t
+model_check_fee(const struct model *model, struct model_question *question)
 {
     const struct model_instrument *instrument = &model->instruments[question->instrument];
-    px_t low_px, high_px;
+    const int32_t ppm = instrument->maker_ppm > instrument->taker_ppm ? instrument->maker_ppm
+                                                                      : instrument->taker_ppm;
+    const notional_t fee = model_fee_of_lot(question->px, ppm) * question->qty;
 
-    if (question->market) {
-        question->px = model_market_px(model, question->instrument, question->sell);
-        if (question->px == 0)
-            return OE_REJECT_REASON_NO_REFERENCE_PRICE;
-    }
-    if (instrument->limits.collar_ticks == 0 && instrument->limits.collar_permille == 0)
+    if (question->sell || fee <= INT64_MAX)
         return 0;
-    if (!collar(instrument, &low_px, &high_px))
-        return OE_REJECT_REASON_NO_REFERENCE_PRICE;
-    if (question->px >= low_px && question->px <= high_px)
-        return 0;
-    return refuse(question,
-                  question->px > high_px ? OE_REJECT_REASON_PRICE_COLLAR_HIGH
-                                         : OE_REJECT_REASON_PRICE_COLLAR_LOW,
-                  (struct cell_risk_detail){.level = OE_RISK_LEVEL_INSTRUMENT,
-                                            .limit = question->px > high_px ? high_px : low_px,
-                                            .used = reference_of(instrument),
-                                            .value = question->px});
+    return model_refuse(question, OE_REJECT_REASON_MAX_ORDER_VALUE, OE_RISK_LEVEL_INSTRUMENT,
+                        question->instrument, (notional_t[]){INT64_MAX, 0, fee});
 }
 
 static uint16_t
-check_band(const struct model_instrument *instrument, struct model_question *question)
+check_record(const struct model *model, struct model_question *question)
 {
-    const px_t low = instrument->limits.band_low_px, high = instrument->limits.band_high_px;
-    const bool is_low = low != 0 && question->px < low;
-
-    if (!is_low && (high == 0 || question->px <= high))
+    if (question->old != NULL || model->positions[question->account][question->instrument].used ||
+        model->positions_cnt < model->cfg.positions_max)
         return 0;
-    return refuse(question, OE_REJECT_REASON_PRICE_BAND,
-                  (struct cell_risk_detail){.level = OE_RISK_LEVEL_INSTRUMENT,
-                                            .limit = is_low ? low : high,
-                                            .value = question->px});
-}
-
-bool
-model_px_allowed(const struct model *model, uint32_t instrument, px_t px)
-{
-    struct model_question question = {.instrument = instrument, .px = px};
-
-    return model->cfg.no_risk || (check_collar(model, &question) == 0 &&
-                                  check_band(&model->instruments[instrument], &question) == 0);
-}
-
-static uint16_t
-check_value(const struct model *model, struct model_question *question)
-{
-    const px_t instruments = model->instruments[question->instrument].limits.order_value_max;
-    const px_t accounts = model->accounts[question->account].limits.order_value_max;
-    const px_t max = instruments < accounts ? instruments : accounts;
-    const notional_t value = (notional_t)question->px * question->qty;
-
-    /* The largest number is no limit. */
-    if (max == INT64_MAX || value <= max)
-        return 0;
-    return refuse(
-        question, OE_REJECT_REASON_MAX_ORDER_VALUE,
-        (struct cell_risk_detail){.level = instruments < accounts ? OE_RISK_LEVEL_INSTRUMENT
-                                                                  : OE_RISK_LEVEL_ACCOUNT,
-                                  .limit = max,
-                                  .value = value > INT64_MAX ? INT64_MAX : (int64_t)value});
-}
-
-static uint16_t
-check_position(const struct model *model, struct model_question *question)
-{
-    const struct model_position *position =
-        &model->positions[question->account][question->instrument];
-    const struct cell_account_limits *limits = &model->accounts[question->account].limits;
-    const uint64_t long_max = position->has_limits ? position->long_max : limits->long_max;
-    const uint64_t short_max = position->has_limits ? position->short_max : limits->short_max;
-    const int64_t max = (int64_t)(question->sell ? short_max : long_max);
-    int64_t used = question->sell ? -position->qty : position->qty;
-
-    if (!position->used && model->positions_cnt == model->cfg.positions_max)
-        return OE_REJECT_REASON_POSITION_POOL_FULL;
-    used += (int64_t)model_open_qty(model, question->account, question->instrument, question->sell);
-    if (question->old != NULL) {
-        /* A replace that asks for no more than before is no question. */
-        if (question->leaves_qty <= question->old->leaves_qty)
-            return 0;
-        used -= question->old->leaves_qty;
-    }
-    if (used + question->leaves_qty <= max)
-        return 0;
-    return refuse(question,
-                  question->sell ? OE_REJECT_REASON_SHORT_POSITION_LIMIT
-                                 : OE_REJECT_REASON_LONG_POSITION_LIMIT,
-                  (struct cell_risk_detail){.level = position->has_limits
-                                                         ? OE_RISK_LEVEL_ACCOUNT_INSTRUMENT
-                                                         : OE_RISK_LEVEL_ACCOUNT,
-                                            .limit = max,
-                                            .used = used,
-                                            .value = question->leaves_qty});
+    return OE_REJECT_REASON_POSITION_POOL_FULL;
 }
 
 /* check_plain is all that is asked where there is no risk. */
@@ -261,12 +273,10 @@ static uint16_t
 check_plain(const struct model *model, struct model_question *question)
 {
     const struct model_instrument *instrument = &model->instruments[question->instrument];
-    uint16_t reason = 0;
+    uint16_t reason = model_check_price(model, question);
 
     if (question->market)
         question->px = model_market_px(model, question->instrument, question->sell);
-    else
-        reason = check_price(instrument, question);
     if (reason == 0 && question->qty == 0)
         reason = OE_REJECT_REASON_INVALID_QUANTITY;
     if (reason == 0 && question->qty % instrument->set.lot_qty != 0)
@@ -277,26 +287,44 @@ check_plain(const struct model *model, struct model_question *question)
 uint16_t
 model_risk(const struct model *model, struct model_question *question)
 {
+    /* From number 4 on. */
+    static uint16_t (*const checks[])(const struct model *, struct model_question *) = {
+        check_account,      check_killed,       check_blacklist,    check_latched,
+        check_state,        check_restricted,   check_rules,        model_check_price,
+        check_qty,          check_largest,      model_check_collar, model_check_band,
+        model_check_value,  model_check_fee,    check_record,       model_check_position,
+        model_check_equals, model_check_orders, model_check_open,   model_check_gross,
+        model_check_net,    model_check_loss,   model_check_cash,
+    };
     uint16_t reason = check_instrument(model, question);
 
-    if (reason != 0)
-        return reason;
-    if (model->cfg.no_risk)
+    if (reason == 0 && model->cfg.no_risk)
         return check_plain(model, question);
-    reason = check_account(model, question);
-    if (reason != 0)
-        return reason;
-    if (!question->market)
-        reason = check_price(&model->instruments[question->instrument], question);
-    if (reason == 0)
-        reason = check_qty(model, question);
-    if (reason == 0 && !question->no_bounds)
-        reason = check_collar(model, question);
-    if (reason == 0 && !question->no_bounds)
-        reason = check_band(&model->instruments[question->instrument], question);
-    if (reason == 0)
-        reason = check_value(model, question);
-    if (reason == 0)
-        reason = check_position(model, question);
+    for (unsigned i = 0; i < ARRAY_LEN(checks) && reason == 0; i++)
+        reason = checks[i](model, question);
     return reason;
+}
+
+bool
+model_passes_elected(const struct model *model, const struct model_order *order, px_t px)
+{
+    static uint16_t (*const checks[])(const struct model *, struct model_question *) = {
+        model_check_value, model_check_fee, model_check_open,
+        model_check_gross, model_check_net, model_check_cash,
+    };
+    struct model_question question = {
+        .instrument = order->instrument,
+        .account = order->account,
+        .px = px,
+        .qty = order->leaves_qty,
+        .leaves_qty = order->leaves_qty,
+        .sell = order->sell,
+        .is_elected = true,
+        .old = order,
+    };
+
+    for (unsigned i = 0; i < ARRAY_LEN(checks); i++)
+        if (checks[i](model, &question) != 0)
+            return false;
+    return true;
 }

@@ -2,6 +2,9 @@
 
 #include "tests/model/model_parts.h"
 
+/* Of the collar of an instrument that was never told: last and configured. */
+#define FIRST_REFERENCES (1u | 8u)
+
 uint32_t
 model_firm_of_session(const struct model *model, uint16_t session)
 {
@@ -36,7 +39,7 @@ model_use_position(struct model *model, uint32_t account, uint32_t instrument)
     if (model->positions[account][instrument].used)
         return;
     model->positions[account][instrument].used = true;
-    model->positions_cnt++;
+    model->positions[account][instrument].used_no = model->positions_cnt++;
 }
 
 /* unbind takes the session's transport away. */
@@ -102,12 +105,26 @@ set_instrument(struct model *model, const union cell *cells)
         instrument->set.algorithm != cells->instrument_set.algorithm)
         model->complaint = "the algorithm of a book with orders was changed";
     const uint8_t before = instrument->known ? instrument->set.state : state;
+    struct model_limit *limits =
+        model_subject(model, OE_RISK_LEVEL_INSTRUMENT, cells->instrument_set.instrument)->limits;
 
+    if (!instrument->known)
+        instrument->rule = (struct cell_order_rule_set){
+            .types = UINT8_MAX, .tifs = UINT8_MAX, .references = FIRST_REFERENCES};
+    limits[CELL_RISK_LIMIT_ORDER_QTY].value = cells[1].instrument_limits.order_qty_max;
+    limits[CELL_RISK_LIMIT_ORDER_VALUE].value = cells[1].instrument_limits.order_value_max;
     instrument->known = true;
     instrument->set = cells[0].instrument_set;
     instrument->limits = cells[1].instrument_limits;
     instrument->set.state = before;
     set_state(model, cells->instrument_set.instrument, state);
+}
+
+/* or_none: the largest number means no limit. */
+static int64_t
+or_none(uint64_t units)
+{
+    return units >= POSITION_LIMIT_MAX ? MODEL_NONE : (int64_t)units;
 }
 
 static void
@@ -116,9 +133,28 @@ set_position_limit(struct model *model, const struct cell_position_limit_set *se
     struct model_position *position = &model->positions[set->account][set->instrument];
 
     model_use_position(model, set->account, set->instrument);
-    position->has_limits = true;
-    position->long_max = set->long_max;
-    position->short_max = set->short_max;
+    position->has_limit[0] = position->has_limit[1] = true;
+    position->limits[0] = or_none(set->long_max);
+    position->limits[1] = or_none(set->short_max);
+}
+
+/* set_account sets four of its limits; the others stay. */
+static void
+set_account(struct model *model, const union cell *cells)
+{
+    const uint32_t id = cells->account_set.account;
+    const struct cell_account_limits *wanted = &cells[1].account_limits;
+    struct model_account *account = &model->accounts[id];
+    struct model_limit *limits = model_subject(model, OE_RISK_LEVEL_ACCOUNT, id)->limits;
+
+    if (!account->known)
+        account->rule = (struct cell_order_rule_set){.types = UINT8_MAX, .tifs = UINT8_MAX};
+    account->known = true;
+    account->set = cells[0].account_set;
+    limits[CELL_RISK_LIMIT_ORDER_QTY].value = wanted->order_qty_max;
+    limits[CELL_RISK_LIMIT_ORDER_VALUE].value = wanted->order_value_max;
+    limits[CELL_RISK_LIMIT_LONG].value = or_none(wanted->long_max);
+    limits[CELL_RISK_LIMIT_SHORT].value = or_none(wanted->short_max);
 }
 
 static void
@@ -180,8 +216,7 @@ model_set_up(struct model *model, const union cell *cells)
         model->group_firm[cells->group_set.group] = cells->group_set.firm;
         break;
     case CELL_KIND_ACCOUNT_SET:
-        model->accounts[cells->account_set.account] =
-            (struct model_account){true, cells[0].account_set, cells[1].account_limits};
+        set_account(model, cells);
         break;
     case CELL_KIND_INSTRUMENT_SET:
         set_instrument(model, cells);
@@ -193,8 +228,8 @@ model_set_up(struct model *model, const union cell *cells)
         set_position_limit(model, &cells->position_limit_set);
         break;
     case CELL_KIND_PERMISSION_SET:
-        model->restricted[cells->permission_set.group][cells->permission_set.instrument] =
-            cells->permission_set.restricted != 0;
+        model_subject(model, OE_RISK_LEVEL_GROUP, cells->permission_set.group)
+            ->restricted[cells->permission_set.instrument] = cells->permission_set.restricted != 0;
         break;
     case CELL_KIND_SESSION_SET:
         set_session(model, &cells->session_set);

@@ -44,17 +44,34 @@ model_elect(struct model *model, uint32_t instrument)
     }
 }
 
-/* can_go says whether an elected order finds its limit, one that is allowed now,
- * and room to rest. */
-static bool
-can_go(const struct model *model, struct model_order *order)
+/* get_limit gives an elected Stop its limit, for which the risk is asked again.
+ * Returns why it cannot have it, 0 if it can. */
+static uint8_t
+get_limit(struct model *model, struct model_order *order)
 {
-    if (order->ord_type == OE_ORD_TYPE_STOP) {
-        order->px = model_market_px(model, order->instrument, order->sell);
-        return order->px != 0 && model_px_allowed(model, order->instrument, order->px);
-    }
-    return model_px_allowed(model, order->instrument, order->px) &&
-           model_pages_wanted(model, order, false) <= model_pages_free(model);
+    const px_t px = model_market_px(model, order->instrument, order->sell);
+
+    if (px == 0 || !model_px_allowed(model, order->instrument, px))
+        return OE_CANCEL_REASON_NO_ROOM;
+    if (!model->cfg.no_risk && !model_passes_elected(model, order, px))
+        return OE_CANCEL_REASON_RISK_LIMIT;
+    order->px = px;
+    order->hold_px = px;
+    model_commit(model, order->account, order->instrument);
+    return 0;
+}
+
+/* stopped_by says why an elected order cannot go, 0 if it finds a limit that is
+ * allowed now, and room to rest. */
+static uint8_t
+stopped_by(struct model *model, struct model_order *order)
+{
+    if (order->ord_type == OE_ORD_TYPE_STOP)
+        return get_limit(model, order);
+    if (model_px_allowed(model, order->instrument, order->px) &&
+        model_pages_wanted(model, order, false) <= model_pages_free(model))
+        return 0;
+    return OE_CANCEL_REASON_NO_ROOM;
 }
 
 /* model_run_stops works off the queue of elected orders. */
@@ -65,9 +82,12 @@ model_run_stops(struct model *model)
         struct model_order *order = model->queue;
 
         model_take_out(model, order);
-        if (can_go(model, order))
+
+        const uint8_t reason = stopped_by(model, order);
+
+        if (reason == 0)
             model_work(model, order);
         else
-            model_cancel(model, order, OE_CANCEL_REASON_NO_ROOM);
+            model_cancel(model, order, reason);
     }
 }

@@ -2,7 +2,7 @@
  * The profiles. Their numbers in a thousand: prevention, link, iceberg, hidden,
  * minimum, expiry; their weights: limit, post-only, IOC, FOK, market,
  * market-to-limit, sweep, stop, peg, held, quote, cancel, replace, mass cancel,
- * hostile, configuration, state, session, clock.
+ * hostile, configuration, state, session, clock, risk.
  */
 #include "tests/model/generate.h"
 
@@ -19,7 +19,7 @@ const struct profile profiles[PROFILES] = {
         .pages_max = 1024,
         .instruments_cnt = 5,
         .permille = {50, 20, 80, 60, 20, 30},
-        .weights = {30, 6, 8, 5, 4, 2, 2, 5, 3, 1, 2, 20, 18, 1, 3, 1, 0, 2, 1},
+        .weights = {30, 6, 8, 5, 4, 2, 2, 5, 3, 1, 2, 20, 18, 1, 3, 1, 0, 2, 1, 1},
     },
     {
         .name = "deep",
@@ -33,7 +33,7 @@ const struct profile profiles[PROFILES] = {
         .pages_max = 1024,
         .instruments_cnt = 5,
         .permille = {10, 0, 30, 30, 0, 0},
-        .weights = {60, 6, 2, 2, 1, 0, 0, 0, 0, 0, 0, 18, 12, 0, 1, 0, 0, 0, 0},
+        .weights = {60, 6, 2, 2, 1, 0, 0, 0, 0, 0, 0, 18, 12, 0, 1, 0, 0, 0, 0, 1},
     },
     {
         .name = "one_tick",
@@ -47,7 +47,7 @@ const struct profile profiles[PROFILES] = {
         .pages_max = 1024,
         .instruments_cnt = 5,
         .permille = {30, 20, 100, 100, 30, 0},
-        .weights = {50, 8, 6, 6, 4, 0, 1, 0, 0, 0, 0, 15, 12, 0, 1, 0, 0, 0, 0},
+        .weights = {50, 8, 6, 6, 4, 0, 1, 0, 0, 0, 0, 15, 12, 0, 1, 0, 0, 0, 0, 1},
     },
     {
         .name = "sweeps",
@@ -61,7 +61,7 @@ const struct profile profiles[PROFILES] = {
         .pages_max = 1024,
         .instruments_cnt = 5,
         .permille = {0, 5, 60, 40, 0, 0},
-        .weights = {800, 40, 20, 30, 20, 0, 4, 20, 0, 0, 0, 50, 80, 0, 10, 0, 0, 0, 0},
+        .weights = {800, 40, 20, 30, 20, 0, 4, 20, 0, 0, 0, 50, 80, 0, 10, 0, 0, 0, 0, 11},
     },
     {
         .name = "reuse",
@@ -75,7 +75,7 @@ const struct profile profiles[PROFILES] = {
         .pages_max = 1024,
         .instruments_cnt = 5,
         .permille = {40, 60, 60, 30, 20, 60},
-        .weights = {40, 4, 6, 4, 3, 0, 2, 4, 0, 0, 2, 22, 22, 1, 2, 0, 0, 2, 1},
+        .weights = {40, 4, 6, 4, 3, 0, 2, 4, 0, 0, 2, 22, 22, 1, 2, 0, 0, 2, 1, 1},
     },
     {
         .name = "replaces",
@@ -89,7 +89,7 @@ const struct profile profiles[PROFILES] = {
         .pages_max = 1024,
         .instruments_cnt = 5,
         .permille = {20, 30, 250, 100, 30, 80},
-        .weights = {25, 6, 4, 2, 2, 2, 1, 8, 5, 3, 0, 6, 60, 0, 1, 0, 0, 0, 1},
+        .weights = {25, 6, 4, 2, 2, 2, 1, 8, 5, 3, 0, 6, 60, 0, 1, 0, 0, 0, 1, 1},
     },
     {
         .name = "limits",
@@ -104,7 +104,7 @@ const struct profile profiles[PROFILES] = {
         .instruments_cnt = 5,
         .is_tight = true,
         .permille = {40, 20, 60, 40, 20, 30},
-        .weights = {50, 6, 8, 5, 8, 4, 2, 6, 4, 2, 4, 14, 24, 1, 4, 5, 0, 3, 0},
+        .weights = {50, 6, 8, 5, 8, 4, 2, 6, 4, 2, 4, 14, 24, 1, 4, 5, 0, 3, 0, 2},
     },
     {
         .name = "mass",
@@ -118,7 +118,7 @@ const struct profile profiles[PROFILES] = {
         .pages_max = 1024,
         .instruments_cnt = 5,
         .permille = {0, 30, 60, 40, 0, 60},
-        .weights = {90, 6, 4, 2, 2, 0, 1, 8, 4, 4, 3, 8, 10, 2, 3, 1, 0, 2, 1},
+        .weights = {90, 6, 4, 2, 2, 0, 1, 8, 4, 4, 3, 8, 10, 2, 3, 1, 0, 2, 1, 2},
     },
     {
         .name = "stops",
@@ -132,7 +132,7 @@ const struct profile profiles[PROFILES] = {
         .pages_max = 1024,
         .instruments_cnt = 5,
         .permille = {60, 40, 60, 40, 0, 20},
-        .weights = {40, 0, 5, 0, 3, 1, 1, 45, 1, 0, 0, 8, 10, 0, 1, 0, 0, 0, 0},
+        .weights = {40, 0, 5, 0, 3, 1, 1, 45, 1, 0, 0, 8, 10, 0, 1, 0, 0, 0, 0, 1},
     },
     {
         .name = "pegs",
@@ -146,7 +146,7 @@ const struct profile profiles[PROFILES] = {
         .pages_max = 1024,
         .instruments_cnt = 5,
         .permille = {60, 40, 80, 100, 0, 30},
-        .weights = {40, 2, 6, 0, 3, 0, 1, 3, 25, 0, 2, 25, 15, 0, 1, 0, 1, 0, 0},
+        .weights = {40, 2, 6, 0, 3, 0, 1, 3, 25, 0, 2, 25, 15, 0, 1, 0, 1, 0, 0, 1},
     },
     {
         .name = "links",
@@ -160,7 +160,7 @@ const struct profile profiles[PROFILES] = {
         .pages_max = 1024,
         .instruments_cnt = 5,
         .permille = {150, 500, 150, 100, 60, 50},
-        .weights = {45, 3, 6, 3, 3, 0, 1, 15, 6, 0, 0, 8, 15, 0, 1, 0, 0, 1, 1},
+        .weights = {45, 3, 6, 3, 3, 0, 1, 15, 6, 0, 0, 8, 15, 0, 1, 0, 0, 1, 1, 1},
     },
     {
         .name = "icebergs",
@@ -174,7 +174,7 @@ const struct profile profiles[PROFILES] = {
         .pages_max = 1024,
         .instruments_cnt = 5,
         .permille = {40, 20, 600, 100, 40, 20},
-        .weights = {50, 4, 10, 6, 4, 0, 1, 2, 0, 0, 0, 10, 20, 0, 1, 0, 0, 0, 0},
+        .weights = {50, 4, 10, 6, 4, 0, 1, 2, 0, 0, 0, 10, 20, 0, 1, 0, 0, 0, 0, 1},
     },
     {
         .name = "prevention",
@@ -189,7 +189,7 @@ const struct profile profiles[PROFILES] = {
         .instruments_cnt = 5,
         .allotment = ALLOT_SOME,
         .permille = {850, 40, 150, 150, 120, 10},
-        .weights = {50, 3, 10, 12, 6, 3, 1, 5, 4, 0, 3, 8, 15, 0, 1, 0, 0, 0, 0},
+        .weights = {50, 3, 10, 12, 6, 3, 1, 5, 4, 0, 3, 8, 15, 0, 1, 0, 0, 0, 0, 1},
     },
     {
         .name = "allotment",
@@ -204,7 +204,7 @@ const struct profile profiles[PROFILES] = {
         .instruments_cnt = 5,
         .allotment = ALLOT_ALL,
         .permille = {80, 40, 150, 80, 60, 0},
-        .weights = {60, 4, 20, 6, 4, 2, 0, 4, 3, 0, 3, 12, 12, 0, 1, 1, 0, 0, 0},
+        .weights = {60, 4, 20, 6, 4, 2, 0, 4, 3, 0, 3, 12, 12, 0, 1, 1, 0, 0, 0, 1},
     },
     {
         .name = "top_orders",
@@ -219,7 +219,7 @@ const struct profile profiles[PROFILES] = {
         .instruments_cnt = 8,
         .allotment = ALLOT_ALL,
         .permille = {30, 30, 200, 60, 30, 0},
-        .weights = {60, 2, 25, 0, 6, 0, 1, 3, 6, 0, 3, 14, 10, 0, 1, 2, 0, 0, 0},
+        .weights = {60, 2, 25, 0, 6, 0, 1, 3, 6, 0, 3, 14, 10, 0, 1, 2, 0, 0, 0, 1},
     },
     {
         .name = "quotes",
@@ -233,7 +233,7 @@ const struct profile profiles[PROFILES] = {
         .pages_max = 1024,
         .instruments_cnt = 52,
         .permille = {100, 30, 80, 60, 20, 0},
-        .weights = {40, 2, 10, 3, 3, 0, 1, 8, 5, 0, 30, 12, 8, 1, 2, 0, 0, 1, 0},
+        .weights = {40, 2, 10, 3, 3, 0, 1, 8, 5, 0, 30, 12, 8, 1, 2, 0, 0, 1, 0, 1},
     },
     {
         .name = "states",
@@ -247,7 +247,7 @@ const struct profile profiles[PROFILES] = {
         .pages_max = 1024,
         .instruments_cnt = 5,
         .permille = {40, 30, 80, 60, 20, 150},
-        .weights = {50, 3, 8, 3, 3, 2, 1, 8, 6, 6, 5, 12, 14, 1, 2, 1, 2, 3, 4},
+        .weights = {50, 3, 8, 3, 3, 2, 1, 8, 6, 6, 5, 12, 14, 1, 2, 1, 2, 3, 4, 1},
     },
     {
         .name = "pools",
@@ -261,7 +261,7 @@ const struct profile profiles[PROFILES] = {
         .pages_max = 40,
         .instruments_cnt = 5,
         .permille = {30, 120, 150, 60, 20, 100},
-        .weights = {60, 6, 8, 3, 3, 2, 1, 15, 10, 2, 10, 12, 20, 0, 2, 0, 0, 0, 2},
+        .weights = {60, 6, 8, 3, 3, 2, 1, 15, 10, 2, 10, 12, 20, 0, 2, 0, 0, 0, 2, 2},
     },
     {
         .name = "far_apart",
@@ -278,7 +278,7 @@ const struct profile profiles[PROFILES] = {
         .is_far = true,
         .no_risk = true,
         .permille = {30, 20, 60, 60, 20, 20},
-        .weights = {60, 6, 8, 3, 3, 2, 1, 15, 10, 0, 4, 12, 20, 0, 5, 0, 0, 0, 1},
+        .weights = {60, 6, 8, 3, 3, 2, 1, 15, 10, 0, 4, 12, 20, 0, 5, 0, 0, 0, 1, 2},
     },
     {
         .name = "embedded",
@@ -294,6 +294,38 @@ const struct profile profiles[PROFILES] = {
         .allotment = ALLOT_SOME,
         .no_risk = true,
         .permille = {300, 60, 120, 80, 60, 60},
-        .weights = {50, 5, 10, 5, 5, 3, 1, 10, 8, 2, 6, 12, 18, 1, 2, 1, 1, 1, 2},
+        .weights = {50, 5, 10, 5, 5, 3, 1, 10, 8, 2, 6, 12, 18, 1, 2, 1, 1, 1, 2, 1},
+    },
+    {
+        .name = "tight",
+        .spread_ticks = 12,
+        .apart_ticks = 3,
+        .qty_max = 60,
+        .clords_max = 4000,
+        .orders_max = 256,
+        .extras_max = 256,
+        .positions_max = 27,
+        .pages_max = 1024,
+        .instruments_cnt = 5,
+        .is_tight = true,
+        .is_strict = true,
+        .permille = {40, 20, 60, 40, 20, 30},
+        .weights = {300, 20, 60, 20, 40, 20, 5, 50, 30, 5, 25, 90, 110, 5, 12, 4, 1, 8, 8, 90},
+    },
+    {
+        .name = "vast",
+        .spread_ticks = 2,
+        .apart_ticks = 1,
+        .qty_max = 1000,
+        .clords_max = 4000,
+        .orders_max = 128,
+        .extras_max = 128,
+        .positions_max = 64,
+        .pages_max = 1024,
+        .instruments_cnt = 5,
+        .is_far = true,
+        .is_vast = true,
+        .permille = {30, 20, 0, 60, 20, 20},
+        .weights = {60, 6, 8, 3, 3, 2, 1, 15, 10, 0, 4, 12, 20, 0, 5, 0, 0, 0, 1, 12},
     },
 };

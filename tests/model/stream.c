@@ -49,6 +49,14 @@ count(struct stream *stream, const struct duo *duo)
         stream->dropped_cnt++;
     else if (duo_outcome(duo) != 0)
         stream->refused_cnt++;
+    if (duo->out_cnt > 0 && cell_kind(duo->out) == CELL_KIND_ORDER_NEW) {
+        stream->orders_cnt++;
+        stream->orders_refused_cnt += duo_outcome(duo) != 0;
+    }
+    if (duo->out_cnt > 0) {
+        ASSERT(duo_outcome(duo) < STREAM_REASONS);
+        stream->reasons[duo_outcome(duo)]++;
+    }
 
     uint32_t trades_cnt = 0;
 
@@ -117,6 +125,7 @@ generate(struct stream *stream, uint32_t commands_cnt)
             return fail(stream, duo, i);
         }
         count(stream, duo);
+        generate_note(&generator, duo->out, duo->out_cnt);
         if (random_u64(&generator.random) % 97 == 0 && !duo_check(duo))
             return fail(stream, duo, i);
     }
@@ -138,6 +147,8 @@ stream_generate(struct stream *stream,
     stream->steps_cnt = 0;
     stream->refused_cnt = stream->dropped_cnt = stream->trades_cnt = 0;
     stream->live_max = stream->sweep_max = 0;
+    stream->orders_cnt = stream->orders_refused_cnt = 0;
+    memset(stream->reasons, 0, sizeof stream->reasons);
     return in_child(stream, generate, commands_cnt);
 }
 
@@ -213,6 +224,36 @@ stream_minimise(struct stream *stream)
     stream_free(trial);
 }
 
+/* has_no_words: words of operators, and what is told of risk. */
+static bool
+has_no_words(unsigned kind)
+{
+    return cell_takes_author(kind) || kind == CELL_KIND_RISK_WARNING ||
+           kind == CELL_KIND_RISK_ACTION;
+}
+
+/* write_fields tells in a comment what the language has no words for. */
+static void
+write_fields(FILE *file, const union cell *cells)
+{
+    for (unsigned i = 0; i < cell_count(cells); i++) {
+        unsigned cnt;
+        const struct cell_field *fields = cell_fields(cell_kind(&cells[i]), &cnt);
+
+        fprintf(file, "# %s:", cell_kind_name(cell_kind(&cells[i])));
+        for (unsigned k = 0; k < cnt; k++) {
+            int64_t value = 0;
+
+            if (fields[k].size > sizeof value)
+                continue;
+            memcpy(&value, &cells[i].bytes[fields[k].offset], fields[k].size);
+            if (value != 0 && k > 1)
+                fprintf(file, " %s %" PRId64, fields[k].name, value);
+        }
+        fputc('\n', file);
+    }
+}
+
 /* write_steps is the child's part of stream_write: the engine may die of the
  * last step. */
 static bool
@@ -225,11 +266,21 @@ write_steps(FILE *file, const struct stream *stream)
 
     for (uint32_t i = 0; i < stream->steps_cnt; i++) {
         text_write_command(&stream->steps[i].command, &stream->steps[i].target, line);
-        fprintf(file, "%s\n", line);
+        if (line[0] == '#')
+            write_fields(file, stream->steps[i].command.cells);
+        else
+            fprintf(file, "%s\n", line);
         fflush(file);
         (void)!step_apply(duo, &stream->steps[i], i, &given);
         for (uint32_t at = 0; at < duo->model->group_cnt;) {
-            at += text_write_message(&duo->model->group[at], line);
+            const union cell *message = &duo->model->group[at];
+
+            if (has_no_words(cell_kind(message))) {
+                write_fields(file, message);
+                at += cell_count(message);
+                continue;
+            }
+            at += text_write_message(message, line);
             fprintf(file, "  %s\n", line);
         }
         if (duo->model->group_cnt == 0)

@@ -14,7 +14,8 @@
 
 #include "tests/model/generate.h"
 
-#define STEP_NONE UINT32_MAX
+#define STEP_NONE      UINT32_MAX
+#define STREAM_REASONS 256u /* reject reasons are below */
 
 struct stream {
     const struct profile *profile;
@@ -27,8 +28,11 @@ struct stream {
     uint32_t refused_cnt;
     uint32_t dropped_cnt;
     uint32_t trades_cnt;
-    uint32_t live_max;  /* orders in the books at one time */
-    uint32_t sweep_max; /* trades of one command */
+    uint32_t live_max;   /* orders in the books at one time */
+    uint32_t sweep_max;  /* trades of one command */
+    uint32_t orders_cnt; /* new ones */
+    uint32_t orders_refused_cnt;
+    uint32_t reasons[STREAM_REASONS]; /* outcomes of all commands */
     struct step steps[];
 };
 

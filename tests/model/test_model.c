@@ -1,5 +1,5 @@
 /*
- * Goal: the engine does what docs/matching.md says, whatever it is asked.
+ * Goal: the engine does what docs/matching.md and docs/risk.md say, whatever it is asked.
  * Method: streams of hostile commands of many seeds go to the engine and to
  * a naive model; after each command all events must be equal, and at random
  * points all that can be seen. A stream in which they differ is made as small as
@@ -22,6 +22,9 @@
 #include "tests/scenario/scenario.h"
 
 #define COMMANDS_PER_STREAM 5000u
+
+/* From so many streams on every reason is expected. */
+#define STRICT_STREAMS 8u
 
 static uint64_t
 number_of(const char *name, uint64_t otherwise)
@@ -52,6 +55,8 @@ complain(struct stream *stream)
 /* What the streams of a profile came to. */
 struct sums {
     uint64_t streams, refused, dropped, trades;
+    uint64_t orders, orders_refused;
+    uint64_t reasons[STREAM_REASONS];
     uint32_t live_max, sweep_max;
 };
 
@@ -62,10 +67,44 @@ add(struct sums *sums, const struct stream *stream)
     sums->refused += stream->refused_cnt;
     sums->dropped += stream->dropped_cnt;
     sums->trades += stream->trades_cnt;
+    sums->orders += stream->orders_cnt;
+    sums->orders_refused += stream->orders_refused_cnt;
+    for (unsigned i = 0; i < STREAM_REASONS; i++)
+        sums->reasons[i] += stream->reasons[i];
     if (stream->live_max > sums->live_max)
         sums->live_max = stream->live_max;
     if (stream->sweep_max > sums->sweep_max)
         sums->sweep_max = stream->sweep_max;
+}
+
+/* assert_strict: limits of every kind refuse about a third of the orders, each for
+ * every reason that there is. */
+static void
+assert_strict(const struct sums *sums)
+{
+    static const uint16_t others[] = {
+        OE_REJECT_REASON_UNKNOWN_INSTRUMENT,
+        OE_REJECT_REASON_INSTRUMENT_HALTED,
+        OE_REJECT_REASON_INSTRUMENT_CLOSED,
+        OE_REJECT_REASON_UNKNOWN_ACCOUNT,
+        OE_REJECT_REASON_ACCOUNT_NOT_OF_FIRM,
+        OE_REJECT_REASON_ORDER_TYPE_NOT_ALLOWED,
+        OE_REJECT_REASON_TIME_IN_FORCE_NOT_ALLOWED,
+        OE_REJECT_REASON_INVALID_PRICE,
+        OE_REJECT_REASON_INVALID_TICK,
+        OE_REJECT_REASON_INVALID_QUANTITY,
+        OE_REJECT_REASON_INVALID_LOT,
+        OE_REJECT_REASON_POSITION_POOL_FULL,
+        OE_REJECT_REASON_CONFIGURATION_RANGE,
+        OE_REJECT_REASON_CONFIGURATION_CONFLICT,
+    };
+
+    cr_expect_geq(sums->orders_refused * 100, sums->orders * 25);
+    cr_expect_leq(sums->orders_refused * 100, sums->orders * 35);
+    for (uint16_t i = OE_REJECT_REASON_ACCOUNT_SUSPENDED; i <= OE_REJECT_REASON_BLACKLISTED; i++)
+        cr_expect_gt(sums->reasons[i], 0, "never %s", oe_reject_reason_name(i));
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        cr_expect_gt(sums->reasons[others[i]], 0, "never %s", oe_reject_reason_name(others[i]));
 }
 
 /* run_profile runs the streams of one profile. Tight limits must refuse much
@@ -91,6 +130,7 @@ run_profile(const char *name)
 
     const uint64_t all = sums.streams * COMMANDS_PER_STREAM;
     const bool is_tight = sums.streams > 0 && stream->profile->is_tight;
+    const bool is_strict = sums.streams >= STRICT_STREAMS && stream->profile->is_strict;
 
     stream_free(stream);
     printf("# %s: %" PRIu64 " streams from seed %" PRIu64 ", %" PRIu64 " commands, %" PRIu64
@@ -102,6 +142,8 @@ run_profile(const char *name)
     cr_assert_leq(sums.dropped, all / 2);
     if (is_tight)
         cr_assert_gt(sums.refused, all / 5);
+    if (is_strict)
+        assert_strict(&sums);
 }
 
 Test(model, agrees_on_streams_of_everything)
@@ -204,6 +246,16 @@ Test(model, agrees_on_books_without_risk)
     run_profile("embedded");
 }
 
+Test(model, agrees_on_limits_of_every_kind)
+{
+    run_profile("tight");
+}
+
+Test(model, agrees_on_numbers_at_the_ends_of_their_ranges)
+{
+    run_profile("vast");
+}
+
 /* What a difference is kept in must mean the same when it is read. */
 Test(model, stream_that_is_written_is_a_scenario_that_passes)
 {
@@ -215,8 +267,12 @@ Test(model, stream_that_is_written_is_a_scenario_that_passes)
     close(fd);
     for (unsigned i = 0; i < PROFILES; i++) {
         struct stream *stream = stream_new(SETUP_STEPS_MAX + 1000);
+        struct profile profile = profiles[i];
 
-        cr_assert(stream_generate(stream, &profiles[i], 1, 500));
+        /* The language has no words for risk. */
+        profile.is_mute = true;
+        profile.weights[ACTION_RISK] = 0;
+        cr_assert(stream_generate(stream, &profile, 1, 500), "%s", stream->complaint);
         cr_assert(stream_write(stream, path));
         cr_assert(scenario_run(path, complaint, sizeof complaint), "%s: %s", profiles[i].name,
                   complaint);

@@ -28,7 +28,7 @@
  *         [expire TIME]
  *         TARGET     id N | order S/N | bid S/N | ask S/N
  *     mass-cancel S session|account A|group G|firm F [in I] [of A] [buy|sell]
- *         [reason R] as N
+ *         [reason R] as N                         of X: session S
  *     mass-quote S A id N [stp MODE] [capacity WORD] [entries N] I [bid QTY @ PX]
  *         [ask QTY @ PX] I ...                    entries: if it says another number
  *     skip S N                    wait DURATION

@@ -128,6 +128,8 @@ read_mass_cancel(struct words *words, struct command *command)
         number = words_name(words, 'F');
     } else if (!words_take(words, "session")) {
         words->failed = true;
+    } else if (session == CELL_SESSION) {
+        number = words_name(words, 'S');
     }
     *command = command_mass_cancel(session, scope, number, 0);
 

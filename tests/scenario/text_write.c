@@ -128,7 +128,7 @@ put_mass_cancel(struct line *line, const struct cell_mass_cancel *req)
     text_put(line, "mass-cancel");
     text_put_session(line, req->session);
     text_put(line, " %s", scopes[req->scope]);
-    if (req->scope != OE_MASS_CANCEL_SCOPE_SESSION)
+    if (req->scope != OE_MASS_CANCEL_SCOPE_SESSION || req->session == CELL_SESSION)
         text_put(line, " %c%u", letters[req->scope], req->target);
     if (req->instrument != CELL_ANY)
         text_put(line, " in I%u", req->instrument);
