@@ -17,23 +17,29 @@
  * enough for a line to come from memory, so nothing here waits.
  *
  * Kinds of commands alternate without a pattern, and a branch by kind would be
- * guessed wrong every second time. So a group is first parted into lists, by
- * arithmetic, and each list is gone through by a loop of its own.
+ * guessed wrong every second time. So a group is first parted into sets of cells,
+ * a bit each, and each set is gone through by a loop of its own.
  *
  * Whatever stands in a cell, an address is only prefetched, or read within what
  * the engine has.
  */
+#include <string.h>
+
 #include "engine/book.h"
 
 #define GROUP    ENGINE_AHEAD_GROUP
 #define GROUPS   ENGINE_AHEAD_GROUPS
 #define DISTANCE 4u /* groups from STAGE_1 to the group in work */
+#define LATER    3u /* groups from STAGE_1 to the cells that are fetched themselves */
 
 _Static_assert(GROUPS > DISTANCE, "groups in flight");
 
-/* Below this, what live orders touch is in the caches near the core anyway, and
- * looking ahead would only cost. */
-#define NEAR_BYTES (UINT64_C(3) << 18)
+/* Below the first, what commands name is in the caches near the core anyway, and
+ * looking ahead would only cost; below the second, what lies behind it is, and
+ * the first stage will do. Commands themselves go through these caches as well,
+ * in and out, and leave a part to the rest. */
+#define NAMED_BYTES (UINT64_C(3) << 18)
+#define LIVE_BYTES  (UINT64_C(6) << 20)
 
 /* Lines of a page that a command touches: its head and some levels. */
 #define PAGE_NEAR_BYTES (4 * CACHE_LINE)
@@ -41,71 +47,91 @@ _Static_assert(GROUPS > DISTANCE, "groups in flight");
 /* An order and its part of the id map. */
 #define ORDER_NEAR_BYTES (CACHE_LINE + CACHE_LINE / 4)
 
-bool
-engine_looks_ahead(const struct engine *engine)
+/* bytes_named estimates what the first look of a command can touch: any bucket of
+ * the id map, and any order that ever was. */
+static inline uint64_t
+bytes_named(const struct engine *engine)
+{
+    return engine->ids.mask + engine->orders.used_cnt * (uint64_t)CACHE_LINE;
+}
+
+/* bytes_live estimates what lies behind: orders that live, and their levels. */
+static inline uint64_t
+bytes_live(const struct engine *engine)
 {
     const uint64_t pages_cnt = engine->pages.pages_max - ladder_room(&engine->pages);
 
-    return engine->orders.taken_cnt * (uint64_t)ORDER_NEAR_BYTES + pages_cnt * PAGE_NEAR_BYTES >
-           NEAR_BYTES;
+    return engine->orders.taken_cnt * (uint64_t)ORDER_NEAR_BYTES + pages_cnt * PAGE_NEAR_BYTES;
 }
 
-/* Which lists a command is for. */
-#define LIST_ASK    1u
-#define LIST_NAMED  2u
-#define LIST_MOVE   4u
-#define LIST_CALLED 8u
-
-/* By the last two bits of its kind and whether it names by id. */
-static const uint8_t lists_by_kind[8] = {
-    [CELL_KIND_ORDER_NEW & 3] = LIST_ASK,
-    [(CELL_KIND_ORDER_NEW & 3) + 4] = LIST_ASK,
-    [CELL_KIND_ORDER_CANCEL & 3] = LIST_CALLED,
-    [(CELL_KIND_ORDER_CANCEL & 3) + 4] = LIST_NAMED,
-    [CELL_KIND_ORDER_REPLACE & 3] = LIST_CALLED,
-    [(CELL_KIND_ORDER_REPLACE & 3) + 4] = LIST_NAMED | LIST_MOVE,
-};
-
-_Static_assert(CELL_KIND_ORDER_NEW == 32, "the three kinds differ in their last two bits");
-_Static_assert(CELL_KIND_ORDER_REPLACE == 34, "and the fourth has no list");
-_Static_assert(CELL_BY_ID << 8 == 1u << 14, "the bit of a frame");
-
-/* lists_of returns which lists the command in a cell is for. */
-static inline uint32_t
-lists_of(const union cell *cell)
+bool
+engine_looks_ahead(const struct engine *engine)
 {
-    const uint32_t frame = (uint32_t)cell->words[0];
-    const uint32_t known = -(uint32_t)((frame & 0xfc) == (CELL_KIND_ORDER_NEW & 0xfc));
-
-    return lists_by_kind[(frame & 3) | (frame >> 12 & 4)] & known;
+    return bytes_named(engine) > NAMED_BYTES;
 }
 
-/* part sorts the cells of a group into lists: of those who ask for a price, of
- * those who name an order by its id, of replaces among these, and of those who
- * name an order by its ClOrdID. */
+/* first_of returns the first member of a set that is not empty. */
+static inline uint32_t
+first_of(uint32_t left)
+{
+    return (uint32_t)__builtin_ctz(left);
+}
+
+static inline __m128i
+is_kind(__m128i kinds, int kind)
+{
+    return _mm_cmpeq_epi16(kinds, _mm_set1_epi16((short)kind));
+}
+
+/* bits_of returns a bit for each of 16 halfwords that are all ones or all zeros. */
+static inline uint32_t
+bits_of(__m128i low, __m128i high)
+{
+    return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(low, high));
+}
+
+/* Kind and shape of eight cells. */
+static inline __m128i
+heads_of(const union cell *cells)
+{
+    uint16_t heads[8];
+
+    for (unsigned i = 0; i < 8; i++)
+        memcpy(&heads[i], cells[i].bytes, sizeof heads[i]);
+    return _mm_set_epi16((short)heads[7], (short)heads[6], (short)heads[5], (short)heads[4],
+                         (short)heads[3], (short)heads[2], (short)heads[1], (short)heads[0]);
+}
+
+/* part sorts the cells of a group: new orders, those who name an order by its
+ * id, replaces among these, those who name an order by its ClOrdID. */
 static inline void
 part(struct engine_ahead_group *group, const union cell *cells)
 {
-    uint32_t asks_cnt = 0;
-    uint32_t named_cnt = 0;
-    uint32_t moves = 0;
-    uint32_t called = 0;
+    __m128i news[2];
+    __m128i replaces[2];
+    __m128i names[2];
+    __m128i by_id[2];
 
-    for (uint32_t i = 0; i < GROUP; i++) {
-        const uint32_t lists = lists_of(&cells[i]);
+    for (unsigned half = 0; half < 2; half++) {
+        const __m128i heads = heads_of(&cells[8 * half]);
+        const __m128i kinds = _mm_and_si128(heads, _mm_set1_epi16(0xff));
 
-        group->asks[asks_cnt].cell = i;
-        asks_cnt += lists & 1;
-        group->named[named_cnt] = (uint32_t)(cells[i].order_cancel.order_id & ORDER_SLOT_MASK);
-        named_cnt += lists >> 1 & 1;
-        moves |= (lists >> 2 & 1) << i;
-        called |= (lists >> 3 & 1) << i;
+        news[half] = is_kind(kinds, CELL_KIND_ORDER_NEW);
+        replaces[half] = is_kind(kinds, CELL_KIND_ORDER_REPLACE);
+        names[half] = _mm_or_si128(replaces[half], is_kind(kinds, CELL_KIND_ORDER_CANCEL));
+        by_id[half] = _mm_srai_epi16(_mm_slli_epi16(heads, 1), 15);
     }
-    group->asks_cnt = asks_cnt;
-    group->named_cnt = named_cnt;
-    group->moves = moves;
-    group->called = called;
+
+    const uint32_t all_by_id = bits_of(by_id[0], by_id[1]);
+    const uint32_t all_names = bits_of(names[0], names[1]);
+
+    group->news = bits_of(news[0], news[1]);
+    group->named = all_names & all_by_id;
+    group->moves = bits_of(replaces[0], replaces[1]) & all_by_id;
+    group->called = all_names & ~all_by_id;
 }
+
+_Static_assert(CELL_BY_ID == 1u << 6, "the bit before the last of a halfword");
 
 static inline struct engine_ahead_group *
 group_of(struct engine_ahead *ahead, uint64_t number)
@@ -123,74 +149,86 @@ clord_of(const union cell *cells, uint32_t i)
                : cells[i + 1 < GROUP ? i + 1 : i].replace_detail.orig_clord;
 }
 
+/* within returns a number that is below end, else 0, and no branch. */
+static inline uint32_t
+within(uint32_t number, uint32_t end)
+{
+    return number & -(uint32_t)(number < end);
+}
+
 static inline const struct book *
 book_ahead(const struct engine *engine, uint32_t instrument)
 {
-    return &engine->books[EITHER(instrument < engine->books_cnt) ? instrument : 0];
+    return &engine->books[within(instrument, engine->books_cnt)];
 }
 
+/* slot_ahead returns a slot that has an order, whatever it is given. */
 static inline uint32_t
 slot_ahead(const struct engine *engine, uint32_t slot)
 {
-    return EITHER(slot < engine->orders.used_cnt) ? slot : 0;
+    return within(slot, engine->orders.used_cnt);
 }
 
-static inline void
-stage_1(const struct engine *engine, struct engine_ahead_group *group, const union cell *cells)
+/* slot_named returns the slot of the order that a cell names by its id. */
+static inline uint32_t
+slot_named(const struct engine *engine, const union cell *cell)
 {
+    return slot_ahead(engine, (uint32_t)(cell->order_cancel.order_id & ORDER_SLOT_MASK));
+}
+
+static ALWAYS_INLINE void
+stage_1(const struct engine *engine,
+        struct engine_ahead_group *group,
+        const union cell *cells,
+        const union cell *later,
+        const bool bare)
+{
+    for (unsigned i = 0; i < GROUP; i++)
+        PREFETCH_R(&later[i]);
     part(group, cells);
-    for (uint32_t i = 0, cnt = group->asks_cnt; i < cnt; i++) {
-        const struct cell_order_new *in = &cells[group->asks[i].cell].order_new;
+    for (uint32_t left = group->news | group->moves; left != 0; left &= left - 1) {
+        const struct cell_order_new *in = &cells[first_of(left)].order_new;
 
         PREFETCH_W(idmap_line(&engine->ids, in->session, in->clord));
         PREFETCH_W(book_ahead(engine, in->instrument));
-        if (!engine->cfg.no_risk)
+        if (!bare)
             risk_prefetch(engine->risk, in->account, in->instrument);
     }
-    for (uint32_t i = 0, cnt = group->named_cnt; i < cnt; i++) {
-        const uint32_t slot = slot_ahead(engine, group->named[i]);
-
-        group->named[i] = slot;
-        PREFETCH_W(&engine->orders.orders[slot]);
-    }
-    for (uint32_t left = group->moves; left != 0; left &= left - 1) {
-        const struct cell_order_replace *in = &cells[__builtin_ctz(left)].order_replace;
-
-        PREFETCH_W(idmap_line(&engine->ids, in->session, in->clord));
-        PREFETCH_W(book_ahead(engine, in->instrument));
-    }
-    for (uint32_t left = group->called; left != 0; left &= left - 1) {
-        const uint32_t i = (uint32_t)__builtin_ctz(left);
+    for (uint32_t left = group->named; left != 0; left &= left - 1)
+        PREFETCH_W(&engine->orders.orders[slot_named(engine, &cells[first_of(left)])]);
+    for (uint32_t left = group->called; UNLIKELY(left != 0); left &= left - 1) {
+        const uint32_t i = first_of(left);
 
         PREFETCH_W(idmap_line(&engine->ids, cell_session(&cells[i]), clord_of(cells, i)));
     }
 }
 
 /* fetch_around fetches what lies around an order that will leave its level. */
-static inline void
-fetch_around(const struct engine *engine, uint32_t slot)
+static ALWAYS_INLINE void
+fetch_around(const struct engine *engine, uint32_t slot, const bool bare)
 {
     const struct order *const orders = engine->orders.orders;
     const struct order *order = &orders[slot];
-    const uint32_t prev = EITHER(order->prev == ORDER_NONE) ? slot : order->prev;
-    const uint32_t next = EITHER(order->next == ORDER_NONE) ? slot : order->next;
+    const uint32_t at = order->level;
 
-    PREFETCH_W(ladder_level(&engine->pages, order->level));
-    PREFETCH_W(&engine->pages.heads[order->level >> 6]);
-    PREFETCH_W(&orders[prev]);
-    PREFETCH_W(&orders[next]);
+    PREFETCH_W(ladder_level(&engine->pages, at));
+    PREFETCH_W(&engine->pages.heads[at >> 6]);
+    PREFETCH_W(&orders[slot_ahead(engine, order->prev)]);
+    PREFETCH_W(&orders[slot_ahead(engine, order->next)]);
     PREFETCH_W((const char *)engine->ids.buckets + (order->id_at & engine->ids.mask));
-    if (!engine->cfg.no_risk)
+    if (!bare)
         risk_prefetch_position(engine->risk, order->position);
 }
 
-/* ask_price notes where a price is, and who takes if it crosses. */
-static inline void
+/* ask_price notes where a price is, and who takes if it crosses. It returns the
+ * new number of takers. */
+static ALWAYS_INLINE uint32_t
 ask_price(const struct engine *engine,
           struct engine_ahead_group *group,
-          struct engine_ahead_ask *ask,
+          uint32_t i,
           const struct cell_order_new *in,
-          uint32_t sell)
+          uint32_t sell,
+          uint32_t takers_cnt)
 {
     const struct book *book = book_ahead(engine, in->instrument);
     const uint64_t tick = px_divide(in->px, book->tick_inverse, book->tick_shift);
@@ -198,51 +236,54 @@ ask_price(const struct engine *engine,
     const struct ladder *other = &book->sides[sell ^ 1];
     const uint32_t key = ladder_key((uint32_t)tick & LADDER_KEY_MASK, sell != 0);
 
-    ask->side = side;
-    ask->key = key;
+    group->asks[i].side = side;
+    group->asks[i].key = key;
     PREFETCH_W(ladder_leaf_line(&engine->pages, side, key));
-    group->takers[group->takers_cnt] = other->best_level;
-    group->takers_cnt += other->best_key <= (key ^ LADDER_KEY_MASK);
+    group->takers[takers_cnt] = other->best_level;
+    return takers_cnt + (other->best_key <= (key ^ LADDER_KEY_MASK));
 }
 
-static inline void
-stage_2(const struct engine *engine, struct engine_ahead_group *group, const union cell *cells)
+static ALWAYS_INLINE void
+stage_2(const struct engine *engine,
+        struct engine_ahead_group *group,
+        const union cell *cells,
+        const bool bare)
 {
     const struct order *const orders = engine->orders.orders;
+    uint32_t takers_cnt = 0;
 
-    group->takers_cnt = 0;
-    for (uint32_t i = 0, cnt = group->asks_cnt; i < cnt; i++) {
-        const struct cell_order_new *in = &cells[group->asks[i].cell].order_new;
+    for (uint32_t left = group->news; left != 0; left &= left - 1) {
+        const uint32_t i = first_of(left);
+        const struct cell_order_new *in = &cells[i].order_new;
 
-        ask_price(engine, group, &group->asks[i], in, in->shape / CELL_SELL & 1);
+        takers_cnt = ask_price(engine, group, i, in, in->shape / CELL_SELL & 1, takers_cnt);
     }
     for (uint32_t left = group->moves; left != 0; left &= left - 1) {
-        const struct cell_order_new *in = &cells[__builtin_ctz(left)].order_new;
-        const uint32_t slot = slot_ahead(engine, (uint32_t)(in->order_id & ORDER_SLOT_MASK));
+        const uint32_t i = first_of(left);
+        const uint32_t sell = orders[slot_named(engine, &cells[i])].flags & ORDER_SELL;
 
-        ask_price(engine, group, &group->asks[group->asks_cnt++], in,
-                  orders[slot].flags & ORDER_SELL);
+        takers_cnt = ask_price(engine, group, i, &cells[i].order_new, sell, takers_cnt);
     }
-    for (uint32_t i = 0, cnt = group->takers_cnt; i < cnt; i++)
+    group->takers_cnt = takers_cnt;
+    for (uint32_t i = 0; i < takers_cnt; i++)
         PREFETCH_W(ladder_level(&engine->pages, group->takers[i]));
-    for (uint32_t i = 0, cnt = group->named_cnt; i < cnt; i++)
-        fetch_around(engine, group->named[i]);
-    group->guessed_cnt = 0;
-    for (uint32_t left = group->called; left != 0; left &= left - 1) {
-        const uint32_t i = (uint32_t)__builtin_ctz(left);
+    for (uint32_t left = group->named; left != 0; left &= left - 1)
+        fetch_around(engine, slot_named(engine, &cells[first_of(left)]), bare);
+    for (uint32_t left = group->called; UNLIKELY(left != 0); left &= left - 1) {
+        const uint32_t i = first_of(left);
         const uint32_t slot = slot_ahead(
             engine, idmap_guess(&engine->ids, cell_session(&cells[i]), clord_of(cells, i)));
 
-        group->named[group->guessed_cnt++] = slot;
+        group->asks[i].level = slot;
         PREFETCH_W(&orders[slot]);
     }
 }
 
-static inline void
-stage_3(const struct engine *engine, struct engine_ahead_group *group)
+static ALWAYS_INLINE void
+stage_3(const struct engine *engine, struct engine_ahead_group *group, const bool bare)
 {
-    for (uint32_t i = 0, cnt = group->asks_cnt; i < cnt; i++) {
-        struct engine_ahead_ask *ask = &group->asks[i];
+    for (uint32_t left = group->news | group->moves; left != 0; left &= left - 1) {
+        struct engine_ahead_ask *ask = &group->asks[first_of(left)];
         const uint32_t leaf = ladder_leaf(&engine->pages, ask->side, ask->key);
         const uint32_t at = leaf << 6 | (ask->key & 63);
 
@@ -256,38 +297,64 @@ stage_3(const struct engine *engine, struct engine_ahead_group *group)
         group->takers[i] = slot_ahead(engine, level->head);
         PREFETCH_W(&engine->orders.orders[group->takers[i]]);
     }
-    for (uint32_t i = 0, cnt = group->guessed_cnt; i < cnt; i++)
-        fetch_around(engine, group->named[i]);
+    for (uint32_t left = group->called; UNLIKELY(left != 0); left &= left - 1)
+        fetch_around(engine, group->asks[first_of(left)].level, bare);
 }
 
-static inline void
-stage_4(const struct engine *engine, const struct engine_ahead_group *group)
+static ALWAYS_INLINE void
+stage_4(const struct engine *engine, const struct engine_ahead_group *group, const bool bare)
 {
-    for (uint32_t i = 0, cnt = group->asks_cnt; i < cnt; i++) {
-        const struct level *level = ladder_level(&engine->pages, group->asks[i].level);
+    for (uint32_t left = group->news | group->moves; left != 0; left &= left - 1) {
+        const struct level *level = ladder_level(&engine->pages, group->asks[first_of(left)].level);
 
         PREFETCH_W(&engine->orders.orders[slot_ahead(engine, level->tail)]);
     }
     for (uint32_t i = 0, cnt = group->takers_cnt; i < cnt; i++)
-        fetch_around(engine, group->takers[i]);
+        fetch_around(engine, group->takers[i], bare);
 }
 
 /* step brings each group in flight one stage on, the new one into its first. */
-static void
+static ALWAYS_INLINE void
 step(const struct engine *engine,
      struct engine_ahead *ahead,
      const union cell *cells,
-     uint64_t mask)
+     uint64_t mask,
+     bool far_away,
+     const bool bare)
 {
     const uint64_t number = ahead->next++;
+    const uint64_t first = ahead->first;
 
-    stage_1(engine, group_of(ahead, number), &cells[number * GROUP & mask]);
-    if (number >= ahead->first + 1)
-        stage_2(engine, group_of(ahead, number - 1), &cells[(number - 1) * GROUP & mask]);
-    if (number >= ahead->first + 2)
-        stage_3(engine, group_of(ahead, number - 2));
-    if (number >= ahead->first + 3)
-        stage_4(engine, group_of(ahead, number - 3));
+    stage_1(engine, group_of(ahead, number), &cells[number * GROUP & mask],
+            &cells[(number + LATER) * GROUP & mask], bare);
+    if (!far_away)
+        return;
+    if (LIKELY(number >= first + 1))
+        stage_2(engine, group_of(ahead, number - 1), &cells[(number - 1) * GROUP & mask], bare);
+    if (LIKELY(number >= first + 2))
+        stage_3(engine, group_of(ahead, number - 2), bare);
+    if (LIKELY(number >= first + 3))
+        stage_4(engine, group_of(ahead, number - 3), bare);
+}
+
+static __attribute__((noinline)) void
+step_bare(const struct engine *engine,
+          struct engine_ahead *ahead,
+          const union cell *cells,
+          uint64_t mask,
+          bool far_away)
+{
+    step(engine, ahead, cells, mask, far_away, true);
+}
+
+static __attribute__((noinline)) void
+step_risk(const struct engine *engine,
+          struct engine_ahead *ahead,
+          const union cell *cells,
+          uint64_t mask,
+          bool far_away)
+{
+    step(engine, ahead, cells, mask, far_away, false);
 }
 
 void
@@ -312,6 +379,7 @@ engine_ahead(const struct engine *engine,
              uint64_t end)
 {
     const uint64_t at_work = pos / GROUP;
+    const bool far_away = bytes_live(engine) > LIVE_BYTES;
 
     if (!engine_looks_ahead(engine))
         return;
@@ -321,5 +389,6 @@ engine_ahead(const struct engine *engine,
         ahead->first = at_work + 1;
     }
     while (ahead->next <= at_work + DISTANCE && (ahead->next + 1) * GROUP <= end)
-        step(engine, ahead, cells, mask);
+        engine->cfg.no_risk ? step_bare(engine, ahead, cells, mask, far_away)
+                            : step_risk(engine, ahead, cells, mask, far_away);
 }

@@ -123,8 +123,9 @@ engine_apply(struct engine *engine, const union cell *cells, struct cell_sink *o
  * taken; what begins behind them is for engine_apply. If any were taken, result
  * is how the last was left: ENGINE_DONE, or ENGINE_MORE, for engine_resume.
  *
- * It stops before a command at or past the engine's deadline, and when out->pos
- * has reached until_pos: below it there is room for a slice. A message
+ * It stops before a command at or past the engine's deadline, and when a command
+ * that wrote more cells than it has left out->pos at or above until_pos. So below
+ * until_pos there must be room for a slice and cells_cnt cells. A message
  * that cells_cnt cuts is not taken, and what is no valid command neither. Cost:
  * that of its commands; what engine_apply pays per call is paid once.
  */
@@ -158,21 +159,16 @@ uint64_t engine_time_ns(const struct engine *engine);
 struct engine_ahead_ask {
     const void *side;
     uint32_t key;
-    union {
-        uint32_t cell;
-        uint32_t level;
-    };
+    uint32_t level;
 };
 
 struct engine_ahead_group {
-    struct engine_ahead_ask asks[ENGINE_AHEAD_GROUP + 1];
-    uint32_t named[ENGINE_AHEAD_GROUP + 1];
+    struct engine_ahead_ask asks[ENGINE_AHEAD_GROUP];
     uint32_t takers[ENGINE_AHEAD_GROUP + 1];
-    uint32_t asks_cnt;
-    uint32_t named_cnt;
-    uint32_t guessed_cnt;
     uint32_t takers_cnt;
-    uint32_t moves; /* a bit for each cell */
+    uint32_t news; /* sets of cells, a bit each */
+    uint32_t named;
+    uint32_t moves;
     uint32_t called;
 };
 
@@ -199,7 +195,7 @@ void engine_ahead(const struct engine *engine,
  * whose commands do not lie one behind the other. */
 void engine_prefetch(const struct engine *engine, const union cell *cell);
 
-/* engine_looks_ahead says whether looking ahead pays: not if what live orders
+/* engine_looks_ahead says whether looking ahead pays: not if all that orders
  * touch is near the core anyway. */
 bool engine_looks_ahead(const struct engine *engine);
 

@@ -40,36 +40,31 @@ rest_new(struct engine *engine,
          const bool bare)
 {
     const struct cell_order_new *in = &cell->order_new;
-    const uint64_t frame = cell->words[0];
-    const uint32_t instrument = (uint32_t)(frame >> 32);
-    const unsigned sell = frame_sell(frame);
+    const uint32_t instrument = (uint32_t)(cell->words[0] >> 32);
+    const uint32_t slot = engine->orders.free_head;
+    struct order *const orders = engine->orders.orders;
+    uint32_t id_at;
 
-    if (UNLIKELY(!can_rest(terms_of(in))) || UNLIKELY(instrument >= engine->books_cnt))
+    /* The id map comes first: its hash takes longest, and then its numbers are
+     * no longer in the way. What is refused later is taken out again. */
+    if (UNLIKELY(!can_rest(terms_of(in))) || UNLIKELY(instrument >= engine->books_cnt) ||
+        UNLIKELY(slot == ORDER_NONE) ||
+        UNLIKELY(ladder_room(&engine->pages) < LADDER_PAGES_PER_LEVEL) ||
+        UNLIKELY(!idmap_add_new(&engine->ids, orders, in->session, in->clord, slot, &id_at)))
         return false;
 
     struct book *book = &engine->books[instrument];
+    const unsigned sell = frame_sell(cell->words[0]);
     struct ask ask = {.px = in->px, .qty = in->qty, .leaves_qty = in->qty, .sell = sell};
 
     if (UNLIKELY(!ask_new(engine, in, book, session, &ask, bare)))
-        return false;
+        goto no;
 
-    struct order *const orders = engine->orders.orders;
-    const uint32_t slot = engine->orders.free_head;
     const uint32_t key = ladder_key(ask.tick, sell);
 
     if (UNLIKELY(book->sides[!sell].best_key <= (key ^ LADDER_KEY_MASK)) ||
-        UNLIKELY(slot == ORDER_NONE) ||
-        UNLIKELY(ladder_room(&engine->pages) < LADDER_PAGES_PER_LEVEL))
-        return false;
-
-    uint32_t id_at;
-
-    if (UNLIKELY(!idmap_add_new(&engine->ids, orders, in->session, in->clord, slot, &id_at)))
-        return false;
-    if (!bare && UNLIKELY(!take_token(engine, cell, session, in->account, false))) {
-        idmap_remove_at(&engine->ids, id_at, in->session, in->clord, slot);
-        return false;
-    }
+        (!bare && UNLIKELY(!take_token(engine, cell, session, in->account, false))))
+        goto no;
     begin(engine, cell, session);
     if (!bare)
         risk_reserve_new(engine->risk, &ask.order, &ask.ticket);
@@ -79,10 +74,14 @@ rest_new(struct engine *engine,
     order_take_first(&engine->orders, order);
     order->id_at = id_at;
     count_in(session, in->tif);
-    write_new(engine, cell, order, &ask, ORDER_LIVE | sell | (unsigned)PLACE_BOOK << 8, CELL_LAST,
-              out);
+    emit_new(engine, cell, order->order_id, CELL_LAST, out);
+    write_order(cell, order, &ask, ORDER_LIVE | sell | (unsigned)PLACE_BOOK << 8);
     join(engine, orders, &book->sides[sell], order, slot, key, in->qty);
     return true;
+
+no:
+    idmap_remove_at(&engine->ids, id_at, in->session, in->clord, slot);
+    return false;
 }
 
 /* refuse_cancel refuses a cancel of an order that is not there, and declines if
@@ -199,9 +198,8 @@ run(struct engine *engine,
 
     do {
         struct session *session = admitted(engine, cell, limits->until_ns);
-        enum engine_result last = ENGINE_DONE;
-        unsigned taken_cnt = 1;
         const uint64_t from = out->pos;
+        enum engine_result last = ENGINE_DONE;
 
         if (UNLIKELY(session == NULL))
             break;
@@ -209,37 +207,47 @@ run(struct engine *engine,
             engine->work.index = 0;
         switch ((uint32_t)cell->words[0] & FRAME_TYPE) {
         case TYPE_OF(CELL_KIND_ORDER_NEW, 1):
-            if (UNLIKELY(!rest_new(engine, cell, session, out, bare)))
+            if (UNLIKELY(!rest_new(engine, cell, session, out, bare))) {
                 last = bare ? plain_take_bare(engine, cell, session, out)
                             : plain_take_risk(engine, cell, session, out);
+            } else if (bare || LIKELY(!risk_is_pending(engine->risk))) {
+                checked(engine);
+                cell++;
+                continue;
+            }
             break;
         case TYPE_OF(CELL_KIND_ORDER_CANCEL, 1):
-            if (UNLIKELY(!cancel(engine, cell, session, out, bare)))
+            if (UNLIKELY(!cancel(engine, cell, session, out, bare))) {
                 last = ENGINE_DROPPED;
+            } else if (bare || LIKELY(!risk_is_pending(engine->risk))) {
+                checked(engine);
+                cell++;
+                continue;
+            }
             break;
         case TYPE_OF(CELL_KIND_ORDER_REPLACE, 2):
-            if (UNLIKELY(end - cell < 2))
-                last = ENGINE_DROPPED;
-            else
-                last = bare ? plain_replace_bare(engine, cell, session, out)
-                            : plain_replace_risk(engine, cell, session, out);
-            taken_cnt = 2;
+            last = UNLIKELY(end - cell < 2) ? ENGINE_DROPPED
+                   : bare                   ? plain_replace_bare(engine, cell, session, out)
+                                            : plain_replace_risk(engine, cell, session, out);
             break;
         default:
             last = ENGINE_DROPPED;
             break;
         }
-        if (!bare && UNLIKELY(risk_is_pending(engine->risk)) && last == ENGINE_DONE)
+        if (UNLIKELY(last == ENGINE_DROPPED))
+            break;
+        cell += cell_count(cell);
+        if (!bare && last == ENGINE_DONE && UNLIKELY(risk_is_pending(engine->risk)))
             last = go_on(engine, (uint32_t)(out->pos - from), out);
-        if (UNLIKELY(last != ENGINE_DONE)) {
-            if (last == ENGINE_DROPPED)
-                break;
+        if (UNLIKELY(last == ENGINE_MORE)) {
             *result = last;
-            return (uint32_t)(cell + taken_cnt - cells);
+            return (uint32_t)(cell - cells);
         }
         checked(engine);
-        cell += taken_cnt;
-    } while (cell < end && out->pos < limits->until_pos);
+        /* Only these write more cells than they have. */
+        if (UNLIKELY(out->pos >= limits->until_pos))
+            break;
+    } while (cell < end);
     *result = ENGINE_DONE;
     return (uint32_t)(cell - cells);
 }

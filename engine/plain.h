@@ -38,7 +38,7 @@
 /* Until where a run may go. */
 struct plain_limits {
     uint64_t until_ns;  /* only commands before this time */
-    uint64_t until_pos; /* only while the sink's position is below it */
+    uint64_t until_pos; /* see engine_run */
 };
 
 /* plain_run applies commands from cells[0 .. cells_cnt) as long as they are

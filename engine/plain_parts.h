@@ -15,6 +15,7 @@
 /* The first word of a cell: kind, shape, outcome, instrument. */
 #define FRAME_SHAPE(shape) ((uint64_t)(shape) << 8)
 #define FRAME_REQUEST      UINT64_C(0xffffffff000000ff) /* what is never a result */
+#define FRAME_INSTRUMENT   UINT64_C(0xffffffff00000000)
 
 /* The four bytes from ord_type on as one number: what makes an order plain. */
 #define TERMS_KIND UINT32_C(0x00ffffff)
@@ -62,6 +63,13 @@ terms_of(const struct cell_order_new *in)
     return terms;
 }
 
+/* terms_tif returns the time in force of the four bytes. */
+static inline unsigned
+terms_tif(uint32_t terms)
+{
+    return terms >> 8 & 0xff;
+}
+
 /* is_day says, as a number, whether a plain order that rests is a Day order. */
 static inline uint32_t
 is_day(unsigned tif)
@@ -76,13 +84,16 @@ frame_sell(uint64_t frame)
     return (unsigned)(frame >> 13) & 1u;
 }
 
+_Static_assert(SESSIONS_MAX < 1u << 15, "as a signed number");
+
 /* admitted returns the session of a command that is its next; NULL for any
  * other, and for a time that is not before until_ns. Numbers of the exchange
  * itself stay 0. */
 static ALWAYS_INLINE struct session *
 admitted(const struct engine *engine, const union cell *cell, uint64_t until_ns)
 {
-    const uint32_t idx = (uint16_t)(cell_session(cell) + 1);
+    /* CELL_SESSION comes to index 0, other numbers from 2^15 on to none. */
+    const uint64_t idx = (uint64_t)(int16_t)cell_session(cell) + 1;
 
     if (UNLIKELY(idx > engine->sessions.sessions_max))
         return NULL;
@@ -231,35 +242,39 @@ ask_new(struct engine *engine,
                   OE_REJECT_REASON_NONE);
 }
 
-/* write_new writes an accepted order into its slot and its cell; flags and place
- * are the last two bytes. */
+/* emit_new writes the cell of an accepted new order. */
 static ALWAYS_INLINE void
-write_new(const struct engine *engine,
-          const union cell *in,
-          struct order *order,
-          const struct ask *ask,
-          unsigned flags_place,
-          uint64_t last,
-          struct cell_sink *out)
+emit_new(const struct engine *engine,
+         const union cell *in,
+         uint64_t order_id,
+         uint64_t last,
+         struct cell_sink *out)
 {
     const uint64_t frame = in->words[0];
-    const uint64_t clord = in->words[3];
-    const uint64_t order_id = order->order_id;
-    const uint64_t instrument_cum = frame >> 32;
     const __m128i tail = _mm_load_si128((const __m128i *)(const void *)&in->words[6]);
-    const uint16_t last_bytes = (uint16_t)flags_place;
     union cell *cell = emit(
         engine, (frame & (FRAME_REQUEST | FRAME_SHAPE(CELL_SELL))) | FRAME_SHAPE(1u | last), out);
 
-    cell->words[3] = clord;
+    cell->words[3] = in->words[3];
     cell->words[4] = order_id;
     cell->words[5] = in->words[5];
     _mm_store_si128((__m128i *)(void *)&cell->words[6], tail);
+}
+
+/* write_order writes a new order into its slot, all but its links, level and
+ * place in the id map; flags and place are the last two bytes. */
+static ALWAYS_INLINE void
+write_order(const union cell *in, struct order *order, const struct ask *ask, unsigned flags_place)
+{
+    const uint64_t instrument_cum = in->words[0] >> 32;
+    const uint16_t last_bytes = (uint16_t)flags_place;
+
     memcpy(&order->instrument, &instrument_cum, 8);
     order->position = ask->ticket.position;
-    order->clord = clord;
+    order->clord = in->words[3];
     order->tick = ask->tick;
-    _mm_store_si128((__m128i *)(void *)&order->leaves_qty, tail);
+    _mm_store_si128((__m128i *)(void *)&order->leaves_qty,
+                    _mm_load_si128((const __m128i *)(const void *)&in->words[6]));
     memcpy(&order->flags, &last_bytes, sizeof last_bytes);
 }
 

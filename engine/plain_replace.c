@@ -69,6 +69,22 @@ emit_replace(const struct engine *engine,
     cell->words[7] = 0;
 }
 
+/* refuse_replace lets the long road refuse a replace of an order that is not
+ * there, in the same run: they are many where prices move fast. It declines if
+ * the order is there. */
+static __attribute__((noinline)) enum engine_result
+refuse_replace(struct engine *engine,
+               const union cell *cells,
+               struct session *session,
+               struct cell_sink *out)
+{
+    if (order_named(engine, &cells[0].order_cancel, cells[1].replace_detail.orig_clord) !=
+        ORDER_NONE)
+        return ENGINE_DROPPED;
+    begin(engine, cells, session);
+    return amend_replace(engine, cells, session, out);
+}
+
 static ALWAYS_INLINE enum engine_result
 replace(struct engine *engine,
         const union cell *cells,
@@ -80,8 +96,10 @@ replace(struct engine *engine,
     const uint32_t slot =
         plain_find(engine, &cells[0].order_cancel, cells[1].replace_detail.orig_clord);
 
-    if (UNLIKELY(slot == ORDER_NONE || !is_plain_detail(&cells[1])))
+    if (UNLIKELY(!is_plain_detail(&cells[1])))
         return ENGINE_DROPPED;
+    if (UNLIKELY(slot == ORDER_NONE))
+        return refuse_replace(engine, cells, session, out);
 
     struct order *order = &engine->orders.orders[slot];
     struct book *book = &engine->books[order->instrument];

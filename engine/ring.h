@@ -63,6 +63,7 @@ struct ring_writer {
     uint64_t size;
     uint64_t published;
     uint64_t released; /* slowest reader, as last seen */
+    uint64_t fetched;  /* see ring_writer_ahead */
 };
 
 /* ring_writer_init makes the one writer of the ring. */
@@ -146,13 +147,21 @@ ring_publish(struct ring_writer *writer)
     ring_cursor_store(&writer->ring->published, writer->published); /* R1 pairs with A1 */
 }
 
-/* ring_writer_ahead fetches the next cnt cells to be written, which the readers'
- * cores still have: a hint. */
+/* Cells that are fetched before they are written. */
+#define RING_AHEAD_CELLS 32u
+
+/* ring_writer_ahead fetches the cells that are to be written, which the readers'
+ * cores may have: a hint. To be called once in a burst. */
 static inline void
-ring_writer_ahead(const struct ring_writer *writer, uint64_t cnt)
+ring_writer_ahead(struct ring_writer *writer)
 {
-    for (uint64_t i = 0; i < cnt; i++)
-        PREFETCH_W(cell_sink_at(&writer->sink, i));
+    const struct cell_sink *sink = &writer->sink;
+    const uint64_t end = sink->pos + RING_AHEAD_CELLS;
+
+    if (writer->fetched < sink->pos)
+        writer->fetched = sink->pos;
+    for (; writer->fetched < end; writer->fetched++)
+        PREFETCH_W(&sink->cells[writer->fetched & sink->mask]);
 }
 
 /* ring_write copies one message of count cells behind what is written; the

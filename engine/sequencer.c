@@ -296,7 +296,7 @@ burst_in(struct sequencer *sequencer, unsigned number)
         return 0;
     engine_ahead(sequencer->engine, &sequencer->aheads[number], in->cells, in->mask, in->pos,
                  in->published);
-    ring_writer_ahead(sequencer->out, sequencer->burst_max);
+    ring_writer_ahead(sequencer->out);
     while (done < sequencer->burst_max && step == STEP_DONE && !sequencer->in_work) {
         const uint64_t rest = sequencer->burst_max - done;
         const uint64_t left = in->published - in->pos;

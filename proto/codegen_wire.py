@@ -38,6 +38,36 @@ class WirePrinter:
                 self.data_function(bits)
         if any(m.groups for m in self.schema.messages):
             self.group_functions()
+        if any(self.gap_tests(block, ['x'], '')
+               for m in self.schema.messages for block in [m, *m.groups]):
+            self.function(f"{self.c('zeros')} tells whether reserved bytes are zero: what a later "
+                          'version says with them is not to be overheard.', 'bool',
+                          self.c('zeros'), ['const uint8_t *bytes', 'size_t cnt'],
+                          ['    uint8_t all = 0;', '',
+                           '    for (size_t i = 0; i < cnt; i++)',
+                           '        all = (uint8_t)(all | bytes[i]);', '    return all == 0;'])
+
+    def gap_tests(self, block, names, expr):
+        """gap_tests gives the conditions under which reserved bytes refuse a block: those that
+        every sender has, and those that came with the field before them if the sender has that
+        and the bytes. Gaps are counted as struct counts them."""
+        fields = block.wire_fields()
+        least = getattr(block, 'least', block.length)
+        tests, end, cnt, known = [], 0, 0, None
+        for field in [*fields, None]:
+            start = field.offset if field else block.length
+            if start > end:
+                test = f"!{self.c('zeros')}({expr}reserved_{cnt}, {start - end})"
+                if start > least and known and known.since > 0:
+                    has = f"{self.c(*names, 'has', known.name)}(buf)"
+                    header = f"((const struct {self.c('header')} *)buf)->block_length"
+                    test = f'{has} && ({header} >= {start} && {test})'
+                if start <= least or (known and known.since > 0):
+                    tests.append(test)
+                cnt += 1
+            end = field.offset + field.size if field else end
+            known = field
+        return tests
 
     @staticmethod
     def data_bits(data):
@@ -91,6 +121,7 @@ class WirePrinter:
     def view(self, m, tag, label, entry_checks):
         head = self.c('header')
         conditions = self.checks([m.name], m.wire_fields(), 'msg->')
+        conditions += self.gap_tests(m, [m.name], 'msg->')
         least = f'{label}_BLOCK' if m.least == m.length else f'{label}_BLOCK_V0'
         lines = []
         if conditions:
@@ -261,6 +292,7 @@ class WirePrinter:
     def group_valid(self, m, g, tag):
         """group_valid prints the check of the entries; the view of the message calls it."""
         conditions = self.checks([m.name, g.name], g.wire_fields(), 'entry->')
+        conditions += self.gap_tests(g, [m.name, g.name], 'entry->')
         if not conditions:
             return []
         name = f'{tag}_valid'

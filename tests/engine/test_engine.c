@@ -149,15 +149,17 @@ Test(engine, looking_ahead_has_no_effect_whatever_it_is_given)
     struct engine_cfg cfg = harness_default_cfg();
     uint64_t pos = 0;
 
-    cfg.orders_max = 1u << 14;
+    cfg.orders_max = 1u << 17;
     harness_init(&h, &cfg);
     harness_quiet(&h);
     const uint64_t id = harness_new(&h, (struct harness_order){.clord = 1, .px = 5, .qty = 1});
     const uint64_t ids[] = {0, id, id + 1, UINT64_MAX};
 
-    /* Looking ahead pays from some thousands of orders on. */
-    for (uint64_t i = 0; !engine_looks_ahead(h.engine); i++)
+    /* Looking ahead pays from some ten thousands of orders on. */
+    for (uint64_t i = 0; !engine_looks_ahead(h.engine) && i < cfg.orders_max - 1; i++)
         (void)harness_new(&h, (struct harness_order){.clord = 2 + i, .px = 5, .qty = 1});
+
+    cr_assert(engine_looks_ahead(h.engine));
 
     const struct hash128 before = engine_hash(h.engine);
 

@@ -345,9 +345,10 @@ Test(wire, an_order_with_any_field_out_of_range_is_refused)
         {16, 4, 0xff, false},                                            /* null instrument */
         {16, 4, 0xfe, true},  {20, 4, 0xff, false}, {24, 8, 0xff, true}, /* price -1 */
         {40, 8, 0xff, false},                                            /* null time */
-        {52, 1, '0', false},  {52, 1, '2', true},   {52, 1, '3', false}, {53, 1, '3', false},
-        {53, 1, 'P', true},   {54, 1, '1', false},  {54, 1, '4', true},  {55, 1, 0x09, true},
-        {55, 1, 0x02, false}, {55, 1, 0x80, false}, {56, 8, 0xff, true}, /* gap */
+        {52, 1, '0', false},  {52, 1, '2', true},   {52, 1, '3', false},  {53, 1, '3', false},
+        {53, 1, 'P', true},   {54, 1, '1', false},  {54, 1, '4', true},   {55, 1, 0x09, true},
+        {55, 1, 0x02, false}, {55, 1, 0x80, false}, {56, 8, 0xff, false}, /* reserved */
+        {63, 1, 0x01, false}, {56, 8, 0x00, true},
     };
     uint8_t buf[128];
 

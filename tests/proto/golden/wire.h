@@ -8,10 +8,10 @@
  *
  * A message is the 8-byte header, the root block, then groups and variable
  * data. *_view() takes the bytes from the header on and gives the block in
- * place, or NULL if the header does not match, the message does not fit, or a
- * value is not allowed; nothing else may be read before. *_encode() gives the
- * bytes written, 0 if they do not fit. Structs are packed: read members by
- * value, never take their address.
+ * place, or NULL if the header does not match, the message does not fit, a
+ * value is not allowed or a reserved byte is not zero; nothing else may be read
+ * before. *_encode() gives the bytes written, 0 if they do not fit. Structs are
+ * packed: read members by value, never take their address.
  */
 
 #include <assert.h>
@@ -285,6 +285,20 @@ wire_group_end(const uint8_t *buf, size_t len, size_t off, size_t entry_bytes)
     return total <= len - off ? off + total : 0;
 }
 
+/*
+ * wire_zeros tells whether reserved bytes are zero: what a later version says
+ * with them is not to be overheard.
+ */
+static inline bool
+wire_zeros(const uint8_t *bytes, size_t cnt)
+{
+    uint8_t all = 0;
+
+    for (size_t i = 0; i < cnt; i++)
+        all = (uint8_t)(all | bytes[i]);
+    return all == 0;
+}
+
 /* A month, or a day or week of it */
 struct wire_month_year {
     uint16_t year;      /* 0 */
@@ -362,6 +376,8 @@ wire_new_order_single_view(const uint8_t *buf, size_t len)
         return NULL;
     if ((msg->exec_inst & ~WIRE_EXEC_INST_ALL) != 0)
         return NULL;
+    if (!wire_zeros(msg->reserved_0, 8))
+        return NULL;
     return msg;
 }
 
@@ -409,6 +425,8 @@ wire_business_message_reject_view(const uint8_t *buf, size_t len)
     if (msg->ref_seq_num == UINT64_MAX)
         return NULL;
     if (msg->business_reject_reason == UINT32_MAX)
+        return NULL;
+    if (!wire_zeros(msg->reserved_0, 4))
         return NULL;
     return msg;
 }
@@ -574,6 +592,15 @@ wire_template_view(const uint8_t *buf, size_t len)
     if (wire_template_has_appended_with_version_one(buf) &&
         !wire_side_valid(msg->appended_with_version_one))
         return NULL;
+    if (!wire_zeros(msg->reserved_0, 4))
+        return NULL;
+    if (!wire_zeros(msg->reserved_1, 2))
+        return NULL;
+    if (!wire_zeros(msg->reserved_2, 5))
+        return NULL;
+    if (wire_template_has_appended_with_version_one(buf) &&
+        (((const struct wire_header *)buf)->block_length >= 56 && !wire_zeros(msg->reserved_3, 3)))
+        return NULL;
     return msg;
 }
 
@@ -660,6 +687,10 @@ wire_mass_quote_entries_valid(const uint8_t *buf)
         if (entry->bid_px == INT64_MIN)
             return false;
         if (entry->bid_size == UINT32_MAX)
+            return false;
+        if (!wire_zeros(entry->reserved_0, 3))
+            return false;
+        if (!wire_zeros(entry->reserved_1, 4))
             return false;
     }
     return true;
