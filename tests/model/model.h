@@ -125,7 +125,6 @@ struct model_subject {
     /* Of a firm, today: */
     uint64_t messages_cnt;
     uint64_t fills_cnt;
-    bool is_told; /* of its order-to-trade ratio */
     bool restricted[MODEL_INSTRUMENTS];
 };
 

@@ -154,10 +154,10 @@ roll_day(struct model *model, const struct cell_day_roll *roll)
             struct model_subject *subject = model_subject(model, level, i);
 
             subject->messages_cnt = subject->fills_cnt = 0;
-            subject->is_told = false;
             for (unsigned limit = CELL_RISK_LIMIT_DAILY_GROSS; limit <= CELL_RISK_LIMIT_DAILY_LOSS;
                  limit++)
                 subject->limits[limit].stages &= (uint16_t)~ends;
+            subject->limits[CELL_RISK_LIMIT_ORDER_TO_TRADE].stages = 0;
         }
     return 0;
 }

@@ -68,19 +68,22 @@ is_slowed(const struct model_subject *subject, uint64_t now_ns)
     return false;
 }
 
-/* count_message counts for the firm's ratio, which is told once a day. */
+/* count_message counts for the firm's ratio, which is told once a day unless its
+ * limit is set anew or the firm enabled. */
 static void
 count_message(struct model *model, uint32_t firm)
 {
     struct model_subject *subject = model_subject(model, OE_RISK_LEVEL_FIRM, firm);
-    const int64_t ratio = subject->limits[CELL_RISK_LIMIT_ORDER_TO_TRADE].value;
+    struct model_limit *limit = &subject->limits[CELL_RISK_LIMIT_ORDER_TO_TRADE];
+    const int64_t ratio = limit->value;
     const notional_t trades = subject->fills_cnt;
 
     subject->messages_cnt++;
-    if (ratio == MODEL_NONE || subject->is_told || subject->messages_cnt % MESSAGES_TOLD != 0 ||
+    if (ratio == MODEL_NONE || (limit->stages & 1u << CELL_RISK_STAGE_WARNED) != 0 ||
+        subject->messages_cnt % MESSAGES_TOLD != 0 ||
         subject->messages_cnt <= ((notional_t)ratio + 1) * trades)
         return;
-    subject->is_told = true;
+    limit->stages |= 1u << CELL_RISK_STAGE_WARNED;
     model_add_due(model, &(struct model_due){
                              .level = OE_RISK_LEVEL_FIRM,
                              .limit = CELL_RISK_LIMIT_ORDER_TO_TRADE,
