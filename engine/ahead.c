@@ -319,11 +319,13 @@ step(const struct engine *engine,
      struct engine_ahead *ahead,
      const union cell *cells,
      uint64_t mask,
+     uint64_t at_work,
      bool far_away,
      const bool bare)
 {
     const uint64_t number = ahead->next++;
-    const uint64_t first = ahead->first;
+    /* Of the group in work some cells may have been given back: it is left out. */
+    const uint64_t first = ahead->first > at_work ? ahead->first : at_work + 1;
 
     stage_1(engine, group_of(ahead, number), &cells[number * GROUP & mask],
             &cells[(number + LATER) * GROUP & mask], bare);
@@ -345,9 +347,10 @@ step_bare(const struct engine *engine,
           struct engine_ahead *ahead,
           const union cell *cells,
           uint64_t mask,
+          uint64_t at_work,
           bool far_away)
 {
-    step(engine, ahead, cells, mask, far_away, true);
+    step(engine, ahead, cells, mask, at_work, far_away, true);
 }
 
 static __attribute__((noinline)) void
@@ -355,9 +358,10 @@ step_risk(const struct engine *engine,
           struct engine_ahead *ahead,
           const union cell *cells,
           uint64_t mask,
+          uint64_t at_work,
           bool far_away)
 {
-    step(engine, ahead, cells, mask, far_away, false);
+    step(engine, ahead, cells, mask, at_work, far_away, false);
 }
 
 void
@@ -392,6 +396,6 @@ engine_look_ahead(const struct engine *engine,
         ahead->first = at_work + 1;
     }
     while (ahead->next <= at_work + DISTANCE && (ahead->next + 1) * GROUP <= end)
-        engine->cfg.no_risk ? step_bare(engine, ahead, cells, mask, far_away)
-                            : step_risk(engine, ahead, cells, mask, far_away);
+        engine->cfg.no_risk ? step_bare(engine, ahead, cells, mask, at_work, far_away)
+                            : step_risk(engine, ahead, cells, mask, at_work, far_away);
 }

@@ -328,11 +328,13 @@ book_is_idle(const struct book *book, const struct book_rare *rare)
  * 0 if a side has none. */
 px_t engine_mid_px(const struct engine *engine, uint32_t instrument);
 
-/* book_mid_px does so if the instrument's collar asks for it. */
+/* book_mid_px does so if the instrument's collar asks for it, and has no last
+ * price to ask for first: it may have to pass many hidden orders. */
 static inline px_t
 book_mid_px(const struct engine *engine, const struct book *book)
 {
-    return UNLIKELY((book->flags & BOOK_MID) != 0)
+    return UNLIKELY((book->flags & BOOK_MID) != 0) &&
+                   (book->last_tick == 0 || (book->flags & BOOK_UNLASTED) != 0)
                ? engine_mid_px(engine, (uint32_t)(book - engine->books))
                : 0;
 }

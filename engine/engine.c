@@ -341,10 +341,14 @@ engine_run(struct engine *engine,
            struct cell_sink *out,
            enum engine_result *result)
 {
-    const struct plain_limits limits = {.until_ns = engine_deadline_ns(engine),
+    /* Where a timer is due for the engine's own time, a Clock comes first. */
+    const uint64_t deadline_ns = engine_deadline_ns(engine);
+    const struct plain_limits limits = {.until_ns = engine->time_ns < deadline_ns ? deadline_ns : 0,
                                         .until_pos = until_pos};
 
     ASSERT(engine->work.kind == WORK_NONE);
+    if (UNLIKELY(cells_cnt == 0))
+        return 0;
     return plain_run(engine, cells, cells_cnt, &limits, out, result);
 }
 

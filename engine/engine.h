@@ -182,7 +182,8 @@ struct engine_ahead {
 
 /* engine_look_ahead looks at commands of a stream that is to be applied from position
  * pos on and is there up to position end: the cell of position p is
- * cells[p & mask], mask + 1 is a power of two not below ENGINE_AHEAD_GROUP. To be
+ * cells[p & mask], mask + 1 is a power of two not below ENGINE_AHEAD_GROUP, or 0 for
+ * cells that lie in one piece. To be
  * called about once in ENGINE_AHEAD_GROUP cells. It asks engine_looks_ahead. */
 void engine_look_ahead(const struct engine *engine,
                        struct engine_ahead *ahead,

@@ -8,11 +8,8 @@
 #define FRAME_TYPE               UINT32_C(0xffff1fff)
 #define TYPE_OF(kind, cells_cnt) ((uint32_t)(kind) | (uint32_t)(cells_cnt) << 8)
 
-/* What a plain order that can rest has, whatever its mode of self-match
- * prevention. */
-#define TERMS_REST_BITS UINT32_C(0x00fffeff) /* all but the last bit of the time in force */
-#define TERMS_REST      ((uint32_t)OE_ORD_TYPE_LIMIT | (uint32_t)OE_TIME_IN_FORCE_DAY << 8)
-#define TERMS_STP_MAX   ((uint32_t)OE_SELF_MATCH_PREVENTION_INSTRUCTION_DECREMENT << 24)
+/* Modes of self-match prevention: a plain order that can rest may have any. */
+#define TERMS_STP_MAX ((uint32_t)OE_SELF_MATCH_PREVENTION_INSTRUCTION_DECREMENT << 24)
 
 __attribute__((noinline)) bool
 plain_takes_rest(const struct engine *engine, const struct book *book, uint64_t tick, qty_t qty)

@@ -11,10 +11,11 @@
  * attributes, in a book that matches by price and time. What stands in the way
  * of an order, a cancel or a replace (a duplicate id, a price off tick, a full
  * pool, a peg in the book, a session that is not bound, ...) is found by tests
- * that hardly ever say no, made in any order and before anything is changed;
+ * that hardly ever say no, made in any order and before anything is changed (the
+ * id map excepted, from which a new order is taken out again);
  * whatever it is, the long road takes the command from its beginning, finds the
  * first reason and does what is to be done. So the short road refuses nothing
- * but a cancel of an order that is not there, and what it does is what the long
+ * but cancels and replaces of orders that are not there, and what it does is what the long
  * road would have done, to the byte (tests/engine/test_plain.c).
  *
  * Many commands are done in one call: what a call costs (registers to save,

@@ -18,8 +18,10 @@
 #define FRAME_INSTRUMENT   UINT64_C(0xffffffff00000000)
 
 /* The four bytes from ord_type on as one number: what makes an order plain. */
-#define TERMS_KIND UINT32_C(0x00ffffff)
-#define TERMS_STP  UINT32_C(0x0f000000)
+#define TERMS_KIND      UINT32_C(0x00ffffff)
+#define TERMS_REST_BITS UINT32_C(0x00fffeff) /* all but the last bit of the time in force */
+#define TERMS_REST      ((uint32_t)OE_ORD_TYPE_LIMIT | (uint32_t)OE_TIME_IN_FORCE_DAY << 8)
+#define TERMS_STP       UINT32_C(0x0f000000)
 #define TERMS_TAKE \
  ((uint32_t)OE_ORD_TYPE_LIMIT | (uint32_t)OE_TIME_IN_FORCE_IMMEDIATE_OR_CANCEL << 8)
 

@@ -4,10 +4,6 @@
 /* Trades that a plain order does without work.c. */
 #define TRADES_MAX (SLICE_CELLS / 2)
 
-/* Resting but for time in force: IOC, Day or GTC. */
-#define TERMS_REST_KIND UINT32_C(0x00fffeff) /* all but the last bit of the time in force */
-#define TERMS_REST      ((uint32_t)OE_ORD_TYPE_LIMIT | (uint32_t)OE_TIME_IN_FORCE_DAY << 8)
-
 /* A taker on its way through the levels. What its cells have in common stands
  * ready in the first of them, and its order is only written where it stays. */
 struct taker {
@@ -332,7 +328,7 @@ take(struct engine *engine,
     const uint32_t terms = terms_of(in);
     const unsigned sell = frame_sell(cell->words[0]);
 
-    if (UNLIKELY(((terms & TERMS_KIND) != TERMS_TAKE && (terms & TERMS_REST_KIND) != TERMS_REST) ||
+    if (UNLIKELY(((terms & TERMS_KIND) != TERMS_TAKE && (terms & TERMS_REST_BITS) != TERMS_REST) ||
                  (terms & TERMS_STP) != 0 || in->instrument >= engine->books_cnt))
         return ENGINE_DROPPED;
 

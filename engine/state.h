@@ -68,10 +68,11 @@ struct book {
 
 _Static_assert(sizeof(struct book) == CACHE_LINE, "one line");
 
-#define BOOK_STOPS 1u /* orders wait for their stop price */
-#define BOOK_PEGS  2u /* pegged orders live */
-#define BOOK_LOTS  4u /* the lot is not 1, or not every tick is a price */
-#define BOOK_MID   8u /* the collar asks for the middle of the best prices */
+#define BOOK_STOPS    1u  /* orders wait for their stop price */
+#define BOOK_PEGS     2u  /* pegged orders live */
+#define BOOK_LOTS     4u  /* the lot is not 1, or not every tick is a price */
+#define BOOK_MID      8u  /* the collar asks for the middle of the best prices */
+#define BOOK_UNLASTED 16u /* and not for the last price before it */
 
 /* What few commands need of a book. */
 struct book_rare {

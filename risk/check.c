@@ -145,20 +145,6 @@ amend_passes(const struct risk *risk,
                     ((qty > 0) & (qty > lines.pair->room[order->sell]))));
 }
 
-/* slow_agrees says whether the slow road lets pass what the hot one did. */
-static bool
-slow_agrees(const struct risk *risk,
-            const struct risk_order *order,
-            const struct risk_hold *hold,
-            const struct risk_ticket *ticket)
-{
-    struct risk_ticket slow = {.position = UINT32_MAX};
-    struct risk_detail detail;
-
-    return risk_check_slow(risk, order, hold, &slow, &detail) == OE_REJECT_REASON_NONE &&
-           slow.position == ticket->position && slow.tick == ticket->tick && slow.px == ticket->px;
-}
-
 HOT enum oe_reject_reason
 risk_check_new(const struct risk *risk,
                const struct risk_order *order,
@@ -168,7 +154,7 @@ risk_check_new(const struct risk *risk,
     detail->level = OE_RISK_LEVEL_NONE;
     if (UNLIKELY(!new_passes(risk, order, ticket)))
         return risk_check_slow(risk, order, NULL, ticket, detail);
-    ASSERT_SLOW(slow_agrees(risk, order, NULL, ticket));
+    ASSERT_SLOW(risk_slow_agrees(risk, order, NULL, ticket));
     return OE_REJECT_REASON_NONE;
 }
 
@@ -184,7 +170,7 @@ risk_check_amend(const struct risk *risk,
     detail->level = OE_RISK_LEVEL_NONE;
     if (UNLIKELY(!amend_passes(risk, order, hold, ticket)))
         return risk_check_slow(risk, order, hold, ticket, detail);
-    ASSERT_SLOW(slow_agrees(risk, order, hold, ticket));
+    ASSERT_SLOW(risk_slow_agrees(risk, order, hold, ticket));
     return OE_REJECT_REASON_NONE;
 }
 

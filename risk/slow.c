@@ -552,3 +552,16 @@ risk_check_elected(struct risk *risk, const struct risk_hold *hold, px_t px)
     risk_reprice(risk, hold, px);
     return true;
 }
+
+bool
+risk_slow_agrees(const struct risk *risk,
+                 const struct risk_order *order,
+                 const struct risk_hold *hold,
+                 const struct risk_ticket *ticket)
+{
+    struct risk_ticket slow = {.position = UINT32_MAX};
+    struct risk_detail detail;
+
+    return risk_check_slow(risk, order, hold, &slow, &detail) == OE_REJECT_REASON_NONE &&
+           slow.position == ticket->position && slow.tick == ticket->tick && slow.px == ticket->px;
+}

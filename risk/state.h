@@ -343,6 +343,12 @@ NODISCARD enum oe_reject_reason risk_check_slow(const struct risk *risk,
                                                 struct risk_ticket *ticket,
                                                 struct risk_detail *detail);
 
+/* risk_slow_agrees says whether the slow road lets pass what the hot one did. */
+bool risk_slow_agrees(const struct risk *risk,
+                      const struct risk_order *order,
+                      const struct risk_hold *hold,
+                      const struct risk_ticket *ticket);
+
 /* stage.c */
 
 /* What counts of an account, a group or a firm. */

@@ -233,6 +233,7 @@ Test(run, run_leaves_what_is_not_whole_or_not_the_next)
 
     struct cell_sink out = {.cells = h.cells, .mask = HARNESS_CELLS_MAX - 1};
 
+    cr_assert_eq(engine_run(h.engine, cells, 0, UINT64_MAX, &out, &result), 0);
     cr_assert_eq(engine_run(h.engine, cells, 3, UINT64_MAX, &out, &result), 1);
     cells[1].order_new.in_no--;
     cells[1].order_new.outcome = UINT16_MAX; /* no such reason: not valid */
@@ -245,5 +246,31 @@ Test(run, run_leaves_what_is_not_whole_or_not_the_next)
     cells[1].order_new.shape = 1;
     cr_assert_eq(engine_run(h.engine, &cells[1], 1, UINT64_MAX, &out, &result), 0);
     cr_assert_eq(out.pos, 1);
+    harness_fini(&h);
+}
+
+/* A timer can be armed in a slot of the wheel that began before now. */
+Test(run, run_lets_a_clock_come_first_that_is_due_already)
+{
+    struct harness h;
+    union cell cells[1];
+    enum engine_result result;
+    const uint64_t tick_ns = UINT64_C(1) << 20;
+    const struct cell_order_extension extension = {.expire_time = 230 * tick_ns};
+
+    harness_init(&h, NULL);
+    h.time_ns = 195 * tick_ns;
+    (void)harness_new(&h, (struct harness_order){.clord = 1,
+                                                 .px = 5,
+                                                 .qty = 1,
+                                                 .tif = OE_TIME_IN_FORCE_GOOD_TILL_DATE,
+                                                 .extension = &extension});
+    cr_assert_leq(engine_deadline_ns(h.engine), h.time_ns);
+    h.time_ns = 1;
+    orders_into(&h, cells, 1);
+
+    struct cell_sink out = {.cells = h.cells, .mask = HARNESS_CELLS_MAX - 1};
+
+    cr_assert_eq(engine_run(h.engine, cells, 1, UINT64_MAX, &out, &result), 0);
     harness_fini(&h);
 }
