@@ -263,6 +263,8 @@ time_queued(struct core *core,
     const uint64_t end_ns = core_now_ns(CLOCK_THREAD_CPUTIME_ID);
 
     ASSERT(in.pos == end);
+    if (engine != NULL && end == core->flow->cells_cnt)
+        core_compare(core, engine);
     ASSERT(core->out_cells_cnt == 0 || end != core->flow->cells_cnt ||
            to.sink.pos == core->out_cells_cnt);
     flow_unmap(mem, bytes);

@@ -223,7 +223,21 @@ core_time(struct core *core, enum core_way way, uint32_t commands_cnt)
         run_ahead(core, engine, &core->out, cells_cnt);
     else
         run_tree(core, tree, &core->out, cells_cnt);
-    return (double)(core_now_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns);
+
+    const uint64_t end_ns = core_now_ns(CLOCK_THREAD_CPUTIME_ID);
+
+    if (engine != NULL && cells_cnt == core->flow->cells_cnt)
+        core_compare(core, engine);
+    return (double)(end_ns - start_ns);
+}
+
+void
+core_compare(const struct core *core, const struct engine *engine)
+{
+    if (!core->checked || hash128_equal(core->state, engine_hash(engine)))
+        return;
+    (void)fprintf(stderr, "a timed run left the engine elsewhere than core_check\n");
+    exit(1);
 }
 
 /* id_word returns which word of a cell holds an order id. */
@@ -292,5 +306,7 @@ core_check(struct core *core)
     engine_check(engine);
     rbtree_book_check(tree);
     core->out_cells_cnt = core->out.pos - begin;
+    core->state = engine_hash(engine);
+    core->checked = true;
     flow_unmap(tree_out.cells, FLOW_OUT_CELLS * sizeof(union cell));
 }

@@ -52,6 +52,8 @@ struct core {
     enum flow_naming naming; /* of the engine's commands */
     uint64_t out_cells_cnt;  /* that a whole run causes; set by core_check */
     uint64_t event_hash;     /* of them, set by core_check */
+    bool checked;            /* core_check has set these and the state: */
+    struct hash128 state;    /* of the engine behind the run */
 };
 
 const char *core_way_name(enum core_way way);
@@ -60,6 +62,10 @@ const char *core_way_name(enum core_way way);
  * stays the caller's. */
 void core_init(struct core *core, struct flow *flow);
 void core_fini(struct core *core);
+
+/* core_compare ends the program if an engine that has done the whole flow is not
+ * where core_check has seen it: runs do what single commands do. */
+void core_compare(const struct core *core, const struct engine *engine);
 
 /* core_load_engine and core_load_tree bring a book to where the commands begin,
  * and name the orders in the commands for it. */
