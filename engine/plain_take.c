@@ -1,3 +1,4 @@
+#include "engine/emit.h"
 #include "engine/plain_parts.h"
 #include "engine/work.h"
 
@@ -14,12 +15,6 @@ struct taker {
     uint32_t position; /* of risk */
     px_t limit_px;     /* at which it reserved */
     bool sell;
-};
-
-/* Fees of a trade; negative: a rebate. */
-struct fees {
-    px_t taker;
-    px_t maker;
 };
 
 /* taker_init sets all but quantities and position; last is the last word of its
@@ -49,7 +44,7 @@ static ALWAYS_INLINE void
 emit_trade(const struct taker *taker,
            const struct order *maker,
            qty_t qty,
-           struct fees fees,
+           struct trade_fees fees,
            struct cell_sink *out)
 {
     const uint64_t owner = (uint64_t)maker->account << 32 | (uint64_t)maker->session << 16;
@@ -125,7 +120,7 @@ hold_of_taker(const struct taker *taker)
 }
 
 /* trade_risk tells risk of a trade that is about to be done. */
-static ALWAYS_INLINE struct fees
+static ALWAYS_INLINE struct trade_fees
 trade_risk(struct engine *engine,
            const struct book *book,
            const struct taker *taker,
@@ -136,7 +131,7 @@ trade_risk(struct engine *engine,
                              .px = (px_t)taker->cell.words[5],
                              .qty = qty,
                              .now_ns = engine->time_ns};
-    struct fees fees;
+    struct trade_fees fees;
 
     fees.taker = risk_on_trade(engine->risk, &fill);
     fill.hold = hold_of(book, maker);
@@ -160,8 +155,8 @@ trade(struct engine *engine,
     const qty_t maker_qty = maker->leaves_qty;
     const qty_t qty = taker->leaves_qty < maker_qty ? taker->leaves_qty : maker_qty;
 
-    const struct fees fees =
-        bare ? (struct fees){0, 0} : trade_risk(engine, book, taker, maker, qty);
+    const struct trade_fees fees =
+        bare ? (struct trade_fees){0, 0} : trade_risk(engine, book, taker, maker, qty);
 
     taker->leaves_qty -= qty;
     taker->cum_qty += qty;

@@ -7,8 +7,8 @@
  *
  * The engine calls risk_check_* once per order, before anything changes. All
  * checks come first, then all reservations: a refusal changes nothing. What
- * was reserved is released exactly: risk_on_fill moves it into the position,
- * risk_release gives it back.
+ * was reserved is released exactly: risk_on_trade moves it into the position,
+ * risk_give_back gives it back.
  *
  * Exposure is worst case: for a buy, position + open buys + this order must
  * not exceed the long limit; for a sell, -position + open sells + this order
@@ -115,7 +115,7 @@ struct risk_detail {
 
 /* What an accepted order goes on with. */
 struct risk_ticket {
-    uint32_t position; /* slot to pass to risk_on_fill and risk_release */
+    uint32_t position; /* slot for the hold of the order */
     uint32_t tick;     /* index of its limit on the instrument's ticks */
     px_t px;           /* its limit: its own or, of a market order, the collar */
 };
@@ -156,38 +156,9 @@ void risk_reserve_new(struct risk *risk,
                       const struct risk_order *order,
                       const struct risk_ticket *ticket);
 
-/* risk_check_replace checks order (the state after the replace; leaves_qty is
- * the new leaves) against a live order of the same account, instrument and
- * side that has old_leaves_qty reserved on position, and moves the reservation
- * by the difference. A replace that lowers neither risk limit is always let
- * pass by the position check; account state and permission still hold. */
-NODISCARD enum oe_reject_reason risk_check_replace(struct risk *risk,
-                                                   const struct risk_order *order,
-                                                   uint32_t position,
-                                                   qty_t old_leaves_qty,
-                                                   struct risk_ticket *ticket,
-                                                   struct risk_detail *detail);
-
-/* risk_on_fill moves qty from the reservation into the position. */
-void risk_on_fill(struct risk *risk, uint32_t position, bool sell, qty_t qty);
-
-/* risk_release gives back the reservation of qty. */
-void risk_release(struct risk *risk, uint32_t position, bool sell, qty_t qty);
-
-/* risk_reserve takes back what risk_release gave: for a replace that was
- * checked and then refused for another reason. */
-void risk_reserve(struct risk *risk, uint32_t position, bool sell, qty_t qty);
-
 /* risk_prefetch fetches what the check of such an order will touch. */
 void risk_prefetch(const struct risk *risk, uint32_t account, uint32_t instrument);
 void risk_prefetch_position(const struct risk *risk, uint32_t position);
-
-/* risk_prefetch_account fetches an account's line, risk_prefetch_parties those of its
- * group and firm, which reads the account's; risk_prefetch_fill what a trade of the
- * account touches besides. */
-void risk_prefetch_account(const struct risk *risk, uint32_t account);
-void risk_prefetch_parties(const struct risk *risk, uint32_t account);
-void risk_prefetch_fill(const struct risk *risk, uint32_t account);
 
 /* What an operator or a query sees. False if the pair has no position. */
 struct risk_position {
@@ -261,8 +232,7 @@ uint32_t risk_position_slot(const struct risk *risk, uint32_t idx);
 uint32_t risk_slots_cnt(const struct risk *risk);
 
 /*
- * From here on: the full set of docs/risk.md. Where a function above has a
- * successor here, its comment says so.
+ * From here on: what the full set of docs/risk.md needs besides.
  *
  * The engine calls, in this order:
  *
@@ -298,8 +268,7 @@ NODISCARD enum oe_reject_reason risk_take_message(struct risk *risk,
                                                   struct risk_detail *detail);
 
 /* risk_check_amend checks order, the state after a replace, against what the live
- * order holds; it changes nothing. Checks of use are asked only for what grows.
- * Successor of risk_check_replace, with risk_reserve_amend. */
+ * order holds; it changes nothing. Checks of use are asked only for what grows. */
 NODISCARD enum oe_reject_reason risk_check_amend(const struct risk *risk,
                                                  const struct risk_order *order,
                                                  const struct risk_hold *hold,
@@ -331,11 +300,10 @@ struct risk_fill {
 
 /* risk_on_trade confirms qty of what hold has at px: reservation of qty at the
  * hold's price back, position, cash, fee, day and loss moved. Returns the fee. The
- * order has ended if qty is all of its leaves. Successor of risk_on_fill. */
+ * order has ended if qty is all of its leaves. */
 px_t risk_on_trade(struct risk *risk, const struct risk_fill *fill);
 
-/* risk_give_back releases qty of what hold has; if it is all, the order has ended.
- * Successor of risk_release. */
+/* risk_give_back releases qty of what hold has; if it is all, the order has ended. */
 void risk_give_back(struct risk *risk, const struct risk_hold *hold, qty_t qty);
 
 /* risk_wants_mid says whether the collar of an instrument asks for mid_px. */

@@ -298,31 +298,3 @@ risk_reserve_new(struct risk *risk,
     line->open_room--;
     risk_look_all(risk, order->account, order->instrument);
 }
-
-/* Here and in check.c: what moves units alone, for callers that know no price. */
-HOT void
-risk_on_fill(struct risk *risk, uint32_t position, bool sell, qty_t qty)
-{
-    struct risk_pair_line *pair = &risk->pairs[position];
-
-    ASSERT(position <= risk->slots_mask);
-    ASSERT(risk_pair_open(risk, position, sell) >= qty);
-    pair->position_qty += sell ? -(int64_t)qty : (int64_t)qty;
-    risk_room_add(&pair->room[!sell], qty);
-}
-
-HOT void
-risk_release(struct risk *risk, uint32_t position, bool sell, qty_t qty)
-{
-    ASSERT(position <= risk->slots_mask);
-    ASSERT(risk_pair_open(risk, position, sell) >= qty);
-    risk_room_add(&risk->pairs[position].room[sell], qty);
-}
-
-HOT void
-risk_reserve(struct risk *risk, uint32_t position, bool sell, qty_t qty)
-{
-    ASSERT(position <= risk->slots_mask);
-    ASSERT(risk->pairs[position].version != 0);
-    risk_room_add(&risk->pairs[position].room[sell], -(int64_t)qty);
-}

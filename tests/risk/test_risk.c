@@ -110,6 +110,46 @@ assert_refused(struct fixture *f, enum oe_reject_reason reason)
     cr_assert(hash128_equal(before, hash_of(f->risk)));
 }
 
+/* hold_of returns what the last order that was taken has reserved. */
+static struct risk_hold
+hold_of(const struct fixture *f, bool sell, qty_t leaves_qty)
+{
+    return (struct risk_hold){
+        .position = f->ticket.position, .leaves_qty = leaves_qty, .px = f->ticket.px, .sell = sell};
+}
+
+/* release gives back an order with its leaves. */
+static void
+release(struct fixture *f, bool sell, qty_t leaves_qty)
+{
+    const struct risk_hold hold = hold_of(f, sell, leaves_qty);
+
+    risk_give_back(f->risk, &hold, leaves_qty);
+}
+
+/* fill lets an order trade qty of its leaves at its price. */
+static void
+fill(struct fixture *f, bool sell, qty_t qty, qty_t leaves_qty)
+{
+    const struct risk_fill fill = {
+        .hold = hold_of(f, sell, leaves_qty), .px = f->ticket.px, .qty = qty};
+
+    (void)risk_on_trade(f->risk, &fill);
+}
+
+/* replace asks for the order in place of one at its price with old leaves. */
+static enum oe_reject_reason
+replace(struct fixture *f, qty_t old_leaves_qty)
+{
+    const struct risk_hold hold = hold_of(f, f->order.sell, old_leaves_qty);
+    const enum oe_reject_reason reason =
+        risk_check_amend(f->risk, &f->order, &hold, &f->ticket, &f->detail);
+
+    if (reason == OE_REJECT_REASON_NONE)
+        risk_reserve_amend(f->risk, &f->order, &hold, &f->ticket);
+    return reason;
+}
+
 /* assert_taken checks the order, asserts that it passes and gives it back. */
 static void
 assert_taken(struct fixture *f)
@@ -117,7 +157,7 @@ assert_taken(struct fixture *f)
     const enum oe_reject_reason reason = enter(f->risk, &f->order, &f->ticket, &f->detail);
 
     cr_assert_eq(reason, OE_REJECT_REASON_NONE, "%s", oe_reject_reason_name(reason));
-    risk_release(f->risk, f->ticket.position, f->order.sell, f->order.leaves_qty);
+    release(f, f->order.sell, f->order.leaves_qty);
 }
 
 static void
@@ -183,7 +223,7 @@ Test(risk, close_only_takes_orders_up_to_the_position)
 
     fixture_init(&f);
     cr_assert_eq(enter(f.risk, &f.order, &f.ticket, &f.detail), 0);
-    risk_on_fill(f.risk, f.ticket.position, false, 10);
+    fill(&f, false, 10, 10);
     f.account.state = CELL_ACCOUNT_STATE_CLOSE_ONLY;
     apply_sets(&f);
     set_qty(&f, 1);
@@ -281,7 +321,7 @@ Test(risk, ticks_of_any_size_are_divided_exactly)
             if (px_to_tick(f.order.px, sizes[i], &want)) {
                 cr_assert_eq(reason, 0, "tick size %ld px %ld", (long)sizes[i], (long)f.order.px);
                 cr_assert_eq(f.ticket.tick, want);
-                risk_release(f.risk, f.ticket.position, false, 10);
+                release(&f, false, 10);
             } else {
                 cr_assert(reason == OE_REJECT_REASON_INVALID_PRICE ||
                           reason == OE_REJECT_REASON_INVALID_TICK);
@@ -553,7 +593,7 @@ Test(risk, worst_case_position_is_limited_on_both_sides)
         apply_sets(&f);
         cr_assert_eq(enter(f.risk, &f.order, &f.ticket, &f.detail), 0);
         cr_assert_eq(enter(f.risk, &f.order, &f.ticket, &f.detail), 0);
-        risk_on_fill(f.risk, f.ticket.position, f.order.sell, 10);
+        fill(&f, f.order.sell, 10, 10);
         assert_taken(&f);
         set_qty(&f, 9);
         assert_taken(&f);
@@ -623,9 +663,9 @@ Test(risk, release_and_fill_are_exact)
     f.order.sell = true;
     set_qty(&f, 7);
     cr_assert_eq(enter(f.risk, &f.order, &f.ticket, &f.detail), 0);
-    risk_on_fill(f.risk, f.ticket.position, false, 4);
-    risk_on_fill(f.risk, f.ticket.position, true, 7);
-    risk_release(f.risk, f.ticket.position, false, 6);
+    fill(&f, false, 4, 10);
+    fill(&f, true, 7, 7);
+    release(&f, false, 6);
     cr_assert(risk_position_get(f.risk, 1, 65, &position));
     cr_assert_eq(position.position_qty, -3);
     cr_assert_eq(position.open_buy_qty, 0);
@@ -643,18 +683,15 @@ Test(risk, replace_moves_the_reservation_or_nothing)
     apply_sets(&f);
     cr_assert_eq(enter(f.risk, &f.order, &f.ticket, &f.detail), 0);
     set_qty(&f, 20);
-    cr_assert_eq(risk_check_replace(f.risk, &f.order, f.ticket.position, 10, &f.ticket, &f.detail),
-                 0);
+    cr_assert_eq(replace(&f, 10), 0);
     set_qty(&f, 21);
 
     const struct hash128 before = hash_of(f.risk);
 
-    cr_assert_eq(risk_check_replace(f.risk, &f.order, f.ticket.position, 20, &f.ticket, &f.detail),
-                 OE_REJECT_REASON_LONG_POSITION_LIMIT);
+    cr_assert_eq(replace(&f, 20), OE_REJECT_REASON_LONG_POSITION_LIMIT);
     cr_assert(hash128_equal(before, hash_of(f.risk)));
     set_qty(&f, 5);
-    cr_assert_eq(risk_check_replace(f.risk, &f.order, f.ticket.position, 20, &f.ticket, &f.detail),
-                 0);
+    cr_assert_eq(replace(&f, 20), 0);
     cr_assert(risk_position_get(f.risk, 1, 65, &position));
     cr_assert_eq(position.open_buy_qty, 5);
 }
