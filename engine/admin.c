@@ -58,7 +58,7 @@ order_rule_set(struct engine *engine, const struct cell_order_rule_set *set)
     if (reason == OE_REJECT_REASON_NONE && set->level == OE_RISK_LEVEL_INSTRUMENT) {
         uint8_t *flags = &engine->books[set->subject].flags;
         const unsigned mid = risk_wants_mid(engine->risk, set->subject) ? BOOK_MID : 0u;
-        const unsigned unlasted = (set->references & 1) == 0 ? BOOK_UNLASTED : 0u;
+        const unsigned unlasted = risk_wants_last(engine->risk, set->subject) ? 0u : BOOK_UNLASTED;
 
         *flags = (uint8_t)((*flags & ~(BOOK_MID | BOOK_UNLASTED)) | mid | unlasted);
     }

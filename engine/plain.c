@@ -83,7 +83,8 @@ no:
 }
 
 /* refuse_cancel refuses a cancel of an order that is not there, and declines if
- * it is. */
+ * it is. By hand: where prices move fast a third of all commands end here, and by
+ * the long road each command of that flow takes 10 instructions more. */
 static __attribute__((noinline)) bool
 refuse_cancel(struct engine *engine,
               const union cell *cell,

@@ -157,6 +157,13 @@ risk_wants_mid(const struct risk *risk, uint32_t instrument)
     return (risk->instruments[instrument].references & RISK_REFERENCE_MID) != 0;
 }
 
+bool
+risk_wants_last(const struct risk *risk, uint32_t instrument)
+{
+    ASSERT(instrument < risk->cfg.instruments_max);
+    return (risk->instruments[instrument].references & RISK_REFERENCE_LAST) != 0;
+}
+
 struct risk_fees
 risk_fees_of(const struct risk *risk, uint32_t instrument)
 {

@@ -309,6 +309,9 @@ void risk_give_back(struct risk *risk, const struct risk_hold *hold, qty_t qty);
 /* risk_wants_mid says whether the collar of an instrument asks for mid_px. */
 bool risk_wants_mid(const struct risk *risk, uint32_t instrument);
 
+/* risk_wants_last says whether it asks for the last trade, which comes before. */
+bool risk_wants_last(const struct risk *risk, uint32_t instrument);
+
 /* risk_fees_of returns the rates of a known instrument. */
 struct risk_fees risk_fees_of(const struct risk *risk, uint32_t instrument);
 
