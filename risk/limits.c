@@ -5,18 +5,6 @@
 #include "risk/bucket.h"
 
 static bool
-is_rate(uint8_t limit)
-{
-    return limit == CELL_RISK_LIMIT_MESSAGE_RATE || limit == CELL_RISK_LIMIT_CANCEL_RATE;
-}
-
-static bool
-is_count(uint8_t limit)
-{
-    return limit == CELL_RISK_LIMIT_DUPLICATES || limit == CELL_RISK_LIMIT_EXECUTIONS;
-}
-
-static bool
 is_position(uint8_t limit)
 {
     return limit == CELL_RISK_LIMIT_LONG || limit == CELL_RISK_LIMIT_SHORT;
@@ -31,11 +19,11 @@ value_valid(const struct cell_limit_set *cell)
 
     if (cell->value < 0)
         return false;
-    if (is_rate(cell->limit))
+    if (risk_limit_is_rate(cell->limit))
         return cell->window_ns <= RISK_INTERVAL_NS_MAX &&
                (off || (cell->window_ns >= 1 && cell->value >= 1 &&
                         cell->value <= (int64_t)RISK_BURST_MAX));
-    if (is_count(cell->limit))
+    if (risk_limit_is_count(cell->limit))
         return cell->window_ns <= RISK_WINDOW_NS_MAX &&
                (off || (cell->window_ns >= 1 && cell->value >= 1 &&
                         cell->value <= (int64_t)RISK_COUNT_MAX));

@@ -103,6 +103,21 @@ risk_limit_levels(uint8_t limit)
     }
 }
 
+/* risk_limit_is_rate says whether the limit is of messages in time: its value is the
+ * burst, its window the time for one. */
+static inline bool
+risk_limit_is_rate(uint8_t limit)
+{
+    return limit == CELL_RISK_LIMIT_MESSAGE_RATE || limit == CELL_RISK_LIMIT_CANCEL_RATE;
+}
+
+/* risk_limit_is_count says whether the limit is of so many in a window. */
+static inline bool
+risk_limit_is_count(uint8_t limit)
+{
+    return limit == CELL_RISK_LIMIT_DUPLICATES || limit == CELL_RISK_LIMIT_EXECUTIONS;
+}
+
 /* risk_limit_has_stages says whether use of the limit adds up, so that it can be
  * seen coming: not that of a session. OrderToTrade warns at the limit itself. */
 static inline bool

@@ -74,22 +74,10 @@ words_limit_is_money(uint8_t limit)
            (limit >= CELL_RISK_LIMIT_OPEN_NOTIONAL && limit <= CELL_RISK_LIMIT_CREDIT);
 }
 
-static bool
-is_rate(uint8_t limit)
-{
-    return limit == CELL_RISK_LIMIT_MESSAGE_RATE || limit == CELL_RISK_LIMIT_CANCEL_RATE;
-}
-
-static bool
-is_count(uint8_t limit)
-{
-    return limit == CELL_RISK_LIMIT_DUPLICATES || limit == CELL_RISK_LIMIT_EXECUTIONS;
-}
-
 bool
 words_limit_has_window(uint8_t limit)
 {
-    return is_rate(limit) || is_count(limit);
+    return risk_limit_is_rate(limit) || risk_limit_is_count(limit);
 }
 
 bool
@@ -206,7 +194,7 @@ window_wrong(const struct cell_limit_set *set)
         return set->window_ns != 0 ? "has a window, expected none: it counts in no time" : NULL;
     if (set->value == RISK_LIMIT_OFF && set->window_ns == 0)
         return NULL;
-    if (is_rate(set->limit))
+    if (risk_limit_is_rate(set->limit))
         return set->window_ns < 1 || set->window_ns > RISK_INTERVAL_NS_MAX
                    ? "has no good window, expected the time for one message, 1ns to 3600s"
                    : NULL;
@@ -222,12 +210,12 @@ value_wrong(const struct cell_limit_set *set)
         return "is negative, expected 0 or more, or none";
     if (set->value == RISK_LIMIT_OFF)
         return NULL;
-    if (is_rate(set->limit) && (set->value < 1 || set->value > (int64_t)RISK_BURST_MAX))
+    if (risk_limit_is_rate(set->limit) && (set->value < 1 || set->value > (int64_t)RISK_BURST_MAX))
         return "is no burst, expected 1 to 1048576 messages, or none";
     if ((set->limit == CELL_RISK_LIMIT_LONG || set->limit == CELL_RISK_LIMIT_SHORT) &&
         set->value > (int64_t)POSITION_LIMIT_MAX)
         return "is too large, expected 0 to 4611686018427387904, or none";
-    if (is_count(set->limit) && (set->value < 1 || set->value > (int64_t)RISK_COUNT_MAX))
+    if (risk_limit_is_count(set->limit) && (set->value < 1 || set->value > (int64_t)RISK_COUNT_MAX))
         return "is no count, expected 1 to 65535, or none";
     return NULL;
 }
