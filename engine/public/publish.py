@@ -2,7 +2,7 @@
 """Makes what `meson install` gives to those who embed the engine.
 
     publish.py headers OUTDIR HEADER...    the public headers, side by side
-    publish.py archive OUT CC LIB...       the static library
+    publish.py archive OUT LIB... -- CC... the static library
 
 headers: in the tree includes are written from its root ("proto/cell.h"). Where
 they are installed there is no such root, so they become plain names ("cell.h"),
@@ -38,10 +38,13 @@ def headers(out_dir, *paths):
         (Path(out_dir) / path.name).write_text(INCLUDE.sub(plain, text), encoding="utf-8")
 
 
-def archive(out, compiler, *libs):
+def archive(out, *args):
+    # The compiler may be several words: a cache in front of it, options behind it.
+    cut = args.index("--")
+    libs, compiler = args[:cut], args[cut + 1:]
     with tempfile.TemporaryDirectory() as folder:
         one = str(Path(folder) / "outcry.o")
-        for command in ([compiler, "-r", "-nostdlib", "-o", one, "-Wl,--whole-archive", *libs],
+        for command in ([*compiler, "-r", "-nostdlib", "-o", one, "-Wl,--whole-archive", *libs],
                         ["objcopy", "--localize-hidden", one],
                         ["ar", "rcsD", str(Path(folder) / "one.a"), one]):
             subprocess.run(command, check=True)
