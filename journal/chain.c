@@ -62,7 +62,7 @@ run_check(struct chain *chain, const struct page_header *header, struct chain_st
         return false;
     if (header->epoch == chain->at.epoch)
         return true;
-    if ((header->flags & JOURNAL_FLAG_GROUP) == 0)
+    if (header->flags == 0)
         return false;
     if (chain->at.open) {
         step->abandoned = 1;
@@ -78,13 +78,47 @@ run_check(struct chain *chain, const struct page_header *header, struct chain_st
 static void
 join(struct chain *chain, const struct page *page)
 {
-    const bool command = cell_is_command(&page->cells[0]);
-
     chain->at.joined = true;
     chain->at.epoch = page->header.epoch;
-    chain->at.seq = cell_seq(&page->cells[0]) - (command ? 1 : 0);
-    chain->at.open = !command;
     chain->at.open_cells = 0;
+    if (page_is_segment(page)) {
+        chain->at.seq = page->segment.last_seq;
+        chain->at.open = page->header.first_seq == page->segment.last_seq;
+    } else {
+        chain->at.open = !cell_is_command(&page->cells[0]);
+        chain->at.seq = cell_seq(&page->cells[0]) - (chain->at.open ? 0 : 1);
+    }
+}
+
+/* learn takes from a segment page of which journal this is. */
+static void
+learn(struct chain *chain, const struct segment_header *segment)
+{
+    chain->journal = segment->journal;
+    chain->segment_pages = segment->pages;
+}
+
+/* segment_check checks a segment page whose hash is right, and moves the chain
+ * over it. Its journal, number and size are for segment_fault to judge. */
+static bool
+segment_check(struct chain *chain, struct chain_step *step)
+{
+    const struct page_header *header = &step->page->header;
+    const struct segment_header *segment = &step->page->segment;
+
+    if (header->cells != 1 || header->flags != JOURNAL_FLAG_SEGMENT ||
+        segment->magic != JOURNAL_SEGMENT_MAGIC || segment->reserved != 0 ||
+        segment->pages < JOURNAL_SEGMENT_BYTES_MIN / JOURNAL_PAGE_BYTES)
+        return false;
+    if (!chain->at.joined)
+        join(chain, step->page);
+    if (!run_check(chain, header, step))
+        return false;
+    if (chain->segment_pages == 0)
+        learn(chain, segment);
+    return segment->last_seq == chain->at.seq &&
+           header->first_seq == chain->at.seq + (chain->at.open ? 0 : 1) &&
+           cells_zero(step->page, 1);
 }
 
 /* content_check checks the cells of a page whose hash is right, and moves the
@@ -96,6 +130,8 @@ content_check(struct chain *chain, struct chain_step *step)
     const struct page_header *header = &page->header;
     const unsigned flags = cell_is_command(&page->cells[0]) ? JOURNAL_FLAG_GROUP : 0;
 
+    if (UNLIKELY(segments_begin_at(&chain->segments, step->page_no)))
+        return segment_check(chain, step);
     if (header->cells == 0 || header->cells > JOURNAL_PAGE_CELLS || header->flags != flags)
         return false;
     if (!chain->at.joined)
@@ -152,12 +188,14 @@ tail_look(struct chain *chain, uint64_t page_no)
 static int
 say_foreign(struct chain *chain, const struct page *page)
 {
-    char what[100];
+    char what[150];
 
     if (page->header.magic != JOURNAL_MAGIC)
         snprintf(what, sizeof what, "this is no journal");
     else if (page->header.format != JOURNAL_FORMAT)
-        snprintf(what, sizeof what, "written by format version %u, this program reads %u",
+        snprintf(what, sizeof what,
+                 "written in format %u, this outcry reads format %u: keep it for the outcry that "
+                 "wrote it, and begin in an empty folder",
                  page->header.format, JOURNAL_FORMAT);
     else
         snprintf(what, sizeof what, "belongs to shard %u, not %d", page->header.shard,
@@ -195,6 +233,9 @@ is_misplaced(const struct page *page, enum page_fault fault)
         return page_is_whole(page);
     case PAGE_CHAIN:
     case PAGE_CONTENT:
+    case PAGE_JOURNAL:
+    case PAGE_SEGMENT:
+    case PAGE_SIZE:
         return true;
     case PAGE_OK:
     case PAGE_ZERO:
@@ -219,7 +260,7 @@ judge_end(struct chain *chain, const struct page *page, enum page_fault fault)
     const struct page *later = tail_look(chain, page_no);
 
     if (later != NULL && page_check(page, later->header.shard, page_no, NULL) == PAGE_OK &&
-        fault != PAGE_CHAIN && fault != PAGE_CONTENT)
+        (fault == PAGE_ZERO || fault == PAGE_MAGIC || fault == PAGE_HASH))
         return -EAGAIN;
     chain->fault = (struct journal_fault){.fault = fault, .page_no = page_no};
     if (later != NULL) {
@@ -256,8 +297,12 @@ chain_open(struct chain *chain, const char *dir, int shard)
 
     const struct page *first = segments_page(&chain->segments, 0);
 
-    if (shard < 0 && first != NULL && page_is_whole(first))
+    if (first == NULL || !page_is_whole(first))
+        return 0;
+    if (shard < 0)
         chain->shard = first->header.shard;
+    if (first->header.format == JOURNAL_FORMAT && page_is_segment(first))
+        learn(chain, &first->segment);
     return 0;
 }
 
@@ -267,14 +312,37 @@ chain_start(struct chain *chain, uint64_t page_no)
     chain->at = (struct chain_place){.page_no = page_no, .joined = page_no == 0};
 }
 
+/* segment_fault looks closer at a page that should begin a segment of this
+ * journal: is it of another one, or a copy of another segment? */
+static enum page_fault
+segment_fault(const struct chain *chain, const struct page *page, enum page_fault fault)
+{
+    const struct segment_header *segment = &page->segment;
+
+    if (fault != PAGE_OK && fault != PAGE_NUMBER && fault != PAGE_CHAIN)
+        return fault;
+    if (!segments_begin_at(&chain->segments, chain->at.page_no) || !page_is_segment(page) ||
+        segment->magic != JOURNAL_SEGMENT_MAGIC || chain->segment_pages == 0 ||
+        !page_is_whole(page))
+        return fault;
+    if (!journal_id_equal(&segment->journal, &chain->journal))
+        return PAGE_JOURNAL;
+    if (segment->pages != chain->segment_pages ||
+        (chain->segments.cnt > 1 &&
+         segment->pages * (uint64_t)JOURNAL_PAGE_BYTES != chain->segments.bytes))
+        return PAGE_SIZE;
+    return segment->segment_no != chain->at.page_no / segment->pages ? PAGE_SEGMENT : fault;
+}
+
 /* judge_page judges the page at chain->at and, if it is valid, goes over it. */
 static enum page_fault
 judge_page(struct chain *chain, const struct page *page, struct chain_step *step)
 {
     const struct chain_place before = chain->at;
     const unsigned shard = chain->shard < 0 ? page->header.shard : (unsigned)chain->shard;
-    const enum page_fault fault =
-        page_check(page, shard, before.page_no, before.joined ? &before.prev_hash : NULL);
+    const enum page_fault fault = segment_fault(
+        chain, page,
+        page_check(page, shard, before.page_no, before.joined ? &before.prev_hash : NULL));
 
     if (UNLIKELY(fault != PAGE_OK))
         return fault;

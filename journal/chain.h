@@ -40,9 +40,11 @@ struct chain_place {
 struct chain {
     struct segments segments;
     struct chain_place at;
-    int shard;          /* -1: not known yet */
-    bool tail_dirty;    /* something behind the end is not zero */
-    uint64_t looked_at; /* page_no + 1 of the end behind which was looked */
+    struct journal_id journal; /* of the first segment page seen */
+    uint32_t segment_pages;    /* as it says; 0: none was seen */
+    int shard;                 /* -1: not known yet */
+    bool tail_dirty;           /* something behind the end is not zero */
+    uint64_t looked_at;        /* page_no + 1 of the end behind which was looked */
     struct journal_fault fault;
 };
 

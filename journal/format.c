@@ -78,6 +78,12 @@ page_fault_text(enum page_fault fault)
         return "whole, but not the successor of the page before";
     case PAGE_CONTENT:
         return "whole, but its cells are no messages of this place";
+    case PAGE_JOURNAL:
+        return "begins a segment of another journal";
+    case PAGE_SEGMENT:
+        return "a copy of another segment of this journal";
+    case PAGE_SIZE:
+        return "begins a segment of another size";
     default:
         UNREACHABLE("page_fault is a closed set");
     }

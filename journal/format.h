@@ -17,7 +17,8 @@
  *        8     8  page_no       from 0
  *       16     8  first_seq     seq of the first command's message that opens in
  *                               this page; if none opens here, of the
- *                               command whose events are in it
+ *                               command whose events are in it; of a segment
+ *                               page (see below) that of the message behind it
  *       24     4  epoch         of the run that wrote it, from 1
  *       28     2  durable_lag   page_no - durable_lag is the number of pages
  *                               from the start of the journal that are durable
@@ -27,15 +28,38 @@
  *       30     1  cells         1 to 63, cells in use
  *       31     1  flags         bit 0: a group (see proto/cell.h) begins with
  *                               the first cell of this page
+ *                               bit 1: a segment page, see below; no other bit
+ *                               is set with it
  *       32    16  prev_hash     hash of page page_no - 1, zeros in page 0
  *       48    16  hash          XXH3-128 (seed 0) of the 4096 bytes with these
  *                               16 zero, low 64 bits first
  *       64  63*64 cells, then zeros
  *
- * A message never straddles two pages; a group may span many. Reading every
- * cell of every page in order gives the out-ring of the exchange: the commands
- * in the order of seq, each followed by what it caused, CELL_LAST on the
- * last cell of each group. The first command is Genesis.
+ * The first page of each segment, and no other, is a segment page. It is a page of
+ * the chain like any, but its one cell is no message. It says whose segment
+ * this is, and who began it:
+ *
+ *   offset  size  field
+ *        0     4  magic         0x475300ff: 255 is no kind of a cell
+ *        4     4  segment_no    from 0
+ *        8    16  journal       random, drawn when the journal was made, the same
+ *                               in all its segments
+ *       24     8  config_hash   of the configuration of the run that began the
+ *       32     8  binary_hash   segment, and of its program: as in the
+ *                               Restart of that run
+ *       40     8  last_seq      of the last command before this page, 0 if none.
+ *                               Its group goes on behind this page if first_seq in
+ *                               the header is the same number; else that is
+ *                               the next command's
+ *       48     8  time          of the message behind this page
+ *       56     4  pages         of a segment of this journal
+ *       60     4  reserved      zero
+ *
+ * A message never straddles two pages; a group may span many, and segments.
+ * Reading every cell of every page, but of segment pages, in order gives the
+ * out-ring of the exchange: the commands in the order of seq, each followed by
+ * what it caused, CELL_LAST on the last cell of each group. The first command is
+ * Genesis.
  *
  * A page is written once. A flush pads the page and the next flush begins a
  * new one, so bytes that were acknowledged are never written again.
@@ -45,7 +69,8 @@
  *   2. Commands have seq 1, 2, 3, ... through the journal; an event has the seq
  *      of its command. A command follows a CELL_LAST, or begins a run.
  *   3. Epochs never go back. A run begins with a new page, whose epoch is higher
- *      and whose first cell is a command (flag bit 0).
+ *      and whose first cell is a command (flag bit 0). That page may be preceded
+ *      by a segment page of the same epoch.
  *
  * Unfinished groups. A run that is cut off may leave a group without its
  * CELL_LAST in its last pages. Those pages are valid and stay as they are. The
@@ -58,8 +83,10 @@
  * behind it, decides:
  *
  *   foreign     page 0 is of another format or shard, or is no page at all.
+ *               (Format 1 had no segment pages. Nothing reads it any more.)
  *   damage      the page is whole (its own hash is right) but does not belong
- *               here: another number, shard, or predecessor, or cells that
+ *               here: another number, shard, or predecessor, a segment
+ *               page of another journal or another segment, or cells that
  *               break the rules above. A write cut short cannot do that. Or
  *               some later page is whole and belongs elsewhere, or says
  *               (page_no - durable_lag > number of the bad page) that the bad
@@ -80,16 +107,19 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "proto/base.h"
 #include "proto/cell.h"
 #include "proto/hash.h"
 
 #define JOURNAL_MAGIC             0x5943544fu
-#define JOURNAL_FORMAT            1u
+#define JOURNAL_FORMAT            2u
 #define JOURNAL_PAGE_BYTES        4096u
 #define JOURNAL_PAGE_CELLS        63u
 #define JOURNAL_FLAG_GROUP        0x01u
+#define JOURNAL_FLAG_SEGMENT      0x02u
+#define JOURNAL_SEGMENT_MAGIC     0x475300ffu
 #define JOURNAL_SEGMENT_BYTES     (256ull << 20)
 #define JOURNAL_SEGMENT_BYTES_MIN (1ull << 20)
 #define JOURNAL_SEGMENTS_MAX      100000000u
@@ -109,9 +139,29 @@ struct page_header {
 };
 _Static_assert(sizeof(struct page_header) == 64, "the header is one cell");
 
+struct journal_id {
+    uint8_t bytes[16];
+};
+
+struct segment_header {
+    uint32_t magic;
+    uint32_t segment_no;
+    struct journal_id journal;
+    uint64_t config_hash;
+    uint64_t binary_hash;
+    uint64_t last_seq;
+    uint64_t time;
+    uint32_t pages;
+    uint32_t reserved;
+};
+_Static_assert(sizeof(struct segment_header) == 64, "it takes the place of one cell");
+
 struct page {
     struct page_header header;
-    union cell cells[JOURNAL_PAGE_CELLS];
+    union {
+        union cell cells[JOURNAL_PAGE_CELLS];
+        struct segment_header segment; /* of a segment page */
+    };
 };
 _Static_assert(sizeof(struct page) == JOURNAL_PAGE_BYTES, "a page is 64 cells");
 
@@ -120,14 +170,17 @@ struct hash128 page_hash(const struct page *page);
 
 enum page_fault {
     PAGE_OK,
-    PAGE_ZERO,   /* never written */
-    PAGE_MAGIC,  /* not a page */
-    PAGE_FORMAT, /* written by another version */
-    PAGE_SHARD,  /* of another shard */
-    PAGE_NUMBER, /* of another place */
-    PAGE_HASH,   /* torn or damaged */
-    PAGE_CHAIN,  /* valid, but not the successor of the page before */
-    PAGE_CONTENT /* valid, but its cells are not messages */
+    PAGE_ZERO,    /* never written */
+    PAGE_MAGIC,   /* not a page */
+    PAGE_FORMAT,  /* written by another version */
+    PAGE_SHARD,   /* of another shard */
+    PAGE_NUMBER,  /* of another place */
+    PAGE_HASH,    /* torn or damaged */
+    PAGE_CHAIN,   /* valid, but not the successor of the page before */
+    PAGE_CONTENT, /* valid, but its cells are not messages */
+    PAGE_JOURNAL, /* begins a segment of another journal */
+    PAGE_SEGMENT, /* begins another segment of this journal */
+    PAGE_SIZE     /* begins a segment of another size */
 };
 
 /* page_check tells what is wrong with a page that should be page_no of shard,
@@ -143,6 +196,27 @@ bool page_is_zero(const struct page *page);
 
 /* page_fault_text returns a few words for a person. */
 const char *page_fault_text(enum page_fault fault);
+
+/* page_is_segment tells whether a valid page is a segment page. */
+static inline bool
+page_is_segment(const struct page *page)
+{
+    return (page->header.flags & JOURNAL_FLAG_SEGMENT) != 0;
+}
+
+/* page_time returns the time of the first message in a valid page, or behind a
+ * segment page. */
+static inline uint64_t
+page_time(const struct page *page)
+{
+    return page_is_segment(page) ? page->segment.time : cell_time(&page->cells[0]);
+}
+
+static inline bool
+journal_id_equal(const struct journal_id *a, const struct journal_id *b)
+{
+    return memcmp(a, b, sizeof *a) == 0;
+}
 
 /* page_durable_cnt returns how many pages from the start of the journal this
  * page calls durable; 0 if its lag was too large to be told. */

@@ -60,14 +60,15 @@ journal_reader_open(struct journal_reader **reader,
     return 0;
 }
 
-/* reader_enter sets the reader at the first cell of a page that was judged. */
+/* reader_enter sets the reader at the first cell of a page that was judged; that
+ * of a segment page is none to hand out. */
 static void
 reader_enter(struct journal_reader *reader, uint64_t page_no)
 {
     reader->page = segments_page(&reader->chain.segments, page_no);
-    reader->page_no = page_no;
-    reader->cell = 0;
     ASSERT(reader->page != NULL);
+    reader->page_no = page_no;
+    reader->cell = page_is_segment(reader->page) ? reader->page->header.cells : 0;
 }
 
 /* reader_extend judges pages until one finishes a group: 1, and limit lies
@@ -85,7 +86,7 @@ reader_extend(struct journal_reader *reader)
         if (reader->page == NULL || step.abandoned != 0) {
             reader_enter(reader, step.page_no);
             reader->limit_page_no = step.page_no;
-            reader->limit_cell = 0;
+            reader->limit_cell = reader->cell;
         }
         if (step.whole != 0) {
             reader->limit_page_no = step.page_no;
@@ -105,7 +106,7 @@ reader_span(struct journal_reader *reader, const union cell **cells)
         if (rc <= 0)
             return rc;
     }
-    if (reader->cell == reader->page->header.cells) {
+    while (reader->cell == reader->page->header.cells) {
         ASSERT(reader->page_no < reader->limit_page_no);
         reader_enter(reader, reader->page_no + 1);
     }
@@ -157,7 +158,7 @@ page_is_before(struct journal_reader *reader, uint64_t page_no, bool by_time, ui
     if (page == NULL || page->header.magic != JOURNAL_MAGIC || page->header.page_no != page_no ||
         !page_is_whole(page))
         return false;
-    return (by_time ? cell_time(&page->cells[0]) : page->header.first_seq) < key;
+    return (by_time ? page_time(page) : page->header.first_seq) < key;
 }
 
 /* reader_seek sets the reader at the first command whose seq or time is at
@@ -228,6 +229,12 @@ uint16_t
 journal_reader_shard(const struct journal_reader *reader)
 {
     return reader->chain.shard < 0 ? 0 : (uint16_t)reader->chain.shard;
+}
+
+const struct journal_id *
+journal_reader_id(const struct journal_reader *reader)
+{
+    return &reader->chain.journal;
 }
 
 void

@@ -35,7 +35,7 @@ struct journal_fault {
     enum page_fault fault;
     bool damage;      /* a later page calls the bad page durable */
     uint64_t page_no; /* the first bad page */
-    char text[256];   /* one line for a person, with file and offset */
+    char text[320];   /* one line for a person, with file and offset */
 };
 
 /* journal_reader_open opens the journal in dir. 0, or -errno with a line in
@@ -66,6 +66,9 @@ const struct journal_fault *journal_reader_fault(const struct journal_reader *re
 uint64_t journal_reader_pages_cnt(const struct journal_reader *reader); /* valid so far */
 uint64_t journal_reader_bytes(const struct journal_reader *reader);
 uint16_t journal_reader_shard(const struct journal_reader *reader);
+
+/* journal_reader_id returns which journal it is; zeros if its first page is bad. */
+const struct journal_id *journal_reader_id(const struct journal_reader *reader);
 void journal_reader_close(struct journal_reader *reader);
 
 /*
@@ -96,11 +99,15 @@ NODISCARD int journal_verify(const char *dir, int shard, struct journal_verify_r
 struct journal_end {
     uint64_t next_page_no;
     struct hash128 prev_hash;
-    uint64_t last_seq;      /* of the last whole group, 0 if none */
-    uint32_t epoch;         /* of the last page, 0 if none */
-    uint64_t dropped_cells; /* of an unfinished group at the end */
+    struct journal_id journal; /* zeros if there is none */
+    uint64_t last_seq;         /* of the last whole group, 0 if none */
+    uint32_t epoch;            /* of the last page, 0 if none */
+    uint64_t dropped_cells;    /* of an unfinished group at the end */
     uint64_t zeroed_bytes;
-    uint64_t segment_bytes; /* of the segments that exist, 0 if none */
+    uint64_t segment_bytes; /* of this journal's segments, 0 if there is none */
+    bool restarted;         /* there is a Restart; the last one says: */
+    uint64_t config_hash;
+    uint64_t binary_hash;
 };
 NODISCARD int journal_recover(const char *dir,
                               uint16_t shard,

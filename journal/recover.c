@@ -92,6 +92,85 @@ settle(struct chain *chain, struct journal_end *end, struct journal_fault *fault
     return rc;
 }
 
+/* segment_bytes_of returns the size of the journal's segments. If its first page
+ * is gone nothing says it but the files, of which an only one may be cut. */
+static uint64_t
+segment_bytes_of(const struct chain *chain)
+{
+    const struct segments *segments = &chain->segments;
+
+    if (chain->at.page_no != 0)
+        return (uint64_t)chain->segment_pages * JOURNAL_PAGE_BYTES;
+    if (segments->cnt == 1 &&
+        (segments->bytes < JOURNAL_SEGMENT_BYTES_MIN || segments->bytes % JOURNAL_PAGE_BYTES != 0))
+        return 0;
+    return segments->bytes;
+}
+
+/* page_at returns a page that was judged. */
+static const struct page *
+page_at(struct chain *chain, uint64_t page_no)
+{
+    const struct page *page = segments_page(&chain->segments, page_no);
+
+    ASSERT(page != NULL);
+    return page;
+}
+
+/* run_begin returns the first page of the run of an epoch, or of a later one. */
+static uint64_t
+run_begin(struct chain *chain, uint64_t end_no, uint32_t epoch)
+{
+    uint64_t low = 0;
+    uint64_t high = end_no;
+
+    while (low < high) {
+        const uint64_t middle = low + (high - low) / 2;
+
+        if (page_at(chain, middle)->header.epoch < epoch)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* page_restart returns the Restart in a page, NULL if it has none. */
+static const struct cell_restart *
+page_restart(const struct page *page)
+{
+    for (unsigned i = 0; i < page->header.cells && !page_is_segment(page); i++) {
+        if (cell_kind(&page->cells[i]) == CELL_KIND_RESTART)
+            return &page->cells[i].restart;
+    }
+    return NULL;
+}
+
+/* find_restart looks for the last Restart: at the begin of the last run, where only
+ * what the time brought comes before it, or of an earlier one if that run
+ * died before. */
+static void
+find_restart(struct chain *chain, struct journal_end *end)
+{
+    uint64_t behind = end->next_page_no;
+
+    while (behind > 0) {
+        const uint64_t first = run_begin(chain, behind, page_at(chain, behind - 1)->header.epoch);
+
+        for (uint64_t page_no = first; page_no < behind; page_no++) {
+            const struct cell_restart *restart = page_restart(page_at(chain, page_no));
+
+            if (restart == NULL)
+                continue;
+            end->restarted = true;
+            end->config_hash = restart->config_hash;
+            end->binary_hash = restart->binary_hash;
+            return;
+        }
+        behind = first;
+    }
+}
+
 int
 journal_recover(const char *dir,
                 uint16_t shard,
@@ -120,12 +199,11 @@ journal_recover(const char *dir,
             .last_seq = chain.at.seq - (chain.at.open ? 1 : 0),
             .epoch = chain.at.epoch,
             .dropped_cells = chain.at.open_cells,
-            .segment_bytes =
-                chain.segments.cnt == 1 && (chain.segments.bytes < JOURNAL_SEGMENT_BYTES_MIN ||
-                                            chain.segments.bytes % JOURNAL_PAGE_BYTES != 0)
-                    ? 0
-                    : chain.segments.bytes,
+            .segment_bytes = segment_bytes_of(&chain),
         };
+        if (chain.at.page_no != 0)
+            end->journal = chain.journal;
+        find_restart(&chain, end);
         rc = settle(&chain, end, fault);
     }
     chain_close(&chain);

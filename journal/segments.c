@@ -253,6 +253,14 @@ segments_pages_cnt(const struct segments *segments)
            pages_of(segments->maps[segments->cnt - 1].bytes);
 }
 
+bool
+segments_begin_at(const struct segments *segments, uint64_t page_no)
+{
+    const uint64_t per_segment = pages_of(segments->bytes);
+
+    return page_no == 0 || (per_segment != 0 && page_no % per_segment == 0);
+}
+
 /* segments_look maps the next segment of a live journal, if there is one. */
 static bool
 segments_look(struct segments *segments)

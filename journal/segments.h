@@ -53,6 +53,9 @@ const struct page *segments_page(struct segments *segments, uint64_t page_no);
 /* segments_pages_cnt returns how many pages the files hold. */
 uint64_t segments_pages_cnt(const struct segments *segments);
 
+/* segments_begin_at tells whether page_no is the first page of a segment. */
+bool segments_begin_at(const struct segments *segments, uint64_t page_no);
+
 /* segments_say writes "dir/file at byte n (page p): what" into fault->text. */
 void segments_say(const struct segments *segments,
                   struct journal_fault *fault,

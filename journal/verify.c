@@ -11,7 +11,8 @@ verify_step(const struct chain *chain,
 {
     result->pages_cnt++;
     result->commands_cnt += step->commands - step->abandoned;
-    result->cells_cnt += step->page->header.cells;
+    if (!page_is_segment(step->page))
+        result->cells_cnt += step->page->header.cells;
     if (result->first_seq == 0)
         result->first_seq = step->page->header.first_seq;
     if (chain->at.epoch != *epoch)

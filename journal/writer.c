@@ -28,9 +28,9 @@ batch_begin(struct journal_writer *writer, struct batch *batch, uint64_t first_p
     batch->sync = false;
 }
 
-/* seal completes the page being filled: header, zeros, hash. */
+/* seal_as completes the page being filled: header, zeros, hash. */
 static void
-seal(struct journal_writer *writer)
+seal_as(struct journal_writer *writer, uint8_t flags)
 {
     struct batch *batch = writer->gather;
     struct page *page = &batch->pages[batch->pages_cnt];
@@ -47,7 +47,7 @@ seal(struct journal_writer *writer)
     header->epoch = writer->epoch;
     header->durable_lag = lag < UINT16_MAX ? (uint16_t)lag : UINT16_MAX;
     header->cells = (uint8_t)writer->page_cells;
-    header->flags = cell_is_command(&page->cells[0]) ? JOURNAL_FLAG_GROUP : 0;
+    header->flags = flags;
     header->prev_hash = writer->prev_hash;
     header->hash = (struct hash128){0};
     memset(&page->cells[writer->page_cells], 0,
@@ -57,6 +57,33 @@ seal(struct journal_writer *writer)
     batch->pages_cnt++;
     writer->page_cells = 0;
     writer->page_command = false;
+}
+
+static inline void
+seal(struct journal_writer *writer)
+{
+    const struct batch *batch = writer->gather;
+    const bool command = cell_is_command(&batch->pages[batch->pages_cnt].cells[0]);
+
+    seal_as(writer, command ? JOURNAL_FLAG_GROUP : 0);
+}
+
+/* begin_segment makes the segment page; first is the message behind it. */
+static COLD void
+begin_segment(struct journal_writer *writer, const union cell *first)
+{
+    struct batch *batch = writer->gather;
+    struct page *page = &batch->pages[0];
+
+    ASSERT(batch->pages_cnt == 0);
+    ASSERT(writer->page_cells == 0);
+    page->segment = writer->segment;
+    page->segment.segment_no = (uint32_t)(batch->first_page_no / writer->segment_pages);
+    page->segment.last_seq = cell_seq(first) - (cell_is_command(first) ? 1 : 0);
+    page->segment.time = cell_time(first);
+    page->header.first_seq = cell_seq(first);
+    writer->page_cells = 1;
+    seal_as(writer, JOURNAL_FLAG_SEGMENT);
 }
 
 /* put copies one message of cells_cnt cells, whose place in the out-ring is
@@ -91,6 +118,8 @@ writer_gather(struct journal_writer *writer, uint64_t now_ns)
         return 0;
     if (!writer_has_cells(writer))
         batch->since_ns = now_ns;
+    if (UNLIKELY(writer_begins_segment(writer)))
+        begin_segment(writer, ring_reader_cell(writer->out, 0));
     while (taken < available && batch->pages_cnt < batch->pages_max) {
         const unsigned cells_cnt = cell_count(ring_reader_cell(writer->out, taken));
 

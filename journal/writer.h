@@ -53,6 +53,9 @@ struct journal_writer_cfg {
     uint32_t batch_pages;   /* 1 .. 128: pages of one write; 0: default (64) */
     uint64_t next_page_no;  /* where journal_recover says that writing goes on */
     struct hash128 prev_hash;
+    struct journal_id journal; /* as journal_recover says; zeros: a new one is drawn */
+    uint64_t config_hash;      /* for the segments that this run begins */
+    uint64_t binary_hash;
     bool no_direct; /* buffered I/O even where O_DIRECT works (tests) */
     bool no_uring;  /* blocking I/O even where io_uring works (tests) */
 };

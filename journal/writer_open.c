@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,6 +18,15 @@
 _Static_assert(2u * BATCH_PAGES_MAX * JOURNAL_PAGE_BYTES <= DISK_BUFFER_BYTES_MAX,
                "both batches can be registered");
 
+/* is_new tells whether the id of the journal is still to be drawn. */
+static bool
+is_new(const struct journal_id *journal)
+{
+    static const struct journal_id none;
+
+    return journal_id_equal(journal, &none);
+}
+
 /* cfg_fault tells what is wrong with the configuration, NULL if nothing is. */
 static const char *
 cfg_fault(const struct journal_writer_cfg *cfg)
@@ -28,10 +38,14 @@ cfg_fault(const struct journal_writer_cfg *cfg)
     if (cfg->segment_bytes % JOURNAL_PAGE_BYTES != 0 ||
         cfg->segment_bytes < JOURNAL_SEGMENT_BYTES_MIN)
         return "segment size is no multiple of 4096, or below 1 MiB";
+    if (cfg->segment_bytes / JOURNAL_PAGE_BYTES > UINT32_MAX)
+        return "segment size beyond 16 TiB";
     if (!cell_ack_mode_valid(cfg->ack_mode))
         return "no such ack mode";
     if (cfg->batch_pages > BATCH_PAGES_MAX)
         return "more than 128 pages to a batch";
+    if (cfg->next_page_no != 0 && is_new(&cfg->journal))
+        return "a journal that goes on has an id";
     return NULL;
 }
 
@@ -137,6 +151,22 @@ writer_free(struct journal_writer *writer)
     free(writer);
 }
 
+/* segment_init prepares the segment pages of this run. */
+static void
+segment_init(struct segment_header *segment, const struct journal_writer_cfg *cfg)
+{
+    *segment = (struct segment_header){
+        .magic = JOURNAL_SEGMENT_MAGIC,
+        .journal = cfg->journal,
+        .config_hash = cfg->config_hash,
+        .binary_hash = cfg->binary_hash,
+        .pages = (uint32_t)(cfg->segment_bytes / JOURNAL_PAGE_BYTES),
+    };
+    if (is_new(&cfg->journal) &&
+        getrandom(&segment->journal, sizeof segment->journal, 0) != sizeof segment->journal)
+        UNREACHABLE("16 bytes of randomness are always to be had");
+}
+
 static void
 writer_init(struct journal_writer *writer,
             const struct journal_writer_cfg *cfg,
@@ -155,6 +185,7 @@ writer_init(struct journal_writer *writer,
     writer->interval_ns = cfg->interval_ns;
     writer->epoch = cfg->epoch;
     writer->shard = cfg->shard;
+    segment_init(&writer->segment, cfg);
     writer->written_pos = out->pos;
     writer->durable = out->pos;
     writer->wake_at = WRITER_AWAKE;

@@ -54,6 +54,7 @@ struct journal_writer {
     bool unsynced;          /* something is written and not synced */
     uint64_t synced_ns;
     uint64_t interval_ns;
+    struct segment_header segment; /* of the next segment page, as far as is known */
     uint32_t epoch;
     uint16_t shard;
     int fd;
@@ -93,6 +94,13 @@ static inline bool
 writer_has_cells(const struct journal_writer *writer)
 {
     return writer->gather->pages_cnt != 0 || writer->page_cells != 0;
+}
+
+/* writer_begins_segment tells whether a segment page is to come first. */
+static inline bool
+writer_begins_segment(const struct journal_writer *writer)
+{
+    return writer->gather->first_page_no % writer->segment_pages == 0 && !writer_has_cells(writer);
 }
 
 /* writer_is_full tells whether the batch has no room for another page. */

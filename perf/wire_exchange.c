@@ -217,6 +217,7 @@ open_journal(struct exchange *exchange)
         .ack_mode = cfg->durable ? CELL_ACK_MODE_DURABLE : CELL_ACK_MODE_MEMORY,
         .next_page_no = end.next_page_no,
         .prev_hash = end.prev_hash,
+        .journal = end.journal,
     };
     if (journal_writer_open(&exchange->writer, &writer_cfg, &exchange->out_journal, why) != 0)
         return fail(exchange, "journal", why);

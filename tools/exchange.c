@@ -336,8 +336,8 @@ send_restart(struct exchange *exchange, char *why)
         .shape = 1,
         .epoch = exchange->epoch,
         .time = clock_utc_ns(),
-        .binary_hash = binary_hash(),
-        .config_hash = config_hash(exchange->config),
+        .binary_hash = exchange->binary_hash,
+        .config_hash = exchange->config_hash,
         .rules_version = RULES_VERSION,
         .ack_mode = exchange->config->ack_mode,
         .session = CELL_SESSION,
@@ -435,6 +435,8 @@ exchange_open(struct exchange *exchange, const struct config *config, char why[E
     size_t gateway_bytes = 0;
 
     *exchange = (struct exchange){.config = config, .lock = -1};
+    exchange->config_hash = config_hash(config);
+    exchange->binary_hash = binary_hash();
     admin_init(&exchange->admin);
     block_signals();
     if (open_folder(exchange, why) == 0 && check_memory(exchange, &gateway_bytes, why) == 0 &&

@@ -71,6 +71,8 @@ struct exchange_recovered {
 struct exchange {
     const struct config *config;
     uint32_t epoch;
+    uint64_t config_hash;
+    uint64_t binary_hash;
     struct exchange_recovered recovered;
     struct journal_end end;
     int lock; /* descriptor of the journal's lock, -1: none */

@@ -254,6 +254,9 @@ exchange_open_writer(struct exchange *exchange, char *why)
         .interval_ns = (uint64_t)config->interval_ms * 1000000u,
         .next_page_no = end->next_page_no,
         .prev_hash = end->prev_hash,
+        .journal = end->journal,
+        .config_hash = exchange->config_hash,
+        .binary_hash = exchange->binary_hash,
     };
     rc = journal_writer_open(&exchange->journal, &cfg, &exchange->out_journal, text);
     if (rc != 0)

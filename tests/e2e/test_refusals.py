@@ -150,9 +150,10 @@ def test_damage(tap, outcry):
         shutil.rmtree(journal)
         shutil.copytree(copy, journal)
         for page in range(pages_of(journal)):
-            patch(journal, page * PAGE + 4, b'\x09')
+            patch(journal, page * PAGE + 4, b'\x01')
         refused(tap, outcry, config, f'the journal in {re.escape(journal)} cannot be used: .*'
-                'written by format version 9, this program reads 1', 'another format', journal)
+                'written in format 1, this outcry reads format 2: keep it for the outcry that '
+                'wrote it, and begin in an empty folder', 'another format', journal)
         for command in (['verify', journal], ['replay', journal],
                         ['audit', journal, '--format', 'csv']):
             tap.same(run(outcry, *command)[0], 3, f'{command[0]} of another format, exit 3')

@@ -165,7 +165,7 @@ def test_torn_end(tap, outcry):
             data = file.read()
             end = max(at for at in range(0, len(data), 4096) if data[at:at + 4] == b'OTCY') + 4096
             file.seek(end)
-            file.write(struct.pack('<4sHHQ', b'OTCY', 1, 0, end // 4096) + bytes(range(256)))
+            file.write(struct.pack('<4sHHQ', b'OTCY', 2, 0, end // 4096) + bytes(range(256)))
         code, out, err = run(outcry, 'verify', journal, '--json')
         result = json.loads(out)
         tap.ok(code == 0 and result['torn_tail'] and not result['damaged'],
@@ -181,23 +181,27 @@ def test_torn_end(tap, outcry):
 
 
 def test_killed_at_the_start(tap, outcry):
-    """A run that died between Genesis and Restart has used up an epoch."""
-    with Folder() as folder:
-        journal = make_journal(folder)
-        config = write_config(folder)
-        with Exchange(outcry, config) as exchange:
-            exchange.stop()
-        with open(os.path.join(journal, '00000000.seg'), 'r+b') as file:
-            page = file.read(4096)
-            tap.ok(page[30] == 1 and page[64] == 1, 'the first page has Genesis alone',
-                   page[:128].hex())
-            file.write(bytes(os.fstat(file.fileno()).st_size - 4096))
-        for epoch in (2, 3):
+    """A run that died before its Restart has used up an epoch."""
+    for pages, what in ((1, 'the page of the segment'), (2, 'Genesis')):
+        with Folder() as folder:
+            journal = make_journal(folder)
+            config = write_config(folder)
             with Exchange(outcry, config) as exchange:
-                tap.same(exchange.epoch, epoch, f'it starts again, epoch {epoch}')
                 exchange.stop()
-        code, result = replay(outcry, folder)
-        tap.ok(code == 0 and result['identical'], 'and replays', result)
+            with open(os.path.join(journal, '00000000.seg'), 'r+b') as file:
+                data = file.read(8192)
+                tap.ok((data[30], data[31]) == (1, 2) and data[64:68] == b'\xff\0SG',
+                       'the first page is that of the segment', data[:128].hex())
+                tap.ok((data[4126], data[4160]) == (1, 1), 'the second has Genesis alone',
+                       data[4096:4224].hex())
+                file.seek(pages * 4096)
+                file.write(bytes(os.fstat(file.fileno()).st_size - pages * 4096))
+            for epoch in (2, 3):
+                with Exchange(outcry, config) as exchange:
+                    tap.same(exchange.epoch, epoch, f'with {what} alone it starts as epoch {epoch}')
+                    exchange.stop()
+            code, result = replay(outcry, folder)
+            tap.ok(code == 0 and result['identical'], 'and replays', result)
 
 
 def test_until(tap, outcry):

@@ -17,9 +17,10 @@
 
 #include "journal/reader.h"
 
-#define FIX_HASH   0x01u
-#define FIX_HEADER 0x02u
-#define PAGES_MAX  16u
+#define FIX_HASH    0x01u
+#define FIX_HEADER  0x02u
+#define FIX_SEGMENT 0x04u
+#define PAGES_MAX   16u
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
@@ -52,6 +53,21 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
     return atexit(clean_up);
 }
 
+/* fix_segment makes the page one that begins a journal. */
+static void
+fix_segment(struct page *page)
+{
+    page->header.flags = JOURNAL_FLAG_SEGMENT;
+    page->header.cells = 1;
+    page->header.first_seq = 1;
+    page->segment.magic = JOURNAL_SEGMENT_MAGIC;
+    page->segment.segment_no = 0;
+    page->segment.last_seq = 0;
+    page->segment.pages = 256;
+    page->segment.reserved = 0;
+    memset(&page->cells[1], 0, sizeof page->cells - sizeof page->cells[0]);
+}
+
 /* fix puts headers and hashes of whole pages right, as the flags say. */
 static void
 fix(struct page *pages, size_t pages_cnt, unsigned flags)
@@ -70,6 +86,8 @@ fix(struct page *pages, size_t pages_cnt, unsigned flags)
             header->cells = (uint8_t)(header->cells % JOURNAL_PAGE_CELLS + 1);
             header->flags = cell_is_command(&pages[i].cells[0]) ? JOURNAL_FLAG_GROUP : 0;
             header->prev_hash = prev;
+            if (i == 0 && (flags & FIX_SEGMENT) != 0)
+                fix_segment(&pages[0]);
         }
         if ((flags & (FIX_HASH | FIX_HEADER)) != 0)
             header->hash = page_hash(&pages[i]);

@@ -215,6 +215,9 @@ rig_open(struct rig *rig, const char *dir, struct journal_writer_cfg *cfg)
     cfg->epoch = end.epoch + 1;
     cfg->next_page_no = end.next_page_no;
     cfg->prev_hash = end.prev_hash;
+    cfg->journal = end.journal;
+    cfg->config_hash = RIG_CONFIG_HASH;
+    cfg->binary_hash = RIG_BINARY_HASH;
     if (cfg->segment_bytes == 0)
         cfg->segment_bytes = RIG_SEGMENT_BYTES;
 

@@ -18,6 +18,8 @@
 
 #define RIG_SEGMENT_BYTES (1u << 20)
 #define RIG_SEGMENT_PAGES (RIG_SEGMENT_BYTES / JOURNAL_PAGE_BYTES)
+#define RIG_CONFIG_HASH   7777777u
+#define RIG_BINARY_HASH   8888888u
 
 /* CHECK ends the test with its line; fmt tells what reproduces it. */
 #define CHECK(cond, ...)                                      \

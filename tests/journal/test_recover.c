@@ -65,7 +65,7 @@ whole_before(uint64_t pages_cnt)
     size_t cells_cnt = 0;
 
     for (uint64_t i = 0; i < pages_cnt; i++)
-        cells_cnt += rig_page(&file, i)->header.cells;
+        cells_cnt += page_is_segment(rig_page(&file, i)) ? 0 : rig_page(&file, i)->header.cells;
     while (cells_cnt > 0 && !cell_is_last(&all.cells[cells_cnt - 1]))
         cells_cnt--;
     return cells_cnt;
@@ -244,7 +244,7 @@ Test(recover, a_bad_page_that_a_later_one_calls_durable_is_refused)
 {
     const uint64_t pages_cnt = written(10, 0, 1);
 
-    cr_assert_eq(pages_cnt, 10);
+    cr_assert_eq(pages_cnt, 11);
     for (uint64_t page_no = 0; page_no < pages_cnt - 1; page_no++) {
         char text[40];
 
@@ -264,7 +264,7 @@ Test(recover, a_bad_page_that_a_later_one_calls_durable_is_refused)
 
 Test(recover, a_durable_page_that_became_zeros_is_refused)
 {
-    cr_assert_eq(written(5, 0, 1), 5);
+    cr_assert_eq(written(5, 0, 1), 6);
     memset(rig_page(&file, 2), 0, JOURNAL_PAGE_BYTES);
     rig_store(&file, dir, 0);
     damaged(2, -EBADMSG, "never written, but page 3 lies behind and calls it durable");
@@ -275,34 +275,34 @@ Test(recover, swapped_pages_are_refused)
     struct page page;
 
     /* Also at the end, where no later page vouches. */
-    cr_assert_eq(written(5, 0, 1), 5);
-    page = *rig_page(&file, 3);
-    *rig_page(&file, 3) = *rig_page(&file, 4);
-    *rig_page(&file, 4) = page;
+    cr_assert_eq(written(5, 0, 1), 6);
+    page = *rig_page(&file, 4);
+    *rig_page(&file, 4) = *rig_page(&file, 5);
+    *rig_page(&file, 5) = page;
     rig_store(&file, dir, 0);
-    damaged(3, -EBADMSG, "another place");
+    damaged(4, -EBADMSG, "another place");
 }
 
 Test(recover, a_page_of_another_history_is_refused)
 {
-    cr_assert_eq(written(5, 0, 1), 5);
-    rig_page(&file, 4)->header.prev_hash.lo ^= 1;
-    rig_rehash(rig_page(&file, 4));
+    cr_assert_eq(written(5, 0, 1), 6);
+    rig_page(&file, 5)->header.prev_hash.lo ^= 1;
+    rig_rehash(rig_page(&file, 5));
     rig_store(&file, dir, 0);
-    damaged(4, -EBADMSG, "not the successor");
+    damaged(5, -EBADMSG, "not the successor");
 }
 
 /* content_refused breaks one rule of a whole page's cells. */
 static void
-content_refused(void (*change)(struct page *page))
+content_refused(uint64_t page_no, void (*change)(struct page *page))
 {
-    const struct page good = *rig_page(&file, 4);
+    const struct page good = *rig_page(&file, page_no);
 
-    change(rig_page(&file, 4));
-    rig_rehash(rig_page(&file, 4));
+    change(rig_page(&file, page_no));
+    rig_rehash(rig_page(&file, page_no));
     rig_store(&file, dir, 0);
-    damaged(4, -EBADMSG, "no messages");
-    *rig_page(&file, 4) = good;
+    damaged(page_no, -EBADMSG, "no messages");
+    *rig_page(&file, page_no) = good;
 }
 
 static void
@@ -361,16 +361,72 @@ set_first_seq(struct page *page)
 
 Test(recover, cells_that_break_the_rules_are_refused)
 {
-    cr_assert_eq(written(5, 10, 1), 5);
-    content_refused(set_seq);
-    content_refused(set_kind);
-    content_refused(set_count);
-    content_refused(set_tail);
-    content_refused(set_cells);
-    content_refused(set_flags);
-    content_refused(set_epoch);
-    content_refused(set_first_seq);
-    content_refused(set_last);
+    cr_assert_eq(written(5, 10, 1), 6);
+    content_refused(5, set_seq);
+    content_refused(5, set_kind);
+    content_refused(5, set_count);
+    content_refused(5, set_tail);
+    content_refused(5, set_cells);
+    content_refused(5, set_flags);
+    content_refused(5, set_epoch);
+    content_refused(5, set_first_seq);
+    content_refused(5, set_last);
+}
+
+static void
+set_segment_magic(struct page *page)
+{
+    page->segment.magic++;
+}
+
+static void
+set_segment_seq(struct page *page)
+{
+    page->segment.last_seq++;
+}
+
+static void
+set_segment_reserved(struct page *page)
+{
+    page->segment.reserved = 1;
+}
+
+static void
+set_segment_pages(struct page *page)
+{
+    page->segment.pages = 255;
+}
+
+static void
+set_segment_flag(struct page *page)
+{
+    page->header.flags = 0;
+}
+
+static void
+set_segment_cells(struct page *page)
+{
+    page->header.cells = 2;
+}
+
+static void
+set_late_segment_flag(struct page *page)
+{
+    page->header.flags |= JOURNAL_FLAG_SEGMENT;
+}
+
+Test(recover, a_segment_page_that_breaks_the_rules_is_refused)
+{
+    cr_assert_eq(written(5, 10, 1), 6);
+    content_refused(0, set_segment_magic);
+    content_refused(0, set_segment_seq);
+    content_refused(0, set_segment_reserved);
+    content_refused(0, set_segment_pages);
+    content_refused(0, set_segment_flag);
+    content_refused(0, set_segment_cells);
+    content_refused(0, set_first_seq);
+    content_refused(0, set_tail);
+    content_refused(5, set_late_segment_flag);
 }
 
 Test(recover, a_journal_of_another_shard_or_format_is_refused)
@@ -378,7 +434,7 @@ Test(recover, a_journal_of_another_shard_or_format_is_refused)
     struct journal_fault fault;
     struct journal_end end;
 
-    cr_assert_eq(written(3, 0, 1), 3);
+    cr_assert_eq(written(3, 0, 1), 4);
 
     const uint64_t before = rig_dir_hash(dir);
 
@@ -386,12 +442,18 @@ Test(recover, a_journal_of_another_shard_or_format_is_refused)
     cr_assert(strstr(fault.text, "belongs to shard 3, not 4") != NULL, "%s", fault.text);
     cr_assert_eq(rig_dir_hash(dir), before);
 
-    for (uint64_t i = 0; i < 3; i++) {
-        rig_page(&file, i)->header.format = 7;
-        rig_rehash(rig_page(&file, i));
+    for (unsigned format = 1; format <= 7; format += 6) {
+        char text[80];
+
+        for (uint64_t i = 0; i < 4; i++) {
+            rig_page(&file, i)->header.format = (uint16_t)format;
+            rig_rehash(rig_page(&file, i));
+        }
+        rig_store(&file, dir, 0);
+        snprintf(text, sizeof text, "written in format %u, this outcry reads format 2: keep it",
+                 format);
+        damaged(0, -EPROTO, text);
     }
-    rig_store(&file, dir, 0);
-    damaged(0, -EPROTO, "written by format version 7, this program reads 1");
 
     memcpy(file.bytes,
            "\x7f"
@@ -401,24 +463,209 @@ Test(recover, a_journal_of_another_shard_or_format_is_refused)
     damaged(0, -EPROTO, "no journal");
 }
 
-Test(recover, a_foreign_or_repeated_segment_is_refused)
+/* many writes a journal of several full segments; returns how many are in use. */
+static uint32_t
+many(void)
+{
+    struct journal_verify_result result;
+
+    cr_assert_eq(written(600, 63, 600), RIG_SEGMENT_PAGES);
+    cr_assert_eq(journal_verify(dir, 3, &result), 0);
+    return (uint32_t)((result.pages_cnt + RIG_SEGMENT_PAGES - 1) / RIG_SEGMENT_PAGES);
+}
+
+/* put_segment puts a segment that was loaded in the place of another. */
+static void
+put_segment(struct rig_file *segment, unsigned segment_no)
+{
+    rig_store(segment, dir, segment_no);
+    free(segment->bytes);
+}
+
+Test(recover, each_segment_says_whose_it_is)
+{
+    const uint32_t segments_cnt = many();
+    struct segment_header first;
+    struct journal_end end;
+    struct journal_fault fault;
+    size_t at = 0;
+
+    cr_assert_geq(segments_cnt, 3);
+    for (unsigned i = 0; i < segments_cnt; i++) {
+        struct rig_file segment;
+
+        rig_load(&segment, dir, i);
+        const struct segment_header header = rig_page(&segment, 0)->segment;
+
+        if (i == 0)
+            first = header;
+        cr_assert_eq(header.segment_no, i);
+        cr_assert(journal_id_equal(&header.journal, &first.journal));
+        cr_assert_eq(header.config_hash, RIG_CONFIG_HASH);
+        cr_assert_eq(header.binary_hash, RIG_BINARY_HASH);
+        cr_assert_eq(header.pages, RIG_SEGMENT_PAGES);
+        cr_assert_eq(header.time, cell_time(&all.cells[at]));
+        cr_assert_eq(rig_page(&segment, 0)->header.first_seq, cell_seq(&all.cells[at]));
+        cr_assert_eq(header.last_seq,
+                     cell_seq(&all.cells[at]) - (cell_is_command(&all.cells[at]) ? 1 : 0));
+        for (uint64_t page_no = 1; page_no < RIG_SEGMENT_PAGES; page_no++)
+            at += rig_page(&segment, page_no)->header.cells;
+        free(segment.bytes);
+    }
+    cr_assert_eq(at, all.cnt);
+    cr_assert_eq(journal_recover(dir, 3, &end, &fault), 0);
+    cr_assert(journal_id_equal(&end.journal, &first.journal));
+    cr_assert_eq(end.segment_bytes, RIG_SEGMENT_BYTES);
+}
+
+Test(recover, a_segment_of_another_journal_is_refused)
 {
     struct rig_file other;
 
-    cr_assert_eq(written(600, 63, 600), RIG_SEGMENT_PAGES);
-    rig_store(&file, dir, 1);
-    damaged(RIG_SEGMENT_PAGES, -EBADMSG, "another place");
+    /* The same cells, so that all but the journal's id is right. */
+    many();
+    rig_load(&other, dir, 1);
+    teardown();
+    setup();
+    many();
+    put_segment(&other, 1);
+    damaged(RIG_SEGMENT_PAGES, -EBADMSG, "begins a segment of another journal");
 
     /* Of another shard, otherwise right. */
+    teardown();
+    setup();
+    many();
     rig_load(&other, dir, 2);
     rig_page(&other, 0)->header.shard = 5;
     rig_rehash(rig_page(&other, 0));
+    put_segment(&other, 2);
+    damaged(2 * RIG_SEGMENT_PAGES, -EBADMSG, "another shard");
+}
+
+Test(recover, a_segment_that_is_there_twice_is_refused)
+{
+    struct rig_file copy;
+
+    many();
+    rig_load(&copy, dir, 0);
+    put_segment(&copy, 1);
+    damaged(RIG_SEGMENT_PAGES, -EBADMSG, "a copy of another segment of this journal");
+    cr_assert_eq(unlink(segment_path(1)), 0);
+    damaged(RIG_SEGMENT_PAGES, -EBADMSG, "00000001.seg: missing, but");
+
+    /* In the place of the one that is prepared. */
     teardown();
     setup();
-    written(600, 63, 600);
-    rig_store(&other, dir, 2);
-    free(other.bytes);
-    damaged(2 * RIG_SEGMENT_PAGES, -EBADMSG, "another shard");
+    const uint32_t segments_cnt = many();
+
+    rig_load(&copy, dir, 1);
+    put_segment(&copy, segments_cnt);
+    cr_assert_geq(rig_page(&file, 0)->segment.pages, 1);
+    struct journal_end end;
+    struct journal_fault fault;
+
+    cr_assert_eq(journal_recover(dir, 3, &end, &fault), -EBADMSG);
+    cr_assert(fault.damage);
+}
+
+Test(recover, segments_of_another_size_than_they_say_are_refused)
+{
+    struct rig_file segment;
+    uint32_t segments_cnt = many();
+
+    /* All cut in two: the files agree, but not with what they say. */
+    while (access(segment_path(segments_cnt), F_OK) == 0)
+        segments_cnt++;
+    for (unsigned i = 0; i < segments_cnt; i++)
+        cr_assert_eq(truncate(segment_path(i), RIG_SEGMENT_BYTES / 2), 0);
+    damaged(0, -EBADMSG, "begins a segment of another size");
+    for (unsigned i = 1; i < segments_cnt; i++)
+        cr_assert_eq(unlink(segment_path(i)), 0);
+
+    /* An only one was cut. Its full size is known. */
+    struct journal_end end;
+    struct journal_fault fault;
+
+    cr_assert_eq(journal_recover(dir, 3, &end, &fault), 0, "%s", fault.text);
+    cr_assert_eq(end.segment_bytes, RIG_SEGMENT_BYTES);
+    cr_assert_eq(end.next_page_no, RIG_SEGMENT_PAGES / 2);
+    rig_load(&segment, dir, 0);
+    cr_assert_eq(segment.len, RIG_SEGMENT_BYTES / 2);
+    free(segment.bytes);
+}
+
+Test(recover, every_command_is_found_by_seq_and_by_time)
+{
+    struct journal_reader *reader;
+    struct journal_fault fault;
+    const union cell *cells;
+
+    cr_assert_geq(many(), 3);
+    cr_assert_eq(journal_reader_open(&reader, dir, 3, &fault), 0);
+    for (uint64_t seq = 1; seq <= all.seq; seq++) {
+        cr_assert_eq(journal_reader_seek_seq(reader, seq), 0);
+        cr_assert_gt(journal_reader_next(reader, &cells), 0, "seq %zu", (size_t)seq);
+        cr_assert_eq(cell_seq(cells), seq);
+        cr_assert(cell_is_command(cells));
+        cr_assert_eq(journal_reader_seek_time(reader, 1000 * seq - 500), 0);
+        cr_assert_gt(journal_reader_next(reader, &cells), 0, "seq %zu", (size_t)seq);
+        cr_assert_eq(cell_seq(cells), seq);
+        cr_assert(cell_is_command(cells));
+    }
+    cr_assert_eq(journal_reader_seek_seq(reader, all.seq + 1), 0);
+    cr_assert_eq(journal_reader_next(reader, &cells), 0);
+    journal_reader_close(reader);
+}
+
+/* put_restart appends a Restart that is a group of its own. */
+static void
+put_restart(uint32_t epoch)
+{
+    struct cell_restart *restart;
+
+    rig_reserve(&all, 1);
+    restart = &all.cells[all.cnt++].restart;
+    *restart = (struct cell_restart){
+        .kind = CELL_KIND_RESTART,
+        .shape = 1 | CELL_LAST,
+        .seq = ++all.seq,
+        .time = 1000 * all.seq,
+        .epoch = epoch,
+        .config_hash = 100 + epoch,
+        .binary_hash = 200 + epoch,
+        .session = CELL_SESSION,
+    };
+    all.whole = all.cnt;
+}
+
+Test(recover, the_last_restart_is_found)
+{
+    uint64_t random = rig_seed();
+    struct journal_fault fault;
+    struct journal_end end;
+
+    cr_assert_eq(journal_recover(dir, 3, &end, &fault), 0);
+    cr_assert(!end.restarted);
+    for (uint32_t run = 1; run <= 9; run++) {
+        struct journal_writer_cfg cfg = {0};
+        struct rig rig;
+        const size_t from = all.cnt;
+
+        /* Each third one dies before; in others something comes before. */
+        for (unsigned i = 0; i < run % 5; i++)
+            rig_group(&all, &random, 100, true);
+        if (run % 3 != 0)
+            put_restart(run);
+        for (unsigned i = 0; i < 200; i++)
+            rig_group(&all, &random, 0, true);
+        rig_open(&rig, dir, &cfg);
+        rig_put(&rig, &all, from, all.cnt);
+        rig_close(&rig);
+        cr_assert_eq(journal_recover(dir, 3, &end, &fault), 0);
+        cr_assert(end.restarted);
+        cr_assert_eq(end.config_hash, 100 + (run % 3 != 0 ? run : run - 1));
+        cr_assert_eq(end.binary_hash, 200 + (run % 3 != 0 ? run : run - 1));
+    }
 }
 
 Test(recover, a_missing_segment_is_refused)
@@ -503,7 +750,7 @@ Test(recover, an_unfinished_group_never_happened)
 Test(recover, any_flipped_bit_is_found)
 {
     struct rig_file small;
-    uint64_t pages_cnt = written(4, 40, 1);
+    uint64_t pages_cnt = written(3, 40, 1);
 
     cr_assert_eq(pages_cnt, 4);
 

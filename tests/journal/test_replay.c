@@ -250,7 +250,7 @@ Test(replay, names_a_command_that_is_not_admitted)
     run(1, 10);
     rig_load(&file, dir, 0);
 
-    struct page *page = rig_page(&file, 0);
+    struct page *page = rig_page(&file, 1);
     const unsigned last = page->header.cells - 1u;
     unsigned i = last;
 
@@ -305,8 +305,8 @@ refused(unsigned cell, unsigned byte, const char *text)
 
     run(1, 10);
     rig_load(&file, dir, 0);
-    rig_page(&file, 0)->cells[cell].bytes[byte] ^= 4;
-    rig_rehash(rig_page(&file, 0));
+    rig_page(&file, 1)->cells[cell].bytes[byte] ^= 4;
+    rig_rehash(rig_page(&file, 1));
     rig_store(&file, dir, 0);
     cr_assert_eq(replay(&cfg, &result), -EPROTO);
     cr_assert(strstr(result.text, text) != NULL, "%s", result.text);
