@@ -68,6 +68,27 @@ say_recovered(const struct exchange *exchange)
     fputs(journal_writer_notes(exchange->journal), stderr);
 }
 
+/* say_changed tells what is not as it was in the run before. The Restart that was
+ * just written has the new hashes, so the journal knows from where on. */
+static void
+say_changed(const struct exchange *exchange)
+{
+    const struct journal_end *before = &exchange->end;
+
+    if (!before->restarted)
+        return;
+    if (before->config_hash != exchange->config_hash)
+        fprintf(stderr,
+                "outcry: the configuration is another than in the run before (hash %016" PRIx64
+                ", it was %016" PRIx64 "); the Restart of epoch %u records it\n",
+                exchange->config_hash, before->config_hash, exchange->epoch);
+    if (before->binary_hash != exchange->binary_hash)
+        fprintf(stderr,
+                "outcry: this program is another than in the run before (hash %016" PRIx64
+                ", it was %016" PRIx64 "); the Restart of epoch %u records it\n",
+                exchange->binary_hash, before->binary_hash, exchange->epoch);
+}
+
 /* say_unnamed tells what lives on although the file does not name it. */
 static void
 say_unnamed(const struct exchange *exchange)
@@ -182,6 +203,7 @@ serve(const struct config *config)
         return cli_fail(EXIT_SETUP, "serve", "%s", why);
     say_ack(config);
     say_recovered(&exchange);
+    say_changed(&exchange);
     say_unnamed(&exchange);
     say_layout(config);
     say_ready(&exchange);

@@ -204,6 +204,24 @@ def test_killed_at_the_start(tap, outcry):
             tap.ok(code == 0 and result['identical'], 'and replays', result)
 
 
+def test_change_is_told(tap, outcry):
+    """What is not as in the run before is said, and the Restart has it."""
+    with Folder() as folder:
+        make_journal(folder)
+        hashes = []
+        for long, told in ((500, False), (500, False), (400, True), (400, False)):
+            config = write_config(folder, long=long)
+            with Exchange(outcry, config) as exchange:
+                exchange.stop()
+                tap.same('configuration is another than in the run before' in exchange.text, told,
+                         f'a start says {"what" if told else "nothing if nothing"} changed')
+                tap.ok('this program is another' not in exchange.text, 'the program is the same')
+            _, out, _ = run(outcry, 'audit', os.path.join(folder, 'journal'), '--format', 'csv')
+            hashes.append([line.split('config_hash=')[1].split()[0] for line in out.splitlines()
+                           if 'config_hash=' in line][-1])
+        tap.ok(hashes[0] == hashes[1] != hashes[2] == hashes[3], 'and so does the Restart', hashes)
+
+
 def test_until(tap, outcry):
     """Every prefix of a journal replays; the last has the state of the whole."""
     with Folder() as folder:
@@ -301,6 +319,7 @@ def main():
     test_crash(tap, outcry)
     test_torn_end(tap, outcry)
     test_killed_at_the_start(tap, outcry)
+    test_change_is_told(tap, outcry)
     test_until(tap, outcry)
     test_unnamed(tap, outcry)
     test_stop_with_sessions(tap, outcry)
