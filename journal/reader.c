@@ -21,6 +21,7 @@ struct journal_reader {
     uint64_t limit_page_no;
     const struct page *last_page; /* of the last message returned */
     uint64_t pages_cnt;
+    bool follows;
     struct chain chain;
 };
 
@@ -71,6 +72,30 @@ reader_enter(struct journal_reader *reader, uint64_t page_no)
     reader->cell = page_is_segment(reader->page) ? reader->page->header.cells : 0;
 }
 
+/* is_later tells whether the next page of a live journal is still to come: not
+ * written, or seen while it was, and nothing behind it says otherwise. */
+static bool
+is_later(struct journal_reader *reader)
+{
+    struct segments *segments = &reader->chain.segments;
+    const uint64_t page_no = reader->chain.at.page_no;
+    const struct page *page = segments_page(segments, page_no);
+
+    if (page == NULL)
+        return true;
+    if (LIKELY(page->header.magic != 0 && page_is_whole(page)))
+        return false;
+    for (uint64_t next_no = page_no + 1; next_no <= page_no + JOURNAL_FOLLOW_PAGES; next_no++) {
+        page = segments_page(segments, next_no);
+        if (page == NULL || page->header.magic == 0)
+            break;
+        if (page->header.page_no == next_no && page_durable_cnt(&page->header) > page_no &&
+            page_is_whole(page))
+            return false;
+    }
+    return true;
+}
+
 /* reader_extend judges pages until one finishes a group: 1, and limit lies
  * further on; 0 at the end, or -errno. */
 static int
@@ -78,6 +103,10 @@ reader_extend(struct journal_reader *reader)
 {
     for (;;) {
         struct chain_step step;
+
+        if (UNLIKELY(reader->follows) && is_later(reader))
+            return 0;
+
         const int rc = chain_next(&reader->chain, &step);
 
         if (rc <= 0)
@@ -205,6 +234,12 @@ int
 journal_reader_seek_time(struct journal_reader *reader, uint64_t time_ns)
 {
     return reader_seek(reader, true, time_ns);
+}
+
+void
+journal_reader_follow(struct journal_reader *reader)
+{
+    reader->follows = true;
 }
 
 const struct journal_fault *

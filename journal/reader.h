@@ -14,8 +14,9 @@
  *
  * A journal may be read while it is written: at the end, journal_reader_next
  * looks again. What it sees may not be durable yet; who must not run ahead
- * of the durable cursor stops at a seq. Finding the end for the first time looks
- * through all that is prepared behind it, so it is not a thing to do often.
+ * of the durable cursor stops at a seq. Finding an end looks through all that is
+ * prepared behind it, to tell a torn tail from damage. Who comes to the end again
+ * and again says so by journal_reader_follow.
  *
  * A reader belongs to one thread. Several may read one journal. Errors of the
  * disk below a mapping arrive as SIGBUS.
@@ -61,6 +62,13 @@ NODISCARD int journal_reader_seek_seq(struct journal_reader *reader, uint64_t se
 
 /* journal_reader_seek_time goes to the first command at or after time_ns. */
 NODISCARD int journal_reader_seek_time(struct journal_reader *reader, uint64_t time_ns);
+
+/* journal_reader_follow makes the reader one that follows a live journal: a page
+ * that is not written, or not whole yet, is the end for now. If one of the pages
+ * behind it calls it durable it is damage; JOURNAL_FOLLOW_PAGES are looked at, as
+ * far as they are written. */
+#define JOURNAL_FOLLOW_PAGES 64u
+void journal_reader_follow(struct journal_reader *reader);
 
 const struct journal_fault *journal_reader_fault(const struct journal_reader *reader);
 uint64_t journal_reader_pages_cnt(const struct journal_reader *reader); /* valid so far */

@@ -136,6 +136,7 @@ Test(replay_more, goes_on_with_what_was_written_meanwhile)
 
     rig_open(&rig, dir, &writer_cfg);
     begin(&cfg);
+    journal_reader_follow(reader);
     cr_assert_eq(replay_more(replay, 0, &result), 0);
     cr_assert_null(result.engine);
     cr_assert(result.identical);
