@@ -322,8 +322,9 @@ segment_fault(const struct chain *chain, const struct page *page, enum page_faul
     if (fault != PAGE_OK && fault != PAGE_NUMBER && fault != PAGE_CHAIN)
         return fault;
     if (!segments_begin_at(&chain->segments, chain->at.page_no) || !page_is_segment(page) ||
-        segment->magic != JOURNAL_SEGMENT_MAGIC || chain->segment_pages == 0 ||
-        !page_is_whole(page))
+        segment->magic != JOURNAL_SEGMENT_MAGIC ||
+        segment->pages < JOURNAL_SEGMENT_BYTES_MIN / JOURNAL_PAGE_BYTES ||
+        chain->segment_pages == 0 || !page_is_whole(page))
         return fault;
     if (!journal_id_equal(&segment->journal, &chain->journal))
         return PAGE_JOURNAL;
