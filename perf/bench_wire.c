@@ -23,19 +23,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "perf/wire.h"
+#include "perf/wire_pair.h"
 
 #define REPS_MAX      9u
 #define REPS_DEFAULT  3u
@@ -47,7 +42,6 @@
 #define RAW_FILE      (64u << 20)
 #define RAW_BYTES_MAX (128u * 4096u)
 #define FIGURES_MAX   96u
-#define SLACK_NS      20000000000ull
 
 static const uint32_t ramp_rates[] = {100000, 200000, 300000,  400000, 500000,
                                       600000, 800000, 1000000, 1400000};
@@ -92,82 +86,11 @@ add(struct bench *bench, const char *group, const char *name, const char *unit, 
         bench->figures[i].values[bench->figures[i].cnt++] = value;
 }
 
-static int
-remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-    (void)status;
-    (void)type;
-    return walk->level > 0 ? remove(path) : 0;
-}
-
-static void
-empty_folder(const struct bench *bench)
-{
-    nftw(bench->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-/* fork_role runs one side in a process that ends with this one. */
-static pid_t
-fork_role(int (*role)(struct wire_shared *), struct wire_shared *shared)
-{
-    const pid_t parent = getpid();
-    const pid_t pid = fork();
-
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        _exit(getppid() == parent ? role(shared) : 1);
-    }
-    return pid;
-}
-
-/* reap waits for a child until the deadline and ends it then. */
-static bool
-reap(pid_t pid, uint64_t until_ns)
-{
-    int status = 0;
-    pid_t got;
-
-    while ((got = waitpid(pid, &status, WNOHANG)) == 0 && wire_clock_ns() < until_ns)
-        usleep(20000);
-    if (got == 0) {
-        kill(pid, SIGKILL);
-        waitpid(pid, &status, 0);
-    }
-    return got == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 /* run_pair runs an exchange and a client through the steps of cfg. */
 static bool
 run_pair(struct bench *bench, const struct wire_cfg *cfg)
 {
-    struct wire_shared *shared = bench->shared;
-    uint64_t until_ns = wire_clock_ns() + SLACK_NS;
-
-    empty_folder(bench);
-    memset(shared, 0, sizeof *shared);
-    shared->cfg = *cfg;
-    shared->cfg.gap_ns = cfg->dpdk ? GAP_NS : GAP_SOCKET_NS;
-    memcpy(shared->cfg.folder, bench->folder, sizeof bench->folder);
-    for (uint32_t i = 0; i < cfg->steps_cnt; i++)
-        until_ns += (uint64_t)cfg->steps[i].orders_cnt * 1000000000u / cfg->steps[i].rate;
-
-    const pid_t exchange = fork_role(wire_exchange, shared);
-    const pid_t client = fork_role(wire_client, shared);
-    const bool sent = client > 0 && reap(client, until_ns);
-
-    atomic_store(&shared->client_state, WIRE_DONE);
-    const bool served = exchange > 0 && reap(exchange, wire_clock_ns() + SLACK_NS);
-
-    if (sent && served)
-        return true;
-    fprintf(stderr, "bench_wire: exchange: %s; client: %s\n",
-            served                              ? "fine"
-            : shared->exchange_error[0] != '\0' ? shared->exchange_error
-                                                : "ended by a signal or too late",
-            sent                              ? "fine"
-            : shared->client_error[0] != '\0' ? shared->client_error
-                                              : "ended by a signal or too late");
-    return false;
+    return wire_pair_run(bench->shared, cfg, bench->folder);
 }
 
 static double
@@ -389,17 +312,16 @@ main(int argc, char **argv)
         printf("bench_wire: skipped, it needs the cores 0 and 1\n");
         return 77;
     }
-    bench.shared = mmap(NULL, sizeof *bench.shared, PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    bench.shared = wire_pair_map();
     snprintf(bench.folder, sizeof bench.folder, "%s/outcry-wire-XXXXXX",
              base != NULL ? base : "/tmp");
-    if (bench.shared == MAP_FAILED || mkdtemp(bench.folder) == NULL) {
+    if (mkdtemp(bench.folder) == NULL) {
         fprintf(stderr, "bench_wire: %s\n", strerror(errno));
         return 1;
     }
     const bool fine = run_all(&bench);
 
-    empty_folder(&bench);
+    wire_pair_empty(bench.folder);
     rmdir(bench.folder);
     if (bench.json)
         print_json(&bench);

@@ -1,0 +1,26 @@
+/*
+ * Journal day: a journal that is read again, from the start and from a snapshot.
+ *
+ *   replay    every command into a new engine, compared cell by cell, page cache warm
+ *   restart   what an exchange does before it can go on: replay, then recovery. The
+ *             page cache is emptied of the journal first: it is read from the disk
+ *   verify    every page and the chain, page cache warm
+ *
+ * The state is compared with that of the engine that wrote the journal, or
+ * nothing is measured.
+ */
+#ifndef OUTCRY_PERF_JOURNAL_DAY_H
+#define OUTCRY_PERF_JOURNAL_DAY_H
+
+#include "perf/journal_pump.h"
+
+struct day_read {
+    double replay_mps;
+    double restart_s;
+    double verify_mb_s; /* 10^6 bytes of pages */
+};
+
+/* day_read reads the journal in dir, which `day` describes, once. */
+struct day_read day_read(const char *dir, const struct pump_day *day);
+
+#endif
