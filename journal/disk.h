@@ -3,8 +3,12 @@
  * Private to journal/.
  *
  *   disk_submit --> io_uring: write ---linked---> fdatasync --> disk_reap
+ *   disk_submit -->           write ---linked---> fdatasync -->     :
  *
- * One batch is in flight at a time. The write comes from a buffer that was
+ * A few batches may be in flight, which a disk needs to be busy. They may complete
+ * in any order; disk_reap tells of them in the order in which they were
+ * submitted. A sync covers the write that it is linked to, and others only if they
+ * were complete when it was submitted. The writes come from a buffer that was
  * given at open, which is registered with the kernel where that is allowed, so
  * that its pages are not looked up for each write; so is the file.
  *
@@ -30,7 +34,10 @@
 #include "proto/base.h"
 
 /* Registered memory counts against RLIMIT_MEMLOCK, often 8 MiB for a user. */
-#define DISK_BUFFER_BYTES_MAX (1u << 20)
+#define DISK_BUFFER_BYTES_MAX (4u << 20)
+
+/* Batches in flight. */
+#define DISK_FLIGHTS_MAX 4u
 
 struct disk;
 
@@ -51,18 +58,27 @@ NODISCARD int disk_use(struct disk *disk, int fd);
 
 /* disk_submit starts to write bytes of the buffer from buffer_off to off of the
  * file, and a sync behind it. bytes 0: a sync alone. Does not wait for
- * the disk, if there is io_uring. Nothing is in flight. 0 or -errno. */
+ * the disk, if there is io_uring. Less than DISK_FLIGHTS_MAX are in flight. 0 or
+ * -errno. */
 NODISCARD int
 disk_submit(struct disk *disk, size_t buffer_off, size_t bytes, uint64_t off, bool sync);
 
-/* disk_reap returns 1 when the batch in flight is complete, 0 when it is not
- * yet, -errno when it failed; a short write is -EIO. */
+/* disk_reap returns 1 when the oldest batch in flight is complete, which then is
+ * no longer in flight, 0 when it is not yet, -errno as soon as any of them failed; a
+ * short write is -EIO. */
 NODISCARD int disk_reap(struct disk *disk);
 
-/* disk_wait blocks until the batch in flight may be complete, or timeout_ns. */
+/* disk_wait blocks until the oldest batch may be complete, or timeout_ns. */
 void disk_wait(struct disk *disk, uint64_t timeout_ns);
 
-bool disk_in_flight(const struct disk *disk);
+/* disk_flights returns how many batches are in flight. */
+unsigned disk_flights(const struct disk *disk);
+
+static inline bool
+disk_in_flight(const struct disk *disk)
+{
+    return disk_flights(disk) != 0;
+}
 
 /* disk_close waits for what is in flight and frees. */
 void disk_close(struct disk *disk);

@@ -11,20 +11,25 @@
 #include "journal/disk.h"
 
 #define QUEUE_ENTRIES 8u
+_Static_assert(QUEUE_ENTRIES >= 2 * DISK_FLIGHTS_MAX, "a write and a sync each");
 
-/* What a completion is of. */
-enum disk_tag {
-    DISK_WRITE = 1,
-    DISK_SYNC = 2
+/* A batch in flight. */
+struct flight {
+    size_t write_bytes;
+    unsigned pending; /* completions to come */
+    int error;        /* the first */
 };
+
+/* What a completion is of: the place of its flight times two, and one for a sync. */
+#define TAG(place, sync) ((uint64_t)(place)*2 + (sync))
 
 struct disk {
     struct io_uring uring;
     uint8_t *buffer;
-    size_t write_bytes; /* of the batch in flight */
     int fd;
-    unsigned pending; /* completions to come */
-    int error;        /* first of the batch in flight */
+    struct flight flights[DISK_FLIGHTS_MAX]; /* a ring */
+    unsigned submitted;                      /* flights so far, modulo 2^32 */
+    unsigned reaped;
     bool fixed_buffer;
     bool fixed_file;
     bool blocking; /* without io_uring: submit does it all */
@@ -98,7 +103,7 @@ disk_open(struct disk **disk, const struct disk_cfg *cfg)
 int
 disk_use(struct disk *disk, int fd)
 {
-    ASSERT(disk->pending == 0);
+    ASSERT(!disk_in_flight(disk));
     disk->fd = fd;
     if (disk->blocking)
         return 0;
@@ -121,7 +126,12 @@ set_file(const struct disk *disk, struct io_uring_sqe *sqe)
 }
 
 static void
-prepare_write(struct disk *disk, size_t buffer_off, size_t bytes, uint64_t off, bool link)
+prepare_write(struct disk *disk,
+              unsigned place,
+              size_t buffer_off,
+              size_t bytes,
+              uint64_t off,
+              bool link)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&disk->uring);
 
@@ -134,54 +144,56 @@ prepare_write(struct disk *disk, size_t buffer_off, size_t bytes, uint64_t off, 
     set_file(disk, sqe);
     if (link)
         sqe->flags |= IOSQE_IO_LINK;
-    sqe->user_data = DISK_WRITE;
-    disk->pending++;
+    sqe->user_data = TAG(place, false);
+    disk->flights[place].pending++;
 }
 
 static void
-prepare_sync(struct disk *disk)
+prepare_sync(struct disk *disk, unsigned place)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&disk->uring);
 
     ASSERT(sqe != NULL);
     io_uring_prep_fsync(sqe, disk->fd, IORING_FSYNC_DATASYNC);
     set_file(disk, sqe);
-    sqe->user_data = DISK_SYNC;
-    disk->pending++;
+    sqe->user_data = TAG(place, true);
+    disk->flights[place].pending++;
 }
 
-/* submit_blocking writes and syncs at once; disk_reap tells how it went. */
+/* write_blocking writes and syncs at once; disk_reap tells how it went. */
 static COLD int
-submit_blocking(struct disk *disk, size_t buffer_off, size_t bytes, uint64_t off, bool sync)
+write_blocking(const struct disk *disk, size_t buffer_off, size_t bytes, uint64_t off, bool sync)
 {
     ssize_t done = 0;
 
-    disk->pending = 1;
     if (bytes != 0)
         done = pwrite(disk->fd, disk->buffer + buffer_off, bytes, (off_t)off);
     if (done < 0)
-        disk->error = -errno;
-    else if ((size_t)done != bytes)
-        disk->error = -EIO;
-    else if (sync && fdatasync(disk->fd) != 0)
-        disk->error = -errno;
-    return 0;
+        return -errno;
+    if ((size_t)done != bytes)
+        return -EIO;
+    return sync && fdatasync(disk->fd) != 0 ? -errno : 0;
 }
 
 int
 disk_submit(struct disk *disk, size_t buffer_off, size_t bytes, uint64_t off, bool sync)
 {
-    ASSERT(disk->pending == 0);
+    const unsigned place = disk->submitted % DISK_FLIGHTS_MAX;
+    struct flight *flight = &disk->flights[place];
+
+    ASSERT(disk_flights(disk) < DISK_FLIGHTS_MAX);
     ASSERT(bytes != 0 || sync);
     ASSERT(disk->fd >= 0);
-    disk->write_bytes = bytes;
-    disk->error = 0;
-    if (disk->blocking)
-        return submit_blocking(disk, buffer_off, bytes, off, sync);
+    *flight = (struct flight){.write_bytes = bytes};
+    disk->submitted++;
+    if (disk->blocking) {
+        flight->error = write_blocking(disk, buffer_off, bytes, off, sync);
+        return 0;
+    }
     if (bytes != 0)
-        prepare_write(disk, buffer_off, bytes, off, sync);
+        prepare_write(disk, place, buffer_off, bytes, off, sync);
     if (sync)
-        prepare_sync(disk);
+        prepare_sync(disk, place);
 
     int rc;
 
@@ -190,7 +202,7 @@ disk_submit(struct disk *disk, size_t buffer_off, size_t bytes, uint64_t off, bo
     while (rc == -EINTR);
     if (rc < 0)
         return rc;
-    return (unsigned)rc == disk->pending ? 0 : -EIO;
+    return (unsigned)rc == flight->pending ? 0 : -EIO;
 }
 
 /* take looks at one completion. A write that failed or came short cancels its
@@ -198,14 +210,29 @@ disk_submit(struct disk *disk, size_t buffer_off, size_t bytes, uint64_t off, bo
 static void
 take(struct disk *disk, const struct io_uring_cqe *cqe)
 {
+    struct flight *flight = &disk->flights[cqe->user_data / 2];
+    const bool is_write = cqe->user_data % 2 == 0;
     int error = cqe->res < 0 ? cqe->res : 0;
 
-    ASSERT(disk->pending > 0);
-    if (cqe->user_data == DISK_WRITE && cqe->res >= 0 && (size_t)cqe->res != disk->write_bytes)
+    ASSERT(flight->pending > 0);
+    if (is_write && cqe->res >= 0 && (size_t)cqe->res != flight->write_bytes)
         error = -EIO;
-    if (disk->error == 0 || (disk->error == -ECANCELED && error != 0))
-        disk->error = error;
-    disk->pending--;
+    if (flight->error == 0 || (flight->error == -ECANCELED && error != 0))
+        flight->error = error;
+    flight->pending--;
+}
+
+/* first_error returns the error of the oldest batch that failed and is complete. */
+static int
+first_error(const struct disk *disk)
+{
+    for (unsigned i = disk->reaped; i != disk->submitted; i++) {
+        const struct flight *flight = &disk->flights[i % DISK_FLIGHTS_MAX];
+
+        if (flight->pending == 0 && flight->error != 0)
+            return flight->error;
+    }
+    return 0;
 }
 
 int
@@ -213,17 +240,21 @@ disk_reap(struct disk *disk)
 {
     struct io_uring_cqe *cqe;
 
-    if (disk->pending == 0)
+    if (!disk_in_flight(disk))
         return 0;
-    if (disk->blocking)
-        disk->pending = 0;
-    while (disk->pending != 0 && io_uring_peek_cqe(&disk->uring, &cqe) == 0) {
+    while (!disk->blocking && io_uring_peek_cqe(&disk->uring, &cqe) == 0) {
         take(disk, cqe);
         io_uring_cqe_seen(&disk->uring, cqe);
     }
-    if (disk->pending != 0)
+
+    const int error = first_error(disk);
+
+    if (error != 0)
+        return error;
+    if (disk->flights[disk->reaped % DISK_FLIGHTS_MAX].pending != 0)
         return 0;
-    return disk->error != 0 ? disk->error : 1;
+    disk->reaped++;
+    return 1;
 }
 
 void
@@ -233,24 +264,26 @@ disk_wait(struct disk *disk, uint64_t timeout_ns)
         .tv_sec = (int64_t)(timeout_ns / 1000000000u),
         .tv_nsec = (int64_t)(timeout_ns % 1000000000u),
     };
+    const unsigned pending =
+        disk_in_flight(disk) ? disk->flights[disk->reaped % DISK_FLIGHTS_MAX].pending : 0;
     struct io_uring_cqe *cqe;
 
-    /* All that is pending: the write alone is of no use to anybody. Errors
+    /* All that the oldest waits for: its write alone is of no use to anybody. Errors
      * show when it is reaped. */
-    if (disk->pending != 0 && !disk->blocking)
-        (void)io_uring_wait_cqes(&disk->uring, &cqe, disk->pending, &timeout, NULL);
+    if (pending != 0)
+        (void)io_uring_wait_cqes(&disk->uring, &cqe, pending, &timeout, NULL);
 }
 
-bool
-disk_in_flight(const struct disk *disk)
+unsigned
+disk_flights(const struct disk *disk)
 {
-    return disk->pending != 0;
+    return disk->submitted - disk->reaped;
 }
 
 void
 disk_close(struct disk *disk)
 {
-    while (disk->pending != 0 && disk_reap(disk) == 0)
+    while (disk_in_flight(disk) && disk_reap(disk) >= 0)
         disk_wait(disk, 100000000u);
     if (!disk->blocking)
         io_uring_queue_exit(&disk->uring);

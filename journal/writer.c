@@ -21,7 +21,6 @@ batch_begin(struct journal_writer *writer, struct batch *batch, uint64_t first_p
     const uint64_t left = writer->segment_pages - first_page_no % writer->segment_pages;
 
     batch->first_page_no = first_page_no;
-    batch->durable_pages = writer->durable_pages;
     batch->last_pos = 0;
     batch->pages_cnt = 0;
     batch->pages_max = left < writer->batch_pages ? (uint32_t)left : writer->batch_pages;
@@ -36,10 +35,10 @@ seal_as(struct journal_writer *writer, uint8_t flags)
     struct page *page = &batch->pages[batch->pages_cnt];
     struct page_header *header = &page->header;
     const uint64_t page_no = batch->first_page_no + batch->pages_cnt;
-    const uint64_t lag = page_no - batch->durable_pages;
+    const uint64_t lag = page_no - writer->durable_pages;
 
     ASSERT(writer->page_cells > 0);
-    ASSERT(batch->durable_pages <= page_no);
+    ASSERT(writer->durable_pages <= page_no);
     header->magic = JOURNAL_MAGIC;
     header->format = JOURNAL_FORMAT;
     header->shard = writer->shard;
@@ -192,52 +191,68 @@ wants_sync(const struct journal_writer *writer, uint64_t now_ns)
     }
 }
 
+/* batch_after returns the next in the ring of batches. */
+static struct batch *
+batch_after(struct journal_writer *writer, struct batch *batch)
+{
+    return batch + 1 == &writer->batches[WRITER_BATCHES] ? writer->batches : batch + 1;
+}
+
+/* launch submits the batch that gathers, and begins the next. */
+static void
+launch(struct journal_writer *writer, uint64_t now_ns)
+{
+    struct batch *batch = writer->gather;
+    const uint64_t off = batch->first_page_no % writer->segment_pages * JOURNAL_PAGE_BYTES;
+    const int rc =
+        disk_submit(writer->disk, (size_t)((uint8_t *)batch->pages - (uint8_t *)writer->buffer),
+                    (size_t)batch->pages_cnt * JOURNAL_PAGE_BYTES, off, batch->sync);
+
+    if (rc != 0)
+        fail(writer, "cannot submit a write to", rc);
+    if (batch->sync)
+        writer->synced_ns = now_ns;
+    writer->gather = batch_after(writer, batch);
+    batch_begin(writer, writer->gather, batch->first_page_no + batch->pages_cnt);
+}
+
+/* ends_segment tells whether the batch that gathers ends its segment. */
+static bool
+ends_segment(const struct journal_writer *writer)
+{
+    const struct batch *batch = writer->gather;
+    const unsigned pages_cnt = batch->pages_cnt + (writer->page_cells != 0);
+
+    return (batch->first_page_no + pages_cnt) % writer->segment_pages == 0;
+}
+
 bool
 writer_submit(struct journal_writer *writer, uint64_t now_ns, bool sync)
 {
     struct batch *batch = writer->gather;
     const uint64_t segment_no = batch->first_page_no / writer->segment_pages;
 
-    ASSERT(!disk_in_flight(writer->disk));
     if (UNLIKELY(segment_no != writer->segment_no) && !roll(writer, segment_no))
         return false;
     if (writer->page_cells != 0)
         seal(writer);
-
-    const uint64_t next_page_no = batch->first_page_no + batch->pages_cnt;
-    const uint64_t off = batch->first_page_no % writer->segment_pages * JOURNAL_PAGE_BYTES;
-    const size_t bytes = (size_t)batch->pages_cnt * JOURNAL_PAGE_BYTES;
-
     /* A segment is synced before the next is begun. */
-    batch->sync = sync || next_page_no % writer->segment_pages == 0 || wants_sync(writer, now_ns);
-
-    const int rc =
-        disk_submit(writer->disk, (size_t)((uint8_t *)batch->pages - (uint8_t *)writer->buffer),
-                    bytes, off, batch->sync);
-
-    if (rc != 0)
-        fail(writer, "cannot submit a write to", rc);
-    if (batch->sync)
-        writer->synced_ns = now_ns;
-    writer->gather = writer->flight;
-    writer->flight = batch;
-    batch_begin(writer, writer->gather, next_page_no);
-    /* Written only when the batch in flight is complete: see writer.h. */
-    if (batch->sync)
-        writer->gather->durable_pages = next_page_no;
+    batch->sync = sync || ends_segment(writer) || wants_sync(writer, now_ns);
+    launch(writer, now_ns);
     return true;
 }
 
 HOT int
 writer_reap(struct journal_writer *writer)
 {
-    const struct batch *batch = writer->flight;
+    const struct batch *batch = writer->oldest;
     const int rc = disk_reap(writer->disk);
 
     if (rc == 0)
         return 0;
     if (rc < 0)
         fail(writer, "write or sync failed on", rc);
+    writer->oldest = batch_after(writer, writer->oldest);
     if (batch->last_pos != 0)
         writer->written_pos = batch->last_pos;
     writer->unsynced = !batch->sync;
@@ -265,21 +280,17 @@ is_due(const struct journal_writer *writer, uint64_t now_ns)
            now_ns - batch->since_ns >= writer_linger_ns(writer);
 }
 
-/* sync_alone submits a sync without a write, when the interval is over and
- * nothing came that it could go with. */
-static void
-sync_alone(struct journal_writer *writer, uint64_t now_ns)
+/* may_join tells whether a batch may be submitted while others are in flight: a full
+ * one, so that the disk stays busy at saturation. One that is not full gathers
+ * more meanwhile. Where not all batches are synced, a sync waits for all before
+ * it, since it is to cover them; so does a roll. */
+static bool
+may_join(const struct journal_writer *writer, uint64_t now_ns)
 {
-    struct batch *batch = writer->flight;
-
-    batch_begin(writer, batch, writer->gather->first_page_no);
-    batch->sync = true;
-    writer->synced_ns = now_ns;
-
-    const int rc = disk_submit(writer->disk, 0, 0, 0, true);
-
-    if (rc != 0)
-        fail(writer, "cannot submit a sync of", rc);
+    return writer_is_full(writer) && disk_flights(writer->disk) < DISK_FLIGHTS_MAX &&
+           writer->gather->first_page_no / writer->segment_pages == writer->segment_no &&
+           (writer->ack_mode == CELL_ACK_MODE_DURABLE ||
+            !(ends_segment(writer) || wants_sync(writer, now_ns)));
 }
 
 HOT int
@@ -291,14 +302,19 @@ journal_writer_poll(struct journal_writer *writer, uint64_t now_ns)
         done += writer_reap(writer);
     if (!writer_is_full(writer))
         done += writer_gather(writer, now_ns);
-    if (disk_in_flight(writer->disk))
+    if (disk_in_flight(writer->disk)) {
+        if (may_join(writer, now_ns))
+            (void)writer_submit(writer, now_ns, false);
         return done;
+    }
     if (writer_has_cells(writer)) {
         if (is_due(writer, now_ns))
             (void)writer_submit(writer, now_ns, false);
     } else if (writer->unsynced && writer->ack_mode == CELL_ACK_MODE_INTERVAL &&
                now_ns - writer->synced_ns >= writer->interval_ns) {
-        sync_alone(writer, now_ns);
+        /* Nothing came that the sync could go with. */
+        writer->gather->sync = true;
+        launch(writer, now_ns);
     }
     return done;
 }

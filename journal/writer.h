@@ -5,7 +5,11 @@
  *                                                  |
  *   durable cursor <-------- completion -----------+
  *
- * One batch is in flight; what gathers meanwhile is the next (group commit).
+ * What gathers while a batch is in flight is the next (group commit). Full batches
+ * need not wait for it: a few are in flight at saturation, or the disk would idle
+ * between them. They complete in any order; the cursor goes over those that are complete
+ * from the oldest on.
+ *
  * The durable cursor is a position of the out-ring: all cells before it are on
  * disk. It rests only behind a CELL_LAST. The publisher reads it through
  * a const pointer; nobody else writes it.
@@ -19,9 +23,10 @@
  * Any error of a write or a sync, and any short write, ends the process with
  * the reason (journal_fatal); it is never retried.
  *
- * Pages are sealed (hashed) as they fill, while the batch before is still in
- * flight. Their durable mark counts that batch in: they are written only when it
- * is complete. So in ack mode durable each batch vouches for all before it.
+ * Pages are sealed (hashed) as they fill, while batches before are still in
+ * flight. A page's durable mark is what was durable when it was sealed. The last page
+ * of a batch that is not full is sealed when nothing else is in flight: so in ack
+ * mode durable it vouches for all before its batch.
  *
  * Threads: journal_writer_poll and _wait belong to one thread, which must live
  * until nothing is in flight (the kernel drops the requests of a thread that
@@ -50,7 +55,7 @@ struct journal_writer_cfg {
     uint64_t segment_bytes; /* multiple of 4096, >= JOURNAL_SEGMENT_BYTES_MIN */
     uint8_t ack_mode;       /* enum cell_ack_mode */
     uint64_t interval_ns;   /* of ack mode interval */
-    uint32_t batch_pages;   /* 1 .. 128: pages of one write; 0: default (64) */
+    uint32_t batch_pages;   /* 1 .. 128: pages of one write; 0: default (128) */
     uint64_t next_page_no;  /* where journal_recover says that writing goes on */
     struct hash128 prev_hash;
     struct journal_id journal; /* as journal_recover says; zeros: a new one is drawn */
@@ -84,6 +89,13 @@ int journal_writer_poll(struct journal_writer *writer, uint64_t now_ns);
 /* journal_writer_wait blocks until the write in flight is complete or, when
  * none is, until journal_writer_wake or timeout_ns. For a thread of its own. */
 void journal_writer_wait(struct journal_writer *writer, uint64_t timeout_ns);
+
+/* journal_writer_urge gives the calling thread, which is to sleep in
+ * journal_writer_wait, a real-time priority, so that it runs as soon as it has
+ * something to do, whoever computes on its core; so do the kernel's workers
+ * that sync for it. False if the user may not have that: it then waits for
+ * its turn, which on a busy core takes milliseconds. Never for a thread that spins. */
+bool journal_writer_urge(void);
 
 /* journal_writer_wake wakes a waiting writer; called by the engine's thread
  * after a publish. Costs one load when the writer is awake. In ack modes

@@ -13,10 +13,10 @@
 #include "journal/segments.h"
 #include "journal/writer_private.h"
 
-#define BATCH_PAGES_DEFAULT 64u
+#define BATCH_PAGES_DEFAULT 128u
 #define BATCH_PAGES_MAX     128u
-_Static_assert(2u * BATCH_PAGES_MAX * JOURNAL_PAGE_BYTES <= DISK_BUFFER_BYTES_MAX,
-               "both batches can be registered");
+_Static_assert(WRITER_BATCHES *BATCH_PAGES_MAX *JOURNAL_PAGE_BYTES <= DISK_BUFFER_BYTES_MAX,
+               "all batches can be registered");
 
 /* is_new tells whether the id of the journal is still to be drawn. */
 static bool
@@ -109,7 +109,7 @@ open_segment(struct journal_writer *writer, const struct journal_writer_cfg *cfg
 static int
 open_buffers(struct journal_writer *writer, bool no_uring, char why[256])
 {
-    writer->buffer_bytes = 2 * (size_t)writer->batch_pages * JOURNAL_PAGE_BYTES;
+    writer->buffer_bytes = WRITER_BATCHES * (size_t)writer->batch_pages * JOURNAL_PAGE_BYTES;
     writer->buffer = mmap(NULL, writer->buffer_bytes, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (writer->buffer == MAP_FAILED) {
@@ -117,8 +117,8 @@ open_buffers(struct journal_writer *writer, bool no_uring, char why[256])
         writer->buffer = NULL;
         return -ENOMEM;
     }
-    writer->batches[0].pages = writer->buffer;
-    writer->batches[1].pages = writer->batches[0].pages + writer->batch_pages;
+    for (unsigned i = 0; i < WRITER_BATCHES; i++)
+        writer->batches[i].pages = (struct page *)writer->buffer + (size_t)i * writer->batch_pages;
 
     const struct disk_cfg disk = {
         .buffer = writer->buffer,
@@ -175,7 +175,7 @@ writer_init(struct journal_writer *writer,
     memset(writer, 0, sizeof *writer);
     writer->out = out;
     writer->gather = &writer->batches[0];
-    writer->flight = &writer->batches[1];
+    writer->oldest = &writer->batches[0];
     writer->ack_mode = cfg->ack_mode;
     writer->batch_pages = cfg->batch_pages == 0 ? BATCH_PAGES_DEFAULT : cfg->batch_pages;
     writer->segment_pages = cfg->segment_bytes / JOURNAL_PAGE_BYTES;

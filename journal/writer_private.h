@@ -1,10 +1,12 @@
 /*
  * What the files of the journal writer share. Private to journal/writer*.c.
  *
- *   batches[0]  page page page ...   gather: being filled
- *   batches[1]  page page page ...   flight: on its way to disk, or empty
+ *   batches   page page page ...   reaped: the oldest on its way to the disk
+ *             page page page ...
+ *             page page ..           gather: being filled
  *
- * The two change roles when the gathering one is submitted.
+ * A ring: the one that gathers is submitted and the next begins. Up to
+ * DISK_FLIGHTS_MAX are on their way.
  */
 #ifndef OUTCRY_JOURNAL_WRITER_PRIVATE_H
 #define OUTCRY_JOURNAL_WRITER_PRIVATE_H
@@ -25,14 +27,15 @@
 
 #define WRITER_AWAKE UINT64_MAX
 
+#define WRITER_BATCHES (DISK_FLIGHTS_MAX + 1)
+
 /* Pages that are written with one write, all in one segment. */
 struct batch {
     struct page *pages;
     uint64_t first_page_no;
-    uint64_t durable_pages; /* known to be durable when it is written */
-    uint64_t last_pos;      /* out-ring position behind its last CELL_LAST; 0: none */
-    uint64_t since_ns;      /* when its first cell came */
-    uint32_t pages_cnt;     /* sealed */
+    uint64_t last_pos;  /* out-ring position behind its last CELL_LAST; 0: none */
+    uint64_t since_ns;  /* when its first cell came */
+    uint32_t pages_cnt; /* sealed */
     uint32_t pages_max;
     bool sync;
 };
@@ -41,9 +44,9 @@ struct journal_writer {
     /* Written by the thread of poll. */
     struct ring_reader *out;
     struct batch *gather;
-    struct batch *flight;
-    uint32_t page_cells; /* in the page being filled, behind the sealed ones */
-    bool page_command;   /* a command opens in it */
+    struct batch *oldest; /* in flight, if any is */
+    uint32_t page_cells;  /* in the page being filled, behind the sealed ones */
+    bool page_command;    /* a command opens in it */
     uint8_t ack_mode;
     uint32_t batch_pages;
     uint64_t segment_pages;
@@ -60,7 +63,7 @@ struct journal_writer {
     int fd;
     struct disk *disk;
     struct prepare *prepare;
-    struct batch batches[2];
+    struct batch batches[WRITER_BATCHES];
     struct journal_writer_stats stats; /* relaxed atomics: read by others */
     int dir_fd;
     bool fence_in_wake; /* no membarrier: the waker has to fence */
@@ -80,13 +83,14 @@ struct journal_writer {
 
 /* writer_submit seals and submits what was gathered, whether it is due or not;
  * sync: with a sync in any case. False if it cannot yet: the next
- * segment is not ready. Nothing is in flight. */
+ * segment is not ready. No sync is asked for, but of all
+ * batches, while others are in flight. */
 bool writer_submit(struct journal_writer *writer, uint64_t now_ns, bool sync);
 
 /* writer_gather takes what the out-ring has and the batch has room for. */
 int writer_gather(struct journal_writer *writer, uint64_t now_ns);
 
-/* writer_reap looks for the completion of the batch in flight: 1 or 0. */
+/* writer_reap looks for the completion of the oldest batch in flight: 1 or 0. */
 int writer_reap(struct journal_writer *writer);
 
 /* writer_has_cells tells whether anything is gathered. */

@@ -16,6 +16,7 @@
  */
 #include <linux/futex.h>
 #include <linux/membarrier.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -100,4 +101,12 @@ journal_writer_wake(struct journal_writer *writer)
         return;
     if (ring_cursor_load(&writer->out->ring->published) >= wake_at)
         wake(writer);
+}
+
+bool
+journal_writer_urge(void)
+{
+    const struct sched_param param = {.sched_priority = sched_get_priority_min(SCHED_FIFO)};
+
+    return sched_setscheduler(0, SCHED_FIFO, &param) == 0;
 }

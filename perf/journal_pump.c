@@ -68,6 +68,7 @@ journal_main(void *arg)
     struct pump *pump = arg;
 
     (void)core_pin(1);
+    (void)journal_writer_urge();
     while (!atomic_load(&pump->stop) || journal_writer_in_flight(pump->writer))
         if (journal_writer_poll(pump->writer, clock_ns()) == 0)
             journal_writer_wait(pump->writer, WAIT_NS);

@@ -234,6 +234,7 @@ run_journal(void *arg)
     uint64_t woke_ns = wire_clock_ns();
 
     (void)wire_pin(1);
+    (void)journal_writer_urge();
     while (!atomic_load(&exchange->journal_stop)) {
         while (journal_writer_poll(exchange->writer, wire_clock_ns()) > 0)
             continue;

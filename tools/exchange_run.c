@@ -145,6 +145,9 @@ stage_loop(void *arg)
     bool stopping = false;
     unsigned phase;
 
+    if (has_stage(layout, CONFIG_JOURNAL) && layout->idle == CONFIG_BLOCK)
+        (void)journal_writer_urge(); /* docs/operations.md says who may */
+
     /* A1 pairs with R1 */
     while ((phase = __atomic_load_n(&run->phase, __ATOMIC_ACQUIRE)) != PHASE_QUIT) {
         const uint64_t now_ns = clock_utc_ns();
