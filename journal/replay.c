@@ -10,13 +10,34 @@
 #include "journal/reader_span.h"
 #include "proto/limits.h"
 
-/* How far ahead of the command in work its successors' data is fetched, in
- * cells: enough to hide a miss, not so far that it is gone again. */
-#define AHEAD_CELLS 24u
+/*
+ *  journal   |ccectt..|ecccc..|     spans: pages that lie between gather and compare
+ *             ^compare       ^gather
+ *               |              '--> ring   ...cccccccc...    the commands alone
+ *               |                             ^pos    ^end
+ *               |                             engine_run
+ *               '--------- == ------------ sink  ccecttecc
+ *
+ * Commands are copied out of the journal, far enough ahead that the engine can
+ * look at them, and applied by runs; what comes out is compared by spans.
+ */
 
-/* Room for one slice. */
-#define SINK_CELLS 256u
-_Static_assert(SLICE_CELLS_MAX <= SINK_CELLS, "a slice fits into the sink");
+/* Commands that are there beyond the one in work, in cells. */
+#define AHEAD_CELLS ((ENGINE_AHEAD_GROUPS + 1) * ENGINE_AHEAD_GROUP)
+
+/* They come by spans of a page at most, and a command may still be in work. */
+#define RING_CELLS 256u
+_Static_assert(AHEAD_CELLS + JOURNAL_PAGE_CELLS + CELL_COMMAND_MAX <= RING_CELLS, "they fit");
+
+/* Cells that engine_run is given at once, so that looking ahead keeps its pace. */
+#define RUN_CELLS ENGINE_AHEAD_GROUP
+
+#define SPANS      64u
+#define SINK_CELLS 1024u
+#define SINK_UNTIL (SINK_CELLS - SLICE_CELLS_MAX - RUN_CELLS - CELL_COMMAND_MAX)
+
+/* What a command's frame has of its outcome. */
+#define WORD_OUTCOME UINT64_C(0xffff0000)
 
 /* Finished cells of one page, as the reader gives them. */
 struct span {
@@ -29,154 +50,201 @@ struct replay {
     struct replay_cfg cfg;
     struct replay_result result;
     struct engine *engine;
-    struct span span; /* at lies in here */
-    struct span next;
-    unsigned at;               /* next cell of span to go through */
-    unsigned ahead;            /* next to fetch for: counts through span into next */
-    int end;                   /* what the reader said behind next: 0 or -errno */
-    int error;                 /* that ended the replay, 0: none */
-    const union cell *message; /* in work: its first cell */
+    int error; /* that ended the replay, 0: none */
+    int end;   /* what the reader said last, if not above 0: the end or -errno */
+
+    struct span spans[SPANS];
+    unsigned span_first; /* compare is in here; counts on, as span_end does */
+    unsigned span_end;
+    unsigned at; /* next cell of the first span to compare */
+
+    uint64_t ring_pos;        /* next to apply */
+    uint64_t ring_end;        /* behind the last that is gathered */
+    const union cell *group;  /* in the journal: of which compare has seen a part */
+    unsigned group_cells_cnt; /* that part */
+    struct engine_ahead ahead;
     struct cell_sink sink;
-    union cell cells[SINK_CELLS];
+    _Alignas(CACHE_LINE) union cell ring[RING_CELLS];
+    union cell sink_cells[SINK_CELLS];
 };
 
-/* shift goes on to the next span and asks for the one behind it. */
-static void
-shift(struct replay *replay)
+/* gather_cells copies the commands among cells into the ring, without their
+ * outcome: a run passes over what looks refused. Kinds alternate without a
+ * pattern, so each cell is copied, and only commands are kept. */
+static HOT void
+gather_cells(struct replay *replay, const union cell *cells, unsigned cnt)
+{
+    uint64_t end = replay->ring_end;
+    bool in_command = false;
+
+    ASSERT(end - replay->ring_pos + cnt <= RING_CELLS);
+    for (unsigned i = 0; i < cnt; i++) {
+        union cell *copy = &replay->ring[end % RING_CELLS];
+        const bool is_command = cell_is_command(&cells[i]);
+
+        *copy = cells[i];
+        copy->words[0] &= ~(WORD_OUTCOME & -(uint64_t)is_command);
+        in_command = is_command | (in_command & (cell_kind(&cells[i]) >= CELL_KIND_CONTINUATIONS));
+        end += in_command;
+    }
+    replay->ring_end = end;
+}
+
+/* gather_span takes one more span from the reader; false at the end. */
+static bool
+gather_span(struct replay *replay)
 {
     const union cell *cells;
-
-    ASSERT(replay->at == replay->span.cnt);
-    replay->ahead -= replay->ahead < replay->span.cnt ? replay->ahead : replay->span.cnt;
-    replay->at = 0;
-    replay->span = replay->next;
-    replay->next = (struct span){0};
-    replay->end = 0;
-
     const int cnt = reader_span(replay->reader, &cells);
 
-    if (cnt <= 0) {
-        replay->end = cnt;
-        return;
-    }
+    replay->end = cnt;
+    if (UNLIKELY(cnt <= 0))
+        return false;
     reader_skip(replay->reader, (unsigned)cnt);
-    replay->next = (struct span){.cells = cells, .cnt = (unsigned)cnt};
-}
-
-/* refill makes span hold the next cell; false at the end as it is now. */
-static bool
-refill(struct replay *replay)
-{
-    shift(replay);
-    /* Nothing was known to lie behind: at the start, or where it ended before. */
-    if (replay->span.cnt == 0 && replay->next.cnt != 0)
-        shift(replay);
-    return replay->span.cnt != 0;
-}
-
-/* peek returns the journal's next cell, NULL at the end. */
-static inline const union cell *
-peek(struct replay *replay)
-{
-    if (UNLIKELY(replay->at == replay->span.cnt) && !refill(replay))
-        return NULL;
-    return &replay->span.cells[replay->at];
-}
-
-/* prefetch fetches what the commands in the window will touch. */
-static inline void
-prefetch(struct replay *replay)
-{
-    const unsigned span_cnt = replay->span.cnt;
-    unsigned end = replay->at + AHEAD_CELLS;
-
-    if (end > span_cnt + replay->next.cnt)
-        end = span_cnt + replay->next.cnt;
-    while (replay->ahead < end) {
-        const union cell *cell = replay->ahead < span_cnt
-                                     ? &replay->span.cells[replay->ahead]
-                                     : &replay->next.cells[replay->ahead - span_cnt];
-
-        if (cell_is_command(cell))
-            engine_prefetch(replay->engine, cell);
-        replay->ahead += cell_count(cell);
-    }
-}
-
-static inline bool
-cell_equal(const union cell *a, const union cell *b)
-{
-    uint64_t differ = 0;
-
-    for (unsigned i = 0; i < CELL_BYTES / 8; i++)
-        differ |= a->words[i] ^ b->words[i];
-    return differ == 0;
-}
-
-/* count_message counts a message that came out right and hands it on. */
-static inline void
-count_message(struct replay *replay)
-{
-    struct replay_result *result = &replay->result;
-
-    result->messages_cnt++;
-    result->trades_cnt += cell_kind(replay->message) == CELL_KIND_TRADE;
-    if (replay->cfg.on_message != NULL)
-        replay->cfg.on_message(replay->cfg.ctx, replay->message);
-}
-
-/* compare_slice compares what the engine wrote from pos on with the journal.
- * False at the first cell that is not the same. */
-static inline bool
-compare_slice(struct replay *replay, uint64_t pos, uint64_t seq, unsigned *index)
-{
-    struct replay_result *result = &replay->result;
-
-    for (; pos < replay->sink.pos; pos++) {
-        const union cell *actual = &replay->cells[pos & replay->sink.mask];
-        const union cell *expected = peek(replay);
-
-        if (UNLIKELY(expected == NULL || !cell_equal(expected, actual))) {
-            diverge_cell(result, seq, *index, expected, actual);
-            return false;
-        }
-        if (cell_count(expected) != 0)
-            replay->message = expected;
-        result->event_hash = event_hash_cell(result->event_hash, expected);
-        result->cells_cnt++;
-        replay->at++;
-        ++*index;
-        if (expected == replay->message + (cell_count(replay->message) - 1))
-            count_message(replay);
-    }
+    replay->spans[replay->span_end++ % SPANS] = (struct span){.cells = cells, .cnt = (unsigned)cnt};
+    gather_cells(replay, cells, (unsigned)cnt);
     return true;
 }
 
-/* replay_command applies the command at `command` and compares its group. */
-static bool
-replay_command(struct replay *replay, const union cell *command)
+/* gather sees to it that commands are there to be applied and to be looked at. */
+static inline void
+gather(struct replay *replay)
 {
-    const uint64_t seq = cell_seq(command);
-    unsigned index = 0;
-    uint64_t pos = replay->sink.pos;
-    enum engine_result rc = engine_apply(replay->engine, command, &replay->sink);
+    while (replay->ring_end - replay->ring_pos < AHEAD_CELLS &&
+           replay->span_end - replay->span_first < SPANS && gather_span(replay))
+        continue;
+}
 
-    if (UNLIKELY(rc == ENGINE_DROPPED)) {
-        diverge_dropped(&replay->result, command);
-        return false;
+/* next_span returns the span that holds the next cell to compare, NULL at the
+ * end of the journal. */
+static inline const struct span *
+next_span(struct replay *replay)
+{
+    if (replay->span_first != replay->span_end) {
+        const struct span *span = &replay->spans[replay->span_first % SPANS];
+
+        if (LIKELY(replay->at < span->cnt))
+            return span;
+        replay->span_first++;
+        replay->at = 0;
     }
-    while (compare_slice(replay, pos, seq, &index)) {
-        if (rc == ENGINE_DONE) {
-            replay->result.commands_cnt++;
-            replay->result.last_seq = seq;
-            if (UNLIKELY(replay->cfg.on_command != NULL))
-                replay->cfg.on_command(replay->cfg.ctx, replay->engine, command);
-            return true;
-        }
-        pos = replay->sink.pos;
-        rc = engine_resume(replay->engine, &replay->sink);
+    if (UNLIKELY(replay->span_first == replay->span_end) && !gather_span(replay))
+        return NULL;
+    return &replay->spans[replay->span_first % SPANS];
+}
+
+static inline bool
+cells_equal(const union cell *a, const union cell *b, unsigned cnt)
+{
+    uint64_t differ = 0;
+
+    for (unsigned i = 0; i < cnt; i++) {
+        for (unsigned j = 0; j < CELL_BYTES / 8; j++)
+            differ |= a[i].words[j] ^ b[i].words[j];
     }
+    return differ == 0;
+}
+
+/* count_cells counts cells that came out right, and hashes them. */
+static inline void
+count_cells(struct replay *replay, const union cell *cells, unsigned cnt)
+{
+    struct replay_result *result = &replay->result;
+    uint64_t hash = result->event_hash;
+    unsigned messages_cnt = 0;
+    unsigned trades_cnt = 0;
+    unsigned groups_cnt = 0;
+    unsigned group_at = 0;
+
+    for (unsigned i = 0; i < cnt; i++) {
+        const unsigned is_last = cell_is_last(&cells[i]);
+
+        hash = event_hash_cell(hash, &cells[i]);
+        messages_cnt += cell_count(&cells[i]) != 0;
+        trades_cnt += cell_kind(&cells[i]) == CELL_KIND_TRADE;
+        groups_cnt += is_last;
+        group_at = is_last ? i + 1 : group_at;
+    }
+    result->event_hash = hash;
+    result->cells_cnt += cnt;
+    result->messages_cnt += messages_cnt;
+    result->trades_cnt += trades_cnt;
+    result->commands_cnt += groups_cnt;
+    result->last_seq += groups_cnt;
+    if (groups_cnt != 0 || replay->group_cells_cnt == 0) {
+        replay->group = &cells[group_at];
+        replay->group_cells_cnt = 0;
+    }
+    replay->group_cells_cnt += cnt - group_at;
+}
+
+/* hand_on gives whole messages to the callback. */
+static void
+hand_on(const struct replay *replay, const union cell *cells, unsigned cnt)
+{
+    for (unsigned i = 0; i < cnt; i += cell_count(&cells[i]))
+        replay->cfg.on_message(replay->cfg.ctx, &cells[i]);
+}
+
+static inline void
+came_out_right(struct replay *replay, const union cell *cells, unsigned cnt)
+{
+    count_cells(replay, cells, cnt);
+    replay->at += cnt;
+    if (replay->cfg.on_message != NULL)
+        hand_on(replay, cells, cnt);
+}
+
+/* diverge tells of the first of cnt cells that is not the journal's, and counts
+ * those before it. */
+static COLD bool
+diverge(struct replay *replay, const union cell *expected, const union cell *actual)
+{
+    unsigned equal = 0;
+    unsigned whole = 0;
+
+    while (expected != NULL && cells_equal(&expected[equal], &actual[equal], 1))
+        equal++;
+    for (unsigned i = 0; i < equal; i++)
+        whole = cell_count(&actual[i]) != 0 ? i : whole;
+    /* Messages are handed on whole. */
+    if (cell_count(&actual[equal]) != 0)
+        whole = equal;
+    if (whole != 0)
+        came_out_right(replay, expected, whole);
+    replay->result.identical = false;
+    diverge_cell(&replay->result, replay->result.last_seq + 1,
+                 replay->group_cells_cnt + equal - whole,
+                 expected == NULL ? NULL : &expected[equal], &actual[equal]);
     return false;
+}
+
+/* compare compares what the engine wrote with the journal; it is in the sink from
+ * its start. False when it is not the same. */
+static inline bool
+compare(struct replay *replay)
+{
+    const union cell *actual = replay->sink.cells;
+    unsigned left = (unsigned)replay->sink.pos;
+
+    while (left > 0) {
+        const struct span *span = next_span(replay);
+
+        if (UNLIKELY(span == NULL))
+            return diverge(replay, NULL, actual);
+
+        const union cell *expected = &span->cells[replay->at];
+        const unsigned there = span->cnt - replay->at;
+        const unsigned cnt = left < there ? left : there;
+
+        if (UNLIKELY(!cells_equal(expected, actual, cnt)))
+            return diverge(replay, expected, actual);
+        came_out_right(replay, expected, cnt);
+        actual += cnt;
+        left -= cnt;
+    }
+    replay->sink.pos = 0;
+    return true;
 }
 
 /* check_genesis makes the engine that the first command describes. */
@@ -245,45 +313,156 @@ check_first(struct replay *replay, const union cell *command)
     return -EPROTO;
 }
 
-/* pass_over goes behind what a given engine has had already. */
-static void
-pass_over(struct replay *replay)
+/* begin finds the first command to apply, behind what a given engine has had, and
+ * checks it: 1, or 0 if there is none yet, or -errno. */
+static int
+begin(struct replay *replay)
 {
     const union cell *cells;
+    int cnt;
 
-    while ((cells = peek(replay)) != NULL && cell_seq(cells) <= replay->result.last_seq)
-        replay->at += cell_count(cells);
+    while ((cnt = reader_span(replay->reader, &cells)) > 0) {
+        if (cell_seq(cells) > replay->result.last_seq) {
+            const int rc = check_first(replay, cells);
+
+            return rc == 0 ? 1 : rc;
+        }
+        reader_skip(replay->reader, cell_count(cells));
+    }
+    replay->end = cnt;
+    return cnt;
+}
+
+/* apply_one applies the next command by itself. ENGINE_DROPPED: it was not
+ * admitted, or error is set. */
+static enum engine_result
+apply_one(struct replay *replay)
+{
+    const union cell *command = &replay->ring[replay->ring_pos % RING_CELLS];
+    const unsigned count = cell_count(command);
+    union cell whole[CELL_COMMAND_MAX];
+
+    ASSERT(count != 0);
+    ASSERT(count <= CELL_COMMAND_MAX);
+    ASSERT(count <= replay->ring_end - replay->ring_pos);
+    for (unsigned i = 0; i < count; i++)
+        whole[i] = replay->ring[(replay->ring_pos + i) % RING_CELLS];
+    if (cell_kind(whole) == CELL_KIND_RESTART)
+        replay->error = check_restart(replay, whole);
+    if (replay->error != 0)
+        return ENGINE_DROPPED;
+
+    const enum engine_result rc = engine_apply(replay->engine, whole, &replay->sink);
+
+    if (UNLIKELY(rc == ENGINE_DROPPED)) {
+        diverge_dropped(&replay->result, whole);
+        replay->result.identical = false;
+        return rc;
+    }
+    replay->ring_pos += count;
+    return rc;
+}
+
+/* run_cells returns how many cells engine_run may have, at most most commands:
+ * to the end of the group that is looked at, and of its last message. */
+static inline uint32_t
+run_cells(const struct replay *replay, uint64_t most)
+{
+    const uint64_t pos = replay->ring_pos;
+    const uint64_t left = replay->ring_end - pos;
+    uint64_t cnt = RUN_CELLS - pos % RUN_CELLS;
+
+    if (UNLIKELY(most < cnt)) {
+        cnt = 0;
+        for (uint64_t i = 0; i < most && cnt < left; i++)
+            cnt += cell_count(&replay->ring[(pos + cnt) % RING_CELLS]);
+    } else if (left > cnt) {
+        const union cell *next = &replay->ring[(pos + cnt) % RING_CELLS];
+
+        cnt += cell_kind(next) == CELL_KIND_REPLACE_DETAIL;
+    }
+
+    const uint64_t in_one_piece = RING_CELLS - pos % RING_CELLS;
+
+    cnt = cnt < left ? cnt : left;
+    return (uint32_t)(cnt < in_one_piece ? cnt : in_one_piece);
+}
+
+/* apply applies some of the commands that are gathered, most at most. */
+static inline enum engine_result
+apply(struct replay *replay, uint64_t most)
+{
+    enum engine_result rc;
+
+    engine_look_ahead(replay->engine, &replay->ahead, replay->ring, RING_CELLS - 1,
+                      replay->ring_pos, replay->ring_end);
+
+    const uint32_t taken_cnt =
+        engine_run(replay->engine, &replay->ring[replay->ring_pos % RING_CELLS],
+                   run_cells(replay, most), SINK_UNTIL, &replay->sink, &rc);
+
+    replay->ring_pos += taken_cnt;
+    return LIKELY(taken_cnt != 0) ? rc : apply_one(replay);
+}
+
+/* watched applies one command and hands the engine to the callback. */
+static COLD bool
+watched(struct replay *replay)
+{
+    const struct span *span = next_span(replay);
+    const union cell *command = &span->cells[replay->at];
+    enum engine_result rc = apply_one(replay);
+
+    while (rc != ENGINE_DROPPED && compare(replay)) {
+        if (rc == ENGINE_DONE) {
+            replay->cfg.on_command(replay->cfg.ctx, replay->engine, command);
+            return true;
+        }
+        rc = engine_resume(replay->engine, &replay->sink);
+    }
+    return false;
+}
+
+/* step applies some commands, most at most, and compares all that they caused.
+ * False when it is not the same, or at an error. */
+static inline bool
+step(struct replay *replay, uint64_t most)
+{
+    const uint64_t before_seq = replay->result.last_seq;
+    enum engine_result rc = apply(replay, most);
+
+    if (UNLIKELY(rc == ENGINE_DROPPED) || UNLIKELY(!compare(replay)))
+        return false;
+    while (UNLIKELY(rc == ENGINE_MORE)) {
+        rc = engine_resume(replay->engine, &replay->sink);
+        if (!compare(replay))
+            return false;
+    }
+    ASSERT(replay->result.last_seq == engine_seq(replay->engine));
+    ASSERT(replay->result.last_seq - before_seq <= most);
+    return true;
 }
 
 static int
 replay_until(struct replay *replay, uint64_t until_seq)
 {
     struct replay_result *result = &replay->result;
-    const union cell *command;
 
-    if (result->commands_cnt == 0 && replay->engine != NULL)
-        pass_over(replay);
-    while (result->last_seq < until_seq && (command = peek(replay)) != NULL) {
-        int rc = 0;
+    if (result->commands_cnt == 0) {
+        const int rc = begin(replay);
 
-        if (UNLIKELY(result->commands_cnt == 0))
-            rc = check_first(replay, command);
-        if (rc == 0 && UNLIKELY(cell_kind(command) == CELL_KIND_RESTART))
-            rc = check_restart(replay, command);
-        if (rc != 0)
+        if (rc <= 0)
             return rc;
-        prefetch(replay);
-        if (!replay_command(replay, command)) {
-            result->identical = false;
-            return 0;
-        }
     }
-    if (result->last_seq >= until_seq || replay->end == 0)
-        return 0;
-    if (replay->end == -EBADMSG)
-        snprintf(result->text, sizeof result->text, "%s",
-                 journal_reader_fault(replay->reader)->text);
-    return replay->end;
+    while (result->last_seq < until_seq) {
+        gather(replay);
+        if (replay->ring_pos == replay->ring_end)
+            return replay->end;
+        if (!(replay->cfg.on_command == NULL ? step(replay, until_seq - result->last_seq)
+                                             : watched(replay)))
+            return replay->error;
+    }
+    return 0;
 }
 
 int
@@ -299,7 +478,7 @@ replay_open(struct replay **replay, struct journal_reader *reader, const struct 
         .engine = cfg->engine,
         .result = {.engine = cfg->engine, .identical = true, .event_hash = cfg->event_hash},
     };
-    made->sink = (struct cell_sink){.cells = made->cells, .mask = SINK_CELLS - 1};
+    made->sink = (struct cell_sink){.cells = made->sink_cells, .mask = SINK_CELLS - 1};
     if (cfg->engine != NULL) {
         made->result.cfg = cfg->engine_cfg;
         made->result.last_seq = engine_seq(cfg->engine);
@@ -313,6 +492,9 @@ replay_more(struct replay *replay, uint64_t until_seq, struct replay_result *res
 {
     if (replay->error == 0 && replay->result.identical)
         replay->error = replay_until(replay, until_seq == 0 ? UINT64_MAX : until_seq);
+    if (replay->error == -EBADMSG)
+        snprintf(replay->result.text, sizeof replay->result.text, "%s",
+                 journal_reader_fault(replay->reader)->text);
     *result = replay->result;
     return replay->error;
 }

@@ -50,7 +50,7 @@ steps(unsigned cnt)
         workload_step(&workload);
 }
 
-/* run journals a run of random commands. */
+/* run journals a run of random commands and a mass cancel of several slices. */
 static void
 run(uint32_t epoch, unsigned cnt)
 {
@@ -60,6 +60,7 @@ run(uint32_t epoch, unsigned cnt)
 
     workload_begin(&workload, epoch);
     steps(cnt);
+    workload_cancel_all(&workload);
     rig_open(&rig, dir, &cfg);
     rig_put(&rig, &all, from, all.cnt);
     rig_close(&rig);
@@ -124,6 +125,37 @@ Test(replay_more, goes_through_piece_by_piece)
     cr_assert_eq(replay_more(replay, 0, &result), 0);
     expect_all();
     cr_assert_eq(cells_cnt, all.cnt);
+    free(result.engine);
+}
+
+/* watch expects the engine right behind a command, which is the journal's own. */
+static void
+watch(void *ctx, const struct engine *engine, const union cell *command)
+{
+    uint64_t *commands_cnt = ctx;
+    size_t at = 0;
+
+    ++*commands_cnt;
+    while (!cell_is_command(&all.cells[at]) || cell_seq(&all.cells[at]) != *commands_cnt)
+        at++;
+    cr_assert_eq(engine_seq(engine), *commands_cnt);
+    cr_assert_eq(memcmp(command, &all.cells[at], cell_count(command) * CELL_BYTES), 0);
+}
+
+Test(replay_more, shows_the_engine_behind_each_command)
+{
+    uint64_t commands_cnt = 0;
+    const struct replay_cfg cfg = {
+        .alloc = workload_memory, .on_command = watch, .ctx = &commands_cnt};
+
+    run(1, 1500);
+    run(2, 100);
+    begin(&cfg);
+    cr_assert_eq(replay_more(replay, 100, &result), 0);
+    cr_assert_eq(commands_cnt, 100);
+    cr_assert_eq(replay_more(replay, 0, &result), 0);
+    expect_all();
+    cr_assert_eq(commands_cnt, all.seq);
     free(result.engine);
 }
 
