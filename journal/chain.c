@@ -270,6 +270,13 @@ judge_end(struct chain *chain, const struct page *page, enum page_fault fault)
                                                             : "belongs elsewhere");
         return say_damage(chain, page_no, what);
     }
+    if (segments_is_archive(&chain->segments, page_no)) {
+        snprintf(what, sizeof what,
+                 "%s, in a segment that was complete when it was compressed "
+                 "(damage)",
+                 page_fault_text(fault));
+        return say_damage(chain, page_no, what);
+    }
     if (page_no == 0 && page != NULL && is_foreign(page, fault))
         return say_foreign(chain, page);
     if (page != NULL && is_misplaced(page, fault))
@@ -285,18 +292,55 @@ judge_end(struct chain *chain, const struct page *page, enum page_fault fault)
     return 0;
 }
 
+/* chain_begin sets out at the first page. Of a pruned journal what came before is
+ * taken on trust from the record of it. */
+static void
+chain_begin(struct chain *chain)
+{
+    const struct pruned_record *pruned = chain->segments.pruned;
+
+    chain->at = (struct chain_place){.joined = true};
+    if (pruned == NULL)
+        return;
+    chain->at.page_no = segments_first_page(&chain->segments);
+    chain->at.prev_hash = pruned->last_hash;
+    chain->at.epoch = pruned->last_epoch;
+    chain->at.open = (pruned->flags & PRUNED_FLAG_OPEN) != 0;
+    chain->at.seq = pruned->last_seq;
+}
+
+/* say_unreadable tells why an archive cannot be unpacked. */
+static COLD int
+say_unreadable(struct chain *chain)
+{
+    chain->fault = (struct journal_fault){
+        .damage = chain->segments.error == -EBADMSG,
+        .page_no = chain->at.page_no,
+    };
+    snprintf(chain->fault.text, sizeof chain->fault.text, "%s", chain->segments.why);
+    return chain->segments.error;
+}
+
 int
 chain_open(struct chain *chain, const char *dir, int shard)
 {
-    *chain = (struct chain){.shard = shard, .at = {.joined = true}};
+    *chain = (struct chain){.shard = shard};
 
     const int rc = segments_open(&chain->segments, dir, &chain->fault);
 
     if (rc != 0)
         return rc;
+    chain_begin(chain);
 
-    const struct page *first = segments_page(&chain->segments, 0);
+    const struct page *first =
+        segments_page(&chain->segments, segments_first_page(&chain->segments));
 
+    if (chain->segments.error != 0) {
+        const int error = say_unreadable(chain);
+
+        chain_close(chain);
+        return error;
+    }
     if (first == NULL || !page_is_whole(first))
         return 0;
     if (shard < 0)
@@ -309,7 +353,10 @@ chain_open(struct chain *chain, const char *dir, int shard)
 void
 chain_start(struct chain *chain, uint64_t page_no)
 {
-    chain->at = (struct chain_place){.page_no = page_no, .joined = page_no == 0};
+    if (page_no <= segments_first_page(&chain->segments))
+        chain_begin(chain);
+    else
+        chain->at = (struct chain_place){.page_no = page_no};
 }
 
 /* segment_fault looks closer at a page that should begin a segment of this
@@ -369,7 +416,10 @@ chain_next(struct chain *chain, struct chain_step *step)
 
         if (LIKELY(fault == PAGE_OK))
             return 1;
-        rc = judge_end(chain, page, fault);
+        if (chain->segments.error == 0)
+            rc = judge_end(chain, page, fault);
+        if (chain->segments.error != 0)
+            rc = say_unreadable(chain);
     }
     return rc;
 }

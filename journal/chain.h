@@ -53,11 +53,13 @@ struct chain {
 NODISCARD int chain_open(struct chain *chain, const char *dir, int shard);
 
 /* chain_next judges the next page: 1 and step is filled, 0 at the end, or
- * -EBADMSG or -EPROTO with chain->fault. */
+ * -EBADMSG or -EPROTO with chain->fault, or -errno when an archive cannot be
+ * unpacked. */
 NODISCARD int chain_next(struct chain *chain, struct chain_step *step);
 
 /* chain_start sets out at a page in the middle. What was before is taken
- * on trust from the page itself. */
+ * on trust from the page itself; at or before the first page of what is there,
+ * from the journal's begin. */
 void chain_start(struct chain *chain, uint64_t page_no);
 
 void chain_close(struct chain *chain);

@@ -22,8 +22,12 @@ struct journal_reader {
     const struct page *last_page; /* of the last message returned */
     uint64_t pages_cnt;
     bool follows;
+    uint64_t forgotten; /* up to this page nothing that was unpacked is kept */
     struct chain chain;
 };
+
+/* How often what lies behind is forgotten: each costs a system call or two. */
+#define FORGET_PAGES 1024u
 
 int
 journal_reader_open(struct journal_reader **reader,
@@ -51,6 +55,9 @@ journal_reader_open(struct journal_reader **reader,
         rc = rc > 0 ? 0 : rc;
         chain_start(&new_reader->chain, 0);
     }
+    /* What is left of a group whose command was pruned is not handed out. */
+    if (rc == 0 && new_reader->chain.at.open)
+        rc = journal_reader_seek_seq(new_reader, 0);
     if (rc != 0) {
         *fault = new_reader->chain.fault;
         chain_close(&new_reader->chain);
@@ -195,7 +202,8 @@ page_is_before(struct journal_reader *reader, uint64_t page_no, bool by_time, ui
 static int
 reader_seek(struct journal_reader *reader, bool by_time, uint64_t key)
 {
-    uint64_t low = 0;
+    const uint64_t first = segments_first_page(&reader->chain.segments);
+    uint64_t low = first;
     uint64_t high = segments_pages_cnt(&reader->chain.segments);
 
     while (low < high) {
@@ -206,7 +214,8 @@ reader_seek(struct journal_reader *reader, bool by_time, uint64_t key)
         else
             high = middle;
     }
-    chain_start(&reader->chain, low == 0 ? 0 : low - 1);
+    chain_start(&reader->chain, low == first ? first : low - 1);
+    reader->forgotten = reader->chain.at.page_no;
     reader->page = NULL;
     reader->limit_page_no = 0;
     reader->limit_cell = 0;
@@ -240,6 +249,17 @@ void
 journal_reader_follow(struct journal_reader *reader)
 {
     reader->follows = true;
+}
+
+void
+journal_reader_forget(struct journal_reader *reader)
+{
+    const uint64_t page_no = reader->last_page == NULL ? 0 : reader->last_page->header.page_no;
+
+    if (page_no < reader->forgotten + FORGET_PAGES)
+        return;
+    segments_forget(&reader->chain.segments, page_no);
+    reader->forgotten = page_no;
 }
 
 const struct journal_fault *

@@ -18,6 +18,9 @@
  * prepared behind it, to tell a torn tail from damage. Who comes to the end again
  * and again says so by journal_reader_follow.
  *
+ * Compressed segments are read like the others (see archive.h). A journal whose
+ * first segments were pruned begins with the first command behind them.
+ *
  * A reader belongs to one thread. Several may read one journal. Errors of the
  * disk below a mapping arrive as SIGBUS.
  */
@@ -41,7 +44,8 @@ struct journal_fault {
 
 /* journal_reader_open opens the journal in dir. 0, or -errno with a line in
  * fault->text: -ENOENT no such folder or no segment in it, -EPROTO another format
- * version or shard, -EBADMSG damage. shard -1: whatever the first page says. */
+ * version or shard, -EBADMSG damage, -ENOKEY an archive is encrypted and its key
+ * not loaded (archive_key.h). shard -1: whatever the first page says. */
 NODISCARD int journal_reader_open(struct journal_reader **reader,
                                   const char *dir,
                                   int shard,
@@ -49,12 +53,18 @@ NODISCARD int journal_reader_open(struct journal_reader **reader,
 
 /* journal_reader_next sets cells to the next message and returns its number of
  * cells, 0 at the end, -EBADMSG at damage (journal_reader_fault). cells are
- * contiguous and valid until close. */
+ * contiguous and valid until close or forget. */
 int journal_reader_next(struct journal_reader *reader, const union cell **cells);
 
 /* journal_reader_page returns the page that holds the last message returned,
  * and its place. */
 const struct page *journal_reader_page(const struct journal_reader *reader);
+
+/* journal_reader_forget gives back memory of compressed segments that lies behind:
+ * messages of pages before that of the last message are no longer valid. Cheap
+ * enough to call for each message. Without it a reader of a compressed journal
+ * comes to hold all of it in memory. */
+void journal_reader_forget(struct journal_reader *reader);
 
 /* journal_reader_seek_seq goes to the first message of the command seq, or of
  * the next one there is: binary search over pages. 0 or -errno. */
@@ -88,6 +98,7 @@ void journal_reader_close(struct journal_reader *reader);
 struct journal_verify_result {
     uint64_t pages_cnt;
     uint64_t segments_cnt;
+    uint64_t first_segment; /* 0, or those before it were pruned */
     uint64_t first_seq;
     uint64_t last_seq;
     uint64_t commands_cnt;

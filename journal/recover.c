@@ -7,6 +7,9 @@
 
 #include "journal/chain.h"
 
+/* How much of what was unpacked is kept while it walks. */
+#define FORGET_PAGES 1024u
+
 /* recover_error words a failed call on a segment. */
 static COLD int
 recover_error(const struct segments *segments,
@@ -47,17 +50,20 @@ zero_page(const struct segment_map *map, int fd, uint64_t off)
  * cache, and the next run calls it durable. */
 static int
 segment_settle(struct segments *segments,
-               uint32_t segment_no,
+               uint64_t segment_no,
                uint64_t page_no,
                struct journal_end *end,
                struct journal_fault *fault)
 {
     const uint64_t per_segment = (segments->bytes + JOURNAL_PAGE_BYTES - 1) / JOURNAL_PAGE_BYTES;
     const uint64_t first = segment_no * per_segment;
-    const struct segment_map *map = &segments->maps[segment_no];
+    const struct segment_map *map = segments_map_of(segments, segment_no);
     char name[SEGMENT_NAME_BYTES];
     int rc = 0;
 
+    /* An archive is complete and durable since it has its name. */
+    if (map->frames != NULL)
+        return 0;
     segment_name(name, segment_no);
 
     const int fd = openat(segments->dir_fd, name, O_RDWR | O_CLOEXEC);
@@ -86,7 +92,8 @@ settle(struct chain *chain, struct journal_end *end, struct journal_fault *fault
     int rc = 0;
 
     for (uint32_t i = 0; i < chain->segments.cnt && rc == 0; i++)
-        rc = segment_settle(&chain->segments, i, end->next_page_no, end, fault);
+        rc = segment_settle(&chain->segments, chain->segments.first + (uint64_t)i,
+                            end->next_page_no, end, fault);
     if (rc == 0 && fsync(chain->segments.dir_fd) != 0)
         rc = recover_error(&chain->segments, end->next_page_no, "fsync of the folder", fault);
     return rc;
@@ -121,7 +128,7 @@ page_at(struct chain *chain, uint64_t page_no)
 static uint64_t
 run_begin(struct chain *chain, uint64_t end_no, uint32_t epoch)
 {
-    uint64_t low = 0;
+    uint64_t low = segments_first_page(&chain->segments);
     uint64_t high = end_no;
 
     while (low < high) {
@@ -152,9 +159,10 @@ page_restart(const struct page *page)
 static void
 find_restart(struct chain *chain, struct journal_end *end)
 {
+    const uint64_t begin = segments_first_page(&chain->segments);
     uint64_t behind = end->next_page_no;
 
-    while (behind > 0) {
+    while (behind > begin) {
         const uint64_t first = run_begin(chain, behind, page_at(chain, behind - 1)->header.epoch);
 
         for (uint64_t page_no = first; page_no < behind; page_no++) {
@@ -168,6 +176,14 @@ find_restart(struct chain *chain, struct journal_end *end)
             return;
         }
         behind = first;
+    }
+    /* It was pruned. The segment page has what it said. */
+    if (begin != 0 && end->next_page_no > begin) {
+        const struct segment_header *segment = &page_at(chain, begin)->segment;
+
+        end->restarted = true;
+        end->config_hash = segment->config_hash;
+        end->binary_hash = segment->binary_hash;
     }
 }
 
@@ -189,8 +205,10 @@ journal_recover(const char *dir,
         *fault = chain.fault;
         return rc;
     }
-    while ((rc = chain_next(&chain, &step)) > 0)
-        continue;
+    while ((rc = chain_next(&chain, &step)) > 0) {
+        if (step.page_no % FORGET_PAGES == 0)
+            segments_forget(&chain.segments, step.page_no);
+    }
     *fault = chain.fault;
     if (rc == 0) {
         *end = (struct journal_end){

@@ -18,7 +18,8 @@ segment_name(char name[SEGMENT_NAME_BYTES], uint64_t segment_no)
     snprintf(name, SEGMENT_NAME_BYTES, "%08" PRIu64 ".seg", segment_no);
 }
 
-/* segment_number returns the number that a file name stands for, -1: none. */
+/* segment_number returns the number that a file name stands for, plain or
+ * archive, -1: none. */
 static int64_t
 segment_number(const char *name)
 {
@@ -29,7 +30,7 @@ segment_number(const char *name)
             return -1;
         number = number * 10 + (name[i] - '0');
     }
-    return strcmp(name + 8, ".seg") == 0 ? number : -1;
+    return strcmp(name + 8, ".seg") == 0 || strcmp(name + 8, ".segz") == 0 ? number : -1;
 }
 
 static COLD int
@@ -88,32 +89,72 @@ segment_map_file(struct segment_map *map, int fd)
 static void
 segment_unmap(const struct segment_map *map)
 {
-    if (map->pages != NULL)
+    if (map->frames != NULL)
+        frames_close(map->frames);
+    else if (map->pages != NULL)
         munmap((void *)(uintptr_t)map->pages, map->bytes);
 }
 
-/* segments_add maps the next segment. 0, -ENOENT when there is none, or another
- * -errno with a text. */
+/* open_plain maps a plain segment. 0 or -errno with a text. */
 static int
-segments_add(struct segments *segments, struct journal_fault *fault)
+open_plain(const struct segments *segments,
+           uint64_t segment_no,
+           struct segment_map *map,
+           struct journal_fault *fault)
 {
     char name[SEGMENT_NAME_BYTES];
-    struct segment_map map;
-    int rc = maps_grow(segments);
 
-    segment_name(name, segments->cnt);
-    if (rc != 0)
-        return say(fault, rc, segments->dir, name, "out of memory");
+    segment_name(name, segment_no);
 
     const int fd = openat(segments->dir_fd, name, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
         return say(fault, -errno, segments->dir, name, strerror(errno));
-    rc = segment_map_file(&map, fd);
-    close(fd);
-    if (rc != 0)
-        return say(fault, rc, segments->dir, name, strerror(-rc));
 
+    const int rc = segment_map_file(map, fd);
+
+    close(fd);
+    return rc == 0 ? 0 : say(fault, rc, segments->dir, name, strerror(-rc));
+}
+
+/* open_archive opens an archive. 0 or -errno with a text. */
+static int
+open_archive(const struct segments *segments,
+             uint64_t segment_no,
+             struct segment_map *map,
+             struct journal_fault *fault)
+{
+    char name[ARCHIVE_NAME_BYTES];
+    char why[ARCHIVE_WHY_BYTES];
+
+    *map = (struct segment_map){0};
+    archive_name(name, segment_no);
+
+    int rc = frames_open(&map->frames, segments->dir_fd, segment_no, why);
+
+    if (rc != 0)
+        return say(fault, rc, segments->dir, name, why);
+    map->bytes = map->frames->archive.header.segment_bytes;
+    return 0;
+}
+
+/* segments_add opens the next segment. 0, -ENOENT when there is none, or another
+ * -errno with a text. An archive gets its name before the plain file goes away,
+ * so who misses the one finds the other. */
+static int
+segments_add(struct segments *segments, struct journal_fault *fault)
+{
+    const uint64_t segment_no = segments->first + segments->cnt;
+    struct segment_map map;
+    int rc = maps_grow(segments);
+
+    if (rc != 0)
+        return say(fault, rc, segments->dir, "", "out of memory");
+    rc = open_plain(segments, segment_no, &map, fault);
+    if (rc == -ENOENT)
+        rc = open_archive(segments, segment_no, &map, fault);
+    if (rc != 0)
+        return rc;
     segments->maps[segments->cnt++] = map;
     if (map.bytes > segments->bytes)
         segments->bytes = map.bytes;
@@ -162,6 +203,8 @@ say_of(struct segments *segments,
 static bool
 map_is_zero(const struct segment_map *map)
 {
+    if (map->frames != NULL)
+        return false;
     for (uint64_t i = 0; i < pages_of(map->bytes); i++) {
         if (!page_is_zero(&map->pages[i]))
             return false;
@@ -180,11 +223,13 @@ check_sizes(struct segments *segments, struct journal_fault *fault)
     for (uint32_t i = 0; i < segments->cnt; i++)
         full_cnt += segments->maps[i].bytes == segments->bytes;
     if (segments->cnt > 1 && segments->bytes % JOURNAL_PAGE_BYTES != 0)
-        return say_of(segments, fault, 0, "no segment has a whole number of pages (damage)");
+        return say_of(segments, fault, segments->first,
+                      "no segment has a whole number of pages (damage)");
     for (uint32_t i = 0; i < segments->cnt && full_cnt == 1 && segments->cnt > 2; i++) {
         if (segments->maps[i].bytes == segments->bytes) {
             segments->bytes = segments->maps[i == 0 ? 1 : 0].bytes;
-            return say_of(segments, fault, i, "larger than the other segments (damage)");
+            return say_of(segments, fault, segments->first + i,
+                          "larger than the other segments (damage)");
         }
     }
 
@@ -194,25 +239,29 @@ check_sizes(struct segments *segments, struct journal_fault *fault)
         cut++;
     for (uint32_t i = cut + 1; i < segments->cnt; i++) {
         if (segments->maps[i].bytes != segments->bytes || !map_is_zero(&segments->maps[i]))
-            return say_of(segments, fault, cut,
+            return say_of(segments, fault, segments->first + cut,
                           "cut short, but a later segment is in use (damage)");
     }
     if (cut < segments->cnt && segments->cnt > 1)
-        return say_of(segments, fault, cut, "cut short (damage)");
+        return say_of(segments, fault, segments->first + cut, "cut short (damage)");
     return 0;
 }
 
-/* segments_add_all maps segments 0 to highest. */
+/* segments_add_all opens segments first to highest. */
 static int
 segments_add_all(struct segments *segments, int64_t highest, struct journal_fault *fault)
 {
-    for (int64_t i = 0; i <= highest; i++) {
+    for (int64_t i = segments->first; i <= highest; i++) {
         const int rc = segments_add(segments, fault);
 
         if (rc == -ENOENT) {
+            char name[SEGMENT_NAME_BYTES];
             char what[64];
 
-            snprintf(what, sizeof what, "missing, but %08" PRId64 ".seg exists (damage)", highest);
+            segment_name(name, (uint64_t)highest);
+            if (faccessat(segments->dir_fd, name, F_OK, 0) != 0)
+                archive_name(name, (uint64_t)highest);
+            snprintf(what, sizeof what, "missing, but %s exists (damage)", name);
             return say_of(segments, fault, (uint64_t)i, what);
         }
         if (rc != 0)
@@ -221,23 +270,94 @@ segments_add_all(struct segments *segments, int64_t highest, struct journal_faul
     return check_sizes(segments, fault);
 }
 
+/* begin_pruned finds where the journal begins if segments were removed from it. */
+static int
+begin_pruned(struct segments *segments, struct journal_fault *fault)
+{
+    struct pruned pruned;
+    char why[128];
+    int rc = pruned_load(&pruned, segments->dir_fd, why);
+
+    if (rc != 0)
+        return say(fault, rc, segments->dir, PRUNED_NAME, why);
+    if (pruned.cnt != 0) {
+        segments->pruned = malloc(sizeof *segments->pruned);
+        if (segments->pruned == NULL) {
+            rc = say(fault, -ENOMEM, segments->dir, PRUNED_NAME, "out of memory");
+        } else {
+            *segments->pruned = pruned.records[pruned.cnt - 1];
+            segments->first = (uint32_t)segments->pruned->segment_no + 1;
+        }
+    }
+    pruned_free(&pruned);
+    return rc;
+}
+
+/* check_pruned checks that what was removed and what is left fit together. */
+static int
+check_pruned(struct segments *segments, struct journal_fault *fault)
+{
+    if (segments->pruned == NULL)
+        return 0;
+    if (segments->cnt == 0) {
+        segments->bytes = segments->pruned->segment_bytes;
+        return say_of(segments, fault, segments->first,
+                      "missing, but the journal begins with it (damage)");
+    }
+    if (segments->bytes != segments->pruned->segment_bytes)
+        return say_of(segments, fault, segments->first,
+                      "of another size than the removed segments (damage)");
+    return 0;
+}
+
+/* open_all opens all segments that there are now. */
+static int
+open_all(struct segments *segments, struct journal_fault *fault)
+{
+    int64_t highest = -1;
+    int rc = begin_pruned(segments, fault);
+
+    if (rc == 0) {
+        rc = highest_number(segments->dir_fd, &highest);
+        if (rc != 0)
+            say(fault, rc, segments->dir, "", strerror(-rc));
+    }
+    if (rc == 0)
+        rc = segments_add_all(segments, highest, fault);
+    return rc != 0 ? rc : check_pruned(segments, fault);
+}
+
+/* segments_drop closes all segments, not the folder. */
+static void
+segments_drop(struct segments *segments)
+{
+    for (uint32_t i = 0; i < segments->cnt; i++)
+        segment_unmap(&segments->maps[i]);
+    free(segments->maps);
+    free(segments->pruned);
+    segments->maps = NULL;
+    segments->pruned = NULL;
+    segments->first = segments->cnt = segments->maps_max = 0;
+    segments->bytes = 0;
+}
+
 int
 segments_open(struct segments *segments, const char *dir, struct journal_fault *fault)
 {
-    int64_t highest = -1;
-
     *segments = (struct segments){0};
     snprintf(segments->dir, sizeof segments->dir, "%s", dir);
     segments->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (segments->dir_fd < 0)
         return say(fault, -errno, dir, "", strerror(errno));
 
-    int rc = highest_number(segments->dir_fd, &highest);
+    int rc = -EBADMSG;
 
-    if (rc != 0)
-        say(fault, rc, dir, "", strerror(-rc));
-    else
-        rc = segments_add_all(segments, highest, fault);
+    /* What is missing may have been pruned while we looked: then it begins later. */
+    for (unsigned tries = 0; tries < 3 && rc == -EBADMSG; tries++) {
+        segments_drop(segments);
+        *fault = (struct journal_fault){0};
+        rc = open_all(segments, fault);
+    }
     fault->damage = rc == -EBADMSG;
     if (rc != 0)
         segments_close(segments);
@@ -245,11 +365,17 @@ segments_open(struct segments *segments, const char *dir, struct journal_fault *
 }
 
 uint64_t
+segments_first_page(const struct segments *segments)
+{
+    return segments->first * pages_of(segments->bytes);
+}
+
+uint64_t
 segments_pages_cnt(const struct segments *segments)
 {
     if (segments->cnt == 0)
         return 0;
-    return (segments->cnt - 1) * (segments->bytes / JOURNAL_PAGE_BYTES) +
+    return (segments->first + (uint64_t)segments->cnt - 1) * pages_of(segments->bytes) +
            pages_of(segments->maps[segments->cnt - 1].bytes);
 }
 
@@ -278,6 +404,43 @@ segments_look(struct segments *segments)
     return false;
 }
 
+const struct segment_map *
+segments_map_of(const struct segments *segments, uint64_t segment_no)
+{
+    ASSERT(segment_no >= segments->first && segment_no - segments->first < segments->cnt);
+    return &segments->maps[segment_no - segments->first];
+}
+
+bool
+segments_is_archive(const struct segments *segments, uint64_t page_no)
+{
+    const uint64_t per_segment = pages_of(segments->bytes);
+    const uint64_t i = per_segment == 0 ? segments->cnt : page_no / per_segment - segments->first;
+
+    return i < segments->cnt && segments->maps[i].frames != NULL;
+}
+
+/* segments_unpack returns page `at` of an archive. */
+static COLD const struct page *
+segments_unpack(struct segments *segments, const struct segment_map *map, uint64_t at)
+{
+    const struct page *page;
+    char why[ARCHIVE_WHY_BYTES];
+    const int rc = frames_page(map->frames, at, &page, why);
+
+    if (rc == 0)
+        return page;
+    if (segments->error == 0) {
+        char name[ARCHIVE_NAME_BYTES];
+
+        archive_name(name, segments->first + (uint64_t)(map - segments->maps));
+        snprintf(segments->why, sizeof segments->why, "%.100s/%s: %.120s", segments->dir, name,
+                 why);
+        segments->error = rc;
+    }
+    return NULL;
+}
+
 const struct page *
 segments_page(struct segments *segments, uint64_t page_no)
 {
@@ -286,12 +449,31 @@ segments_page(struct segments *segments, uint64_t page_no)
 
     if (UNLIKELY(page_no >= segments_pages_cnt(segments)) && !segments_look(segments))
         return NULL;
+    if (UNLIKELY(page_no < segments->first * per_segment))
+        return NULL;
 
-    const struct segment_map *map = &segments->maps[page_no / per_segment];
+    const struct segment_map *map = &segments->maps[page_no / per_segment - segments->first];
     const uint64_t at = page_no % per_segment;
 
     ASSERT(map < segments->maps + segments->cnt);
+    if (UNLIKELY(map->frames != NULL))
+        return segments_unpack(segments, map, at);
     return LIKELY(at < pages_of(map->bytes)) ? &map->pages[at] : &zeros;
+}
+
+void
+segments_forget(struct segments *segments, uint64_t page_no)
+{
+    const uint64_t per_segment = pages_of(segments->bytes);
+
+    for (uint32_t i = 0; i < segments->cnt; i++) {
+        const uint64_t first = (segments->first + (uint64_t)i) * per_segment;
+
+        if (first >= page_no)
+            return;
+        if (segments->maps[i].frames != NULL)
+            frames_forget(segments->maps[i].frames, page_no - first);
+    }
 }
 
 void
@@ -302,9 +484,14 @@ segments_say(const struct segments *segments,
 {
     const uint64_t per_segment = segments->cnt == 0 ? 1 : pages_of(segments->bytes);
     const uint64_t divisor = per_segment == 0 ? 1 : per_segment;
+    const uint64_t i = page_no / divisor - segments->first;
     char name[SEGMENT_NAME_BYTES];
 
-    segment_name(name, page_no / divisor);
+    _Static_assert(SEGMENT_NAME_BYTES == ARCHIVE_NAME_BYTES, "either name fits");
+    if (i < segments->cnt && segments->maps[i].frames != NULL)
+        archive_name(name, page_no / divisor);
+    else
+        segment_name(name, page_no / divisor);
     snprintf(fault->text, sizeof fault->text,
              "%.100s/%s at byte %" PRIu64 " (page %" PRIu64 "): %s", segments->dir, name,
              page_no % divisor * JOURNAL_PAGE_BYTES, page_no, what);
@@ -313,9 +500,7 @@ segments_say(const struct segments *segments,
 void
 segments_close(struct segments *segments)
 {
-    for (uint32_t i = 0; i < segments->cnt; i++)
-        segment_unmap(&segments->maps[i]);
-    free(segments->maps);
+    segments_drop(segments);
     if (segments->dir_fd >= 0)
         close(segments->dir_fd);
     *segments = (struct segments){.dir_fd = -1};

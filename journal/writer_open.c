@@ -52,19 +52,27 @@ cfg_fault(const struct journal_writer_cfg *cfg)
 /* check_sizes refuses to go on with another segment size than the journal has;
  * pages would be sought in the wrong place. */
 static int
-check_sizes(const struct journal_writer_cfg *cfg, int dir_fd, char why[256])
+check_sizes(const struct journal_writer_cfg *cfg, char why[256])
 {
-    struct stat st;
+    struct segments segments;
+    struct journal_fault fault;
 
     if (cfg->next_page_no < cfg->segment_bytes / JOURNAL_PAGE_BYTES)
         return 0;
-    if (fstatat(dir_fd, "00000000.seg", &st, 0) != 0) {
-        snprintf(why, 256, "%.150s/00000000.seg: %s", cfg->dir, strerror(errno));
-        return -errno;
+
+    const int rc = segments_open(&segments, cfg->dir, &fault);
+
+    if (rc != 0) {
+        snprintf(why, 256, "%.255s", fault.text);
+        return rc;
     }
-    if ((uint64_t)st.st_size != cfg->segment_bytes) {
-        snprintf(why, 256, "%.100s: segments have %lld bytes, but %llu are configured", cfg->dir,
-                 (long long)st.st_size, (unsigned long long)cfg->segment_bytes);
+
+    const uint64_t bytes = segments.bytes;
+
+    segments_close(&segments);
+    if (bytes != cfg->segment_bytes) {
+        snprintf(why, 256, "%.100s: segments have %llu bytes, but %llu are configured", cfg->dir,
+                 (unsigned long long)bytes, (unsigned long long)cfg->segment_bytes);
         return -EINVAL;
     }
     return 0;
@@ -224,7 +232,7 @@ journal_writer_open(struct journal_writer **writer,
         snprintf(why, 256, "%.150s: %s", cfg->dir, strerror(errno));
     }
     if (rc == 0)
-        rc = check_sizes(cfg, new_writer->dir_fd, why);
+        rc = check_sizes(cfg, why);
     if (rc == 0)
         rc = open_buffers(new_writer, cfg->no_uring, why);
     if (rc == 0)
