@@ -252,9 +252,11 @@ journal_reader_follow(struct journal_reader *reader)
 }
 
 void
-journal_reader_forget(struct journal_reader *reader)
+journal_reader_forget(struct journal_reader *reader, const union cell *keep)
 {
-    const uint64_t page_no = reader->last_page == NULL ? 0 : reader->last_page->header.page_no;
+    /* Pages are aligned, in files that are mapped and in archives. */
+    const uintptr_t at = (uintptr_t)keep & ~(uintptr_t)(JOURNAL_PAGE_BYTES - 1);
+    const uint64_t page_no = ((const struct page *)at)->header.page_no;
 
     if (page_no < reader->forgotten + FORGET_PAGES)
         return;

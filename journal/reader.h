@@ -61,10 +61,10 @@ int journal_reader_next(struct journal_reader *reader, const union cell **cells)
 const struct page *journal_reader_page(const struct journal_reader *reader);
 
 /* journal_reader_forget gives back memory of compressed segments that lies behind:
- * messages of pages before that of the last message are no longer valid. Cheap
- * enough to call for each message. Without it a reader of a compressed journal
- * comes to hold all of it in memory. */
-void journal_reader_forget(struct journal_reader *reader);
+ * messages of pages before that of keep, which is one of its messages, are no longer
+ * valid. Cheap enough to call for each message. Without it a reader of a compressed
+ * journal comes to hold all of it in memory. */
+void journal_reader_forget(struct journal_reader *reader, const union cell *keep);
 
 /* journal_reader_seek_seq goes to the first message of the command seq, or of
  * the next one there is: binary search over pages. 0 or -errno. */

@@ -68,6 +68,9 @@ segment_settle(struct segments *segments,
 
     const int fd = openat(segments->dir_fd, name, O_RDWR | O_CLOEXEC);
 
+    /* A complete one may have been compressed or pruned since we looked. */
+    if (fd < 0 && errno == ENOENT && first + per_segment <= page_no)
+        return 0;
     if (fd < 0)
         return recover_error(segments, first, "open", fault);
     for (uint64_t off = 0; off < map->bytes && rc >= 0; off += JOURNAL_PAGE_BYTES) {

@@ -127,6 +127,9 @@ next_span(struct replay *replay)
             return span;
         replay->span_first++;
         replay->at = 0;
+        journal_reader_forget(replay->reader, replay->group_cells_cnt != 0
+                                                  ? replay->group
+                                                  : &span->cells[span->cnt - 1]);
     }
     if (UNLIKELY(replay->span_first == replay->span_end) && !gather_span(replay))
         return NULL;

@@ -94,7 +94,7 @@ seek_all(size_t places[400])
         CHECK(journal_reader_seek_time(reader, 1000 * seq + 1) == 0, "%zu", (size_t)seq);
         places[i + 1] = found(reader);
         if (i % 20 == 0)
-            journal_reader_forget(reader);
+            journal_reader_forget(reader, journal_reader_page(reader)->cells);
     }
     journal_reader_close(reader);
 }
@@ -168,7 +168,7 @@ Test(segments, what_was_read_can_be_forgotten_and_read_again)
             at += (size_t)count;
             if (first == NULL)
                 first = journal_reader_page(reader);
-            journal_reader_forget(reader);
+            journal_reader_forget(reader, cells);
         }
         CHECK(count == 0 && at == all.cnt, "%d %zu", count, at);
 
