@@ -5,39 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
-/* message_check returns the cells of the message at cells[0], of which left
- * exist, 0 if it is none. */
-static inline unsigned
-message_check(const union cell *cells, unsigned left)
+/* continues tells whether the cells behind the first are those of its message. A
+ * function of its own, so that the loop that calls it keeps its registers. */
+static __attribute__((noinline)) bool
+continues(const union cell *cells, unsigned count)
 {
-    const unsigned count = cell_count(cells);
-
-    if (count == 0 || count > CELL_MESSAGE_MAX || count > left)
-        return 0;
-    if (cell_kind(cells) >= CELL_KIND_CONTINUATIONS || !cell_valid(cells))
-        return 0;
     for (unsigned i = 1; i < count; i++) {
         if (cell_kind(&cells[i]) < CELL_KIND_CONTINUATIONS || cell_count(&cells[i]) != 0 ||
             cell_is_last(&cells[i - 1]) || !cell_valid(&cells[i]))
-            return 0;
-    }
-    return count;
-}
-
-/* message_place checks that a command or event may come next and counts it. */
-static inline bool
-message_place(struct chain *chain, const union cell *cell, struct chain_step *step)
-{
-    if (cell_is_command(cell)) {
-        if (chain->at.open || cell_seq(cell) != chain->at.seq + 1)
             return false;
-        chain->at.seq++;
-        chain->at.open = true;
-        chain->at.open_cells = 0;
-        step->commands++;
-        return true;
     }
-    return chain->at.open && cell_seq(cell) == chain->at.seq;
+    return true;
 }
 
 /* cells_zero tells whether all cells from `from` on are zero. */
@@ -139,25 +117,36 @@ content_check(struct chain *chain, struct chain_step *step)
     if (!run_check(chain, header, step))
         return false;
 
-    uint64_t first_seq = 0;
+    const uint64_t before_seq = chain->at.seq;
+    const union cell *cell = page->cells;
+    const union cell *end = cell + header->cells;
+    const union cell *whole = cell;
+    uint64_t seq = before_seq;
+    bool open = chain->at.open;
 
-    for (unsigned i = 0; i < header->cells;) {
-        const union cell *cells = &page->cells[i];
-        const unsigned count = message_check(cells, header->cells - i);
+    while (cell != end) {
+        const unsigned count = cell_count(cell);
+        const bool command = cell_is_command(cell);
 
-        if (count == 0 || !message_place(chain, cells, step))
+        /* A command opens a group, all else is of the one that is open. */
+        seq += command;
+        if (UNLIKELY((count - 1 >= CELL_MESSAGE_MAX) | (count > end - cell) |
+                     (cell_kind(cell) >= CELL_KIND_CONTINUATIONS) | (command == open) |
+                     (cell_seq(cell) != seq)) ||
+            UNLIKELY(!cell_valid(cell)))
             return false;
-        if (first_seq == 0 && step->commands != 0)
-            first_seq = chain->at.seq;
-        i += count;
-        chain->at.open_cells += count;
-        if (cell_is_last(&cells[count - 1])) {
-            chain->at.open = false;
-            chain->at.open_cells = 0;
-            step->whole = i;
-        }
+        if (count != 1 && UNLIKELY(!continues(cell, count)))
+            return false;
+        cell += count;
+        open = !cell_is_last(cell - 1);
+        whole = open ? whole : cell;
     }
-    return header->first_seq == (first_seq == 0 ? chain->at.seq : first_seq) &&
+    step->commands = (unsigned)(seq - before_seq);
+    step->whole = (unsigned)(whole - page->cells);
+    chain->at.seq = seq;
+    chain->at.open = open;
+    chain->at.open_cells = (unsigned)(end - whole) + (step->whole == 0 ? chain->at.open_cells : 0);
+    return header->first_seq == before_seq + (step->commands != 0) &&
            cells_zero(page, header->cells);
 }
 
