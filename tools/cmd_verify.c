@@ -18,9 +18,10 @@
 #include "tools/commands.h"
 #include "tools/json.h"
 #include "tools/memory.h"
+#include "tools/verify_seals.h"
 
 static const char help[] =
-    "usage: outcry verify DIR [--full] [--json]\n"
+    "usage: outcry verify DIR [--full] [--key FILE.pub ... [--newest SEAL]] [--json]\n"
     "\n"
     "Checks every page of the journal in DIR: its hash, its place, and that it follows the\n"
     "page before. A torn tail, which a crash leaves and the next start drops, is no damage.\n"
@@ -29,10 +30,16 @@ static const char help[] =
     "  --full   also replay it and check, behind each command, that all adds up: books,\n"
     "           reservations, cash, positions, limits in use (docs/risk.md, invariants).\n"
     "           It walks all live orders for each command: hours for a long day\n"
+    "  --key FILE.pub  also check all seals and, by them, every message that is sealed. You\n"
+    "           have the key from whom you trust, not from this folder. Given more than once,\n"
+    "           each further key must have been announced by one that was given before\n"
+    "  --newest SEAL  a seal of this journal that you kept: it must be there as it is. What was\n"
+    "           cut off at the end is found by this alone\n"
     "  --json   one line of JSON\n"
     "\n"
-    "exit codes: 0 undamaged; 1 damaged, the first bad page is named, or a command that\n"
-    "broke an invariant is; 2 wrong usage; 3 no journal there, or of another version or rules\n";
+    "exit codes: 0 undamaged, and as it was sealed; 1 damaged, the first bad page is named; or a\n"
+    "command broke an invariant; or it is not what was sealed, or nothing is; 2 wrong usage; 3 no\n"
+    "journal or key there, or of another version or rules\n";
 
 /* How far the check has come. Static, because an invariant that does not hold ends in
  * abort(), and the handler of that has no other way to know. */
@@ -110,7 +117,9 @@ verify_full(const char *dir)
 }
 
 static void
-print_json(const struct journal_verify_result *result, bool damage)
+print_json(const struct journal_verify_result *result,
+           bool damage,
+           const struct verify_seals *seals)
 {
     struct json json;
 
@@ -133,11 +142,15 @@ print_json(const struct journal_verify_result *result, bool damage)
                                                  : page_fault_text(result->fault.fault));
         json_text(&json, "text", result->fault.text);
     }
+    if (seals->ring.cnt != 0)
+        verify_seals_json(seals, &json);
     json_end(&json);
 }
 
 static void
-print_text(const struct journal_verify_result *result, bool damage)
+print_text(const struct journal_verify_result *result,
+           bool damage,
+           const struct verify_seals *seals)
 {
     if (damage)
         printf("DAMAGED at page %" PRIu64 ": %s\n", result->fault.page_no, result->fault.text);
@@ -155,24 +168,39 @@ print_text(const struct journal_verify_result *result, bool damage)
         printf("the end is torn at page %" PRIu64 " (%s): nothing behind it was durable, the "
                "next start drops it\n",
                result->fault.page_no, result->fault.text);
+    if (seals->ring.cnt != 0)
+        verify_seals_text(seals);
 }
 
 int
 cmd_verify(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"full", no_argument, NULL, 'f'}, {"json", no_argument, NULL, 'j'}, {0}};
+    static const struct option options[] = {{"full", no_argument, NULL, 'f'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"key", required_argument, NULL, 'k'},
+                                            {"newest", required_argument, NULL, 'n'},
+                                            {0}};
+    static struct verify_seals seals;
     struct cli cli = {.help = help, .arguments = 1};
     struct journal_verify_result result = {.fault = {.text = ""}};
     bool also_full = false;
+    int code = EXIT_FINE;
     int option;
 
     while ((option = cli_next(&cli, argc, argv, options)) > 0) {
         full.json = full.json || option == 'j';
         also_full = also_full || option == 'f';
+        if (option == 'k')
+            code = verify_seals_key(&seals, optarg);
+        else if (option == 'n')
+            code = verify_seals_newest(&seals, optarg);
+        if (code != EXIT_FINE)
+            return code;
     }
     if (option < 0)
         return cli.exit;
+    if (seals.newest_given && seals.ring.cnt == 0)
+        return cli_wrong("verify", "--newest goes with --key");
     const char *dir = argv[optind];
     const int rc = journal_verify(dir, -1, &result);
     if (rc == -ENOENT)
@@ -181,14 +209,17 @@ cmd_verify(int argc, char **argv)
         return cli_fail(EXIT_SETUP, "verify", "%s cannot be read: %s", dir,
                         result.fault.text[0] != '\0' ? result.fault.text : strerror(-rc));
     if (rc == 0 && also_full) {
-        const int code = verify_full(dir);
-
+        code = verify_full(dir);
         if (code != EXIT_FINE)
             return code;
     }
+    if (seals.ring.cnt != 0)
+        code = verify_seals_run(&seals, dir);
+    if (code != EXIT_FINE)
+        return code;
     if (full.json)
-        print_json(&result, rc != 0);
+        print_json(&result, rc != 0, &seals);
     else
-        print_text(&result, rc != 0);
-    return rc != 0 ? EXIT_CHECK : EXIT_FINE;
+        print_text(&result, rc != 0, &seals);
+    return rc != 0 || (seals.ring.cnt != 0 && !seals.good) ? EXIT_CHECK : EXIT_FINE;
 }

@@ -18,9 +18,12 @@ enum exit_code {
 
 int cmd_admin(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
+int cmd_check_proof(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_load(int argc, char **argv);
+int cmd_prove(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
+int cmd_seal(int argc, char **argv);
 int cmd_send(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_verify(int argc, char **argv);

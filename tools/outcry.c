@@ -24,6 +24,9 @@ static const struct command commands[] = {
     {"load", cmd_load, "send order flow and measure the answers"},
     {"replay", cmd_replay, "replay a journal and prove that it comes out the same"},
     {"verify", cmd_verify, "check every page of a journal"},
+    {"seal", cmd_seal, "sign what the full segments of a journal hold"},
+    {"prove", cmd_prove, "take one command out of a sealed journal, with a proof"},
+    {"check-proof", cmd_check_proof, "check a proof by the public key alone"},
     {"audit", cmd_audit, "export a journal as CSV"},
 };
 
@@ -32,7 +35,7 @@ print_help(FILE *out)
 {
     fputs("usage: outcry COMMAND [ARGUMENTS]\n\ncommands:\n", out);
     for (unsigned i = 0; i < ARRAY_LEN(commands); i++)
-        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].line);
+        fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].line);
     fputs("\n`outcry COMMAND --help` tells more.\n"
           "exit codes: 0 fine, 1 a check failed, 2 wrong usage, 3 configuration or machine\n",
           out);

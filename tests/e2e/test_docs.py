@@ -237,7 +237,7 @@ def shown_commands(documents_):
     for path, text in documents_.items():
         blocks = re.findall(r'```\n(.*?)```', text, re.DOTALL) + re.findall(r'`([^`\n]+)`', text)
         for line in '\n'.join(blocks).splitlines():
-            shown = re.match(r'(?:\S*/)?outcry ([a-z]+)\b(.*)', line.strip())
+            shown = re.match(r'(?:\S*/)?outcry ([a-z][a-z-]*)(.*)', line.strip())
             if shown:
                 yield path, shown[1], re.findall(r'--[a-z][a-z-]*', shown[2])
 
