@@ -243,6 +243,9 @@ add_part(struct maker *maker, const struct seal *seal)
 static int
 pick(struct maker *maker, const struct seal *before, const struct seal *seal, int64_t message)
 {
+    if (seal->statement.segment_no < maker->chain.segments.first)
+        return say(maker, -ENODATA, "seq %" PRIu64 " is in segment %" PRIu64 ", which was pruned",
+                   maker->picker.seq, seal->statement.segment_no);
     if (before == NULL)
         chain_start(&maker->chain, 0);
     else

@@ -188,6 +188,28 @@ count_rest(struct check *check)
     return rc == -EBADMSG ? 1 : rc;
 }
 
+/* check_begin sets out at the first segment that is there. What was before it was
+ * pruned; the last seal of that says what to expect, and is signed. */
+static int
+check_begin(struct check *check)
+{
+    const uint64_t first = check->chain.segments.first;
+    char name[SEAL_NAME_BYTES];
+    char why[256];
+    struct seal seal;
+
+    check->result->pruned_cnt = first;
+    if (first == 0)
+        return 0;
+    if (first > check->result->seals_cnt)
+        return bad(check, check->result->seals_cnt, "missing, and its segment was pruned");
+    seal_name(name, first - 1);
+    if (seal_read(&seal, check->dir_fd, name, why) != 0)
+        return bad(check, first - 1, "%s", why);
+    check->chain.at = tally_place(&seal.statement);
+    return 0;
+}
+
 static int
 check_all(struct check *check, const struct seal *newest)
 {
@@ -208,7 +230,9 @@ check_all(struct check *check, const struct seal *newest)
 
     if (rc == 0 && newest != NULL)
         rc = check_newest(check, newest);
-    for (uint64_t i = 0; i < result->seals_cnt && rc == 0; i++)
+    if (rc == 0)
+        rc = check_begin(check);
+    for (uint64_t i = check->chain.segments.first; i < result->seals_cnt && rc == 0; i++)
         rc = check_segment(check, i);
     if (rc != 0)
         return rc;

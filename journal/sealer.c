@@ -222,6 +222,11 @@ open_all(struct sealer *sealer, const struct sealer_cfg *cfg)
     if (rc == 0)
         rc = open_kept(sealer);
     unlock(sealer);
+    if (rc == 0 &&
+        sealer->chain.segments.first > (sealer->any ? sealer->newest.statement.segment_no + 1 : 0))
+        return say(sealer, -EBADMSG,
+                   "%.100s: it begins at segment %" PRIu32 ", and what was before it is not sealed",
+                   sealer->dir, sealer->chain.segments.first);
     if (rc == 0 && sealer->any && sealer->newest.statement.pages_cnt != tally_pages(&sealer->chain))
         return say(sealer, -EBADMSG, "%.100s: the segments have not the size that was sealed",
                    sealer->dir);

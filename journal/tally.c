@@ -1,5 +1,8 @@
 #include "journal/tally.h"
 
+/* How often memory of archives is given back. */
+#define FORGET_PAGES 4096u
+
 static void
 count_copy(struct tally_count *to, const struct tally_count *from)
 {
@@ -118,6 +121,8 @@ tally_next(struct tally *tally, struct chain *chain)
 
     if (rc <= 0)
         return rc;
+    if (step.page_no % FORGET_PAGES == 0)
+        segments_forget(&chain->segments, step.page_no);
     if (step.abandoned != 0 && tally->state <= TALLY_OPEN)
         drop(tally);
     switch (tally->state) {

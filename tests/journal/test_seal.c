@@ -15,7 +15,9 @@
 #include <criterion/criterion.h>
 
 #include "journal/merkle.h"
+#include "journal/pruned.h"
 
+#include "tests/journal/archive_rig.h"
 #include "tests/journal/seal_rig.h"
 
 static struct seal_rig rig;
@@ -561,6 +563,80 @@ Test(seal, the_key_remembers_what_it_sealed)
     take_away(1, ".seal");
     refused_to_seal("seals were taken away");
     attack_free(&attack);
+}
+
+/* prune takes away the segments before one, as outcry retain does. */
+static void
+prune(unsigned cnt)
+{
+    const int dir_fd = open(rig.dir, O_RDONLY | O_DIRECTORY);
+    struct pruned pruned;
+    char why[128];
+
+    cr_assert_eq(pruned_load(&pruned, dir_fd, why), 0, "%s", why);
+    for (unsigned i = (unsigned)pruned.cnt; i < cnt; i++) {
+        const struct seal seal = load(i);
+        const struct pruned_record record = {
+            .shard = seal.statement.shard,
+            .segment_no = i,
+            .journal = seal.statement.journal,
+            .segment_bytes = seal.statement.pages_cnt * JOURNAL_PAGE_BYTES,
+            .first_seq = seal.statement.first_seq,
+            .last_seq = seal.statement.end_seq,
+            .last_time_ns = seal.statement.last_time,
+            .last_hash = seal.statement.end_hash,
+            .last_epoch = seal.statement.end_epoch,
+            .flags = seal.statement.flags,
+        };
+
+        cr_assert_eq(pruned_add(&pruned, &record), 0);
+    }
+    cr_assert_eq(pruned_store(&pruned, dir_fd), 0);
+    pruned_free(&pruned);
+    close(dir_fd);
+}
+
+Test(seal, compressed_and_pruned_segments_are_checked_all_the_same)
+{
+    struct seals_result result;
+    struct proof proof;
+    struct seal kept;
+    char why[320];
+
+    /* The first two become archives, half of them before they are sealed. */
+    cr_assert_eq(archive_rig_pack(rig.dir, 0, NULL), 0);
+    cr_assert_eq(seal_rig_seal(&rig), SEAL_RIG_SEGMENTS - 1);
+    cr_assert_eq(archive_rig_pack(rig.dir, 1, NULL), 0);
+    kept = load(2);
+    compare_trees(3);
+    cr_assert_eq(seals_verify(rig.dir, -1, &rig.ring, &kept, &result), 0, "%s", result.text);
+    cr_assert_eq(result.checked_cnt, 3);
+    cr_assert_eq(proof_make(rig.dir, 5, PROOF_WHOLE, &proof, why), 0, "%s", why);
+    free(proof.data);
+
+    for (unsigned i = 1; i <= 2; i++) {
+        prune(i);
+        cr_assert_eq(seals_verify(rig.dir, -1, &rig.ring, &kept, &result), 0, "%s", result.text);
+        cr_assert_eq(result.pruned_cnt, i);
+        cr_assert_eq(result.checked_cnt, 3 - i);
+        cr_assert_eq(seal_rig_seal(&rig), 0);
+        cr_assert_eq(proof_make(rig.dir, 5, PROOF_WHOLE, &proof, why), -ENODATA);
+        cr_assert(strstr(why, "was pruned") != NULL, "%s", why);
+        cr_assert_eq(proof_make(rig.dir, result.last_seq, PROOF_WHOLE, &proof, why), 0, "%s", why);
+        free(proof.data);
+    }
+
+    /* The seals of what was pruned must stay, and say the same. */
+    struct seal seal = load(1);
+
+    take_away(1, ".seal");
+    found(1, "missing, but a later seal exists");
+    seal.statement.end_seq++;
+    store(1, &seal);
+    found(1, "the signature is not that of key");
+    take_away(2, ".seal");
+    take_away(1, ".seal");
+    found(1, "missing, and its segment was pruned");
 }
 
 Test(seal, a_seal_of_another_key_or_journal_is_refused)
