@@ -35,16 +35,22 @@ on_not_applied(void *ctx, uint64_t from, uint64_t count)
     ledger_not_applied(broker->ledger, from, count);
 }
 
+void
+broker_init(struct broker *broker, unsigned index, uint64_t seed)
+{
+    *broker = (struct broker){.index = index, .rng = {seed * 1000003u + index}};
+    broker->ledger = ledger_new(index);
+}
+
 bool
 broker_open(struct broker *broker, unsigned index, uint64_t seed, uint16_t udp_port)
 {
-    *broker = (struct broker){
-        .index = index,
-        .rng = {seed * 1000003u + index},
-        .server = {.ip = LOCALHOST, .udp_port = udp_port},
-    };
-    broker->ledger = ledger_new(index);
-    return port_udp_open(&broker->port, &(struct port_udp_cfg){.ip = LOCALHOST}) == 0;
+    broker_init(broker, index, seed);
+    broker->server = (struct peer){.ip = LOCALHOST, .udp_port = udp_port};
+    if (port_udp_open(&broker->port, &(struct port_udp_cfg){.ip = LOCALHOST}) != 0)
+        return false;
+    broker->udp_source = port_udp_local(broker->port);
+    return true;
 }
 
 void
@@ -77,7 +83,7 @@ broker_connect(struct broker *broker, enum broker_connect how, uint64_t back, ui
     struct client_cfg cfg = {
         .port = broker->port,
         .server = broker->server,
-        .udp_source = port_udp_local(broker->port),
+        .udp_source = broker->udp_source,
         .name = name,
         .key = key,
         .keepalive_ms = KEEPALIVE_MS,

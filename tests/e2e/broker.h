@@ -52,6 +52,7 @@ struct broker {
     struct client *client; /* NULL before the first connect */
     struct rng rng;
     struct peer server;
+    uint16_t udp_source;
     uint8_t uuid[16];
     uint64_t overtaken; /* datagrams that came behind the end of the session */
     unsigned index;     /* session and account are named after it */
@@ -62,7 +63,9 @@ enum broker_connect {
     BROKER_RESUME
 };
 
-/* broker_open opens the socket. false: no socket. */
+/* broker_init makes one without a port: its caller sets port, server and
+ * udp_source. broker_open does that with a socket; false: no socket. */
+void broker_init(struct broker *broker, unsigned index, uint64_t seed);
 bool broker_open(struct broker *broker, unsigned index, uint64_t seed, uint16_t udp_port);
 void broker_close(struct broker *broker);
 

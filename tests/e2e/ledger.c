@@ -565,6 +565,15 @@ ledger_next_report_no(const struct ledger *ledger)
     return ledger->told_cnt + 1;
 }
 
+const uint8_t *
+ledger_told(const struct ledger *ledger, uint64_t no, size_t *len)
+{
+    ASSERT(no >= 1);
+    ASSERT(no <= ledger->told_cnt);
+    *len = ledger->told[no - 1].len;
+    return ledger->bytes + ledger->told[no - 1].off;
+}
+
 uint64_t
 ledger_pending(const struct ledger *ledger)
 {

@@ -101,6 +101,9 @@ void ledger_settled(struct ledger *ledger);
 uint64_t ledger_next_no(const struct ledger *ledger);        /* of requests */
 uint64_t ledger_next_report_no(const struct ledger *ledger); /* never told before */
 uint64_t ledger_pending(const struct ledger *ledger);
+
+/* ledger_told returns report no of this flow, from 1, as it was told. */
+const uint8_t *ledger_told(const struct ledger *ledger, uint64_t no, size_t *len);
 uint32_t ledger_live_cnt(const struct ledger *ledger);
 const struct ledger_order *ledger_live(const struct ledger *ledger, uint32_t at);
 const struct ledger_stats *ledger_stats(const struct ledger *ledger);

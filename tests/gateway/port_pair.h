@@ -59,6 +59,7 @@ struct net {
     uint64_t lost_cnt;
     unsigned ports_cnt;
     struct net_port ports[NET_PORTS_MAX];
+    unsigned packets_top; /* slots from here on are not used */
     struct net_packet packets[NET_PACKETS_MAX];
 };
 
@@ -93,6 +94,8 @@ net_queue(struct net *net, const struct net_packet *packet)
         net->packets[i].used = true;
         net->packets[i].due_ns = net->now_ns + net->delay_ns + jitter_ns;
         net->packets[i].order = net->sent_cnt++;
+        if (i >= net->packets_top)
+            net->packets_top = i + 1;
         return;
     }
     net->lost_cnt++;
@@ -121,7 +124,9 @@ net_next(struct net *net, const struct peer *to)
 {
     struct net_packet *best = NULL;
 
-    for (unsigned i = 0; i < NET_PACKETS_MAX; i++) {
+    while (net->packets_top > 0 && !net->packets[net->packets_top - 1].used)
+        net->packets_top--;
+    for (unsigned i = 0; i < net->packets_top; i++) {
         struct net_packet *packet = &net->packets[i];
 
         if (!packet->used || packet->due_ns > net->now_ns || !peer_equal(&packet->to, to))
