@@ -258,7 +258,7 @@ replay(struct sim_world *world)
 static enum sim_start
 open_writer(struct sim_world *world, uint32_t epoch)
 {
-    const struct journal_writer_cfg cfg = {
+    struct journal_writer_cfg cfg = {
         .dir = sim_disk.dir,
         .shard = SIM_SHARD,
         .epoch = epoch,
@@ -268,9 +268,17 @@ open_writer(struct sim_world *world, uint32_t epoch)
         .batch_pages = world->batch_pages,
         .next_page_no = world->end.next_page_no,
         .prev_hash = world->end.prev_hash,
+        .journal = world->end.journal,
+        .config_hash = world->seed,
+        .binary_hash = 1,
     };
     char why[256];
-    const int rc = journal_writer_open(&world->writer, &cfg, &world->out_journal, why);
+    int rc;
+
+    /* Drawn by the writer it would be another one at each repetition. */
+    if (world->end.next_page_no == 0)
+        memcpy(cfg.journal.bytes, (uint64_t[2]){world->seed, 1}, sizeof cfg.journal.bytes);
+    rc = journal_writer_open(&world->writer, &cfg, &world->out_journal, why);
 
     if (rc != 0) {
         world->writer = NULL;
