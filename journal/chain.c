@@ -310,6 +310,40 @@ say_unreadable(struct chain *chain)
     return chain->segments.error;
 }
 
+/* is_cut tells whether the only segment is shorter than it was made. (Several are
+ * compared with each other.) It got its name when it had its full size, so no crash
+ * leaves that. What is no page of a journal at all is for is_foreign. */
+static bool
+is_cut(const struct chain *chain, const struct page *first)
+{
+    const struct segments *segments = &chain->segments;
+
+    if (segments->cnt != 1)
+        return false;
+    if (segments->bytes == 0)
+        return true;
+    if (first->header.magic != JOURNAL_MAGIC && first->header.magic != 0)
+        return false;
+    return segments->bytes < JOURNAL_SEGMENT_BYTES_MIN ||
+           segments->bytes % JOURNAL_PAGE_BYTES != 0 ||
+           segments->bytes < (uint64_t)chain->segment_pages * JOURNAL_PAGE_BYTES;
+}
+
+/* say_cut names the first page that is not there. */
+static int
+say_cut(struct chain *chain)
+{
+    const uint64_t bytes = chain->segments.bytes;
+    char what[80];
+    int rc;
+
+    snprintf(what, sizeof what, "cut short at byte %" PRIu64 " (damage)", bytes);
+    rc = say_damage(chain, chain->at.page_no, what);
+    chain->fault.page_no = chain->at.page_no + bytes / JOURNAL_PAGE_BYTES;
+    segments_close(&chain->segments);
+    return rc;
+}
+
 int
 chain_open(struct chain *chain, const char *dir, int shard)
 {
@@ -330,13 +364,13 @@ chain_open(struct chain *chain, const char *dir, int shard)
         chain_close(chain);
         return error;
     }
-    if (first == NULL || !page_is_whole(first))
-        return 0;
-    if (shard < 0)
-        chain->shard = first->header.shard;
-    if (first->header.format == JOURNAL_FORMAT && page_is_segment(first))
-        learn(chain, &first->segment);
-    return 0;
+    if (first != NULL && page_is_whole(first)) {
+        if (shard < 0)
+            chain->shard = first->header.shard;
+        if (first->header.format == JOURNAL_FORMAT && page_is_segment(first))
+            learn(chain, &first->segment);
+    }
+    return is_cut(chain, first) ? say_cut(chain) : 0;
 }
 
 void

@@ -12,7 +12,7 @@
  *     `pruned` says that the journal begins (see pruned.h). All have `bytes` bytes,
  *     but one may have fewer if all behind it are zero; what it lacks reads as
  *     zeros. (Segments appear under their name in full size, so somebody cut
- *     it; what that means the pages themselves must tell.)
+ *     it; see chain.c for an only one.)
  *  2. A mapping stays until segments_close: a page has its address until then. What
  *     is in it is valid until then, or until segments_forget.
  *
