@@ -110,6 +110,11 @@ sim_disk_close(void)
     for (unsigned i = 0; i < SIM_FILES_MAX; i++)
         sim_file_free(&sim_disk.files[i]);
     (void)rmdir(sim_disk.dir);
+    if (sim_disk.honest_dir[0] != '\0') {
+        remove_files(sim_disk.honest_dir);
+        (void)rmdir(sim_disk.honest_dir);
+        sim_disk.honest_dir[0] = '\0';
+    }
     sim_disk.dir[0] = '\0';
 }
 
@@ -523,12 +528,12 @@ sim_disk_same(void)
 static bool
 file_honest(struct sim_file *file, int fd, const char *name, void *ctx)
 {
-    const char *dir = ctx;
     char path[512];
     struct stat st;
     int to;
 
-    snprintf(path, sizeof path, "%s/%s", dir, name);
+    (void)ctx;
+    snprintf(path, sizeof path, "%s/%s", sim_disk.honest_dir, name);
     to = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     ASSERT(to >= 0);
     ASSERT(fstat(fd, &st) == 0);
@@ -537,15 +542,14 @@ file_honest(struct sim_file *file, int fd, const char *name, void *ctx)
     return true;
 }
 
-void
-sim_disk_honest(const char *dir)
+const char *
+sim_disk_honest(void)
 {
-    char ctx[64];
-
-    snprintf(ctx, sizeof ctx, "%s", dir);
-    if (mkdir(dir, 0700) != 0)
-        remove_files(dir);
-    each_file(file_honest, ctx);
+    snprintf(sim_disk.honest_dir, sizeof sim_disk.honest_dir, "%.60s-honest", sim_disk.dir);
+    if (mkdir(sim_disk.honest_dir, 0700) != 0)
+        remove_files(sim_disk.honest_dir);
+    each_file(file_honest, NULL);
+    return sim_disk.honest_dir;
 }
 
 struct page_ctx {

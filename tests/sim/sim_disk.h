@@ -111,6 +111,7 @@ struct sim_name {
 
 struct sim_disk {
     char dir[64];
+    char honest_dir[80];
     uint64_t random;
     uint64_t now_ns;
     uint64_t permille[SIM_FAULTS];    /* the seed's choice */
@@ -124,7 +125,8 @@ struct sim_disk {
     bool calm;  /* no fault from now on */
     bool lied;  /* since sim_disk_open */
     uint64_t writes_cnt;
-    char why[256]; /* of journal_fatal */
+    uint64_t sent_pages; /* to the queue, ever */
+    char why[256];       /* of journal_fatal */
 
     ino_t dir_ino;
     struct sim_file files[SIM_FILES_MAX];
@@ -160,8 +162,8 @@ void sim_disk_crash(void);
  * volatile as before; what was in flight is written or not. */
 void sim_disk_kill(void);
 
-/* sim_disk_honest makes a folder what this one were if the disk had not lied. */
-void sim_disk_honest(const char *dir);
+/* sim_disk_honest makes another folder what this one were if the disk had not lied. */
+const char *sim_disk_honest(void);
 
 /* sim_disk_page returns a page of the journal as it is on the platter, NULL: no
  * such segment. */

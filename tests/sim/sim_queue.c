@@ -98,6 +98,7 @@ disk_submit(struct disk *disk, size_t buffer_off, size_t bytes, uint64_t off, bo
         .off = off,
         .due_ns = sim_disk.now_ns + latency_ns(bytes != 0 ? WRITE_NS : SYNC_NS),
     };
+    sim_disk.sent_pages += bytes / SIM_PAGE_BYTES;
     if (bytes != 0)
         flight->id =
             sim_file_write(sim_file_of(disk->fd, true), flight->data, flight->bytes, off, true);

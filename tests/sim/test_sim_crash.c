@@ -162,12 +162,8 @@ static uint64_t
 honest_end(uint64_t seed)
 {
     struct journal_verify_result result;
-    char dir[80];
-    int rc;
+    const int rc = journal_verify(sim_disk_honest(), SIM_SHARD, &result);
 
-    snprintf(dir, sizeof dir, "%.60s-honest", sim_disk.dir);
-    sim_disk_honest(dir);
-    rc = journal_verify(dir, SIM_SHARD, &result);
     if (rc != 0 && rc != -ENOENT)
         fail(seed, result.fault.text);
     return result.pages_cnt;
