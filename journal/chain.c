@@ -322,7 +322,7 @@ is_cut(const struct chain *chain, const struct page *first)
         return false;
     if (segments->bytes == 0)
         return true;
-    if (first->header.magic != JOURNAL_MAGIC && first->header.magic != 0)
+    if (first != NULL && first->header.magic != JOURNAL_MAGIC && first->header.magic != 0)
         return false;
     return segments->bytes < JOURNAL_SEGMENT_BYTES_MIN ||
            segments->bytes % JOURNAL_PAGE_BYTES != 0 ||
