@@ -16,7 +16,6 @@
 #define SYNC_NS     40000u
 #define PREPARE_NS  1000000u
 #define SLOW_FACTOR 1000u
-#define FLIGHTS_MAX 4u
 
 enum stage {
     STAGE_IDLE,
@@ -39,7 +38,7 @@ struct disk {
     uint8_t *buffer;
     int fd;
     unsigned flights_cnt;
-    struct flight flights[FLIGHTS_MAX]; /* the oldest first */
+    struct flight flights[DISK_FLIGHTS_MAX]; /* the oldest first */
 };
 
 struct prepare {
@@ -87,7 +86,7 @@ disk_submit(struct disk *disk, size_t buffer_off, size_t bytes, uint64_t off, bo
 {
     struct flight *flight = &disk->flights[disk->flights_cnt++];
 
-    ASSERT(disk->flights_cnt <= FLIGHTS_MAX);
+    ASSERT(disk->flights_cnt <= DISK_FLIGHTS_MAX);
     ASSERT(bytes != 0 || sync);
     ASSERT(bytes % SIM_PAGE_BYTES == 0);
     *flight = (struct flight){
@@ -193,10 +192,10 @@ disk_wait(struct disk *disk, uint64_t timeout_ns)
     sim_disk_tick();
 }
 
-bool
-disk_in_flight(const struct disk *disk)
+unsigned
+disk_flights(const struct disk *disk)
 {
-    return disk->flights_cnt != 0;
+    return disk->flights_cnt;
 }
 
 void
