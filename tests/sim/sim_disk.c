@@ -98,6 +98,8 @@ sim_disk_open(uint64_t seed)
     disk->boundaries_left = 0;
     disk->calm = false;
     disk->lied = false;
+    disk->fate_nothing = false;
+    disk->latency_ns = 0;
     disk->names_cnt = 0;
     memset(disk->permille, 0, sizeof disk->permille);
 }
@@ -303,7 +305,7 @@ put_parts(struct sim_file *file, const struct sim_write *write, uint32_t part_by
 static void
 settle(struct sim_file *file)
 {
-    const enum fate fate = (enum fate)sim_below(FATES);
+    const enum fate fate = sim_disk.fate_nothing ? FATE_NOTHING : (enum fate)sim_below(FATES);
     const uint64_t last = sim_below(file->writes_cnt + 1u);
 
     for (uint32_t i = 0; i < file->writes_cnt; i++) {

@@ -121,9 +121,11 @@ struct sim_disk {
     uint64_t boundaries_cnt;
     enum sim_boundary last; /* where the power went */
     jmp_buf crash_env;
-    bool is_on; /* the exchange runs: its calls are ours */
-    bool calm;  /* no fault from now on */
-    bool lied;  /* since sim_disk_open */
+    bool is_on;          /* the exchange runs: its calls are ours */
+    uint64_t latency_ns; /* of what is sent next; 0: the dice say */
+    bool fate_nothing;   /* what is volatile does not come through a power cut */
+    bool calm;           /* no fault from now on */
+    bool lied;           /* since sim_disk_open */
     uint64_t writes_cnt;
     uint64_t sent_pages; /* to the queue, ever */
     char why[256];       /* of journal_fatal */

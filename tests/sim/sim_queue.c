@@ -56,6 +56,9 @@ latency_ns(uint64_t usual_ns)
 {
     const uint64_t ns = usual_ns / 2 + sim_below(usual_ns);
 
+    if (sim_disk.latency_ns != 0)
+        return sim_disk.latency_ns;
+
     return sim_happens(SIM_SLOW) ? ns * SLOW_FACTOR : ns;
 }
 
