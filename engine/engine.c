@@ -324,12 +324,11 @@ apply(struct engine *engine, const union cell *cells, struct cell_sink *out)
 HOT enum engine_result
 engine_apply(struct engine *engine, const union cell *cells, struct cell_sink *out)
 {
-    static const struct plain_limits none = {.until_ns = UINT64_MAX, .until_pos = UINT64_MAX};
-    enum engine_result result;
+    struct plain_run run = {.until_ns = UINT64_MAX, .until_pos = UINT64_MAX};
 
     ASSERT(engine->work.kind == WORK_NONE);
-    if (LIKELY(plain_run(engine, cells, cell_count(cells), &none, out, &result) != 0))
-        return result;
+    if (LIKELY(plain_run(engine, cells, cell_count(cells), &run, out) != 0))
+        return run.result;
     return checked(engine, apply(engine, cells, out));
 }
 
@@ -343,13 +342,17 @@ engine_run(struct engine *engine,
 {
     /* Where a timer is due for the engine's own time, a Clock comes first. */
     const uint64_t deadline_ns = engine_deadline_ns(engine);
-    const struct plain_limits limits = {.until_ns = engine->time_ns < deadline_ns ? deadline_ns : 0,
-                                        .until_pos = until_pos};
+    struct plain_run run = {.until_ns = engine->time_ns < deadline_ns ? deadline_ns : 0,
+                            .until_pos = until_pos};
 
     ASSERT(engine->work.kind == WORK_NONE);
     if (UNLIKELY(cells_cnt == 0))
         return 0;
-    return plain_run(engine, cells, cells_cnt, &limits, out, result);
+
+    const uint32_t taken_cnt = plain_run(engine, cells, cells_cnt, &run, out);
+
+    *result = run.result;
+    return taken_cnt;
 }
 
 enum engine_result

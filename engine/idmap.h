@@ -228,20 +228,25 @@ idmap_add_hashed(struct idmap *map, uint64_t hash, uint32_t slot)
     return IDMAP_FAR;
 }
 
-/* idmap_add_new adds a pair if it is not in the map, or says no. */
+/* idmap_add_new adds a pair if it can be seen in its home that it is not in the map,
+ * and that there is room; at is its place. If not, it says no and has done nothing. */
 static ALWAYS_INLINE bool
-idmap_add_new(struct idmap *map,
-              const struct order *orders,
-              uint16_t session,
-              uint64_t clord,
-              uint32_t slot,
-              uint32_t *at)
+idmap_add_new(struct idmap *map, uint16_t session, uint64_t clord, uint32_t slot, uint32_t *at)
 {
     const uint64_t hash = idmap_hash(map, session, clord);
+    const uint32_t home_at = idmap_home_at(map, hash);
+    struct idmap_bucket *home = idmap_bucket(map, home_at);
+    const unsigned empty = idmap_empty(home);
 
-    if (UNLIKELY(idmap_find_hashed(map, orders, hash, session, clord) != ORDER_NONE))
+    if (UNLIKELY((idmap_match(home, idmap_tag(hash)) | home->passed_cnt) != 0) ||
+        UNLIKELY(empty == 0))
         return false;
-    *at = idmap_add_hashed(map, hash, slot);
+
+    const uint32_t place = (uint32_t)__builtin_ctz(empty);
+
+    home->tags[place] = idmap_tag(hash);
+    home->slots[place] = slot;
+    *at = home_at + place;
     return true;
 }
 
@@ -252,19 +257,26 @@ idmap_remove(struct idmap *map, uint16_t session, uint64_t clord, uint32_t slot)
     idmap_remove_far(map, idmap_hash(map, session, clord), slot);
 }
 
-/* idmap_remove_at does so by the place that idmap_add_hashed returned. */
+/* idmap_remove_at_home does so by the place that idmap_add_hashed returned, in its
+ * home. */
 static inline void
-idmap_remove_at(struct idmap *map, uint32_t at, uint16_t session, uint64_t clord, uint32_t slot)
+idmap_remove_at_home(struct idmap *map, uint32_t at, uint32_t slot)
 {
     uint8_t *tag = (uint8_t *)map->buckets + at;
 
-    if (UNLIKELY(at == IDMAP_FAR)) {
-        idmap_remove(map, session, clord, slot);
-        return;
-    }
     ASSERT_SLOW(idmap_bucket(map, at & ~63u)->slots[at & 63] == slot);
     ASSERT_SLOW(*tag != 0);
     *tag = 0;
+}
+
+/* idmap_remove_at does so wherever that is. */
+static inline void
+idmap_remove_at(struct idmap *map, uint32_t at, uint16_t session, uint64_t clord, uint32_t slot)
+{
+    if (UNLIKELY(at == IDMAP_FAR))
+        idmap_remove(map, session, clord, slot);
+    else
+        idmap_remove_at_home(map, at, slot);
 }
 
 /* idmap_check asserts the second invariant, given the orders, and returns how

@@ -9,7 +9,7 @@
 #define TYPE_OF(kind, cells_cnt) ((uint32_t)(kind) | (uint32_t)(cells_cnt) << 8)
 
 /* Modes of self-match prevention: a plain order that can rest may have any. */
-#define TERMS_STP_MAX ((uint32_t)OE_SELF_MATCH_PREVENTION_INSTRUCTION_DECREMENT << 24)
+#define STP_MAX ((uint32_t)OE_SELF_MATCH_PREVENTION_INSTRUCTION_DECREMENT)
 
 __attribute__((noinline)) bool
 plain_takes_rest(const struct engine *engine, const struct book *book, uint64_t tick, qty_t qty)
@@ -20,12 +20,38 @@ plain_takes_rest(const struct engine *engine, const struct book *book, uint64_t 
            qty % rare->lot_qty == 0;
 }
 
-/* can_rest says whether the terms are those of a plain order that can rest. */
+/* can_rest says whether the terms are those of a plain order that can rest. What
+ * must be 0 is turned to the high end, so one comparison will do. */
 static inline bool
 can_rest(uint32_t terms)
 {
-    return LIKELY((terms & TERMS_REST_BITS) == TERMS_REST) &&
-           LIKELY((terms & TERMS_STP) <= TERMS_STP_MAX);
+    const uint32_t rest = (terms & (TERMS_REST_BITS | TERMS_STP)) ^ TERMS_REST;
+
+    return LIKELY((rest << 8 | rest >> 24) <= STP_MAX);
+}
+
+uint32_t
+plain_add_id(struct engine *engine, const struct cell_order_new *in)
+{
+    const uint64_t hash = idmap_hash(&engine->ids, in->session, in->clord);
+
+    return idmap_find_hashed(&engine->ids, engine->orders.orders, hash, in->session, in->clord) ==
+                   ORDER_NONE
+               ? idmap_add_hashed(&engine->ids, hash, engine->orders.free_head)
+               : PLAIN_ID_TAKEN;
+}
+
+bool
+plain_take_back(struct engine *engine, const struct cell_order_new *in, uint32_t id_at)
+{
+    idmap_remove_at(&engine->ids, id_at, in->session, in->clord, engine->orders.free_head);
+    return false;
+}
+
+void
+plain_forget_far(struct engine *engine, const struct order *order, uint32_t slot)
+{
+    idmap_remove(&engine->ids, order->session, order->clord, slot);
 }
 
 /* rest_new does a new order that simply rests, or says no. */
@@ -37,49 +63,53 @@ rest_new(struct engine *engine,
          const bool bare)
 {
     const struct cell_order_new *in = &cell->order_new;
-    const uint32_t instrument = (uint32_t)(cell->words[0] >> 32);
-    const uint32_t slot = engine->orders.free_head;
-    struct order *const orders = engine->orders.orders;
-    uint32_t id_at;
+    struct order_pool *pool = &engine->orders;
 
-    /* The id map comes first: its hash takes longest, and then its numbers are
-     * no longer in the way. What is refused later is taken out again. */
-    if (UNLIKELY(!can_rest(terms_of(in))) || UNLIKELY(instrument >= engine->books_cnt) ||
-        UNLIKELY(slot == ORDER_NONE) ||
-        UNLIKELY(ladder_room(&engine->pages) < LADDER_PAGES_PER_LEVEL) ||
-        UNLIKELY(!idmap_add_new(&engine->ids, orders, in->session, in->clord, slot, &id_at)))
+    if (UNLIKELY(!can_rest(terms_of(in))) || UNLIKELY(in->instrument >= engine->books_cnt) ||
+        UNLIKELY(pool->free_head == ORDER_NONE) ||
+        UNLIKELY(ladder_room(&engine->pages) < LADDER_PAGES_PER_LEVEL))
         return false;
 
-    struct book *book = &engine->books[instrument];
-    const unsigned sell = frame_sell(cell->words[0]);
+    struct book *book = &engine->books[in->instrument];
+    const unsigned sell = sell_of(cell);
     struct ask ask = {.px = in->px, .qty = in->qty, .leaves_qty = in->qty, .sell = sell};
 
     if (UNLIKELY(!ask_new(engine, in, book, session, &ask, bare)))
-        goto no;
+        return false;
 
     const uint32_t key = ladder_key(ask.tick, sell);
 
-    if (UNLIKELY(book->sides[!sell].best_key <= (key ^ LADDER_KEY_MASK)))
-        goto no;
+    if (UNLIKELY(book->sides[sell ^ 1].best_key <= (key ^ LADDER_KEY_MASK)))
+        return false;
+
+    uint32_t id_at;
+
+    if (UNLIKELY(!idmap_add_new(&engine->ids, in->session, in->clord, pool->free_head, &id_at))) {
+        id_at = plain_add_id(engine, in);
+        if (id_at == PLAIN_ID_TAKEN)
+            return false;
+    }
     if (!bare && UNLIKELY(!take_token(engine, cell, session, in->account, false)))
-        goto no;
+        return plain_take_back(engine, in, id_at);
     begin(engine, cell, session);
     if (!bare)
         risk_reserve_new(engine->risk, &ask.order, &ask.ticket);
+    read_anew();
 
-    struct order *order = &orders[slot];
+    const uint32_t slot = pool->free_head;
+    struct order *order = &pool->orders[slot];
 
-    order_take_first(&engine->orders, order);
+    order_take_first(pool, order);
     order->id_at = id_at;
     count_in(session, in->tif);
-    emit_new(engine, cell, order->order_id, CELL_LAST, out);
-    write_order(cell, order, &ask, ORDER_LIVE | sell | (unsigned)PLACE_BOOK << 8);
-    join(engine, orders, &book->sides[sell], order, slot, key, in->qty);
-    return true;
 
-no:
-    idmap_remove_at(&engine->ids, id_at, in->session, in->clord, slot);
-    return false;
+    const struct as_asked asked = as_asked(cell);
+
+    emit_new(engine, cell, &asked, order->order_id, CELL_LAST, out);
+    write_order(&asked, in->instrument, order, &ask, ORDER_LIVE | sell | (unsigned)PLACE_BOOK << 8);
+    read_anew();
+    join(engine, side_of(book, sell), order, slot, key, in->qty);
+    return true;
 }
 
 /* refuse_cancel refuses a cancel of an order that is not there, and declines if
@@ -124,17 +154,13 @@ cancel(struct engine *engine,
        const bool bare)
 {
     const struct cell_order_cancel *in = &cell->order_cancel;
-    const uint64_t frame = cell->words[0];
     const uint32_t slot = plain_find(engine, in, in->orig_clord);
 
     if (UNLIKELY(slot == ORDER_NONE))
         return refuse_cancel(engine, cell, session, out, bare);
 
-    struct order *const orders = engine->orders.orders;
-    struct order *order = &orders[slot];
+    struct order *order = &engine->orders.orders[slot];
     struct book *book = &engine->books[in->instrument];
-    const qty_t leaves_qty = order->leaves_qty;
-    const unsigned sell = order->flags & ORDER_SELL;
 
     if (UNLIKELY((book->flags & BOOK_PEGS) != 0) ||
         (!bare && UNLIKELY(!take_token(engine, cell, session, order->account, true))))
@@ -143,25 +169,28 @@ cancel(struct engine *engine,
     if (!bare) {
         const struct risk_hold hold = hold_of(book, order);
 
-        risk_give_back(engine->risk, &hold, leaves_qty);
+        risk_give_back(engine->risk, &hold, order->leaves_qty);
     }
+    read_anew();
 
-    const uint64_t order_id = order->order_id;
-    const uint64_t owner = cell->words[7];
-    union cell *done = emit(
-        engine, (frame & ~FRAME_SHAPE(CELL_SELL)) | FRAME_SHAPE(CELL_LAST) | (uint64_t)sell << 13,
-        out);
+    const uint64_t sell = order->flags & ORDER_SELL;
+    const qty_t leaves_qty = order->leaves_qty;
+    const uint64_t clord = cell->words[3];
+    const uint32_t caller = caller_of(cell);
+    union cell *done =
+        emit(engine,
+             (cell->words[0] & ~FRAME_SHAPE(CELL_SELL)) | FRAME_SHAPE(CELL_LAST) | sell << 13, out);
 
-    done->words[3] = cell->words[3];
-    done->words[4] = order_id;
+    done->words[3] = clord;
+    done->words[4] = order->order_id;
     done->words[5] = order->clord;
     done->order_cancel.removed_qty = leaves_qty;
     done->order_cancel.cum_qty = order->cum_qty;
-    done->words[7] = owner;
     done->order_cancel.account = order->account;
-    leave(engine, orders, &book->sides[sell], order, leaves_qty);
+    memcpy(&done->order_cancel.session, &caller, sizeof caller);
+    leave(engine, side_of(book, (unsigned)sell), order, leaves_qty);
     delist(engine, session, order, slot);
-    order_give_at(&engine->orders, order, order_id, slot);
+    order_give_at(&engine->orders, order, order->order_id, slot);
     return true;
 }
 
@@ -187,21 +216,32 @@ static ALWAYS_INLINE uint32_t
 run(struct engine *engine,
     const union cell *cells,
     uint32_t cells_cnt,
-    const struct plain_limits *limits,
+    struct plain_run *limits,
     struct cell_sink *out,
-    enum engine_result *result,
     const bool bare)
 {
     const union cell *cell = cells;
     const union cell *const end = cells + cells_cnt;
+    struct session *session = NULL;
+    uint32_t expected = ~caller_of(cell); /* no session's */
+    uint32_t step = 0;
+    const uint64_t until_ns = limits->until_ns;
 
+    limits->result = ENGINE_DONE;
     do {
-        struct session *session = admitted(engine, cell, limits->until_ns);
         const uint64_t from = out->pos;
         enum engine_result last = ENGINE_DONE;
 
-        if (UNLIKELY(session == NULL))
+        if (caller_of(cell) != expected) {
+            session = admitted(engine, cell);
+            if (UNLIKELY(session == NULL))
+                break;
+            expected = caller_of(cell);
+            step = (uint32_t)session->numbered << 16;
+        }
+        if (UNLIKELY(cell_time(cell) >= until_ns))
             break;
+        expected += step;
         if (!bare)
             engine->work.index = 0;
         switch ((uint32_t)cell->words[0] & FRAME_TYPE) {
@@ -241,15 +281,14 @@ run(struct engine *engine,
             last = go_on(engine, (uint32_t)(out->pos - from), out);
         cell += cell_count(cell);
         if (UNLIKELY(last == ENGINE_MORE)) {
-            *result = last;
-            return (uint32_t)(cell - cells);
+            limits->result = last;
+            break;
         }
         checked(engine);
         /* Only these write more cells than they have. */
         if (UNLIKELY(out->pos >= limits->until_pos))
             break;
     } while (cell < end);
-    *result = ENGINE_DONE;
     return (uint32_t)(cell - cells);
 }
 
@@ -257,32 +296,29 @@ static __attribute__((noinline)) HOT uint32_t
 run_bare(struct engine *engine,
          const union cell *cells,
          uint32_t cells_cnt,
-         const struct plain_limits *limits,
-         struct cell_sink *out,
-         enum engine_result *result)
+         struct plain_run *limits,
+         struct cell_sink *out)
 {
-    return run(engine, cells, cells_cnt, limits, out, result, true);
+    return run(engine, cells, cells_cnt, limits, out, true);
 }
 
 static __attribute__((noinline)) HOT uint32_t
 run_risk(struct engine *engine,
          const union cell *cells,
          uint32_t cells_cnt,
-         const struct plain_limits *limits,
-         struct cell_sink *out,
-         enum engine_result *result)
+         struct plain_run *limits,
+         struct cell_sink *out)
 {
-    return run(engine, cells, cells_cnt, limits, out, result, false);
+    return run(engine, cells, cells_cnt, limits, out, false);
 }
 
 uint32_t
 plain_run(struct engine *engine,
           const union cell *cells,
           uint32_t cells_cnt,
-          const struct plain_limits *limits,
-          struct cell_sink *out,
-          enum engine_result *result)
+          struct plain_run *limits,
+          struct cell_sink *out)
 {
-    return engine->cfg.no_risk ? run_bare(engine, cells, cells_cnt, limits, out, result)
-                               : run_risk(engine, cells, cells_cnt, limits, out, result);
+    return engine->cfg.no_risk ? run_bare(engine, cells, cells_cnt, limits, out)
+                               : run_risk(engine, cells, cells_cnt, limits, out);
 }

@@ -36,21 +36,21 @@
 
 #include "engine/state.h"
 
-/* Until where a run may go. */
-struct plain_limits {
-    uint64_t until_ns;  /* only commands before this time */
-    uint64_t until_pos; /* see engine_run */
+/* Until where a run may go, and how it ended. */
+struct plain_run {
+    uint64_t until_ns;         /* only commands before this time */
+    uint64_t until_pos;        /* see engine_run */
+    enum engine_result result; /* how the last command was left, if there was one */
 };
 
 /* plain_run applies commands from cells[0 .. cells_cnt) as long as they are
- * plain. It returns how many cells it has taken and, if any, in result how the
- * last of them was left: ENGINE_DONE, or ENGINE_MORE, which ends the run. */
+ * plain. It returns how many cells it has taken. The last command may have been
+ * left ENGINE_MORE, which ends the run. */
 uint32_t plain_run(struct engine *engine,
                    const union cell *cells,
                    uint32_t cells_cnt,
-                   const struct plain_limits *limits,
-                   struct cell_sink *out,
-                   enum engine_result *result);
+                   struct plain_run *run,
+                   struct cell_sink *out);
 
 /* The parts of a run that are functions. Each takes the command in cell, or
  * returns ENGINE_DROPPED and has changed nothing. */

@@ -16,6 +16,7 @@
 #define FRAME_SHAPE(shape) ((uint64_t)(shape) << 8)
 #define FRAME_REQUEST      UINT64_C(0xffffffff000000ff) /* what is never a result */
 #define FRAME_INSTRUMENT   UINT64_C(0xffffffff00000000)
+#define FRAME_ASKED        (~FRAME_SHAPE(CELL_BY_ID | CELL_LAST))
 
 /* The four bytes from ord_type on as one number: what makes an order plain. */
 #define TERMS_KIND      UINT32_C(0x00ffffff)
@@ -79,20 +80,32 @@ is_day(unsigned tif)
     return ~tif & 1u;
 }
 
-/* frame_sell returns the side that a frame asks for. */
+/* sell_of returns the side that a command asks for. */
 static inline unsigned
-frame_sell(uint64_t frame)
+sell_of(const union cell *cell)
 {
-    return (unsigned)(frame >> 13) & 1u;
+    return (unsigned)cell->words[0] >> 13 & 1u;
 }
 
 _Static_assert(SESSIONS_MAX < 1u << 15, "as a signed number");
 
+/* caller_of returns session and number of a command as one number. */
+static inline uint32_t
+caller_of(const union cell *cell)
+{
+    uint32_t caller;
+
+    memcpy(&caller, &cell->order_new.session, sizeof caller);
+    return caller;
+}
+
+_Static_assert(offsetof(struct cell_order_new, session) == 60, "the low half");
+_Static_assert(offsetof(struct cell_order_new, in_no) == 62, "the high half");
+
 /* admitted returns the session of a command that is its next; NULL for any
- * other, and for a time that is not before until_ns. Numbers of the exchange
- * itself stay 0. */
+ * other. Numbers of the exchange itself stay 0. */
 static ALWAYS_INLINE struct session *
-admitted(const struct engine *engine, const union cell *cell, uint64_t until_ns)
+admitted(const struct engine *engine, const union cell *cell)
 {
     /* CELL_SESSION comes to index 0, other numbers from 2^15 on to none. */
     const uint64_t idx = (uint64_t)(int16_t)cell_session(cell) + 1;
@@ -103,8 +116,7 @@ admitted(const struct engine *engine, const union cell *cell, uint64_t until_ns)
     struct session *session = &engine->sessions.at[idx];
 
     if (UNLIKELY(session->state != ENGINE_SESSION_BOUND) ||
-        UNLIKELY(cell->order_new.in_no != (uint16_t)session->next_in_no) ||
-        UNLIKELY(cell_time(cell) >= until_ns))
+        UNLIKELY(cell->order_new.in_no != (uint16_t)session->next_in_no))
         return NULL;
     return session;
 }
@@ -244,39 +256,91 @@ ask_new(struct engine *engine,
                   OE_REJECT_REASON_NONE);
 }
 
-/* emit_new writes the cell of an accepted new order. */
+/* An id that cannot be added: no place of the id map. */
+#define PLAIN_ID_TAKEN (IDMAP_FAR - 1)
+
+_Static_assert((uint64_t)ORDERS_MAX / 4 * CACHE_LINE < PLAIN_ID_TAKEN, "beyond its buckets");
+
+/* What the id map takes a search for. Functions of their own, for callers that
+ * should not have to keep at hand what hardly ever is needed.
+ * plain_add_id adds the id of a new order, or returns PLAIN_ID_TAKEN. */
+uint32_t plain_add_id(struct engine *engine, const struct cell_order_new *in);
+
+/* plain_take_back takes it out again. It returns false, for the sake of its caller. */
+bool plain_take_back(struct engine *engine, const struct cell_order_new *in, uint32_t id_at);
+
+/* plain_forget_far takes out the id of an order that is not in its home. */
+void plain_forget_far(struct engine *engine, const struct order *order, uint32_t slot);
+
+/* read_anew lets the compiler forget what it has read, so that it reads again what it
+ * needs next. It has too few registers for all, and to keep the rest in the stack
+ * costs a store and the same load. */
+static ALWAYS_INLINE void
+read_anew(void)
+{
+    __asm__ __volatile__("" : : : "memory");
+}
+
+/* side_of returns the ladder of a side, as one number: else the compiler keeps two,
+ * with calls in mind that are hardly ever made. */
+static inline struct ladder *
+side_of(struct book *book, unsigned sell)
+{
+    struct ladder *side = &book->sides[sell];
+
+    __asm__("" : "+r"(side));
+    return side;
+}
+
+/* What an order has as its command has it: read once, as what is written in
+ * between could be the command for all that the compiler knows. */
+struct as_asked {
+    uint64_t clord;
+    __m128i tail; /* from qty on */
+};
+
+static ALWAYS_INLINE struct as_asked
+as_asked(const union cell *in)
+{
+    return (struct as_asked){.clord = in->words[3],
+                             .tail = _mm_load_si128((const __m128i *)(const void *)&in->words[6])};
+}
+
+/* emit_new writes the cell of an accepted new order, whose frame has no outcome and
+ * one cell. */
 static ALWAYS_INLINE void
 emit_new(const struct engine *engine,
          const union cell *in,
+         const struct as_asked *asked,
          uint64_t order_id,
          uint64_t last,
          struct cell_sink *out)
 {
-    const uint64_t frame = in->words[0];
-    const __m128i tail = _mm_load_si128((const __m128i *)(const void *)&in->words[6]);
-    union cell *cell = emit(
-        engine, (frame & (FRAME_REQUEST | FRAME_SHAPE(CELL_SELL))) | FRAME_SHAPE(1u | last), out);
+    const uint64_t px = in->words[5];
+    union cell *cell = emit(engine, (in->words[0] & FRAME_ASKED) | FRAME_SHAPE(last), out);
 
-    cell->words[3] = in->words[3];
+    cell->words[3] = asked->clord;
     cell->words[4] = order_id;
-    cell->words[5] = in->words[5];
-    _mm_store_si128((__m128i *)(void *)&cell->words[6], tail);
+    cell->words[5] = px;
+    _mm_store_si128((__m128i *)(void *)&cell->words[6], asked->tail);
 }
 
 /* write_order writes a new order into its slot, all but its links, level and
  * place in the id map; flags and place are the last two bytes. */
 static ALWAYS_INLINE void
-write_order(const union cell *in, struct order *order, const struct ask *ask, unsigned flags_place)
+write_order(const struct as_asked *asked,
+            uint64_t instrument,
+            struct order *order,
+            const struct ask *ask,
+            unsigned flags_place)
 {
-    const uint64_t instrument_cum = in->words[0] >> 32;
     const uint16_t last_bytes = (uint16_t)flags_place;
 
-    memcpy(&order->instrument, &instrument_cum, 8);
+    memcpy(&order->instrument, &instrument, 8); /* and a cum_qty of 0 */
     order->position = ask->ticket.position;
-    order->clord = in->words[3];
+    order->clord = asked->clord;
     order->tick = ask->tick;
-    _mm_store_si128((__m128i *)(void *)&order->leaves_qty,
-                    _mm_load_si128((const __m128i *)(const void *)&in->words[6]));
+    _mm_store_si128((__m128i *)(void *)&order->leaves_qty, asked->tail);
     memcpy(&order->flags, &last_bytes, sizeof last_bytes);
 }
 
@@ -299,37 +363,47 @@ delist(struct engine *engine, struct session *session, const struct order *order
     ASSERT_SLOW(session->orders_cnt > 0);
     session->orders_cnt--;
     session->day_orders_cnt -= is_day(order->tif);
-    idmap_remove_at(&engine->ids, order->id_at, order->session, order->clord, slot);
+
+    const uint32_t id_at = order->id_at;
+
+    if (UNLIKELY(id_at == IDMAP_FAR))
+        plain_forget_far(engine, order, slot);
+    else
+        idmap_remove_at_home(&engine->ids, id_at, slot);
 }
 
 /* join puts an order that shows all of itself at the back of its price, whose
  * key on its side it is. */
 static ALWAYS_INLINE void
 join(struct engine *engine,
-     struct order *orders,
      struct ladder *side,
      struct order *order,
      uint32_t slot,
      uint32_t key,
      qty_t qty)
 {
+    struct order *const orders = engine->orders.orders;
     const uint32_t at = ladder_obtain(&engine->pages, side, key);
     struct level *level = ladder_level(&engine->pages, at);
+    const uint32_t next = level->hidden_head;
+    uint32_t *back = LIKELY(next == ORDER_NONE) ? &level->tail : &orders[next].prev;
+    const uint32_t prev = *back;
 
     order->level = at;
     level->shown_qty += qty;
-    level_join(orders, level, slot, false);
+    level->orders_cnt++;
+    *back = slot;
+    order->prev = prev;
+    order->next = next;
+    *level_link(prev, &level->head, &orders[prev].next) = slot;
 }
 
 /* leave takes an order that shows all of itself, and is not hidden, out of its
  * level. */
 static ALWAYS_INLINE void
-leave(struct engine *engine,
-      struct order *orders,
-      struct ladder *side,
-      const struct order *order,
-      qty_t qty)
+leave(struct engine *engine, struct ladder *side, const struct order *order, qty_t qty)
 {
+    struct order *const orders = engine->orders.orders;
     const uint32_t at = order->level;
     const uint32_t prev = order->prev;
     const uint32_t next = order->next;

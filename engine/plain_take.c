@@ -221,8 +221,8 @@ rest(struct engine *engine,
 
     order->flags |= ORDER_LIVE;
     order->place = PLACE_BOOK;
-    join(engine, engine->orders.orders, book_side(book, sell), order, slot,
-         ladder_key(order->tick, sell), order->leaves_qty);
+    join(engine, book_side(book, sell), order, slot, ladder_key(order->tick, sell),
+         order->leaves_qty);
     order->id_at = idmap_add_hashed(&engine->ids, hash, slot);
     count_in(session, order->tif);
 }
@@ -321,7 +321,7 @@ take(struct engine *engine,
 {
     const struct cell_order_new *in = &cell->order_new;
     const uint32_t terms = terms_of(in);
-    const unsigned sell = frame_sell(cell->words[0]);
+    const unsigned sell = sell_of(cell);
 
     if (UNLIKELY(((terms & TERMS_KIND) != TERMS_TAKE && (terms & TERMS_REST_BITS) != TERMS_REST) ||
                  (terms & TERMS_STP) != 0 || in->instrument >= engine->books_cnt))
@@ -355,7 +355,9 @@ take(struct engine *engine,
     taker.cum_qty = 0;
     taker.position = ask.ticket.position;
     taker.limit_px = in->px;
-    emit_new(engine, cell, order->order_id, 0, out);
+    const struct as_asked asked = as_asked(cell);
+
+    emit_new(engine, cell, &asked, order->order_id, 0, out);
 
     const bool plain =
         meet(engine, book, &taker, ladder_key(ask.tick, !sell), &trades_cnt, out, bare);
@@ -373,7 +375,7 @@ take(struct engine *engine,
         }
         order_give_at(&engine->orders, order, taker.cell.words[4], slot);
     } else {
-        write_order(cell, order, &ask, sell);
+        write_order(&asked, in->instrument, order, &ask, sell);
         order->extra = EXTRA_NONE;
         order->level = LADDER_NONE;
         order->leaves_qty = taker.leaves_qty;
