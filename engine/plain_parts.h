@@ -356,6 +356,18 @@ count_in(struct session *session, unsigned tif)
     session->day_orders_cnt += is_day(tif);
 }
 
+/* forget takes a live plain order out of the id map. */
+static ALWAYS_INLINE void
+forget(struct engine *engine, const struct order *order, uint32_t slot)
+{
+    const uint32_t id_at = order->id_at;
+
+    if (UNLIKELY(id_at == IDMAP_FAR))
+        plain_forget_far(engine, order, slot);
+    else
+        idmap_remove_at_home(&engine->ids, id_at, slot);
+}
+
 /* delist takes an order out of the id map and the counts of its session. */
 static ALWAYS_INLINE void
 delist(struct engine *engine, struct session *session, const struct order *order, uint32_t slot)
@@ -363,13 +375,7 @@ delist(struct engine *engine, struct session *session, const struct order *order
     ASSERT_SLOW(session->orders_cnt > 0);
     session->orders_cnt--;
     session->day_orders_cnt -= is_day(order->tif);
-
-    const uint32_t id_at = order->id_at;
-
-    if (UNLIKELY(id_at == IDMAP_FAR))
-        plain_forget_far(engine, order, slot);
-    else
-        idmap_remove_at_home(&engine->ids, id_at, slot);
+    forget(engine, order, slot);
 }
 
 /* join puts an order that shows all of itself at the back of its price, whose

@@ -85,6 +85,15 @@ refuse_replace(struct engine *engine,
     return amend_replace(engine, cells, session, out);
 }
 
+/* rename_to gives a plain order the id that it is replaced by, whose hash it is. */
+static ALWAYS_INLINE void
+rename_to(struct engine *engine, struct order *order, uint32_t slot, uint64_t clord, uint64_t hash)
+{
+    forget(engine, order, slot);
+    order->clord = clord;
+    order->id_at = idmap_add_hashed(&engine->ids, hash, slot);
+}
+
 static ALWAYS_INLINE enum engine_result
 replace(struct engine *engine,
         const union cell *cells,
@@ -128,21 +137,22 @@ replace(struct engine *engine,
         emit_replace(engine, cells, book, order, &ask, order->order_id, CELL_LAST, out);
         ladder_level(&engine->pages, order->level)->shown_qty -= order->leaves_qty - ask.leaves_qty;
         order->leaves_qty = ask.leaves_qty;
-        order_rename(engine, order, slot, in->clord, hash);
+        rename_to(engine, order, slot, in->clord, hash);
         return ENGINE_DONE;
     }
 
     const bool crosses = book_crosses(book, sell, ask.tick);
+    struct ladder *side = side_of(book, sell);
 
     emit_replace(engine, cells, book, order, &ask, order->order_id + ORDER_GENERATION_ONE,
                  crosses ? 0 : CELL_LAST, out);
-    book_leave(engine, book, slot, order->leaves_qty);
+    leave(engine, side, order, order->leaves_qty);
     order->order_id += ORDER_GENERATION_ONE;
     order->leaves_qty = ask.leaves_qty;
     order->tick = ask.tick;
     if (LIKELY(!crosses)) {
-        order_rename(engine, order, slot, in->clord, hash);
-        book_join(engine, book, slot, ask.leaves_qty);
+        rename_to(engine, order, slot, in->clord, hash);
+        join(engine, side, order, slot, ladder_key(ask.tick, sell), ask.leaves_qty);
         return ENGINE_DONE;
     }
     delist(engine, session, order, slot);
