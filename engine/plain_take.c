@@ -9,6 +9,7 @@
  * ready in the first of them, and its order is only written where it stays. */
 struct taker {
     union cell cell; /* its half of a Trade, but for price and quantities */
+    __m128i head[2]; /* the first four words of that, made once: four loads less a trade */
     uint64_t match_id;
     qty_t leaves_qty;
     qty_t cum_qty;
@@ -35,6 +36,9 @@ taker_init(struct taker *taker,
     taker->cell.words[3] = clord;
     taker->cell.words[4] = order_id;
     taker->cell.words[7] = last << 16 >> 16;
+    for (unsigned i = 0; i < 2; i++)
+        taker->head[i] = _mm_set_epi64x((long long)taker->cell.words[2 * i + 1],
+                                        (long long)taker->cell.words[2 * i]);
     taker->match_id = cell_exec_id(engine->cfg.shard, engine->seq, 1);
     taker->sell = sell;
 }
@@ -50,8 +54,10 @@ emit_trade(const struct taker *taker,
     const uint64_t owner = (uint64_t)maker->account << 32 | (uint64_t)maker->session << 16;
     union cell *cell = engine_emit(out);
 
-    for (unsigned i = 0; i < 6; i++)
-        cell->words[i] = taker->cell.words[i];
+    _mm_store_si128((__m128i *)(void *)&cell->words[0], taker->head[0]);
+    _mm_store_si128((__m128i *)(void *)&cell->words[2], taker->head[1]);
+    cell->words[4] = taker->cell.words[4];
+    cell->words[5] = taker->cell.words[5];
     cell->words[6] = (uint64_t)taker->leaves_qty << 32 | qty;
     cell->words[7] = taker->cell.words[7];
     cell = engine_emit(out);
@@ -97,7 +103,8 @@ static ALWAYS_INLINE void
 end_maker(struct engine *engine, struct level *level, struct order *maker, uint32_t slot)
 {
     struct order *orders = engine->orders.orders;
-    struct session *session = session_of(&engine->sessions, maker->session);
+    /* Who has an order is a session. */
+    struct session *session = &engine->sessions.at[(uint16_t)(maker->session + 1)];
     const uint32_t next = maker->next;
 
     level->head = next;
