@@ -115,13 +115,14 @@ rest_new(struct engine *engine,
 /* refuse_cancel refuses a cancel of an order that is not there, and declines if
  * it is. By hand: where prices move fast a third of all commands end here, and by
  * the long road each command of that flow takes 10 instructions more. */
-static __attribute__((noinline)) bool
+static ALWAYS_INLINE bool
 refuse_cancel(struct engine *engine,
               const union cell *cell,
               struct session *session,
               struct cell_sink *out,
-              bool bare)
+              const bool bare)
 {
+    read_anew();
     if (order_named(engine, &cell->order_cancel, cell->order_cancel.orig_clord) != ORDER_NONE ||
         (!bare && !take_token(engine, cell, session, CELL_ANY, true)))
         return false;
