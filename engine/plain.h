@@ -12,21 +12,23 @@
  * of an order, a cancel or a replace (a duplicate id, a price off tick, a full
  * pool, a peg in the book, a session that is not bound, ...) is found by tests
  * that hardly ever say no, made in any order and before anything is changed (the
- * id map excepted, from which a new order is taken out again);
- * whatever it is, the long road takes the command from its beginning, finds the
+ * id map excepted, from which a new order for which risk has no token is taken out
+ * again); whatever it is, the long road takes the command from its beginning, finds the
  * first reason and does what is to be done. So the short road refuses nothing
  * but cancels and replaces of orders that are not there, and what it does is what the long
  * road would have done, to the byte (tests/engine/test_plain.c).
  *
  * Many commands are done in one call: what a call costs (registers to save,
- * choices that never change) is paid once a burst. The loop is compiled twice:
+ * choices that never change) is paid once a burst, and a session is looked at only
+ * where another one's command comes: nothing in a run binds or unbinds sessions, so
+ * behind a command the next number of its session is let in. The loop is compiled twice:
  * for engines without risk, where the price is turned into a tick and that is
  * all, and for those with.
  *
  * A cell is written word by word from registers, its first with LAST: what was
- * just written is not read again. The branches that nothing can foretell are
- * kind of command, rests or trades, and in ladder.h those of a level that comes
- * or goes; side, naming and day orders are arithmetic.
+ * just written is not read again. What was read long ago is (read_anew). The branches that nothing
+ * can foretell are kind of command, rests or trades, and in ladder.h those of a level that comes or
+ * goes; side, naming and day orders are arithmetic.
  *
  *   plain.c   the loop, orders that rest, cancels      plain_take.c     trades
  *   plain_parts.h   what they share                    plain_replace.c  replaces
