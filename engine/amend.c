@@ -183,7 +183,10 @@ check_replace(const struct engine *engine,
     if (UNLIKELY(reason != OE_REJECT_REASON_NONE))
         return reason;
     replace->keeps = keeps_place(engine, order, replace);
-    return replace->keeps ? OE_REJECT_REASON_NONE : check_book(engine, order, replace);
+    if (replace->keeps)
+        return OE_REJECT_REASON_NONE;
+    return UNLIKELY(engine->journal_low) ? OE_REJECT_REASON_JOURNAL_SPACE
+                                         : check_book(engine, order, replace);
 }
 
 /* emit_refused writes a refused replace. */

@@ -95,6 +95,17 @@ restart(struct engine *engine, const struct cell_restart *cell)
     return OE_REJECT_REASON_NONE;
 }
 
+/* journal_space is the exchange's word alone. It does nothing to what is in the
+ * books. */
+static enum oe_reject_reason
+journal_space(struct engine *engine, const struct cell_journal_space *cell)
+{
+    if (cell->low > 1)
+        return OE_REJECT_REASON_CONFIGURATION_RANGE;
+    engine->journal_low = cell->low != 0;
+    return OE_REJECT_REASON_NONE;
+}
+
 /* book_init makes the book of a new instrument. */
 static void
 book_init(struct engine *engine, const struct cell_instrument_set *set)
@@ -237,6 +248,8 @@ apply_setting(struct engine *engine, const union cell *cells, bool first, bool *
         return reason;
     case CELL_KIND_RESTART:
         return restart(engine, &cells[0].restart);
+    case CELL_KIND_JOURNAL_SPACE:
+        return journal_space(engine, &cells[0].journal_space);
     case CELL_KIND_FIRM_SET:
         return risk_firm_set(engine->risk, &cells[0].firm_set);
     case CELL_KIND_GROUP_SET:

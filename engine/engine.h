@@ -375,6 +375,9 @@ void engine_session_get(const struct engine *engine, uint16_t session, struct en
 /* The last Restart: 0 and AckMode Durable before the first. */
 uint32_t engine_epoch(const struct engine *engine);
 
+/* engine_journal_low says whether new orders are refused, see JournalSpace. */
+bool engine_journal_low(const struct engine *engine);
+
 #pragma GCC visibility pop
 
 #ifdef __cplusplus

@@ -230,6 +230,8 @@ check_rare(struct engine *engine,
     enum oe_reject_reason reason =
         engine_take_message(engine, session, in->session, in->account, false, detail);
 
+    if (reason == OE_REJECT_REASON_NONE && engine->journal_low)
+        reason = OE_REJECT_REASON_JOURNAL_SPACE;
     if (reason == OE_REJECT_REASON_NONE)
         reason = terms_allowed(request);
     if (reason == OE_REJECT_REASON_NONE)

@@ -320,6 +320,9 @@ plain_run(struct engine *engine,
           struct plain_run *limits,
           struct cell_sink *out)
 {
+    /* What room there is, is for cancels: the long road knows. */
+    if (UNLIKELY(engine->journal_low))
+        return 0;
     return engine->cfg.no_risk ? run_bare(engine, cells, cells_cnt, limits, out)
                                : run_risk(engine, cells, cells_cnt, limits, out);
 }

@@ -26,6 +26,12 @@ engine_epoch(const struct engine *engine)
     return engine->epoch;
 }
 
+bool
+engine_journal_low(const struct engine *engine)
+{
+    return engine->journal_low;
+}
+
 uint32_t
 engine_orders_cnt(const struct engine *engine)
 {

@@ -181,7 +181,8 @@ make_side(struct engine *engine, const struct quote_entry *entry, bool sell, uin
                   entry->instrument);
     struct risk_detail detail;
     struct risk_ticket ticket;
-    enum oe_reject_reason reason = order_pool_room(&engine->orders);
+    enum oe_reject_reason reason =
+        engine->journal_low ? OE_REJECT_REASON_JOURNAL_SPACE : order_pool_room(&engine->orders);
 
     question.account = work->quote.account;
     question.px = entry->px[sell];

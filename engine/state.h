@@ -220,6 +220,7 @@ struct engine {
     uint32_t ack_mode;   /* enum cell_ack_mode of the last Restart */
     uint32_t linked_cnt; /* orders that are linked */
     bool disturbed;      /* a bit of disturbed_books is set */
+    bool journal_low;    /* see JournalSpace */
     struct order_pool orders;
     struct extra_pool extras;
     struct ladder_pool pages;

@@ -18,7 +18,7 @@ struct scalars {
     uint32_t pages_leaf_free;
     uint32_t pages_inner_free;
     uint32_t pages_room_cnt;
-    uint32_t zero;
+    uint32_t journal_low;
     uint32_t extras_used_cnt;
     uint32_t extras_free_head;
     uint32_t extras_taken_cnt;
@@ -60,6 +60,7 @@ engine_hash(const struct engine *engine)
         .time_ns = engine->time_ns,
         .epoch = engine->epoch,
         .ack_mode = engine->ack_mode,
+        .journal_low = engine->journal_low,
         .books_cnt = engine->books_cnt,
         .sessions_cnt = sessions->used_cnt,
         .orders_used_cnt = engine->orders.used_cnt,

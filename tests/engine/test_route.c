@@ -113,6 +113,7 @@ Test(route, other_messages_have_no_recipient)
         CELL_KIND_GENESIS,          CELL_KIND_CLOCK,           CELL_KIND_FIRM_SET,
         CELL_KIND_SESSION_SET,      CELL_KIND_SESSION_UNBIND,  CELL_KIND_SESSION_ESTABLISH,
         CELL_KIND_SESSION_SEQUENCE, CELL_KIND_ORDER_REFRESHED, CELL_KIND_INSTRUMENT_STATE_SET,
+        CELL_KIND_JOURNAL_SPACE,
     };
     struct route *route = route_new();
 

@@ -1145,6 +1145,7 @@ Test(order_codec, messages_without_a_report_encode_to_nothing)
         CELL_KIND_SESSION_UNBIND,
         CELL_KIND_ORDER_REFRESHED,
         CELL_KIND_INSTRUMENT_STATE_SET,
+        CELL_KIND_JOURNAL_SPACE,
     };
     const struct route_recipient recipient = {.session = SESSION, .no = 1};
     uint8_t buf[REPORT_BYTES_MAX];

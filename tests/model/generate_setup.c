@@ -165,6 +165,22 @@ state_of(uint32_t instrument, uint8_t state)
     return command;
 }
 
+static struct command
+space_of(uint8_t low)
+{
+    struct command command = {.count = 1};
+
+    command.cells[0].journal_space = (struct cell_journal_space){
+        .kind = CELL_KIND_JOURNAL_SPACE,
+        .shape = 1,
+        .free_bytes = low == 0 ? 2000 : 500,
+        .reserve_bytes = 1000,
+        .low = low,
+        .session = CELL_SESSION,
+    };
+    return command;
+}
+
 uint32_t
 generate_setup(const struct profile *profile, struct step steps[SETUP_STEPS_MAX])
 {
@@ -271,11 +287,19 @@ generate_revive(struct generator *g, struct command *command)
     return false;
 }
 
-/* generate_state halts, closes and opens; what is not open mostly opens. */
+/* generate_state halts, closes and opens; what is not open mostly opens. Now and then
+ * the journal's disk is nearly full, never for long. */
 void
 generate_state(struct generator *g, struct step *step)
 {
     uint32_t instrument = generate_instrument(g);
+
+    if (!g->profile->is_strict && random_permille(&g->random, g->model->journal_low ? 700 : 40)) {
+        const bool wrong = random_permille(&g->random, 50);
+
+        step->command = space_of(wrong ? 2 : !g->model->journal_low);
+        return;
+    }
 
     for (uint32_t i = 0; i < g->profile->instruments_cnt; i++)
         if (g->model->instruments[i].set.state != CELL_INSTRUMENT_STATE_OPEN &&

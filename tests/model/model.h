@@ -203,6 +203,7 @@ struct model {
     uint64_t armed_cnt;
     uint64_t pegs_cnt;
     uint8_t ack_mode; /* of the last Restart */
+    bool journal_low; /* as the last JournalSpace says */
     bool firm_known[MODEL_FIRMS];
     bool group_known[MODEL_GROUPS];
     uint32_t group_firm[MODEL_GROUPS];

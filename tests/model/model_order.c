@@ -99,6 +99,8 @@ model_order_new(struct model *model, const union cell *cells)
     uint16_t reason = model_take_message(model, cell_session(cells), cells->order_new.account,
                                          false, &question.detail);
 
+    if (reason == 0 && model->journal_low)
+        reason = OE_REJECT_REASON_JOURNAL_SPACE;
     if (reason == 0)
         reason = model_check_form(model, &wish);
     if (reason == 0)

@@ -99,6 +99,8 @@ check_side(const struct model *model,
     };
     uint16_t reason;
 
+    if (model->journal_low)
+        return OE_REJECT_REASON_JOURNAL_SPACE;
     if (model->orders_cnt == model->cfg.orders_max)
         return OE_REJECT_REASON_ORDER_POOL_FULL;
     reason = model_risk(model, &question);

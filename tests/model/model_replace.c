@@ -128,7 +128,9 @@ check(const struct model *model, struct replace *replace)
     limit_after(replace);
     replace->keeps = after->leaves_qty <= order->leaves_qty && after->stop_px == order->stop_px &&
                      after->limit_px == order->limit_px && after->px == order->px;
-    return replace->keeps ? 0 : model_check_book(model, after, 0);
+    if (replace->keeps)
+        return 0;
+    return model->journal_low ? OE_REJECT_REASON_JOURNAL_SPACE : model_check_book(model, after, 0);
 }
 
 /* fill writes the results of a replace into its message; order is as it was

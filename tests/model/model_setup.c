@@ -237,6 +237,9 @@ model_set_up(struct model *model, const union cell *cells)
     case CELL_KIND_SESSION_UNBIND:
         unbind(model, &model->sessions[cells->session_unbind.session]);
         break;
+    case CELL_KIND_JOURNAL_SPACE:
+        model->journal_low = cells->journal_space.low != 0;
+        break;
     case CELL_KIND_RESTART:
         restart(model, cells->restart.ack_mode);
         break;

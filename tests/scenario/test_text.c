@@ -60,6 +60,7 @@ static const char *const written[] = {
     "position-limit A1 I1 long 5 short 6",
     "permission G1 I1 restricted",
     "permission G1 I1 allowed",
+    "journal-low 1",
     "limit A1 OpenNotional 1000.00 warn 100 slow 200 close 300 block 400 pause-ms 5",
     "limit S1 MessageRate 5 in 1000ns",
     "limit A1 I2 Long 7",

@@ -104,6 +104,20 @@ read_state(struct words *words, struct command *command)
     req->state = words_value(words, cell_instrument_state_name);
 }
 
+static void
+read_space(struct words *words, struct command *command)
+{
+    struct cell_journal_space *req = &command->cells[0].journal_space;
+
+    *command = (struct command){.count = 1};
+    req->kind = CELL_KIND_JOURNAL_SPACE;
+    req->shape = 1;
+    req->session = CELL_SESSION;
+    req->reserve_bytes = 1000;
+    req->low = (uint8_t)words_number(words);
+    req->free_bytes = req->low != 0 ? 500 : 2000;
+}
+
 bool
 text_read_setup(struct words *words, struct command *command)
 {
@@ -131,6 +145,8 @@ text_read_setup(struct words *words, struct command *command)
         read_instrument(words, command);
     else if (words_take(words, "state"))
         read_state(words, command);
+    else if (words_take(words, "journal-low"))
+        read_space(words, command);
     else if (words_take(words, "position-limit"))
         read_position_limit(words, command);
     else if (words_take(words, "permission"))

@@ -88,6 +88,9 @@ text_put_setup(struct line *line, const union cell *cells)
         text_put(line, "state I%u %s", cells->instrument_state_set.instrument,
                  cell_instrument_state_name(cells->instrument_state_set.state));
         break;
+    case CELL_KIND_JOURNAL_SPACE:
+        text_put(line, "journal-low %u", cells->journal_space.low);
+        break;
     case CELL_KIND_POSITION_LIMIT_SET:
         text_put(line, "position-limit A%u I%u long %" PRIu64 " short %" PRIu64,
                  cells->position_limit_set.account, cells->position_limit_set.instrument,
