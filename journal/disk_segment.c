@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,14 +29,19 @@ segment_error(char why[256], const char *name, const char *call, int error)
     return -error;
 }
 
-/* zeros_get returns ZEROS_BYTES of aligned zeros, NULL if there is no memory. */
+/* zeros_get returns ZEROS_BYTES of aligned zeros. The first call, at start,
+ * touches them, so that they are memory of their own and not one page of zeros many
+ * times; no later one takes memory. */
 static void *
 zeros_get(void)
 {
-    void *mem = mmap(NULL, ZEROS_BYTES, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    static uint8_t zeros[ZEROS_BYTES] __attribute__((aligned(JOURNAL_PAGE_BYTES)));
+    static bool touched;
 
-    return mem == MAP_FAILED ? NULL : mem;
+    if (!touched)
+        explicit_bzero(zeros, sizeof zeros);
+    touched = true;
+    return zeros;
 }
 
 /* zero_piece writes zeros at off, at most left bytes. Returns how many were
@@ -64,11 +68,7 @@ zero_piece(int fd, const void *zeros, uint64_t off, uint64_t left, enum disk_hur
 static int
 zero_fill(int fd, uint64_t from, uint64_t to, const int *hurry)
 {
-    void *zeros = zeros_get();
-
-    if (zeros == NULL)
-        return -ENOMEM;
-
+    const void *zeros = zeros_get();
     int64_t done = 0;
 
     for (uint64_t off = from; off < to; off += (uint64_t)done) {
@@ -80,20 +80,20 @@ zero_fill(int fd, uint64_t from, uint64_t to, const int *hurry)
     }
     if (done >= 0 && fdatasync(fd) != 0)
         done = -errno;
-    munmap(zeros, ZEROS_BYTES);
     return done < 0 ? (int)done : 0;
 }
 
-/* takes_direct tries whether aligned I/O past the page cache works on fd. */
+/* takes_direct tries whether aligned I/O past the page cache works on fd. Some
+ * file systems let one open a file so and refuse what comes then, and nothing is refused
+ * of reading an empty file: so a new one is written. */
 static bool
-takes_direct(int fd)
+takes_direct(int fd, bool is_new)
 {
-    void *mem = zeros_get();
-    const bool takes = mem != NULL && pread(fd, mem, JOURNAL_PAGE_BYTES, 0) >= 0;
+    uint8_t page[JOURNAL_PAGE_BYTES] __attribute__((aligned(JOURNAL_PAGE_BYTES)));
+    const ssize_t done =
+        is_new ? pwrite(fd, zeros_get(), sizeof page, 0) : pread(fd, page, sizeof page, 0);
 
-    if (mem != NULL)
-        munmap(mem, ZEROS_BYTES);
-    return takes;
+    return done >= 0 || errno != EINVAL;
 }
 
 /* open_either opens with O_DIRECT if that works and is wanted, else without. */
@@ -104,7 +104,7 @@ open_either(const struct disk_segment_cfg *cfg, const char *name, int flags, boo
     if (*direct) {
         const int fd = openat(cfg->dir_fd, name, flags | O_DIRECT | O_CLOEXEC, 0640);
 
-        if (fd >= 0 && takes_direct(fd))
+        if (fd >= 0 && takes_direct(fd, (flags & O_CREAT) != 0))
             return fd;
         if (fd < 0 && errno != EINVAL)
             return -errno;

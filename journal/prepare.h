@@ -6,8 +6,12 @@
  *
  * A roll then costs the writer no more than taking a descriptor. The helper
  * takes its time, so that it leaves the disk to the writer, until the writer
- * has come to the end of its segment and asks in vain. When the
- * helper fails, the writer learns it at the roll: until then there is room.
+ * has come to the end of its segment and asks in vain.
+ *
+ * When the disk has no room for the next segment there still is that of the one
+ * in use, so the helper tries again every PREPARE_RETRY_NS, and once more when
+ * the writer comes to ask: only if that fails, too, is it an error. Any other
+ * error of the helper ends the process at once (journal_fatal).
  */
 #ifndef OUTCRY_JOURNAL_PREPARE_H
 #define OUTCRY_JOURNAL_PREPARE_H
@@ -16,6 +20,8 @@
 #include <stdint.h>
 
 #include "journal/disk.h"
+
+#define PREPARE_RETRY_NS 250000000u
 
 struct prepare;
 
@@ -30,8 +36,8 @@ void prepare_next(struct prepare *prepare, uint64_t segment_no);
  * while it is not ready. */
 NODISCARD int prepare_take(struct prepare *prepare, char why[256]);
 
-/* prepare_error returns 0, or -errno when the helper failed and the next
- * prepare_take will say so. */
+/* prepare_error returns 0, or -ENOSPC or -EDQUOT while the disk has no room for
+ * what was asked for. Any thread may ask. */
 int prepare_error(const struct prepare *prepare);
 
 /* prepare_close ends the helper; a segment that is not finished is removed. */

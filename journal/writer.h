@@ -117,7 +117,7 @@ struct journal_writer_stats {
     uint64_t syncs;
     uint64_t bytes;         /* written, padding included */
     uint64_t stalls;        /* polls that waited for the next segment */
-    int next_segment_error; /* 0, or -errno: the next roll will end the process */
+    int next_segment_error; /* 0, or -errno while the disk has no room for it */
 };
 void journal_writer_stats_get(const struct journal_writer *writer,
                               struct journal_writer_stats *stats);

@@ -441,6 +441,9 @@ write_past_limit(void)
     struct rig rig;
 
     rig_open(&rig, dir, &cfg);
+    /* The helper is to be done with its part. */
+    while (access(segment_path(1), F_OK) != 0)
+        usleep(1000);
     signal(SIGXFSZ, SIG_IGN);
     CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0, "%d", errno);
     rig_group(&all, &random, 300, true);
