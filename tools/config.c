@@ -186,9 +186,10 @@ read_general(struct config *config, const struct doc_map *root)
 
     read_exchange(config, root);
     read_pools(config, root);
-    doc_map(root, "journal", "folder segment_mib", &map);
+    doc_map(root, "journal", "folder segment_mib reserve_mib", &map);
     read_folder(config, &map);
     config->segment_mib = (uint32_t)doc_u64(&map, "segment_mib", 1, 65536, 256);
+    config->reserve_mib = (uint32_t)doc_u64(&map, "reserve_mib", 0, 16777216, config->segment_mib);
     doc_map(root, "gateway", "keepalive_ms", &map);
     config->keepalive_ms =
         (uint32_t)doc_u64(&map, "keepalive_ms", KEEPALIVE_MS_MIN, KEEPALIVE_MS_MAX, 1000);

@@ -80,7 +80,7 @@ print_general(const struct config *config, FILE *out)
         fprintf(out, ", interval_ms: %u", config->interval_ms);
     fputs("}\njournal: {folder: ", out);
     put_text(out, config->journal_folder);
-    fprintf(out, ", segment_mib: %u}\n", config->segment_mib);
+    fprintf(out, ", segment_mib: %u, reserve_mib: %u}\n", config->segment_mib, config->reserve_mib);
     fprintf(out,
             "pools: {orders: %u, instruments: %u, accounts: %u, groups: %u, firms: %u, "
             "sessions: %u, positions: %u, pages: %u, extras: %u, in_ring_cells: %u, "

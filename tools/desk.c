@@ -36,6 +36,17 @@ desk_is_ours(const struct desk *desk)
     return __atomic_load_n(&desk->turn, __ATOMIC_ACQUIRE) == DESK_OURS; /* A4 pairs with R4 */
 }
 
+bool
+desk_give_space(struct desk *desk, const union cell *cell)
+{
+    /* A6 pairs with R6 */
+    if (__atomic_load_n(&desk->space_turn, __ATOMIC_ACQUIRE) != DESK_OURS)
+        return false;
+    desk->space = *cell;
+    __atomic_store_n(&desk->space_turn, DESK_THEIRS, __ATOMIC_RELEASE); /* R5 pairs with A5 */
+    return true;
+}
+
 static void
 give_back(struct desk *desk)
 {
@@ -201,6 +212,14 @@ load_some(struct desk *desk, uint64_t now_ns)
     return work;
 }
 
+/* take_space submits what the thread that looks at the disk says. */
+static COLD void
+take_space(struct desk *desk, uint64_t now_ns)
+{
+    submit(desk, &desk->space, 1, now_ns);
+    __atomic_store_n(&desk->space_turn, DESK_OURS, __ATOMIC_RELEASE); /* R6 pairs with A6 */
+}
+
 int
 desk_poll(struct desk *desk, uint64_t now_ns)
 {
@@ -212,8 +231,14 @@ desk_poll(struct desk *desk, uint64_t now_ns)
     work = sequencer_poll(desk->all, now_ns);
     if (LIKELY(work > 0) && ++desk->polls % DESK_POLLS != 0)
         return work;
-    if (desk->all->in_work ||
-        __atomic_load_n(&desk->turn, __ATOMIC_ACQUIRE) == DESK_OURS) /* A3 pairs with R3 */
+    if (desk->all->in_work)
+        return work;
+    if (UNLIKELY(__atomic_load_n(&desk->space_turn, __ATOMIC_ACQUIRE) == DESK_THEIRS) &&
+        ring_writer_room(desk->ring, 1) >= 1) { /* A5 pairs with R5 */
+        take_space(desk, now_ns);
+        return work + 1;
+    }
+    if (__atomic_load_n(&desk->turn, __ATOMIC_ACQUIRE) == DESK_OURS) /* A3 pairs with R3 */
         return work;
     begin(desk, now_ns);
     return work + 1;

@@ -14,12 +14,15 @@
  *             it is not only to be checked, submitted row by row. From the check to
  *             the last row nothing else is sequenced: orders wait in their ring
  *
+ * Beside it lies a place for one JournalSpace, from the thread that looks at the
+ * disk: that one need not wait for the operator, nor he for it.
+ *
  * Invariants
  *  1. Whose turn it is says `turn` alone; all else belongs to that thread.
  *  2. While a sheet is in work the sequencer of all in-rings is not polled, only one
  *     of the admin ring, so no other command comes between its rows.
  *
- * Cost: one load of a line that is shared and quiet, each DESK_POLLS polls.
+ * Cost: two loads of a line that is shared and quiet, each DESK_POLLS polls.
  */
 #ifndef OUTCRY_TOOLS_DESK_H
 #define OUTCRY_TOOLS_DESK_H
@@ -52,8 +55,10 @@ enum desk_task {
 };
 
 struct desk {
-    unsigned turn; /* enum desk_turn, handed over with release and acquire */
-    uint8_t pad[CACHE_LINE - sizeof(unsigned)];
+    unsigned turn;       /* enum desk_turn, handed over with release and acquire */
+    unsigned space_turn; /* the same, between the engine's and who looks at the disk */
+    uint8_t pad[CACHE_LINE - 2 * sizeof(unsigned)];
+    union cell space;
 
     /* Request and answer. */
     enum desk_task task;
@@ -90,6 +95,9 @@ void desk_init(struct desk *desk,
  * whether it is back. */
 void desk_ask(struct desk *desk, enum desk_task task);
 bool desk_is_ours(const struct desk *desk);
+
+/* By the thread that looks at the disk: false if the last one is not taken yet. */
+bool desk_give_space(struct desk *desk, const union cell *cell);
 
 /* desk_poll is the engine's stage: it polls the sequencer and serves the desk.
  * Returns work done. */

@@ -349,6 +349,26 @@ send_restart(struct exchange *exchange, char *why)
     return 0;
 }
 
+/* send_space tells the engine how much room there is, if it is not as it was. */
+static int
+send_space(struct exchange *exchange, char *why)
+{
+    struct space *space = &exchange->space;
+    union cell cell;
+
+    space_init(space, exchange->lock, (uint64_t)exchange->config->reserve_mib << 20,
+               engine_journal_low(exchange->engine));
+    if (!space_look(space, 0, &cell))
+        return 0;
+    cell.journal_space.time = clock_utc_ns();
+    const enum oe_reject_reason reason = exchange_command(exchange, &cell, 1);
+    if (reason != OE_REJECT_REASON_NONE)
+        return exchange_refuse(why, "the engine refused the JournalSpace: %s",
+                               oe_reject_reason_name(reason));
+    space_told(space, &cell, 0);
+    return 0;
+}
+
 /* await_disk waits until all that the start commanded is on disk in ack mode
  * durable, and in all modes until no write of this thread is in flight: the
  * journal's thread goes on from here. */
@@ -373,7 +393,8 @@ command_start(struct exchange *exchange, char *why)
 
     if (engine_seq(exchange->engine) == 0 && send_genesis(exchange, why) != 0)
         return -1;
-    if (send_restart(exchange, why) != 0 || exchange_configure(exchange, why) != 0)
+    if (send_restart(exchange, why) != 0 || send_space(exchange, why) != 0 ||
+        exchange_configure(exchange, why) != 0)
         return -1;
     await_disk(exchange);
     gateway_attach(exchange->gateway, &exchange->in_writer, &exchange->out_gateway,

@@ -49,6 +49,7 @@
 
 #include "tools/admin.h"
 #include "tools/config.h"
+#include "tools/space.h"
 
 /* For the reason of a refusal: one line. */
 #define EXCHANGE_WHY_BYTES (PATH_MAX + 1024)
@@ -99,6 +100,7 @@ struct exchange {
     struct ring_reader out_journal;  /* journal's */
     struct ring_reader out_gateway;  /* ours until the ports are polled, then the gateway's */
     struct sequencer sequencer;
+    struct space space; /* looked at by who calls exchange_run */
     struct desk desk;   /* between the next and the engine's stage */
     struct admin admin; /* polled by the gateway's thread */
 };

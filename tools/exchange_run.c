@@ -23,6 +23,7 @@
 #define DRAIN_NS_MAX   5000000000u
 #define BLOCK_NS       10000000u /* a blocked thread looks at the phase as often */
 #define PHASE_WATCH_NS 1000000
+#define SPACE_LOOK_NS  200000000
 
 enum phase {
     PHASE_RUN,
@@ -274,6 +275,20 @@ finish(struct exchange *exchange)
              ring_reader_available(&exchange->admin_reader, 1) > 0);
 }
 
+/* watch_space looks whether the disk has room, and hands a change to the engine's
+ * thread; one that cannot be handed over yet is seen again. */
+static void
+watch_space(struct exchange *exchange)
+{
+    struct journal_writer_stats stats;
+    union cell cell;
+
+    journal_writer_stats_get(exchange->journal, &stats);
+    if (space_look(&exchange->space, stats.next_segment_error, &cell) &&
+        desk_give_space(&exchange->desk, &cell))
+        space_told(&exchange->space, &cell, stats.next_segment_error);
+}
+
 int
 exchange_run(struct exchange *exchange, char why[EXCHANGE_WHY_BYTES])
 {
@@ -282,13 +297,17 @@ exchange_run(struct exchange *exchange, char why[EXCHANGE_WHY_BYTES])
         .journal_apart = config_thread_of(exchange->config, CONFIG_JOURNAL) !=
                          config_thread_of(exchange->config, CONFIG_ENGINE),
     };
+    const struct timespec pause = {.tv_nsec = SPACE_LOOK_NS};
     sigset_t set;
     int number;
 
     if (start_threads(&run, why) != 0)
         return -1;
     exchange_stop_signals(&set);
-    sigwait(&set, &number);
+    do {
+        watch_space(exchange);
+        number = sigtimedwait(&set, NULL, &pause);
+    } while (number < 0);
     fprintf(stderr, "outcry: %s: stopping\n", strsignal(number));
     __atomic_store_n(&run.phase, PHASE_DRAIN, __ATOMIC_RELEASE); /* R1 pairs with A1 */
     if (!await_drained(&run))
