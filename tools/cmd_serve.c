@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "tools/cli.h"
 #include "tools/commands.h"
@@ -48,6 +49,16 @@ say_ack(const struct config *config)
     }
 }
 
+/* say_notes says how the journal is written, if not as it would like to. */
+static void
+say_notes(const char *notes)
+{
+    for (size_t len = strcspn(notes, "\n"); len > 0; len = strcspn(notes, "\n")) {
+        fprintf(stderr, "outcry: %.*s\n", (int)len, notes);
+        notes += len + (notes[len] == '\n');
+    }
+}
+
 static void
 say_recovered(const struct exchange *exchange)
 {
@@ -65,7 +76,7 @@ say_recovered(const struct exchange *exchange)
                 "outcry: journal: the end was torn: %" PRIu64 " cells of an unfinished command "
                 "dropped, %" PRIu64 " bytes zeroed; nothing of it was durable\n",
                 recovered->dropped_cells, recovered->zeroed_bytes);
-    fputs(journal_writer_notes(exchange->journal), stderr);
+    say_notes(journal_writer_notes(exchange->journal));
 }
 
 /* say_changed tells what is not as it was in the run before. The Restart that was

@@ -131,9 +131,9 @@ def run(outcry, *args, preexec=None, seconds=SECONDS):
 class Exchange:
     """Exchange is a running `outcry serve`; ports maps names to (address, port)."""
 
-    def __init__(self, outcry, config):
+    def __init__(self, outcry, config, preexec=None):
         self.process = subprocess.Popen([outcry, 'serve', config], stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.PIPE)
+                                        stderr=subprocess.PIPE, preexec_fn=preexec)
         self.text = ''
         self.ports = {}
         ready = self.wait_for(r'^outcry: ready epoch (\d+)(.*)$')
