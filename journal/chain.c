@@ -152,9 +152,10 @@ content_check(struct chain *chain, struct chain_step *step)
 
 /* tail_look looks at all pages from page_no on: is one not zero, and does one
  * behind page_no show that page_no is no torn end? A whole page that calls it
- * durable does, and one that belongs elsewhere. Returns that one, or NULL. */
+ * durable does, and one that belongs elsewhere. Returns that one with the place where
+ * it was found, or NULL. */
 static const struct page *
-tail_look(struct chain *chain, uint64_t page_no)
+tail_look(struct chain *chain, uint64_t page_no, uint64_t *found_no)
 {
     const struct page *page = segments_page(&chain->segments, page_no);
 
@@ -164,11 +165,14 @@ tail_look(struct chain *chain, uint64_t page_no)
         if (page == NULL || page_is_zero(page))
             continue;
         chain->tail_dirty = true;
-        if (page->header.page_no == later_no && page_durable_cnt(&page->header) <= page_no)
+        if (page->header.page_no == later_no && page_durable_cnt(&page->header) <= page_no &&
+            page->header.format == JOURNAL_FORMAT &&
+            (chain->shard < 0 || page->header.shard == chain->shard))
             continue;
-        if (page->header.format == JOURNAL_FORMAT &&
-            (chain->shard < 0 || page->header.shard == chain->shard) && page_is_whole(page))
+        if (page_is_whole(page)) {
+            *found_no = later_no;
             return page;
+        }
     }
     return NULL;
 }
@@ -235,6 +239,37 @@ is_misplaced(const struct page *page, enum page_fault fault)
     }
 }
 
+/* say_later words what a page behind the end, found in place later_no, says against
+ * it. */
+static COLD int
+say_later(struct chain *chain, enum page_fault fault, const struct page *later, uint64_t later_no)
+{
+    const uint64_t page_no = chain->at.page_no;
+    const bool segment = segments_begin_at(&chain->segments, later_no) && page_is_segment(later) &&
+                         later->segment.magic == JOURNAL_SEGMENT_MAGIC && chain->segment_pages != 0;
+    const uint64_t segment_no = segment ? later_no / chain->segment_pages : 0;
+    char what[200];
+
+    if (segment && !journal_id_equal(&later->segment.journal, &chain->journal))
+        snprintf(what, sizeof what,
+                 "%s, and segment %08" PRIu64 " behind it is of another journal (damage)",
+                 page_fault_text(fault), segment_no);
+    else if (segment && later->segment.segment_no != segment_no)
+        snprintf(what, sizeof what,
+                 "%s, and segment %08" PRIu64 " behind it is a copy of segment %08u (damage)",
+                 page_fault_text(fault), segment_no, later->segment.segment_no);
+    else if (later->header.page_no == later_no && page_durable_cnt(&later->header) > page_no)
+        snprintf(what, sizeof what,
+                 "%s, but page %" PRIu64 " lies behind and calls it durable (damage)",
+                 page_fault_text(fault), later_no);
+    else
+        snprintf(what, sizeof what,
+                 "%s, but behind it, in the place of page %" PRIu64
+                 ", lies a whole page of another place (damage)",
+                 page_fault_text(fault), later_no);
+    return say_damage(chain, page_no, what);
+}
+
 /* judge_end tells what the first page that is not valid means: 0, the end;
  * -EBADMSG or -EPROTO; -EAGAIN when a live journal has written it meanwhile. */
 static COLD int
@@ -246,19 +281,20 @@ judge_end(struct chain *chain, const struct page *page, enum page_fault fault)
     if (chain->looked_at == page_no + 1 && fault == PAGE_ZERO)
         return 0;
 
-    const struct page *later = tail_look(chain, page_no);
+    uint64_t later_no = 0;
+    const struct page *later = tail_look(chain, page_no, &later_no);
+    const unsigned shard =
+        chain->shard < 0 && later != NULL ? later->header.shard : (unsigned)chain->shard;
 
-    if (later != NULL && page_check(page, later->header.shard, page_no, NULL) == PAGE_OK &&
+    if (later != NULL && page_check(page, shard, page_no, NULL) == PAGE_OK &&
         (fault == PAGE_ZERO || fault == PAGE_MAGIC || fault == PAGE_HASH))
         return -EAGAIN;
     chain->fault = (struct journal_fault){.fault = fault, .page_no = page_no};
-    if (later != NULL) {
-        snprintf(what, sizeof what, "%s, but page %" PRIu64 " lies behind and %s (damage)",
-                 page_fault_text(fault), later->header.page_no,
-                 page_durable_cnt(&later->header) > page_no ? "calls it durable"
-                                                            : "belongs elsewhere");
-        return say_damage(chain, page_no, what);
-    }
+    if (page_no == 0 && page != NULL && is_foreign(page, fault) &&
+        (later == NULL || page_is_whole(page)))
+        return say_foreign(chain, page);
+    if (later != NULL)
+        return say_later(chain, fault, later, later_no);
     if (segments_is_archive(&chain->segments, page_no)) {
         snprintf(what, sizeof what,
                  "%s, in a segment that was complete when it was compressed "
@@ -266,8 +302,6 @@ judge_end(struct chain *chain, const struct page *page, enum page_fault fault)
                  page_fault_text(fault));
         return say_damage(chain, page_no, what);
     }
-    if (page_no == 0 && page != NULL && is_foreign(page, fault))
-        return say_foreign(chain, page);
     if (page != NULL && is_misplaced(page, fault))
         return say_damage(chain, page_no, page_fault_text(fault));
 
@@ -340,19 +374,14 @@ say_cut(struct chain *chain)
     snprintf(what, sizeof what, "cut short at byte %" PRIu64 " (damage)", bytes);
     rc = say_damage(chain, chain->at.page_no, what);
     chain->fault.page_no = chain->at.page_no + bytes / JOURNAL_PAGE_BYTES;
-    segments_close(&chain->segments);
     return rc;
 }
 
-int
-chain_open(struct chain *chain, const char *dir, int shard)
+/* begin sets out at the first page of the segments that are open; some: even if
+ * the only one was cut. */
+static int
+begin(struct chain *chain, int shard, bool some)
 {
-    *chain = (struct chain){.shard = shard};
-
-    const int rc = segments_open(&chain->segments, dir, &chain->fault);
-
-    if (rc != 0)
-        return rc;
     chain_begin(chain);
 
     const struct page *first =
@@ -370,7 +399,35 @@ chain_open(struct chain *chain, const char *dir, int shard)
         if (first->header.format == JOURNAL_FORMAT && page_is_segment(first))
             learn(chain, &first->segment);
     }
-    return is_cut(chain, first) ? say_cut(chain) : 0;
+    if (!is_cut(chain, first))
+        return 0;
+
+    const int rc = say_cut(chain);
+
+    if (some)
+        return 0;
+    chain_close(chain);
+    return rc;
+}
+
+int
+chain_open(struct chain *chain, const char *dir, int shard)
+{
+    *chain = (struct chain){.shard = shard};
+
+    const int rc = segments_open(&chain->segments, dir, &chain->fault);
+
+    return rc != 0 ? rc : begin(chain, shard, false);
+}
+
+int
+chain_open_some(struct chain *chain, const char *dir, int shard)
+{
+    *chain = (struct chain){.shard = shard};
+
+    const int rc = segments_open_some(&chain->segments, dir, &chain->fault);
+
+    return rc != 0 ? rc : begin(chain, shard, true);
 }
 
 void

@@ -52,6 +52,10 @@ struct chain {
  * empty folder is an empty chain. 0 or -errno with a line in chain->fault. */
 NODISCARD int chain_open(struct chain *chain, const char *dir, int shard);
 
+/* chain_open_some opens what is there before a segment that is missing or cut
+ * short: chain->fault says so. The same otherwise. */
+NODISCARD int chain_open_some(struct chain *chain, const char *dir, int shard);
+
 /* chain_next judges the next page: 1 and step is filled, 0 at the end, or
  * -EBADMSG or -EPROTO with chain->fault, or -errno when an archive cannot be
  * unpacked. */

@@ -341,8 +341,24 @@ segments_drop(struct segments *segments)
     segments->bytes = 0;
 }
 
-int
-segments_open(struct segments *segments, const char *dir, struct journal_fault *fault)
+/* segments_trim closes all segments behind those that are there and all of one
+ * size, but for the next, if it was cut short. */
+static void
+segments_trim(struct segments *segments, const struct journal_fault *fault)
+{
+    const uint64_t per_segment = pages_of(segments->bytes);
+    const uint64_t bad = per_segment == 0 ? 0 : fault->page_no / per_segment;
+    uint32_t keep = bad <= segments->first ? 0 : (uint32_t)(bad - segments->first);
+
+    if (keep < segments->cnt && segments->maps[keep].bytes <= segments->bytes)
+        keep++;
+    while (segments->cnt > keep)
+        segment_unmap(&segments->maps[--segments->cnt]);
+}
+
+/* open_tries opens all, or what is left of it. */
+static int
+open_tries(struct segments *segments, const char *dir, bool some, struct journal_fault *fault)
 {
     *segments = (struct segments){0};
     snprintf(segments->dir, sizeof segments->dir, "%s", dir);
@@ -359,9 +375,25 @@ segments_open(struct segments *segments, const char *dir, struct journal_fault *
         rc = open_all(segments, fault);
     }
     fault->damage = rc == -EBADMSG;
+    if (rc == -EBADMSG && some) {
+        segments_trim(segments, fault);
+        return 0;
+    }
     if (rc != 0)
         segments_close(segments);
     return rc;
+}
+
+int
+segments_open(struct segments *segments, const char *dir, struct journal_fault *fault)
+{
+    return open_tries(segments, dir, false, fault);
+}
+
+int
+segments_open_some(struct segments *segments, const char *dir, struct journal_fault *fault)
+{
+    return open_tries(segments, dir, true, fault);
 }
 
 uint64_t

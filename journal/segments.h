@@ -62,6 +62,11 @@ void segment_name(char name[SEGMENT_NAME_BYTES], uint64_t segment_no);
 NODISCARD int
 segments_open(struct segments *segments, const char *dir, struct journal_fault *fault);
 
+/* segments_open_some opens the segments before the first that is missing or cut
+ * short, and of that one what is left. The same otherwise, also the fault. */
+NODISCARD int
+segments_open_some(struct segments *segments, const char *dir, struct journal_fault *fault);
+
 /* segments_page returns a page, NULL before the first, behind the last, and when
  * an archive cannot be unpacked: then error is set, and stays. A page that the
  * end of a short file cuts off is followed by zeros. */

@@ -450,6 +450,7 @@ Test(recover, a_journal_of_another_shard_or_format_is_refused)
         damaged(0, -EPROTO, text);
     }
 
+    memset(file.bytes, 0, file.len);
     memcpy(file.bytes,
            "\x7f"
            "ELF",
@@ -535,6 +536,23 @@ Test(recover, a_segment_of_another_journal_is_refused)
     rig_rehash(rig_page(&other, 0));
     put_segment(&other, 2);
     damaged(2 * RIG_SEGMENT_PAGES, -EBADMSG, "another shard");
+}
+
+Test(recover, a_whole_page_of_another_shard_or_format_is_not_zeroed)
+{
+    cr_assert_eq(written(5, 0, 1), 6);
+    *rig_page(&file, 200) = *rig_page(&file, 3);
+    rig_page(&file, 200)->header.shard = 4;
+    rig_page(&file, 200)->header.page_no = 200;
+    rig_page(&file, 200)->header.durable_lag = 200;
+    rig_rehash(rig_page(&file, 200));
+    rig_store(&file, dir, 0);
+    damaged(6, -EBADMSG, "in the place of page 200, lies a whole page of another place");
+    rig_page(&file, 200)->header.shard = 3;
+    rig_page(&file, 200)->header.format = 1;
+    rig_rehash(rig_page(&file, 200));
+    rig_store(&file, dir, 0);
+    damaged(6, -EBADMSG, "in the place of page 200, lies a whole page of another place");
 }
 
 Test(recover, a_segment_that_is_there_twice_is_refused)
