@@ -18,10 +18,12 @@
 #include "tools/commands.h"
 #include "tools/json.h"
 #include "tools/memory.h"
+#include "tools/verify_salvage.h"
 #include "tools/verify_seals.h"
 
 static const char help[] =
     "usage: outcry verify DIR [--full] [--key FILE.pub ... [--newest SEAL]] [--json]\n"
+    "       outcry verify DIR --salvage NEW [--json]\n"
     "\n"
     "Checks every page of the journal in DIR: its hash, its place, and that it follows the\n"
     "page before. A torn tail, which a crash leaves and the next start drops, is no damage.\n"
@@ -35,11 +37,14 @@ static const char help[] =
     "           each further key must have been announced by one that was given before\n"
     "  --newest SEAL  a seal of this journal that you kept: it must be there as it is. What was\n"
     "           cut off at the end is found by this alone\n"
+    "  --salvage NEW  if it is damaged: write all that lies before the damage into the folder\n"
+    "           NEW, which is made or empty, and check that. DIR is only read\n"
     "  --json   one line of JSON\n"
     "\n"
-    "exit codes: 0 undamaged, and as it was sealed; 1 damaged, the first bad page is named; or a\n"
+    "exit codes: 0 undamaged, and as it was sealed, or salvaged; 1 damaged, the first bad page is "
+    "named; or a\n"
     "command broke an invariant; or it is not what was sealed, or nothing is; 2 wrong usage; 3 no\n"
-    "journal or key there, or of another version or rules\n";
+    "journal or key there, or of another version or rules, or nothing to salvage\n";
 
 /* How far the check has come. Static, because an invariant that does not hold ends in
  * abort(), and the handler of that has no other way to know. */
@@ -119,6 +124,7 @@ verify_full(const char *dir)
 static void
 print_json(const struct journal_verify_result *result,
            bool damage,
+           const struct journal_salvage *salvage,
            const struct verify_seals *seals)
 {
     struct json json;
@@ -142,6 +148,8 @@ print_json(const struct journal_verify_result *result,
                                                  : page_fault_text(result->fault.fault));
         json_text(&json, "text", result->fault.text);
     }
+    if (salvage != NULL)
+        verify_salvage_json(&json, salvage);
     if (seals->ring.cnt != 0)
         verify_seals_json(seals, &json);
     json_end(&json);
@@ -175,14 +183,15 @@ print_text(const struct journal_verify_result *result,
 int
 cmd_verify(int argc, char **argv)
 {
-    static const struct option options[] = {{"full", no_argument, NULL, 'f'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"key", required_argument, NULL, 'k'},
-                                            {"newest", required_argument, NULL, 'n'},
-                                            {0}};
+    static const struct option options[] = {
+        {"full", no_argument, NULL, 'f'},          {"json", no_argument, NULL, 'j'},
+        {"key", required_argument, NULL, 'k'},     {"newest", required_argument, NULL, 'n'},
+        {"salvage", required_argument, NULL, 's'}, {0}};
     static struct verify_seals seals;
     struct cli cli = {.help = help, .arguments = 1};
     struct journal_verify_result result = {.fault = {.text = ""}};
+    struct journal_salvage salvage;
+    const char *to = NULL;
     bool also_full = false;
     int code = EXIT_FINE;
     int option;
@@ -190,7 +199,9 @@ cmd_verify(int argc, char **argv)
     while ((option = cli_next(&cli, argc, argv, options)) > 0) {
         full.json = full.json || option == 'j';
         also_full = also_full || option == 'f';
-        if (option == 'k')
+        if (option == 's')
+            to = optarg;
+        else if (option == 'k')
             code = verify_seals_key(&seals, optarg);
         else if (option == 'n')
             code = verify_seals_newest(&seals, optarg);
@@ -199,6 +210,8 @@ cmd_verify(int argc, char **argv)
     }
     if (option < 0)
         return cli.exit;
+    if (to != NULL && (also_full || seals.ring.cnt != 0))
+        return cli_wrong("verify", "--salvage goes with --json alone");
     if (seals.newest_given && seals.ring.cnt == 0)
         return cli_wrong("verify", "--newest goes with --key");
     const char *dir = argv[optind];
@@ -208,6 +221,14 @@ cmd_verify(int argc, char **argv)
     if (rc < 0)
         return cli_fail(EXIT_SETUP, "verify", "%s cannot be read: %s", dir,
                         result.fault.text[0] != '\0' ? result.fault.text : strerror(-rc));
+    if (rc == 0 && to != NULL)
+        return cli_fail(EXIT_SETUP, "verify", "nothing to salvage: the journal in %s is undamaged",
+                        dir);
+    const bool found = rc != 0 && verify_salvage_look(dir, &salvage);
+    if (found && to != NULL)
+        code = verify_salvage_write(dir, to, &salvage);
+    if (code != EXIT_FINE)
+        return code;
     if (rc == 0 && also_full) {
         code = verify_full(dir);
         if (code != EXIT_FINE)
@@ -218,8 +239,12 @@ cmd_verify(int argc, char **argv)
     if (code != EXIT_FINE)
         return code;
     if (full.json)
-        print_json(&result, rc != 0, &seals);
+        print_json(&result, rc != 0, found ? &salvage : NULL, &seals);
     else
         print_text(&result, rc != 0, &seals);
+    if (found && !full.json)
+        verify_salvage_text(dir, to, &salvage);
+    if (found && to != NULL)
+        return EXIT_FINE;
     return rc != 0 || (seals.ring.cnt != 0 && !seals.good) ? EXIT_CHECK : EXIT_FINE;
 }

@@ -90,9 +90,9 @@ class Folder:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def write_config(folder, name='outcry.yaml', **values):
-    """write_config writes a configuration into folder and returns its path."""
-    path = os.path.join(folder, name)
+def write_config(where, name='outcry.yaml', **values):
+    """write_config writes a configuration into folder `where` and returns its path."""
+    path = os.path.join(where, name)
     with open(path, 'w', encoding='ascii') as file:
         file.write(CONFIG.format(**{**DEFAULTS, **values}))
     return path

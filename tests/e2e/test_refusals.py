@@ -164,6 +164,74 @@ def test_damage(tap, outcry):
         tap.same(run(outcry, 'replay', journal)[0], 0, 'the copy goes on')
 
 
+def test_segments(tap, outcry):
+    """A segment that is missing, empty, there twice or of another journal is named, and what
+    lies before it can be saved."""
+    with Folder() as folder:
+        journal, other = make_journal(folder), make_journal(folder, 'other')
+        copy, new = os.path.join(folder, 'copy'), os.path.join(folder, 'new')
+        config, again = write_config(folder), write_config(folder, 'new.yaml', folder='new')
+        for _ in range(3):
+            run_once(outcry, config)
+        run_once(outcry, write_config(folder, 'other.yaml', folder='other'))
+        before = json.loads(run(outcry, 'replay', journal, '--json')[1])
+        pages = pages_of(journal)
+        first, second, third = (os.path.join(journal, f'0000000{i}.seg') for i in range(3))
+        shutil.copytree(journal, copy)
+
+        def damaged(what, name, page):
+            """damaged expects that all is refused, and that up to page all is saved."""
+            refused(tap, outcry, config, f'the journal in {re.escape(journal)} cannot be used: '
+                    f'{re.escape(journal)}/{what} \\(damage\\); nothing was changed, see: outcry verify '
+                    f'{re.escape(journal)}', name, journal)
+            code, out, err = run(outcry, 'verify', journal)
+            tap.ok(code == 1 and f'DAMAGED at page {page}: ' in out and
+                   ('--salvage NEW' if page else 'nothing can be saved') in out,
+                   f'{name}: verify says what can be saved', out, err)
+            code, out, err = run(outcry, 'verify', journal, '--salvage', new)
+            if page == 0:
+                tap.ok(code == 1 and 'can be saved: it is damaged from its first page on' in err and
+                       not os.path.exists(new), f'{name}: nothing is salvaged', code, out, err)
+            else:
+                tap.ok(code == 0 and f'saved     in {new}, checked; ' in out,
+                       f'{name}: it is salvaged', out, err)
+                found = json.loads(run(outcry, 'replay', new, '--json')[1])
+                tap.same((found['identical'], found['state_hash']), (True, before['state_hash']),
+                         f'{name}: the copy has all that came before')
+                code, _, err = run(outcry, 'verify', journal, '--salvage', new)
+                tap.ok(code == 3 and 'is not empty' in err, f'{name}: not a second time', err)
+                run_once(outcry, again)
+                tap.same(run(outcry, 'replay', new)[0], 0, f'{name}: the copy goes on')
+                shutil.rmtree(new)
+            shutil.rmtree(journal)
+            shutil.copytree(copy, journal)
+
+        end = rf'00000000.seg at byte {pages * PAGE} \(page {pages}\): never written, and segment '
+        os.rename(second, third)
+        damaged('00000001.seg: missing, but 00000002.seg exists', 'a missing segment', 256)
+        os.truncate(second, 0)
+        damaged('00000001.seg: cut short', 'an empty segment', 256)
+        shutil.copy(first, second)
+        damaged(end + '00000001 behind it is a copy of segment 00000000',
+                'a segment that is there twice', pages)
+        shutil.copy(os.path.join(other, '00000000.seg'), second)
+        damaged(end + '00000001 behind it is of another journal', 'a segment of another journal',
+                pages)
+        os.unlink(first)
+        damaged('00000000.seg: missing, but 00000001.seg exists', 'a missing first segment', 0)
+
+        tap.same(run(outcry, 'verify', journal, '--salvage', new),
+                 (3, '', f'outcry verify: nothing to salvage: the journal in {journal} is '
+                         'undamaged\n'), 'an undamaged one needs none')
+        tap.same(run(outcry, 'verify', journal, '--salvage', new, '--full')[0], 2,
+                 '--salvage does not go with --full')
+        patch(journal, 2 * PAGE + 100, b'\xff')
+        code, out, _ = run(outcry, 'verify', journal, '--json', '--salvage', new)
+        found = json.loads(out)
+        tap.same((code, found['salvage_pages'], found['lost_pages']), (0, 2, pages - 3),
+                 'as JSON it counts what was saved and what was lost')
+
+
 def test_no_journal(tap, outcry):
     with Folder() as folder:
         for command in (['verify', folder], ['replay', folder],
@@ -242,7 +310,7 @@ def main():
     tap = Tap()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for test in (test_folder, test_lock, test_port, test_contradictions, test_damage,
-                 test_no_journal, test_full_disk, test_full_tmpfs, test_memory,
+                 test_segments, test_no_journal, test_full_disk, test_full_tmpfs, test_memory,
                  test_refused_command):
         test(tap, outcry)
     tap.done()

@@ -1,0 +1,354 @@
+#include "journal/salvage.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "journal/chain.h"
+
+#define COPY_BYTES (1u << 20)
+#define COPY_PAGES (COPY_BYTES / JOURNAL_PAGE_BYTES)
+
+/* How much of what was unpacked is kept while it walks. */
+#define FORGET_PAGES 1024u
+
+/* is_foreign tells whether a segment begins as one of another journal, or as a
+ * copy of another segment than its name says. */
+static bool
+is_foreign(const struct chain *chain, const struct page *first, uint64_t segment_no)
+{
+    return page_is_whole(first) && page_is_segment(first) &&
+           (!journal_id_equal(&first->segment.journal, &chain->journal) ||
+            first->segment.segment_no != segment_no);
+}
+
+/* count_lost counts the whole pages of this journal in one file. */
+static void
+count_lost(const struct chain *chain, int fd, uint64_t segment_no, struct journal_salvage *salvage)
+{
+    const uint64_t bad_no = chain->at.page_no;
+    struct page page;
+
+    if (pread(fd, &page, sizeof page, 0) != sizeof page || is_foreign(chain, &page, segment_no))
+        return;
+    for (off_t off = 0; pread(fd, &page, sizeof page, off) == sizeof page;
+         off += JOURNAL_PAGE_BYTES) {
+        if (page.header.format != JOURNAL_FORMAT || page.header.page_no < bad_no ||
+            page.header.shard != (chain->shard < 0 ? 0 : chain->shard) || !page_is_whole(&page))
+            continue;
+        if (salvage->lost_pages_cnt++ == 0 || page.header.first_seq < salvage->lost_first_seq)
+            salvage->lost_first_seq = page.header.first_seq;
+        if (page.header.first_seq > salvage->lost_last_seq)
+            salvage->lost_last_seq = page.header.first_seq;
+    }
+}
+
+/* is_named tells whether a file name is eight digits and the ending. */
+static bool
+is_named(const char *name, const char *ending)
+{
+    return strspn(name, "0123456789") == 8 && strcmp(name + 8, ending) == 0;
+}
+
+/* look_behind looks through all segments for pages behind the end. */
+static int
+look_behind(const struct chain *chain, struct journal_salvage *salvage)
+{
+    const uint64_t from = chain->at.page_no / (salvage->segment_bytes / JOURNAL_PAGE_BYTES);
+    const int fd = openat(chain->segments.dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+    if (dir == NULL)
+        return -errno;
+    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        const uint64_t segment_no = strtoull(entry->d_name, NULL, 10);
+
+        if (!is_named(entry->d_name, ".seg") || segment_no < from)
+            continue;
+
+        const int file = openat(fd, entry->d_name, O_RDONLY | O_CLOEXEC);
+
+        if (file < 0)
+            continue;
+        count_lost(chain, file, segment_no, salvage);
+        close(file);
+    }
+    closedir(dir);
+    return 0;
+}
+
+/* last_time returns the time of the last message in a valid page. */
+static uint64_t
+last_time(const struct page *page)
+{
+    uint64_t time = page_time(page);
+
+    for (unsigned i = 0; i < page->header.cells && !page_is_segment(page); i++) {
+        if (cell_count(&page->cells[i]) != 0)
+            time = cell_time(&page->cells[i]);
+    }
+    return time;
+}
+
+int
+journal_salvage_look(const char *dir, struct journal_salvage *salvage)
+{
+    struct chain chain;
+    struct chain_step step;
+
+    *salvage = (struct journal_salvage){.pages_cnt = 0};
+
+    int rc = chain_open_some(&chain, dir, -1);
+
+    salvage->fault = chain.fault;
+    if (rc != 0)
+        return rc;
+    salvage->first_page_no = segments_first_page(&chain.segments);
+    while ((rc = chain_next(&chain, &step)) > 0) {
+        salvage->last_time = last_time(step.page);
+        if (step.page_no > FORGET_PAGES)
+            segments_forget(&chain.segments, step.page_no - FORGET_PAGES);
+    }
+    salvage->pages_cnt = chain.at.page_no - salvage->first_page_no;
+    salvage->last_seq = chain.at.seq - (chain.at.open ? 1 : 0);
+    salvage->segment_bytes = chain.segment_pages != 0
+                                 ? (uint64_t)chain.segment_pages * JOURNAL_PAGE_BYTES
+                                 : chain.segments.bytes;
+    if (rc == -EBADMSG || (rc != 0 && !salvage->fault.damage))
+        salvage->fault = chain.fault;
+    if (rc == -EBADMSG || salvage->fault.damage) {
+        rc = salvage->segment_bytes < JOURNAL_PAGE_BYTES ? 0 : look_behind(&chain, salvage);
+        rc = rc == 0 ? 1 : rc;
+    }
+    chain_close(&chain);
+    return rc;
+}
+
+/* A copy on its way. */
+struct copy {
+    struct segments *from;
+    const struct journal_salvage *salvage;
+    int from_fd;
+    int to_fd;
+    void *buffer; /* COPY_BYTES */
+    char *why;
+};
+
+static COLD int
+copy_error(const struct copy *copy, const char *name, const char *call, int error)
+{
+    snprintf(copy->why, 256, "%.100s: %s: %s", name, call, strerror(error));
+    return -error;
+}
+
+static int
+write_all(const struct copy *copy, int fd, const char *name, size_t bytes)
+{
+    const ssize_t done = write(fd, copy->buffer, bytes);
+
+    if (done != (ssize_t)bytes)
+        return copy_error(copy, name, "write", done < 0 ? errno : EIO);
+    return 0;
+}
+
+/* gather fills the buffer with pages from page_no on, zeros behind those that can
+ * be saved. 0 or -errno. */
+static int
+gather(const struct copy *copy, uint64_t page_no, unsigned pages_cnt)
+{
+    const uint64_t end_no = copy->salvage->first_page_no + copy->salvage->pages_cnt;
+    struct page *pages = copy->buffer;
+
+    for (unsigned i = 0; i < pages_cnt; i++) {
+        if (page_no + i >= end_no) {
+            memset(&pages[i], 0, sizeof pages[i]);
+            continue;
+        }
+
+        const struct page *page = segments_page(copy->from, page_no + i);
+
+        if (page == NULL)
+            return copy_error(copy, "page", "read", EIO);
+        pages[i] = *page;
+    }
+    segments_forget(copy->from, page_no);
+    return 0;
+}
+
+/* copy_segment writes one segment, to its full size. */
+static int
+copy_segment(const struct copy *copy, uint64_t segment_no)
+{
+    const uint64_t pages_cnt = copy->salvage->segment_bytes / JOURNAL_PAGE_BYTES;
+    char name[SEGMENT_NAME_BYTES];
+    int rc = 0;
+
+    segment_name(name, segment_no);
+
+    const int fd = openat(copy->to_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+
+    if (fd < 0)
+        return copy_error(copy, name, "create", errno);
+    for (uint64_t i = 0; i < pages_cnt && rc == 0; i += COPY_PAGES) {
+        const unsigned some =
+            pages_cnt - i < COPY_PAGES ? (unsigned)(pages_cnt - i) : (unsigned)COPY_PAGES;
+
+        rc = gather(copy, segment_no * pages_cnt + i, some);
+        if (rc == 0)
+            rc = write_all(copy, fd, name, some * sizeof(struct page));
+    }
+    if (rc == 0 && fsync(fd) != 0)
+        rc = copy_error(copy, name, "fsync", errno);
+    close(fd);
+    return rc;
+}
+
+/* copy_file copies a file as it is. */
+static int
+copy_file(const struct copy *copy, const char *name)
+{
+    const int from = openat(copy->from_fd, name, O_RDONLY | O_CLOEXEC);
+    ssize_t got = 0;
+    int rc = 0;
+
+    if (from < 0)
+        return copy_error(copy, name, "open", errno);
+
+    const int fd = openat(copy->to_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+
+    if (fd < 0)
+        rc = copy_error(copy, name, "create", errno);
+    while (rc == 0 && (got = read(from, copy->buffer, COPY_BYTES)) > 0)
+        rc = write_all(copy, fd, name, (size_t)got);
+    if (rc == 0 && got < 0)
+        rc = copy_error(copy, name, "read", errno);
+    if (rc == 0 && fsync(fd) != 0)
+        rc = copy_error(copy, name, "fsync", errno);
+    if (fd >= 0)
+        close(fd);
+    close(from);
+    return rc;
+}
+
+/* goes_along tells whether a file beside the segments is about what was saved. */
+static bool
+goes_along(const struct journal_salvage *salvage, const char *name)
+{
+    const size_t len = strlen(name);
+    const uint64_t segments_cnt = (salvage->first_page_no + salvage->pages_cnt) /
+                                  (salvage->segment_bytes / JOURNAL_PAGE_BYTES);
+
+    if (strcmp(name, PRUNED_NAME) == 0)
+        return true;
+    if (is_named(name, ".seal"))
+        return strtoull(name, NULL, 10) < segments_cnt;
+    return len > 5 && strcmp(name + len - 5, ".snap") == 0;
+}
+
+/* copy_others copies what goes along. */
+static int
+copy_others(const struct copy *copy)
+{
+    const int fd = openat(copy->from_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    int rc = 0;
+
+    if (dir == NULL)
+        return copy_error(copy, "the folder", "open", errno);
+    for (const struct dirent *entry = readdir(dir); entry != NULL && rc == 0;
+         entry = readdir(dir)) {
+        if (goes_along(copy->salvage, entry->d_name))
+            rc = copy_file(copy, entry->d_name);
+    }
+    closedir(dir);
+    return rc;
+}
+
+/* open_target opens the folder, which is new or empty. */
+static int
+open_target(const struct copy *copy, const char *to)
+{
+    if (mkdir(to, 0750) != 0 && errno != EEXIST)
+        return copy_error(copy, to, "make the folder", errno);
+
+    const int fd = open(to, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(dup(fd));
+    bool empty = true;
+
+    if (dir == NULL)
+        return copy_error(copy, to, "open", errno);
+    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir))
+        empty = empty && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0);
+    closedir(dir);
+    if (empty)
+        return fd;
+    close(fd);
+    snprintf(copy->why, 256, "%.150s is not empty", to);
+    return -ENOTEMPTY;
+}
+
+/* copy_all copies segments and what goes along, and syncs the folder. */
+static int
+copy_all(const struct copy *copy)
+{
+    const uint64_t per_segment = copy->salvage->segment_bytes / JOURNAL_PAGE_BYTES;
+    const uint64_t end_no = copy->salvage->first_page_no + copy->salvage->pages_cnt;
+    int rc = copy_others(copy);
+
+    for (uint64_t page_no = copy->salvage->first_page_no; page_no < end_no && rc == 0;
+         page_no += per_segment)
+        rc = copy_segment(copy, page_no / per_segment);
+    if (rc == 0 && fsync(copy->to_fd) != 0)
+        rc = copy_error(copy, "the folder", "fsync", errno);
+    return rc;
+}
+
+/* check_copy reads the copy: it must be undamaged and end where it should. */
+static int
+check_copy(const char *to, const struct journal_salvage *salvage, char why[256])
+{
+    struct journal_verify_result result;
+    const int rc = journal_verify(to, -1, &result);
+
+    if (rc == 0 && result.last_seq == salvage->last_seq)
+        return 0;
+    snprintf(why, 256, "the copy in %.60s is not as it should be: %.150s", to, result.fault.text);
+    return -EIO;
+}
+
+int
+journal_salvage_write(const char *dir,
+                      const char *to,
+                      const struct journal_salvage *salvage,
+                      char why[256])
+{
+    struct chain chain;
+    struct copy copy = {.salvage = salvage, .why = why};
+
+    ASSERT(salvage->pages_cnt != 0);
+    ASSERT(salvage->segment_bytes >= JOURNAL_PAGE_BYTES);
+    why[0] = '\0';
+
+    int rc = chain_open_some(&chain, dir, -1);
+
+    if (rc != 0) {
+        snprintf(why, 256, "%.250s", chain.fault.text);
+        return rc;
+    }
+    copy.from = &chain.segments;
+    copy.from_fd = chain.segments.dir_fd;
+    copy.buffer = malloc(COPY_BYTES);
+    copy.to_fd =
+        copy.buffer == NULL ? copy_error(&copy, "buffer", "take", ENOMEM) : open_target(&copy, to);
+    rc = copy.to_fd < 0 ? copy.to_fd : copy_all(&copy);
+    if (copy.to_fd >= 0)
+        close(copy.to_fd);
+    free(copy.buffer);
+    chain_close(&chain);
+    return rc != 0 ? rc : check_copy(to, salvage, why);
+}

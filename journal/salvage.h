@@ -1,0 +1,45 @@
+/*
+ * Salvage: what a damaged journal still holds, and how to keep it.
+ *
+ *   pages 0 .. p-1 valid | page p bad | whole pages ...
+ *   `--- copied ---------'            `--- counted: they are lost
+ *
+ * What can be saved is what lies before the first bad page, or before the segment
+ * that is missing: pages behind it may be whole, but without what comes before
+ * nobody knows what they mean. A copy of it is a journal like any: it goes on
+ * with its next run. The damaged one is only read.
+ *
+ * The copy has plain segments, also of those that were compressed; what the folder has
+ * on complete segments (seals), on what was pruned, and snapshots go with it.
+ * A snapshot of later than the new end is passed over by who looks for one.
+ */
+#ifndef OUTCRY_JOURNAL_SALVAGE_H
+#define OUTCRY_JOURNAL_SALVAGE_H
+
+#include "journal/reader.h"
+
+struct journal_salvage {
+    struct journal_fault fault; /* the damage */
+    uint64_t first_page_no;     /* 0, or where a pruned journal begins */
+    uint64_t pages_cnt;         /* that can be saved */
+    uint64_t last_seq;          /* of the last whole command among them */
+    uint64_t last_time;         /* of the last message among them, 0: none */
+    uint64_t segment_bytes;
+    uint64_t lost_pages_cnt; /* whole pages of this journal behind, in plain segments */
+    uint64_t lost_first_seq; /* of the first of them, of the last */
+    uint64_t lost_last_seq;
+};
+
+/* journal_salvage_look tells what can be saved. 1 when there is damage, 0 when
+ * there is none and so nothing to be saved from, or -errno with a line in
+ * salvage->fault.text. */
+NODISCARD int journal_salvage_look(const char *dir, struct journal_salvage *salvage);
+
+/* journal_salvage_write writes it into the folder `to`, which is made, or is there
+ * and empty, and checks what it wrote. 0 or -errno with a line in why. */
+NODISCARD int journal_salvage_write(const char *dir,
+                                    const char *to,
+                                    const struct journal_salvage *salvage,
+                                    char why[256]);
+
+#endif

@@ -1,0 +1,235 @@
+/*
+ * Goal: of a damaged journal all is saved that lies before the damage, the copy goes on
+ * as a journal, and the damaged one stays as it is.
+ * Method: journals of several segments are damaged in every way there is: a bad
+ * page anywhere, a segment that is missing, cut short or of another journal. Each is
+ * looked at, copied, read, and written on.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+
+#include "journal/salvage.h"
+
+#include "tests/journal/journal_rig.h"
+
+static char dir[64];
+static char to[80];
+static struct rig_cells all;
+
+static void
+setup(void)
+{
+    uint64_t random = rig_seed();
+
+    rig_dir_make(dir);
+    snprintf(to, sizeof to, "%s-saved", dir);
+    for (unsigned i = 0; i < 600; i++)
+        rig_group(&all, &random, 63, true);
+    rig_write(dir, &all, 20);
+}
+
+static void
+teardown(void)
+{
+    rig_dir_remove(dir);
+    rig_dir_remove(to);
+    free(all.cells);
+    all = (struct rig_cells){0};
+}
+
+TestSuite(salvage, .init = setup, .fini = teardown);
+
+static const char *
+segment_path(unsigned segment_no)
+{
+    static char path[100];
+
+    snprintf(path, sizeof path, "%s/%08u.seg", dir, segment_no);
+    return path;
+}
+
+/* whole_before returns how many cells of finished groups the pages before page_no
+ * hold; the segments up to there are whole. */
+static size_t
+whole_before(uint64_t page_no)
+{
+    size_t cells_cnt = 0;
+
+    for (unsigned i = 0; i <= page_no / RIG_SEGMENT_PAGES; i++) {
+        struct rig_file file;
+
+        if (i * RIG_SEGMENT_PAGES >= page_no)
+            break;
+        rig_load(&file, dir, i);
+        for (uint64_t k = 0; k < RIG_SEGMENT_PAGES && i * RIG_SEGMENT_PAGES + k < page_no; k++)
+            cells_cnt += page_is_segment(rig_page(&file, k)) ? 0 : rig_page(&file, k)->header.cells;
+        free(file.bytes);
+    }
+    while (cells_cnt > 0 && !cell_is_last(&all.cells[cells_cnt - 1]))
+        cells_cnt--;
+    return cells_cnt;
+}
+
+/* saves looks at dir, which is damaged at page_no, copies it and lets the copy go
+ * on. lost: whole pages behind the damage that are there. */
+static void
+saves(uint64_t page_no, size_t cells_cnt, uint64_t lost_cnt)
+{
+    const uint64_t before = rig_dir_hash(dir);
+    struct journal_writer_cfg cfg = {.no_direct = true};
+    struct journal_salvage salvage;
+    struct journal_verify_result result;
+    struct rig_cells more = {0};
+    uint64_t random = rig_seed();
+    char why[256];
+    struct rig rig;
+
+    CHECK(journal_verify(dir, 3, &result) == 1, "no damage");
+    CHECK(journal_salvage_look(dir, &salvage) == 1, "%s", salvage.fault.text);
+    CHECK(salvage.pages_cnt == page_no, "%zu pages", (size_t)salvage.pages_cnt);
+    CHECK(salvage.lost_pages_cnt == lost_cnt, "%zu lost", (size_t)salvage.lost_pages_cnt);
+    CHECK(salvage.last_seq == cell_seq(&all.cells[cells_cnt - 1]) || cells_cnt > 0, "last_seq");
+    CHECK(journal_salvage_write(dir, to, &salvage, why) == 0, "%s", why);
+    CHECK(rig_dir_hash(dir) == before, "the damaged one was changed");
+    rig_expect(to, &all, cells_cnt);
+
+    /* Not a second time. */
+    CHECK(journal_salvage_write(dir, to, &salvage, why) == -ENOTEMPTY, "%s", why);
+    CHECK(strstr(why, "is not empty") != NULL, "%s", why);
+
+    rig_reserve(&more, cells_cnt + 100);
+    more.cnt = cells_cnt;
+    memcpy(more.cells, all.cells, cells_cnt * CELL_BYTES);
+    more.seq = salvage.last_seq;
+    rig_group(&more, &random, 0, true);
+    rig_open(&rig, to, &cfg);
+    rig_put(&rig, &more, cells_cnt, more.cnt);
+    rig_close(&rig);
+    rig_expect(to, &more, more.cnt);
+    free(more.cells);
+    rig_dir_remove(to);
+}
+
+/* pages_cnt returns how many pages the undamaged journal has. */
+static uint64_t
+pages_cnt(void)
+{
+    struct journal_verify_result result;
+
+    CHECK(journal_verify(dir, 3, &result) == 0, "%s", result.fault.text);
+    return result.pages_cnt;
+}
+
+Test(salvage, what_lies_before_a_bad_page_is_saved)
+{
+    const uint64_t all_cnt = pages_cnt();
+    const uint64_t bads[] = {1,
+                             2,
+                             77,
+                             RIG_SEGMENT_PAGES - 1,
+                             RIG_SEGMENT_PAGES,
+                             RIG_SEGMENT_PAGES + 1,
+                             2 * RIG_SEGMENT_PAGES + 9};
+
+    cr_assert_gt(all_cnt, 2 * RIG_SEGMENT_PAGES + 40);
+    for (unsigned i = 0; i < ARRAY_LEN(bads); i++) {
+        const size_t cells_cnt = whole_before(bads[i]);
+        struct rig_file file;
+
+        rig_load(&file, dir, (unsigned)(bads[i] / RIG_SEGMENT_PAGES));
+        rig_page(&file, bads[i] % RIG_SEGMENT_PAGES)->cells[0].bytes[40] ^= 1;
+        rig_store(&file, dir, (unsigned)(bads[i] / RIG_SEGMENT_PAGES));
+        if (cells_cnt > 0)
+            saves(bads[i], cells_cnt, all_cnt - bads[i] - 1);
+        rig_page(&file, bads[i] % RIG_SEGMENT_PAGES)->cells[0].bytes[40] ^= 1;
+        rig_store(&file, dir, (unsigned)(bads[i] / RIG_SEGMENT_PAGES));
+        free(file.bytes);
+    }
+}
+
+Test(salvage, what_lies_before_a_missing_segment_is_saved)
+{
+    const uint64_t all_cnt = pages_cnt();
+    const size_t cells_cnt = whole_before(RIG_SEGMENT_PAGES);
+
+    cr_assert_eq(unlink(segment_path(1)), 0);
+    saves(RIG_SEGMENT_PAGES, cells_cnt, all_cnt - 2 * RIG_SEGMENT_PAGES);
+}
+
+Test(salvage, what_is_left_of_a_segment_that_was_cut_is_saved)
+{
+    const uint64_t all_cnt = pages_cnt();
+    const uint64_t cut = RIG_SEGMENT_PAGES + 30;
+    const size_t cells_cnt = whole_before(cut);
+
+    cr_assert_eq(truncate(segment_path(1), 30 * JOURNAL_PAGE_BYTES + 100), 0);
+    saves(cut, cells_cnt, all_cnt - 2 * RIG_SEGMENT_PAGES);
+}
+
+Test(salvage, what_lies_before_a_segment_of_another_journal_is_saved)
+{
+    const uint64_t all_cnt = pages_cnt();
+    struct rig_file other;
+
+    rig_load(&other, dir, 1);
+    rig_dir_remove(dir);
+    cr_assert_eq(mkdir(dir, 0700), 0);
+    rig_write(dir, &all, 20);
+    const size_t cells_cnt = whole_before(RIG_SEGMENT_PAGES);
+
+    rig_store(&other, dir, 1);
+    free(other.bytes);
+    /* Whole pages of the other one are no loss of this. */
+    saves(RIG_SEGMENT_PAGES, cells_cnt, all_cnt - 2 * RIG_SEGMENT_PAGES);
+}
+
+Test(salvage, seals_and_snapshots_go_along)
+{
+    static const char *const names[] = {"00000000.seal", "00000001.seal",
+                                        "00000000000000000123.snap", "lock"};
+    struct journal_salvage salvage;
+    char path[120];
+    char why[256];
+
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+        const int fd = open(path, O_WRONLY | O_CREAT, 0600);
+
+        cr_assert_eq(write(fd, names[i], 10), 10);
+        close(fd);
+    }
+    cr_assert_eq(truncate(segment_path(1), 30 * JOURNAL_PAGE_BYTES), 0);
+    cr_assert_eq(journal_salvage_look(dir, &salvage), 1);
+    cr_assert_eq(journal_salvage_write(dir, to, &salvage, why), 0, "%s", why);
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+        snprintf(path, sizeof path, "%s/%s", to, names[i]);
+        /* Of segment 1 not all is saved, so its seal would be wrong. */
+        cr_assert_eq(access(path, F_OK) == 0, i % 2 == 0, "%s", names[i]);
+    }
+}
+
+Test(salvage, an_undamaged_journal_has_nothing_to_be_saved)
+{
+    struct journal_salvage salvage;
+
+    cr_assert_eq(journal_salvage_look(dir, &salvage), 0);
+    cr_assert_eq(salvage.pages_cnt, pages_cnt());
+    cr_assert_eq(journal_salvage_look("/nonexistent/folder", &salvage), -ENOENT);
+    cr_assert_neq(salvage.fault.text[0], '\0');
+}
+
+Test(salvage, a_folder_that_cannot_be_made_is_told)
+{
+    struct journal_salvage salvage;
+    char why[256];
+
+    cr_assert_eq(unlink(segment_path(1)), 0);
+    cr_assert_eq(journal_salvage_look(dir, &salvage), 1);
+    cr_assert_eq(journal_salvage_write(dir, "/nonexistent/folder/new", &salvage, why), -ENOENT);
+    cr_assert(strstr(why, "make the folder") != NULL, "%s", why);
+}
