@@ -200,8 +200,8 @@ say_stats(const struct exchange *exchange)
     journal_writer_stats_get(exchange->journal, &journal);
     fprintf(stderr,
             "outcry: journal: %" PRIu64 " cells, %" PRIu64 " pages, %" PRIu64 " writes, %" PRIu64
-            " syncs\n",
-            journal.cells, journal.pages, journal.batches, journal.syncs);
+            " syncs, %" PRIu64 " stalls\n",
+            journal.cells, journal.pages, journal.batches, journal.syncs, journal.stalls);
 }
 
 static int
