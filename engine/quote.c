@@ -35,22 +35,38 @@ quote_find(const struct engine *engine, uint32_t account, uint32_t instrument)
     return NULL;
 }
 
+/* index_enter names a record, which is not in the index yet. */
+static void
+index_enter(struct quotes *quotes, uint32_t idx)
+{
+    const struct quote *quote = &quotes->at[idx];
+    uint32_t at = home_of(quotes, quote->account, quote->instrument);
+
+    while (quotes->index[at] != 0)
+        at = (at + 1) & quotes->mask;
+    quotes->index[at] = idx + 1;
+}
+
+void
+quote_index(struct engine *engine)
+{
+    for (uint32_t i = 0; i < engine->quotes.cnt; i++)
+        index_enter(&engine->quotes, i);
+}
+
 /* quote_obtain returns the record, a new one if need be; there is room. */
 static struct quote *
 quote_obtain(struct engine *engine, uint32_t account, uint32_t instrument)
 {
     struct quotes *quotes = &engine->quotes;
     struct quote *quote = quote_find(engine, account, instrument);
-    uint32_t at = home_of(quotes, account, instrument);
 
     if (quote != NULL)
         return quote;
     ASSERT(quotes->cnt < quotes->max);
-    while (quotes->index[at] != 0)
-        at = (at + 1) & quotes->mask;
-    quote = &quotes->at[quotes->cnt++];
-    quotes->index[at] = quotes->cnt;
+    quote = &quotes->at[quotes->cnt];
     *quote = (struct quote){.account = account, .instrument = instrument};
+    index_enter(quotes, quotes->cnt++);
     return quote;
 }
 

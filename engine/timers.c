@@ -1,5 +1,7 @@
 #include "engine/timers.h"
 
+#include <string.h>
+
 /* Places: 0 is no place, so zeroed memory is timers that are not armed. */
 #define SENTINEL_FIRST 1u
 #define SENTINELS_CNT  (TIMERS_WHEELS * TIMERS_SLOTS)
@@ -232,6 +234,39 @@ timers_hash(const struct timers *timers, struct hash_state *hash)
 
     hash_update(hash, &scalars, sizeof scalars);
     hash_update(hash, timers->at, (PLACES_FIXED + (size_t)timers->used_cnt) * sizeof *timers->at);
+}
+
+/* wheel_bytes returns what is in use of the places, in bytes. */
+static size_t
+wheel_bytes(const struct timers *timers)
+{
+    return (PLACES_FIXED + (size_t)timers->used_cnt) * sizeof *timers->at;
+}
+
+void
+timers_save(const struct timers *timers, struct image_out *out)
+{
+    struct timers plain = *timers;
+
+    plain.at = NULL;
+    image_put(out, &plain, sizeof plain);
+    image_put_sparse(out, timers->at, wheel_bytes(timers));
+}
+
+bool
+timers_load(struct timers *timers, struct image_in *in)
+{
+    struct timers plain;
+
+    ASSERT(timers->used_cnt == 0);
+    if (!image_get(in, &plain, sizeof plain) || plain.at != NULL ||
+        plain.timers_max != timers->timers_max || plain.used_cnt > plain.timers_max)
+        return false;
+    plain.at = timers->at;
+    *timers = plain;
+    /* No run of the image may leave a sentinel of the fresh wheel as it is. */
+    memset(timers->at, 0, PLACES_FIXED * sizeof *timers->at);
+    return image_get_sparse(in, timers->at, wheel_bytes(timers));
 }
 
 /* check_slot returns how many timers are in the slot of a sentinel. */

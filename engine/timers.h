@@ -62,6 +62,7 @@
 
 #include "proto/base.h"
 #include "proto/hash.h"
+#include "proto/image.h"
 #include "proto/limits.h"
 
 #define TIMERS_TICK_BITS 20u
@@ -148,6 +149,11 @@ NODISCARD uint32_t timers_pop(struct timers *timers, uint64_t now_ns);
 
 /* timers_hash hashes all that can change what the wheel does later. */
 void timers_hash(const struct timers *timers, struct hash_state *hash);
+
+/* timers_save puts the wheel into an image; timers_load fills a wheel fresh from
+ * timers_init, false if the image is none of such a wheel. */
+void timers_save(const struct timers *timers, struct image_out *out);
+NODISCARD bool timers_load(struct timers *timers, struct image_in *in);
 
 /* timers_check walks all timers and asserts the invariants. */
 void timers_check(const struct timers *timers);

@@ -182,4 +182,7 @@ bool settle_is_reached(const struct book *book, bool sell, uint32_t stop_tick);
 struct quote *quote_find(const struct engine *engine, uint32_t account, uint32_t instrument);
 void quote_forget(struct engine *engine, uint32_t slot);
 
+/* quote_index makes the index, which is empty, of the records. */
+void quote_index(struct engine *engine);
+
 #endif

@@ -62,6 +62,7 @@
 #include "proto/base.h"
 #include "proto/cell.h"
 #include "proto/hash.h"
+#include "proto/image.h"
 #include "proto/orders.h"
 #include "proto/px_qty.h"
 #include "risk/account.h"
@@ -216,6 +217,15 @@ unsigned risk_config_get(const struct risk *risk,
 
 /* risk_hash adds all that can change an outcome to the hash. O(footprint in use). */
 void risk_hash(const struct risk *risk, struct hash_state *hash);
+
+/* risk_save puts all of it into an image; not while a command is in work. risk_load
+ * fills a risk fresh from risk_init from one; false if it is none of a risk of these
+ * sizes, and then the risk is of no use. What it has loaded can be hashed, whatever
+ * the bytes were; that it is what was saved only the hash proves. risk_shape adds to
+ * the hash what shapes an image. */
+void risk_save(const struct risk *risk, struct image_out *out);
+NODISCARD bool risk_load(struct risk *risk, struct image_in *in);
+void risk_shape(const struct risk *risk, struct hash_state *hash);
 
 /* risk_position_check asserts that the position has exactly these reservations;
  * the engine calls it with sums over its live orders. O(1). */

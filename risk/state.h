@@ -14,8 +14,8 @@
  *
  * Files: check.c and trade.c are the hot road, slow.c has all checks in their order,
  * stage.c keeps rooms and stages, take.c buckets, pair.c and bounds.c prepare,
- * setup.c and apply.c are commands, day.c those in slices, query.c, hash.c and
- * audit.c read.
+ * setup.c and apply.c are commands, day.c those in slices, query.c, audit.c and
+ * save.c read.
  *
  * Invariants
  *  1. Memory not in use is zero.
@@ -163,7 +163,6 @@ struct risk {
     uint32_t slots_shift;
     uint32_t slots_mask;
     uint32_t row_words;
-    uint32_t version; /* of what pairs are prepared from; never 0 */
     struct risk_account_line *accounts;
     struct risk_party_line *groups;
     struct risk_party_line *firms;
@@ -181,8 +180,9 @@ struct risk {
     uint64_t *by_hand;       /* of restricted[0] and then restricted[1] */
     struct risk_total *totals;
     char (*symbols)[8];
-    struct risk_marks marks;
-    uint32_t date; /* of the last DayRoll */
+    struct risk_marks marks; /* from here on no pointers: an image has it as it is */
+    uint32_t version;        /* of what pairs are prepared from; never 0 */
+    uint32_t date;           /* of the last DayRoll */
     uint32_t pending_head;
     uint32_t pending_tail;
     uint32_t moving_instrument; /* of a MarkSet in work */

@@ -15,7 +15,9 @@
  *     the very last cell, every cell valid;
  *   - engine_check;
  *   - a second engine that is given the command as the first one wrote it
- *     writes the same bytes and has the same hash: that is what replay does.
+ *     writes the same bytes and has the same hash: that is what replay does. Behind
+ *     one command of five it is made anew from its own image: that is what a
+ *     snapshot does.
  *
  * Default parties: firms 0 and 1; group g and accounts 2g and 2g + 1 of firm g;
  * instruments 0 to 3 with tick 1 (px 1 is 10^-8), lot 1 and no limits;
@@ -35,6 +37,8 @@
 #include "engine/inside.h"
 #include "proto/base.h"
 #include "proto/limits.h"
+
+#include "tests/engine/reload.h"
 
 #define HARNESS_SESSIONS    4u
 #define HARNESS_INSTRUMENTS 4u
@@ -160,6 +164,18 @@ harness_assert_group(const struct harness *h, const union cell *command)
     }
 }
 
+/* harness_reload makes the second engine anew, from its image and elsewhere. */
+static inline void
+harness_reload(struct harness *h)
+{
+    const size_t bytes = engine_footprint(&h->cfg);
+    struct engine *fresh = reload(h->twin, &h->cfg, harness_map(bytes), engine_seq(h->twin));
+
+    engine_check(fresh);
+    (void)munmap(h->twin, bytes);
+    h->twin = fresh;
+}
+
 /* harness_apply applies a command and asserts what the top of this file says. */
 static inline enum engine_result
 harness_apply(struct harness *h, const union cell *command)
@@ -190,6 +206,8 @@ harness_apply(struct harness *h, const union cell *command)
         cr_assert_eq(cells_cnt, h->cells_cnt);
         cr_assert_eq(memcmp(h->cells, h->twin_cells, cells_cnt * sizeof *h->cells), 0);
         cr_assert(hash128_equal(engine_hash(h->engine), engine_hash(h->twin)));
+        if (engine_seq(h->twin) % 5 == 0)
+            harness_reload(h);
     }
     if (h->check)
         engine_check(h->engine);

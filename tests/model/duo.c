@@ -8,10 +8,13 @@
 #include "engine/inside.h"
 #include "proto/limits.h"
 
+#include "tests/engine/reload.h"
+
 #define START_NS      UINT64_C(1700000000000000000)
 #define COMPLAIN(...) snprintf(duo->complaint, sizeof duo->complaint, __VA_ARGS__)
 #define LEVELS_MAX    4096u
 #define QUEUE_MAX     8192u
+#define RELOAD_EVERY  101u /* commands */
 
 struct engine_cfg
 duo_cfg(void)
@@ -30,20 +33,32 @@ duo_cfg(void)
     };
 }
 
+/* take returns zeroed memory for an engine. */
+static void *
+take(const struct engine_cfg *cfg)
+{
+    const size_t bytes = engine_footprint(cfg);
+
+    ASSERT(bytes > 0);
+
+    void *mem = aligned_alloc(CACHE_LINE, (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+
+    ASSERT(mem != NULL);
+    memset(mem, 0, bytes);
+    return mem;
+}
+
 struct duo *
 duo_new(const struct engine_cfg *cfg)
 {
-    const size_t bytes = engine_footprint(cfg);
     /* Not calloc: it holds cells, which are aligned to a line. */
     struct duo *duo = aligned_alloc(CACHE_LINE, sizeof *duo);
 
     ASSERT(duo != NULL);
     memset(duo, 0, sizeof *duo);
-    ASSERT(bytes > 0);
-    duo->mem = aligned_alloc(CACHE_LINE, (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+    duo->cfg = *cfg;
+    duo->mem = take(cfg);
     duo->out = model_cells_new();
-    ASSERT(duo->mem != NULL);
-    memset(duo->mem, 0, bytes);
     duo->engine = engine_init(duo->mem, cfg);
     duo->model = model_new(&(struct model_cfg){
         .shard = cfg->shard,
@@ -133,6 +148,18 @@ complain_cell(struct duo *duo, uint32_t at, const union cell *engine, const unio
     }
 }
 
+/* reload_engine makes the engine anew from its image; it goes on as if nothing had
+ * been. */
+static void
+reload_engine(struct duo *duo)
+{
+    void *mem = take(&duo->cfg);
+
+    duo->engine = reload(duo->engine, &duo->cfg, mem, engine_seq(duo->engine));
+    free(duo->mem);
+    duo->mem = mem;
+}
+
 bool
 duo_apply(struct duo *duo, const struct command *command, uint32_t origin)
 {
@@ -164,6 +191,8 @@ duo_apply(struct duo *duo, const struct command *command, uint32_t origin)
                  engine_seq(duo->engine), engine_time_ns(duo->engine), model->seq, model->time_ns);
         return false;
     }
+    if (model->seq % RELOAD_EVERY == 0 && duo->out_cnt != 0)
+        reload_engine(duo);
     return true;
 }
 

@@ -5,7 +5,8 @@
  * duo_apply stamps the command: a time that goes on by a little, and by what
  * a Clock says; and the next number of the session's flow plus what the caller
  * left in in_no (0 for a command in its place) or, of a SessionSequence, in
- * next_no. So a command means the same when others before it are left out.
+ * next_no. So a command means the same when others before it are left out. Behind
+ * one command of a hundred the engine is made anew from its image.
  */
 #ifndef OUTCRY_TESTS_MODEL_DUO_H
 #define OUTCRY_TESTS_MODEL_DUO_H
@@ -20,6 +21,7 @@
 
 struct duo {
     struct engine *engine;
+    struct engine_cfg cfg; /* of the engine */
     struct model *model;
     void *mem;
     uint64_t now_ns;
