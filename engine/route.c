@@ -157,3 +157,24 @@ route_next_no(const struct route *route, uint16_t session)
     ASSERT(session < route->sessions_max);
     return route->flows[session].next_no;
 }
+
+void
+route_save(const struct route *route, struct image_out *out)
+{
+    const uint32_t head[2] = {route->sessions_max, route->ack_mode};
+
+    image_put(out, head, sizeof head);
+    image_put(out, route->flows, route->sessions_max * sizeof *route->flows);
+}
+
+bool
+route_load(struct route *route, struct image_in *in)
+{
+    uint32_t head[2];
+
+    if (!image_get(in, head, sizeof head) || head[0] != route->sessions_max ||
+        !cell_ack_mode_valid((uint8_t)head[1]) || head[1] > UINT8_MAX)
+        return false;
+    route->ack_mode = (uint8_t)head[1];
+    return image_get(in, route->flows, route->sessions_max * sizeof *route->flows);
+}

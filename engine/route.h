@@ -34,6 +34,7 @@
 
 #include "proto/base.h"
 #include "proto/cell.h"
+#include "proto/image.h"
 
 struct route;
 
@@ -57,5 +58,10 @@ unsigned route_message(struct route *route,
 
 /* route_next_no returns the number that the session's next report will have. */
 uint64_t route_next_no(const struct route *route, uint16_t session);
+
+/* route_save puts all numbers into an image; route_load fills a route from one of as
+ * many sessions, false if it is none. */
+void route_save(const struct route *route, struct image_out *out);
+NODISCARD bool route_load(struct route *route, struct image_in *in);
 
 #endif

@@ -10,6 +10,7 @@
  *   fixp_send.c     session messages -> datagrams
  *   publisher.c     messages of the out-ring -> reports, kept and sent
  *   directory.c     logins and peers -> sessions
+ *   save.c          what the journal said of sessions <-> an image
  *
  *                 SessionEstablish came back accepted
  *        FREE ------------------------------------------> BOUND

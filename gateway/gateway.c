@@ -1,7 +1,5 @@
 #include "gateway/gateway.h"
 
-#include <string.h>
-
 #include "gateway/fixp_session.h"
 
 #define RETRANSMIT_MIN 64u
@@ -107,7 +105,6 @@ gateway_init(void *mem, const struct gateway_cfg *cfg)
 
     const struct layout layout = layout_of(cfg);
 
-    memset(mem, 0, layout.bytes);
     gateway->cfg = *cfg;
     gateway->sessions = (struct fixp_session *)(void *)(bytes + layout.sessions_off);
     gateway->route = route_init(bytes + layout.route_off, cfg->sessions_max);

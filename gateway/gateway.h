@@ -61,6 +61,7 @@
 #include "gateway/port.h"
 #include "proto/base.h"
 #include "proto/cell.h"
+#include "proto/image.h"
 
 struct gateway;
 
@@ -83,6 +84,9 @@ struct gateway_cfg {
 
 /* gateway_footprint returns the bytes for cfg, 0 if it is invalid. */
 size_t gateway_footprint(const struct gateway_cfg *cfg);
+
+/* gateway_init makes a gateway in mem: zeroed, CACHE_LINE aligned, gateway_footprint
+ * bytes, which must outlive it. It does not touch what reports are kept in. */
 struct gateway *gateway_init(void *mem, const struct gateway_cfg *cfg);
 
 /* gateway_add_port: the port is polled by gateway_poll and stays the caller's. */
@@ -104,6 +108,15 @@ void gateway_watch(struct gateway *gateway, gateway_watcher *watcher, void *ctx)
 /* gateway_recover takes one message of the replay at start: counts numbers and
  * fills the retransmission memory, sends nothing. In journal order. */
 void gateway_recover(struct gateway *gateway, const union cell *cells);
+
+/* gateway_save puts what gateway_recover has learned into an image; all sessions are
+ * used, which are those of a follower that has no configuration and no port.
+ * gateway_load fills a fresh gateway from one, from which gateway_recover can go on.
+ * 0, or -errno and the gateway is as it was: -EBADMSG, it is no image of a gateway of
+ * as many sessions; -ERANGE, it keeps fewer reports of a session that is used than are
+ * to be kept here, and there were more. */
+void gateway_save(const struct gateway *gateway, struct image_out *out);
+NODISCARD int gateway_load(struct gateway *gateway, struct image_in *in);
 
 /* gateway_poll does one bounded slice: a burst from each port, timers, a burst
  * of reports. Returns datagrams received plus messages published. */

@@ -6,6 +6,8 @@
 
 #include "proto/limits.h"
 
+#include "tests/engine/reload.h"
+
 #define OUT_CELLS   4096u
 #define ADMIN_CELLS 1024u
 #define IN_CELLS    4096u
@@ -91,13 +93,14 @@ log_poll(struct rig *rig)
     ring_reader_release(&rig->out_log);
 }
 
-/* log_replay gives the log to a new engine and a new gateway. */
-static void
-log_replay(struct rig *rig)
+/* log_replay gives the log from a position on, to the first group that ends at or
+ * behind another, to an engine and a gateway that are new or have come so far. */
+static uint64_t
+log_replay(struct rig *rig, struct gateway *gateway, uint64_t at, uint64_t until)
 {
     union cell *out = memory(OUT_CELLS * sizeof *out);
 
-    for (uint64_t at = 0; at < rig->log_cnt;) {
+    while (at < until) {
         struct cell_sink sink = {.cells = out, .mask = OUT_CELLS - 1};
         enum engine_result result = engine_apply(rig->engine, &rig->log[at], &sink);
 
@@ -108,9 +111,59 @@ log_replay(struct rig *rig)
         ASSERT(sink.pos <= rig->log_cnt - at);
         ASSERT(memcmp(out, &rig->log[at], sink.pos * sizeof *out) == 0);
         for (uint64_t end = at + sink.pos; at < end; at += cell_count(&rig->log[at]))
-            gateway_recover(rig->gateway, &rig->log[at]);
+            gateway_recover(gateway, &rig->log[at]);
     }
     free(out);
+    return at;
+}
+
+/* keeper_make makes the gateway of a follower: it knows no configuration. */
+static struct gateway *
+keeper_make(void)
+{
+    static struct gateway_session_cfg sessions[RIG_SESSIONS];
+    const struct gateway_cfg cfg = {
+        .shard = 1,
+        .sessions_max = RIG_SESSIONS,
+        .sessions = sessions,
+        .retransmit_max = 2 * RIG_RETRANSMIT,
+        .keepalive_ms = RIG_KEEPALIVE_MS,
+        .ports_max = 1,
+    };
+
+    for (unsigned i = 0; i < RIG_SESSIONS; i++)
+        sessions[i] = (struct gateway_session_cfg){.name = "KEPT", .key = "-", .used = true};
+    return gateway_init(memory(gateway_footprint(&cfg)), &cfg);
+}
+
+/* snapshot_load replays half of the log beside, and takes up what that came to. */
+static uint64_t
+snapshot_load(struct rig *rig)
+{
+    struct gateway *keeper = keeper_make();
+    const uint64_t at = log_replay(rig, keeper, 0, rig->log_cnt / 2);
+
+    if (at == 0) {
+        free(keeper);
+        return 0;
+    }
+
+    struct reload_image image = {.out = {.put = reload_put}};
+
+    gateway_save(keeper, &image.out);
+
+    struct image_in in = {.at = image.bytes, .left = image.cnt};
+    struct engine *half = rig->engine;
+    const int rc = gateway_load(rig->gateway, &in);
+
+    ASSERT(rc == 0);
+    ASSERT(in.left == 0);
+    rig->engine = reload(half, &rig->engine_cfg, memory(engine_footprint(&rig->engine_cfg)), at);
+    rig->sequencer.engine = rig->engine;
+    free(image.bytes);
+    free(keeper);
+    free(half);
+    return at;
 }
 
 void
@@ -276,7 +329,8 @@ rig_restart(struct rig *rig, uint8_t ack_mode)
     rings_make(rig);
     engine_make(rig);
     gateway_make(rig);
-    log_replay(rig);
+    rig->by_snapshot = !rig->by_snapshot;
+    (void)log_replay(rig, rig->gateway, rig->by_snapshot ? snapshot_load(rig) : 0, rig->log_cnt);
     restart_command(rig, ack_mode);
     rig_step(rig, 0);
 }

@@ -8,7 +8,9 @@
  * All but the network and the clock is the real thing. The log stands for the
  * journal: rig_restart throws engine and gateway away and makes them again from
  * the cells in it, as a restart of the process does, and asserts that the
- * replay gives the same bytes.
+ * replay gives the same bytes. Every other time it goes through a snapshot: of half
+ * of the log another gateway learns, that has no ports and keeps more, and both
+ * are taken up from their images.
  *
  * Parties: one firm, group and instrument (tick 0.01); account a for session a;
  * session s is called "BROKER<s>", has the key "key-<s>".
@@ -78,6 +80,7 @@ struct rig {
     struct ring_reader out_gateway;
     struct ring_reader out_log;
     struct sequencer sequencer;
+    bool by_snapshot; /* the next restart */
 
     union cell *log;
     uint64_t log_cnt;  /* cells */

@@ -1,0 +1,224 @@
+/*
+ * The image of a gateway: what it learned of the journal, and nothing of transports.
+ *
+ *   sessions_max:u32 retransmit_max:u32   route   { session, its reports }...   end
+ *
+ * A report is its length in 16 bits and its bytes; those of a session are the last
+ * min(retransmit_max, all) that it was given, oldest first.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "gateway/fixp_session.h"
+
+struct saved_head {
+    uint32_t sessions_max;
+    uint32_t retransmit_max;
+};
+
+struct saved_session {
+    uint32_t number;   /* SAVED_END: the end */
+    uint32_t firm;     /* CELL_ANY: not known */
+    uint64_t reports;  /* bytes of reports behind this */
+    uint64_t first_no; /* of the first report */
+    uint64_t next_no;
+    uint64_t negotiate_time;
+    uint64_t establish_time;
+    uint8_t uuid[16];
+    uint32_t negotiated;
+    uint32_t zero;
+};
+
+_Static_assert(sizeof(struct saved_session) == 72, "no padding");
+
+#define SAVED_END UINT32_MAX
+
+static inline struct report_slot *
+slot_of(const struct gateway *gateway, const struct fixp_session *session, uint64_t no)
+{
+    return &session->slots[no & (gateway->cfg.retransmit_max - 1)];
+}
+
+/* first_kept returns the oldest report of those before next_no that max leaves. */
+static inline uint64_t
+first_kept(uint64_t next_no, uint64_t max)
+{
+    return next_no > max ? next_no - max : 1;
+}
+
+static void
+save_session(const struct gateway *gateway, uint16_t number, struct image_out *out)
+{
+    const struct fixp_session *session = &gateway->sessions[number];
+    const uint64_t next_no = route_next_no(gateway->route, number);
+    struct saved_session saved = {
+        .number = number,
+        .firm = session->firm,
+        .first_no = first_kept(next_no, gateway->cfg.retransmit_max),
+        .next_no = next_no,
+        .negotiate_time = session->negotiate_time,
+        .establish_time = session->establish_time,
+        .negotiated = session->negotiated,
+    };
+
+    memcpy(saved.uuid, session->uuid, sizeof saved.uuid);
+    for (uint64_t no = saved.first_no; no < next_no; no++)
+        saved.reports += sizeof(uint16_t) + slot_of(gateway, session, no)->len;
+    image_put(out, &saved, sizeof saved);
+    for (uint64_t no = saved.first_no; no < next_no; no++) {
+        const struct report_slot *slot = slot_of(gateway, session, no);
+
+        image_put(out, slot, sizeof slot->len + slot->len);
+    }
+}
+
+void
+gateway_save(const struct gateway *gateway, struct image_out *out)
+{
+    const struct saved_head head = {.sessions_max = gateway->cfg.sessions_max,
+                                    .retransmit_max = gateway->cfg.retransmit_max};
+    const struct saved_session end = {.number = SAVED_END};
+
+    image_put(out, &head, sizeof head);
+    route_save(gateway->route, out);
+    for (uint16_t i = 0; i < gateway->cfg.sessions_max; i++) {
+        ASSERT(gateway->sessions[i].used);
+        if (gateway->sessions[i].firm != CELL_ANY)
+            save_session(gateway, i, out);
+    }
+    image_put(out, &end, sizeof end);
+}
+
+/* reports_fit walks through the reports of a session. */
+static bool
+reports_fit(const struct saved_session *saved, const uint8_t *bytes)
+{
+    uint64_t left = saved->reports;
+
+    for (uint64_t no = saved->first_no; no < saved->next_no; no++) {
+        uint16_t len;
+
+        if (left < sizeof len)
+            return false;
+        memcpy(&len, bytes, sizeof len);
+        if (len == 0 || len > sizeof(((struct report_slot *)0)->bytes) || left - sizeof len < len)
+            return false;
+        bytes += sizeof len + len;
+        left -= sizeof len + len;
+    }
+    return left == 0;
+}
+
+/* take_session takes the next session of an image and sets reports to its own:
+ * 1, 0 at the end, or -errno. */
+static int
+take_session(const struct gateway *gateway,
+             uint32_t retransmit_max,
+             struct image_in *in,
+             struct saved_session *saved,
+             const uint8_t **reports)
+{
+    if (!image_get(in, saved, sizeof *saved))
+        return -EBADMSG;
+    if (saved->number == SAVED_END)
+        return 0;
+    if (saved->number >= gateway->cfg.sessions_max || saved->negotiated > 1 || saved->zero != 0 ||
+        saved->next_no < 1 || saved->first_no != first_kept(saved->next_no, retransmit_max))
+        return -EBADMSG;
+    *reports = image_take(in, saved->reports);
+    if (*reports == NULL || !reports_fit(saved, *reports))
+        return -EBADMSG;
+    /* What a client may ask for must be here. */
+    if (gateway->sessions[saved->number].used &&
+        saved->first_no > first_kept(saved->next_no, gateway->cfg.retransmit_max))
+        return -ERANGE;
+    return 1;
+}
+
+/* image_fits goes through an image from where the sessions begin; 0 or -errno. */
+static int
+image_fits(const struct gateway *gateway, uint32_t retransmit_max, struct image_in in)
+{
+    struct saved_session saved;
+    const uint8_t *reports;
+    int64_t before = -1;
+    int rc;
+
+    while ((rc = take_session(gateway, retransmit_max, &in, &saved, &reports)) > 0) {
+        if ((int64_t)saved.number <= before)
+            return -EBADMSG;
+        before = saved.number;
+    }
+    return rc;
+}
+
+static void
+load_session(struct gateway *gateway, const struct saved_session *saved, const uint8_t *reports)
+{
+    struct fixp_session *session = &gateway->sessions[saved->number];
+
+    session->firm = saved->firm;
+    session->sent_no = saved->next_no;
+    if (!session->used)
+        return;
+    memcpy(session->uuid, saved->uuid, sizeof session->uuid);
+    session->negotiated = saved->negotiated != 0;
+    session->negotiate_time = saved->negotiate_time;
+    session->establish_time = saved->establish_time;
+
+    const uint64_t first_no = first_kept(saved->next_no, gateway->cfg.retransmit_max);
+
+    for (uint64_t no = saved->first_no; no < saved->next_no; no++) {
+        uint16_t len;
+
+        memcpy(&len, reports, sizeof len);
+        if (no >= first_no)
+            memcpy(slot_of(gateway, session, no), reports, sizeof len + len);
+        reports += sizeof len + len;
+    }
+}
+
+/* numbers_agree says whether the route counts as the sessions do. */
+static bool
+numbers_agree(const struct gateway *gateway, uint32_t retransmit_max, struct image_in in)
+{
+    struct saved_session saved;
+    const uint8_t *reports;
+    uint32_t behind = 0; /* sessions before it were looked at */
+
+    while (take_session(gateway, retransmit_max, &in, &saved, &reports) > 0) {
+        for (; behind < saved.number; behind++)
+            if (route_next_no(gateway->route, (uint16_t)behind) != 1)
+                return false;
+        if (route_next_no(gateway->route, (uint16_t)behind++) != saved.next_no)
+            return false;
+    }
+    for (; behind < gateway->cfg.sessions_max; behind++)
+        if (route_next_no(gateway->route, (uint16_t)behind) != 1)
+            return false;
+    return true;
+}
+
+int
+gateway_load(struct gateway *gateway, struct image_in *in)
+{
+    struct saved_head head;
+    struct saved_session saved;
+    const uint8_t *reports;
+    int rc;
+
+    ASSERT(gateway->poll_no == 0);
+    if (!image_get(in, &head, sizeof head) || head.sessions_max != gateway->cfg.sessions_max ||
+        head.retransmit_max == 0 || !route_load(gateway->route, in))
+        return -EBADMSG;
+    rc = image_fits(gateway, head.retransmit_max, *in);
+    if (rc == 0 && !numbers_agree(gateway, head.retransmit_max, *in))
+        rc = -EBADMSG;
+    if (rc != 0) {
+        route_init(gateway->route, gateway->cfg.sessions_max);
+        return rc;
+    }
+    while (take_session(gateway, head.retransmit_max, in, &saved, &reports) > 0)
+        load_session(gateway, &saved, reports);
+    return 0;
+}
