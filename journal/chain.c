@@ -439,6 +439,40 @@ chain_start(struct chain *chain, uint64_t page_no)
         chain->at = (struct chain_place){.page_no = page_no};
 }
 
+/* say_stale words why a walk cannot begin behind a page. */
+static COLD int
+say_stale(struct chain *chain, uint64_t page_no, const char *what)
+{
+    const uint64_t pages_cnt = segments_pages_cnt(&chain->segments);
+
+    chain->fault = (struct journal_fault){.page_no = page_no};
+    segments_say(&chain->segments, &chain->fault, page_no < pages_cnt ? page_no : pages_cnt, what);
+    return -ESTALE;
+}
+
+int
+chain_start_at(struct chain *chain, const struct journal_place *place)
+{
+    const struct page *before = NULL;
+
+    ASSERT(place->page_no > 0);
+    if (place->page_no <= segments_pages_cnt(&chain->segments))
+        before = segments_page(&chain->segments, place->page_no - 1);
+    if (before == NULL || page_is_zero(before))
+        return say_stale(chain, place->page_no - 1, "the journal ends before this page");
+    if (!page_is_whole(before) || before->header.page_no != place->page_no - 1 ||
+        !hash128_equal(before->header.hash, place->prev_hash))
+        return say_stale(chain, place->page_no - 1, "another page was here");
+    chain->at = (struct chain_place){
+        .page_no = place->page_no,
+        .prev_hash = place->prev_hash,
+        .epoch = place->epoch,
+        .joined = true,
+        .seq = place->seq,
+    };
+    return 0;
+}
+
 /* segment_fault looks closer at a page that should begin a segment of this
  * journal: is it of another one, or a copy of another segment? */
 static enum page_fault

@@ -66,6 +66,10 @@ NODISCARD int chain_next(struct chain *chain, struct chain_step *step);
  * from the journal's begin. */
 void chain_start(struct chain *chain, uint64_t page_no);
 
+/* chain_start_at sets out where a walk may begin, if the page before that is still the
+ * one that it was. 0, or -ESTALE with a line in chain->fault. */
+NODISCARD int chain_start_at(struct chain *chain, const struct journal_place *place);
+
 void chain_close(struct chain *chain);
 
 #endif

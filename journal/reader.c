@@ -12,6 +12,10 @@
  *
  * Cells from (page_no, cell) to (limit_page_no, limit_cell) belong to finished
  * groups and are handed out without another look.
+ *
+ * A paused reader moves the limit to ends of pages alone, at which no group is
+ * open: stop is the last. Groups that are finished in a page whose last is not
+ * are held; if a new run makes that last one void, they are handed out by themselves.
  */
 struct journal_reader {
     const struct page *page; /* in which cell lies; NULL before the first */
@@ -23,17 +27,51 @@ struct journal_reader {
     uint64_t pages_cnt;
     bool follows;
     uint64_t forgotten; /* up to this page nothing that was unpacked is kept */
+    bool paused;
+    unsigned held_cell; /* behind the last CELL_LAST that is held; 0: none is */
+    uint64_t held_page_no;
+    uint64_t pause_seq;
+    struct journal_place stop;
     struct chain chain;
 };
 
 /* How often what lies behind is forgotten: each costs a system call or two. */
 #define FORGET_PAGES 1024u
 
+/* reader_begin sets the reader at its first page. A foreign journal shows itself now,
+ * not at the first message. */
+static int
+reader_begin(struct journal_reader *reader, const struct journal_place *from)
+{
+    struct chain_step step;
+
+    if (from != NULL && from->page_no > 0) {
+        reader->stop = *from;
+        reader->pages_cnt = from->page_no;
+        return chain_start_at(&reader->chain, from);
+    }
+
+    const int rc = chain_next(&reader->chain, &step);
+
+    chain_start(&reader->chain, 0);
+    return rc > 0 ? 0 : rc;
+}
+
 int
 journal_reader_open(struct journal_reader **reader,
                     const char *dir,
                     int shard,
                     struct journal_fault *fault)
+{
+    return journal_reader_open_at(reader, dir, shard, NULL, fault);
+}
+
+int
+journal_reader_open_at(struct journal_reader **reader,
+                       const char *dir,
+                       int shard,
+                       const struct journal_place *from,
+                       struct journal_fault *fault)
 {
     struct journal_reader *new_reader = calloc(1, sizeof *new_reader);
 
@@ -47,14 +85,8 @@ journal_reader_open(struct journal_reader **reader,
         segments_say(&new_reader->chain.segments, &new_reader->chain.fault, 0, "no such segment");
         rc = -ENOENT;
     }
-    /* A foreign journal shows itself now, not at the first message. */
-    if (rc == 0) {
-        struct chain_step step;
-
-        rc = chain_next(&new_reader->chain, &step);
-        rc = rc > 0 ? 0 : rc;
-        chain_start(&new_reader->chain, 0);
-    }
+    if (rc == 0)
+        rc = reader_begin(new_reader, from);
     /* What is left of a group whose command was pruned is not handed out. */
     if (rc == 0 && new_reader->chain.at.open)
         rc = journal_reader_seek_seq(new_reader, 0);
@@ -103,12 +135,50 @@ is_later(struct journal_reader *reader)
     return true;
 }
 
+/* reader_stop notes where the chain is: at the end of a page, and no group is open. */
+static void
+reader_stop(struct journal_reader *reader)
+{
+    const struct chain_place *at = &reader->chain.at;
+
+    reader->held_cell = 0;
+    reader->stop = (struct journal_place){
+        .page_no = at->page_no, .prev_hash = at->prev_hash, .seq = at->seq, .epoch = at->epoch};
+}
+
+/* reader_take moves the limit over a page that was judged, if it is to be moved. */
+static bool
+reader_take(struct journal_reader *reader, const struct chain_step *step)
+{
+    reader->pages_cnt = step->page_no + 1;
+    if (reader->page == NULL || step->abandoned != 0) {
+        reader_enter(reader, step->page_no);
+        reader->limit_page_no = step->page_no;
+        reader->limit_cell = reader->cell;
+    }
+    if (step->whole == 0)
+        return false;
+    if (reader->paused && reader->chain.at.open) {
+        reader->held_page_no = step->page_no;
+        reader->held_cell = step->whole;
+        return false;
+    }
+    if (reader->paused)
+        reader_stop(reader);
+    reader->limit_page_no = step->page_no;
+    reader->limit_cell = step->whole;
+    return true;
+}
+
 /* reader_extend judges pages until one finishes a group: 1, and limit lies
  * further on; 0 at the end, or -errno. */
 static int
 reader_extend(struct journal_reader *reader)
 {
+    if (reader->paused && reader->stop.seq >= reader->pause_seq)
+        return 0;
     for (;;) {
+        const struct chain_place before = reader->chain.at;
         struct chain_step step;
 
         if (UNLIKELY(reader->follows) && is_later(reader))
@@ -118,17 +188,16 @@ reader_extend(struct journal_reader *reader)
 
         if (rc <= 0)
             return rc;
-        reader->pages_cnt = step.page_no + 1;
-        if (reader->page == NULL || step.abandoned != 0) {
-            reader_enter(reader, step.page_no);
-            reader->limit_page_no = step.page_no;
-            reader->limit_cell = reader->cell;
-        }
-        if (step.whole != 0) {
-            reader->limit_page_no = step.page_no;
-            reader->limit_cell = step.whole;
+        if (UNLIKELY(step.abandoned != 0 && reader->held_cell != 0)) {
+            /* What is held comes first, then this page once more. */
+            reader->chain.at = before;
+            reader->limit_page_no = reader->held_page_no;
+            reader->limit_cell = reader->held_cell;
+            reader->held_cell = 0;
             return 1;
         }
+        if (reader_take(reader, &step))
+            return 1;
     }
 }
 
@@ -262,6 +331,21 @@ journal_reader_forget(struct journal_reader *reader, const union cell *keep)
         return;
     segments_forget(&reader->chain.segments, page_no);
     reader->forgotten = page_no;
+}
+
+void
+journal_reader_pause(struct journal_reader *reader, uint64_t seq)
+{
+    ASSERT(reader->page == NULL || reader->paused);
+    reader->paused = true;
+    reader->pause_seq = seq;
+}
+
+struct journal_place
+journal_reader_place(const struct journal_reader *reader)
+{
+    ASSERT(reader->paused);
+    return reader->stop;
 }
 
 const struct journal_fault *

@@ -42,6 +42,16 @@ struct journal_fault {
     char text[320];   /* one line for a person, with file and offset */
 };
 
+/* Where a walk can begin without what lies before: behind a page at whose end no group
+ * is open. The chain of hashes makes prev_hash stand for all that came before. */
+struct journal_place {
+    uint64_t page_no; /* the next to judge, never 0 */
+    struct hash128 prev_hash;
+    uint64_t seq; /* of the last command before */
+    uint32_t epoch;
+    uint32_t zero;
+};
+
 /* journal_reader_open opens the journal in dir. 0, or -errno with a line in
  * fault->text: -ENOENT no such folder or no segment in it, -EPROTO another format
  * version or shard, -EBADMSG damage, -ENOKEY an archive is encrypted and its key
@@ -50,6 +60,15 @@ NODISCARD int journal_reader_open(struct journal_reader **reader,
                                   const char *dir,
                                   int shard,
                                   struct journal_fault *fault);
+
+/* journal_reader_open_at opens it to be read from a place on; NULL: the beginning.
+ * What lies before the place is not looked at, but for the page before it: -ESTALE if
+ * that is another one now, or none. */
+NODISCARD int journal_reader_open_at(struct journal_reader **reader,
+                                     const char *dir,
+                                     int shard,
+                                     const struct journal_place *from,
+                                     struct journal_fault *fault);
 
 /* journal_reader_next sets cells to the next message and returns its number of
  * cells, 0 at the end, -EBADMSG at damage (journal_reader_fault). cells are
@@ -79,6 +98,16 @@ NODISCARD int journal_reader_seek_time(struct journal_reader *reader, uint64_t t
  * far as they are written. */
 #define JOURNAL_FOLLOW_PAGES 64u
 void journal_reader_follow(struct journal_reader *reader);
+
+/* journal_reader_pause makes it a reader that gives pages as a whole: none at whose end
+ * a group is open, before the group is finished, and none behind the first at whose end
+ * seq has come. There is an end, until it is paused elsewhere. Nothing was sought
+ * before. */
+void journal_reader_pause(struct journal_reader *reader, uint64_t seq);
+
+/* journal_reader_place returns where a paused reader that has come to an end stands;
+ * page_no 0: at the beginning. */
+struct journal_place journal_reader_place(const struct journal_reader *reader);
 
 const struct journal_fault *journal_reader_fault(const struct journal_reader *reader);
 uint64_t journal_reader_pages_cnt(const struct journal_reader *reader); /* valid so far */
@@ -132,5 +161,13 @@ NODISCARD int journal_recover(const char *dir,
                               uint16_t shard,
                               struct journal_end *end,
                               struct journal_fault *fault);
+
+/* journal_recover_at looks only at what lies behind a place, NULL: at all; -ESTALE as
+ * journal_reader_open_at. */
+NODISCARD int journal_recover_at(const char *dir,
+                                 uint16_t shard,
+                                 const struct journal_place *from,
+                                 struct journal_end *end,
+                                 struct journal_fault *fault);
 
 #endif

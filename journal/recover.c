@@ -196,6 +196,16 @@ journal_recover(const char *dir,
                 struct journal_end *end,
                 struct journal_fault *fault)
 {
+    return journal_recover_at(dir, shard, NULL, end, fault);
+}
+
+int
+journal_recover_at(const char *dir,
+                   uint16_t shard,
+                   const struct journal_place *from,
+                   struct journal_end *end,
+                   struct journal_fault *fault)
+{
     struct chain chain;
     struct chain_step step;
 
@@ -208,7 +218,10 @@ journal_recover(const char *dir,
         *fault = chain.fault;
         return rc;
     }
-    while ((rc = chain_next(&chain, &step)) > 0) {
+    if (from != NULL && from->page_no > 0)
+        rc = chain_start_at(&chain, from);
+    while (rc == 0 && (rc = chain_next(&chain, &step)) > 0) {
+        rc = 0;
         if (step.page_no % FORGET_PAGES == 0)
             segments_forget(&chain.segments, step.page_no);
     }
