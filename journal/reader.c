@@ -1,7 +1,9 @@
 #include "journal/reader.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "journal/chain.h"
 #include "journal/reader_span.h"
@@ -346,6 +348,30 @@ journal_reader_place(const struct journal_reader *reader)
 {
     ASSERT(reader->paused);
     return reader->stop;
+}
+
+int
+journal_reader_sync(const struct journal_reader *reader, uint64_t from_no, uint64_t to_no)
+{
+    const struct segments *segments = &reader->chain.segments;
+    const uint64_t per_segment = segments->bytes / JOURNAL_PAGE_BYTES;
+    int rc = 0;
+
+    for (uint64_t no = from_no / per_segment; no * per_segment < to_no && rc == 0; no++) {
+        char name[SEGMENT_NAME_BYTES];
+
+        segment_name(name, no);
+
+        const int fd = openat(segments->dir_fd, name, O_RDONLY | O_CLOEXEC);
+
+        if (fd < 0 && errno == ENOENT)
+            continue; /* archived since, so it is durable */
+        if (fd < 0 || fdatasync(fd) != 0)
+            rc = -errno;
+        if (fd >= 0)
+            close(fd);
+    }
+    return rc;
 }
 
 const struct journal_fault *

@@ -109,6 +109,12 @@ void journal_reader_pause(struct journal_reader *reader, uint64_t seq);
  * page_no 0: at the beginning. */
 struct journal_place journal_reader_place(const struct journal_reader *reader);
 
+/* journal_reader_sync makes what lies between two pages durable, as far as the reader
+ * has come: a live journal's last pages may be in nobody's memory but the kernel's. 0 or
+ * -errno. */
+NODISCARD int
+journal_reader_sync(const struct journal_reader *reader, uint64_t from_no, uint64_t to_no);
+
 const struct journal_fault *journal_reader_fault(const struct journal_reader *reader);
 uint64_t journal_reader_pages_cnt(const struct journal_reader *reader); /* valid so far */
 uint64_t journal_reader_bytes(const struct journal_reader *reader);

@@ -20,6 +20,7 @@ int cmd_admin(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 int cmd_check_proof(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
+int cmd_follow(int argc, char **argv);
 int cmd_load(int argc, char **argv);
 int cmd_prove(int argc, char **argv);
 int cmd_replay(int argc, char **argv);

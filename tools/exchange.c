@@ -113,7 +113,7 @@ make_sessions(struct exchange *exchange)
 
 /* check_memory refuses pools that this machine could only swap for. */
 static int
-check_memory(struct exchange *exchange, size_t *gateway_bytes, char *why)
+check_memory(struct exchange *exchange, char *why)
 {
     const struct config *config = exchange->config;
     struct gateway_cfg cfg;
@@ -122,13 +122,15 @@ check_memory(struct exchange *exchange, size_t *gateway_bytes, char *why)
     if (exchange->sessions == NULL)
         return exchange_refuse(why, "no memory for the sessions");
     gateway_cfg_of(exchange, &cfg);
-    *gateway_bytes = gateway_footprint(&cfg);
-    if (*gateway_bytes == 0)
+
+    const size_t gateway_bytes = gateway_footprint(&cfg);
+
+    if (gateway_bytes == 0)
         return exchange_refuse(why,
                                "%s: the gateway does not take these sizes, expected smaller "
                                "pools.sessions or pools.retransmit",
                                config->file);
-    const size_t bytes = engine_footprint(&config->engine) + *gateway_bytes +
+    const size_t bytes = engine_footprint(&config->engine) + gateway_bytes +
                          ring_footprint(config->in_ring_cells, 1) +
                          ring_footprint(config->out_ring_cells, 2);
     if (bytes > memory_of_machine())
@@ -191,14 +193,15 @@ open_ports(struct exchange *exchange, char *why)
     return rc;
 }
 
-static int
-make_gateway(struct exchange *exchange, size_t bytes, char *why)
+int
+exchange_make_gateway(struct exchange *exchange, char *why)
 {
     struct gateway_cfg cfg;
 
-    if (exchange_take(&exchange->gateway_memory, bytes, "the gateway", why) != 0)
-        return -1;
     gateway_cfg_of(exchange, &cfg);
+    give(&exchange->gateway_memory);
+    if (exchange_take(&exchange->gateway_memory, gateway_footprint(&cfg), "the gateway", why) != 0)
+        return -1;
     exchange->gateway = gateway_init(exchange->gateway_memory.mem, &cfg);
     for (unsigned i = 0; i < exchange->ports_cnt; i++)
         gateway_add_port(exchange->gateway, exchange->ports[i]);
@@ -453,19 +456,16 @@ block_signals(void)
 int
 exchange_open(struct exchange *exchange, const struct config *config, char why[EXCHANGE_WHY_BYTES])
 {
-    size_t gateway_bytes = 0;
-
     *exchange = (struct exchange){.config = config, .lock = -1};
     exchange->config_hash = config_hash(config);
     exchange->binary_hash = binary_hash();
     admin_init(&exchange->admin);
     block_signals();
-    if (open_folder(exchange, why) == 0 && check_memory(exchange, &gateway_bytes, why) == 0 &&
+    if (open_folder(exchange, why) == 0 && check_memory(exchange, why) == 0 &&
         exchange_check_journal(exchange, why) == 0 && open_ports(exchange, why) == 0 &&
-        make_gateway(exchange, gateway_bytes, why) == 0 &&
-        exchange_make_engine(exchange, why) == 0 && make_rings(exchange, why) == 0 &&
-        exchange_open_writer(exchange, why) == 0 && command_start(exchange, why) == 0 &&
-        listen_to_admin(exchange, why) == 0)
+        exchange_make_gateway(exchange, why) == 0 && exchange_make_engine(exchange, why) == 0 &&
+        make_rings(exchange, why) == 0 && exchange_open_writer(exchange, why) == 0 &&
+        command_start(exchange, why) == 0 && listen_to_admin(exchange, why) == 0)
         return 0;
     exchange_close(exchange);
     return -1;

@@ -12,8 +12,9 @@
  *   1. look     folder there and ours (lock), memory enough
  *   2. read     the journal's Genesis against the configuration
  *   3. ports    open them; one that is in use ends it here
- *   4. replay   the journal into a fresh engine, verified byte for byte, and
- *               each message into the gateway
+ *   4. replay   the newest snapshot that is of use into engine and gateway, then the
+ *               journal behind it, verified byte for byte, and each message into
+ *               the gateway; without a snapshot the whole journal
  *   5. compare  what never changes (symbol, tick, lot, group, firm) with it
  *   6. recover  the end of the journal; from here on the disk is written
  *   7. command  Genesis if the journal was empty, Restart, then each
@@ -76,7 +77,8 @@ struct exchange {
     uint64_t binary_hash;
     struct exchange_recovered recovered;
     struct journal_end end;
-    int lock; /* descriptor of the journal's lock, -1: none */
+    struct journal_place from; /* behind the snapshot that was taken up; page_no 0: none */
+    int lock;                  /* descriptor of the journal's lock, -1: none */
 
     struct engine *engine;
     struct gateway *gateway;

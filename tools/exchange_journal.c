@@ -1,12 +1,11 @@
 /*
- * The journal's part of opening an exchange: look, replay, recover.
+ * The journal's part of opening an exchange: look, restore, replay, recover.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "journal/replay.h"
@@ -16,6 +15,7 @@
 #include "tools/commands.h"
 #include "tools/exchange_private.h"
 #include "tools/memory.h"
+#include "tools/restore.h"
 
 /* During a replay, how often somebody who wants us to stop is listened to. */
 #define STOP_LOOK_MESSAGES 65536u
@@ -162,29 +162,43 @@ replay_take(size_t bytes)
     return replay_memory.mem;
 }
 
-/* draw_salt draws the secret of this run's ClOrdID map. */
-static uint64_t
-draw_salt(void)
+/* take_sessions lets the gateway take up what the snapshot has of sessions. Sizes are for
+ * ever, so those of the snapshot are those of the journal's Genesis, and ours. */
+static bool
+take_sessions(void *ctx, const struct snapshot_info *info, struct image_in in, char *why)
 {
-    uint64_t salt;
+    const struct exchange *exchange = ctx;
+    const int rc = info->cfg.sessions_max == exchange->config->engine.sessions_max
+                       ? gateway_load(exchange->gateway, &in)
+                       : -EBADMSG;
 
-    if (getrandom(&salt, sizeof salt, 0) != sizeof salt)
-        UNREACHABLE("8 bytes of randomness are always to be had");
-    return salt;
+    if (rc == -ERANGE)
+        snprintf(why, SNAPSHOT_WHY_BYTES,
+                 "it keeps fewer reports of a session than pools.retransmit, which is %" PRIu32
+                 ": give outcry follow --retransmit %" PRIu32,
+                 exchange->config->retransmit, exchange->config->retransmit);
+    else if (rc != 0)
+        snprintf(why, SNAPSHOT_WHY_BYTES, "what it holds is no state of a gateway");
+    return rc == 0;
 }
 
+/* replay_from gives the engine what reader has from where it stands; 0, 1 when it does
+ * not come out the same, or -1; then why has a line. */
 static int
-replay_journal(struct exchange *exchange, struct journal_reader *reader, char *why)
+replay_from(struct exchange *exchange,
+            struct journal_reader *reader,
+            const struct replay_cfg *cfg,
+            char *why)
 {
-    struct replay_ctx ctx = {.gateway = exchange->gateway};
-    const struct replay_cfg cfg = {
-        .on_message = on_message, .ctx = &ctx, .salt = draw_salt(), .alloc = replay_take};
-    const uint64_t begin_ns = clock_utc_ns();
     struct replay_result result = {.engine = NULL};
-    const int rc = replay_run(reader, &cfg, &result);
+    struct replay *replay;
+    int rc = replay_open(&replay, reader, cfg);
 
-    exchange->engine_memory = replay_memory;
-    replay_memory = (struct exchange_memory){NULL, 0};
+    if (rc != 0)
+        return exchange_refuse(why, "no memory for the replay");
+    rc = replay_more(replay, 0, &result);
+    replay_close(replay);
+    exchange->engine = result.engine;
     if (rc == -EBADMSG)
         return refuse_journal(exchange, rc, journal_reader_fault(reader), why);
     if (rc != 0)
@@ -192,37 +206,102 @@ replay_journal(struct exchange *exchange, struct journal_reader *reader, char *w
                                exchange->config->journal_folder,
                                result.text[0] != '\0' ? result.text : strerror(-rc));
     if (result.engine != NULL && !result.identical)
-        return exchange_refuse(
+        return -exchange_refuse(
             why, "the journal in %s does not replay to itself from seq %" PRIu64 ": %s",
             exchange->config->journal_folder, result.diverged_seq, result.text);
-    exchange->engine = result.engine;
     exchange->recovered.commands_cnt = result.commands_cnt;
     exchange->recovered.last_seq = result.last_seq;
-    exchange->recovered.elapsed_ns = clock_utc_ns() - begin_ns;
     return 0;
 }
 
-/* exchange_make_engine fills the engine from the journal, or makes an empty one. */
+/* replay_behind begins with a snapshot: 1 if it and what lies behind it are taken up, 0
+ * if there is none of use, or -1. A snapshot is a help and never the truth: if what lies
+ * behind it does not come out the same, the whole journal decides. */
+static int
+replay_behind(struct exchange *exchange, char *why)
+{
+    struct replay_ctx ctx = {.gateway = exchange->gateway};
+    struct restored restored;
+    const struct restore_cfg restore = {
+        .dir = exchange->config->journal_folder,
+        .shard = exchange->config->engine.shard,
+        .salt = restore_draw_salt(),
+        .take = memory_take,
+        .take_rest = take_sessions,
+        .ctx = exchange,
+    };
+
+    if (!restore_newest(&restore, &restored))
+        return 0;
+    exchange->engine_memory = (struct exchange_memory){restored.mem, restored.bytes};
+
+    const struct replay_cfg cfg = {
+        .engine = restored.engine,
+        .engine_cfg = restored.info.cfg,
+        .on_message = on_message,
+        .ctx = &ctx,
+    };
+    const int rc = replay_from(exchange, restored.reader, &cfg, why);
+
+    journal_reader_close(restored.reader);
+    if (rc <= 0) {
+        exchange->from = restored.info.place;
+        return rc == 0 ? 1 : rc;
+    }
+    fprintf(stderr, "outcry: snapshot %s/%s is of no use: %s; the whole journal is replayed\n",
+            restore.dir, restored.info.name, why);
+    memory_give(restored.mem, restored.bytes);
+    exchange->engine_memory = (struct exchange_memory){NULL, 0};
+    exchange->engine = NULL;
+    return exchange_make_gateway(exchange, why);
+}
+
+static int
+replay_whole(struct exchange *exchange, struct journal_reader *reader, char *why)
+{
+    struct replay_ctx ctx = {.gateway = exchange->gateway};
+    const struct replay_cfg cfg = {
+        .on_message = on_message, .ctx = &ctx, .salt = restore_draw_salt(), .alloc = replay_take};
+    const int rc = replay_from(exchange, reader, &cfg, why);
+
+    exchange->engine_memory = replay_memory;
+    replay_memory = (struct exchange_memory){NULL, 0};
+    return rc == 0 ? 0 : -1;
+}
+
+/* replay_journal fills the engine from what is in the folder, if anything is. */
+static int
+replay_journal(struct exchange *exchange, char *why)
+{
+    const uint64_t begin_ns = clock_utc_ns();
+    struct journal_reader *reader;
+    int rc = replay_behind(exchange, why);
+
+    if (rc == 0) {
+        rc = open_reader(exchange, &reader, why);
+        if (rc == 0 && reader != NULL) {
+            rc = replay_whole(exchange, reader, why);
+            journal_reader_close(reader);
+        }
+    }
+    exchange->recovered.elapsed_ns = clock_utc_ns() - begin_ns;
+    return rc < 0 ? -1 : 0;
+}
+
+/* exchange_make_engine fills the engine from snapshot and journal, or makes an empty
+ * one. */
 int
 exchange_make_engine(struct exchange *exchange, char *why)
 {
     const struct engine_cfg *cfg = &exchange->config->engine;
-    struct journal_reader *reader;
 
-    if (open_reader(exchange, &reader, why) != 0)
+    if (replay_journal(exchange, why) != 0)
         return -1;
-    if (reader != NULL) {
-        const int rc = replay_journal(exchange, reader, why);
-
-        journal_reader_close(reader);
-        if (rc != 0)
-            return rc;
-    }
     if (exchange->engine == NULL) {
         if (exchange_take(&exchange->engine_memory, engine_footprint(cfg), "the engine", why) != 0)
             return -1;
         exchange->engine = engine_init(exchange->engine_memory.mem, cfg);
-        engine_salt(exchange->engine, draw_salt());
+        engine_salt(exchange->engine, restore_draw_salt());
     }
     exchange->recovered.state_hash = engine_hash(exchange->engine);
     return exchange_check_fixed(exchange->engine, exchange->config, why);
@@ -235,7 +314,8 @@ exchange_open_writer(struct exchange *exchange, char *why)
     struct journal_fault fault = {.text = ""};
     char text[256] = "";
 
-    int rc = journal_recover(config->journal_folder, config->engine.shard, &exchange->end, &fault);
+    int rc = journal_recover_at(config->journal_folder, config->engine.shard, &exchange->from,
+                                &exchange->end, &fault);
     if (rc != 0)
         return refuse_journal(exchange, rc, &fault, why);
     const struct journal_end *end = &exchange->end;

@@ -28,8 +28,11 @@ exchange_take(struct exchange_memory *memory, size_t bytes, const char *what, ch
  * with the configuration. Reads only. */
 NODISCARD int exchange_check_journal(const struct exchange *exchange, char *why);
 
-/* exchange_make_engine fills engine and gateway from the journal, or makes an
- * empty engine. Reads only. */
+/* exchange_make_gateway makes the gateway, or another one in its place: a fresh one. */
+NODISCARD int exchange_make_gateway(struct exchange *exchange, char *why);
+
+/* exchange_make_engine fills engine and gateway from snapshot and journal, or makes
+ * an empty engine. Reads only. */
 NODISCARD int exchange_make_engine(struct exchange *exchange, char *why);
 
 /* exchange_open_writer makes the journal writable. The first change on disk is

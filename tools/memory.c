@@ -26,6 +26,15 @@ memory_take(size_t bytes)
     return NULL;
 }
 
+void *
+memory_room(size_t bytes)
+{
+    void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return mem == MAP_FAILED ? NULL : mem;
+}
+
 void
 memory_give(void *mem, size_t bytes)
 {

@@ -12,6 +12,10 @@
 
 /* memory_take returns bytes of it, NULL with errno set. */
 void *memory_take(size_t bytes);
+
+/* memory_room returns bytes of it that are not touched and not reserved: the machine
+ * gives what is used when it is used. For who has no hurry. */
+void *memory_room(size_t bytes);
 void memory_give(void *mem, size_t bytes);
 
 /* memory_of_machine returns the bytes of the machine's memory. */

@@ -22,6 +22,7 @@ static const struct command commands[] = {
     {"send", cmd_send, "send one order and print the answers"},
     {"admin", cmd_admin, "open, halt or close an instrument"},
     {"load", cmd_load, "send order flow and measure the answers"},
+    {"follow", cmd_follow, "follow a journal and write snapshots of its state"},
     {"replay", cmd_replay, "replay a journal and prove that it comes out the same"},
     {"verify", cmd_verify, "check every page of a journal"},
     {"seal", cmd_seal, "sign what the full segments of a journal hold"},

@@ -37,7 +37,7 @@ note(const struct exchange *exchange, struct proposal *proposal, const char *for
     const size_t len = strlen(proposal->said);
     va_list args;
 
-    if (exchange->recovered.commands_cnt == 0)
+    if (exchange->recovered.last_seq == 0)
         return;
     va_start(args, format);
     vsnprintf(proposal->said + len, sizeof proposal->said - len, format, args);
