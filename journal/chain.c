@@ -453,11 +453,21 @@ say_stale(struct chain *chain, uint64_t page_no, const char *what)
 int
 chain_start_at(struct chain *chain, const struct journal_place *place)
 {
+    const uint64_t first_no = segments_first_page(&chain->segments);
     const struct page *before = NULL;
 
     ASSERT(place->page_no > 0);
+    chain_begin(chain);
+    if (place->page_no < first_no)
+        return say_stale(chain, first_no, "the journal was pruned to this page");
+    if (place->page_no == first_no)
+        return hash128_equal(chain->at.prev_hash, place->prev_hash) && !chain->at.open
+                   ? 0
+                   : say_stale(chain, first_no, "before this page was another one");
     if (place->page_no <= segments_pages_cnt(&chain->segments))
         before = segments_page(&chain->segments, place->page_no - 1);
+    if (chain->segments.error != 0)
+        return say_unreadable(chain);
     if (before == NULL || page_is_zero(before))
         return say_stale(chain, place->page_no - 1, "the journal ends before this page");
     if (!page_is_whole(before) || before->header.page_no != place->page_no - 1 ||

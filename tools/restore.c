@@ -105,7 +105,7 @@ restore_newest(const struct restore_cfg *cfg, struct restored *restored)
         fprintf(stderr, "outcry: snapshot %s/%s is passed over: %s\n", cfg->dir, name, why);
     }
     if (cnt > 0)
-        fprintf(stderr, "outcry: no snapshot in %s is of use: the whole journal is replayed\n",
+        fprintf(stderr, "outcry: no snapshot in %s is of use: begins at the journal's beginning\n",
                 cfg->dir);
     return false;
 }
