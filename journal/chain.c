@@ -150,7 +150,22 @@ content_check(struct chain *chain, struct chain_step *step)
            cells_zero(page, header->cells);
 }
 
-/* tail_look looks at all pages from page_no on: is one not zero, and does one
+/* look_next returns the page to look at behind later_no: the next, or from where it is too
+ * far from the end page_no the start of the next segment. */
+static uint64_t
+look_next(const struct chain *chain, uint64_t page_no, uint64_t later_no)
+{
+    const uint64_t per_segment =
+        (chain->segments.bytes + JOURNAL_PAGE_BYTES - 1) / JOURNAL_PAGE_BYTES;
+    const uint64_t next_no = later_no + 1;
+
+    if (LIKELY(chain->look_pages == 0 || next_no - page_no <= chain->look_pages) ||
+        next_no % per_segment < CHAIN_LOOK_FIRST)
+        return next_no;
+    return (next_no / per_segment + 1) * per_segment;
+}
+
+/* tail_look looks at the pages from page_no on: is one not zero, and does one
  * behind page_no show that page_no is no torn end? A whole page that calls it
  * durable does, and one that belongs elsewhere. Returns that one with the place where
  * it was found, or NULL. */
@@ -160,7 +175,8 @@ tail_look(struct chain *chain, uint64_t page_no, uint64_t *found_no)
     const struct page *page = segments_page(&chain->segments, page_no);
 
     chain->tail_dirty = page != NULL && !page_is_zero(page);
-    for (uint64_t later_no = page_no + 1; page != NULL; later_no++) {
+    for (uint64_t later_no = page_no + 1; page != NULL;
+         later_no = look_next(chain, page_no, later_no)) {
         page = segments_page(&chain->segments, later_no);
         if (page == NULL || page_is_zero(page))
             continue;
@@ -457,6 +473,7 @@ chain_start_at(struct chain *chain, const struct journal_place *place)
     const struct page *before = NULL;
 
     ASSERT(place->page_no > 0);
+    chain->look_pages = CHAIN_LOOK_PAGES;
     chain_begin(chain);
     if (place->page_no < first_no)
         return say_stale(chain, first_no, "the journal was pruned to this page");

@@ -45,6 +45,7 @@ struct chain {
     int shard;                 /* -1: not known yet */
     bool tail_dirty;           /* something behind the end is not zero */
     uint64_t looked_at;        /* page_no + 1 of the end behind which was looked */
+    uint64_t look_pages;       /* so many behind an end are looked at; 0: all */
     struct journal_fault fault;
 };
 
@@ -65,6 +66,13 @@ NODISCARD int chain_next(struct chain *chain, struct chain_step *step);
  * on trust from the page itself; at or before the first page of what is there,
  * from the journal's begin. */
 void chain_start(struct chain *chain, uint64_t page_no);
+
+/* Who sets out from a place looks at so many pages behind the end, eight times what can be in
+ * flight (DISK_FLIGHTS_MAX batches of 128), and at the first few of each later segment.
+ * What lies further on was not written since its segment was prepared: half a gigabyte of
+ * zeros that are in no cache. Who sets out from the beginning looks at all of them. */
+#define CHAIN_LOOK_PAGES 4096u
+#define CHAIN_LOOK_FIRST 16u
 
 /* chain_start_at sets out where a walk may begin, if the page before that is still the
  * one that it was. 0, or -ESTALE with a line in chain->fault. */

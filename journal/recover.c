@@ -45,13 +45,14 @@ zero_page(const struct segment_map *map, int fd, uint64_t off)
     return 1;
 }
 
-/* segment_settle durably zeroes what lies in the segment at and behind page_no,
- * and syncs what lies before: a run that died may have left it to the
+/* segment_settle durably zeroes what lies in the segment at and behind page_no, if
+ * anything does, and syncs what lies before: a run that died may have left it to the
  * cache, and the next run calls it durable. */
 static int
 segment_settle(struct segments *segments,
                uint64_t segment_no,
                uint64_t page_no,
+               bool dirty,
                struct journal_end *end,
                struct journal_fault *fault)
 {
@@ -73,7 +74,7 @@ segment_settle(struct segments *segments,
         return 0;
     if (fd < 0)
         return recover_error(segments, first, "open", fault);
-    for (uint64_t off = 0; off < map->bytes && rc >= 0; off += JOURNAL_PAGE_BYTES) {
+    for (uint64_t off = 0; dirty && off < map->bytes && rc >= 0; off += JOURNAL_PAGE_BYTES) {
         if (first + off / JOURNAL_PAGE_BYTES < page_no)
             continue;
         rc = zero_page(map, fd, off);
@@ -96,7 +97,7 @@ settle(struct chain *chain, struct journal_end *end, struct journal_fault *fault
 
     for (uint32_t i = 0; i < chain->segments.cnt && rc == 0; i++)
         rc = segment_settle(&chain->segments, chain->segments.first + (uint64_t)i,
-                            end->next_page_no, end, fault);
+                            end->next_page_no, chain->tail_dirty, end, fault);
     if (rc == 0 && fsync(chain->segments.dir_fd) != 0)
         rc = recover_error(&chain->segments, end->next_page_no, "fsync of the folder", fault);
     return rc;
