@@ -34,15 +34,36 @@ exchange_refuse(char *why, const char *format, ...)
     return -1;
 }
 
+static int
+no_memory(size_t bytes, int error, const char *what, char *why)
+{
+    return exchange_refuse(why, "no memory for %s: %zu MiB (%s), expected smaller pools", what,
+                           bytes >> 20, strerror(error));
+}
+
+int
+exchange_take_later(struct exchange_memory *memory, size_t bytes, const char *what, char *why)
+{
+    memory->mem = memory_later(bytes);
+    if (memory->mem == NULL)
+        return no_memory(bytes, errno, what, why);
+    memory->bytes = bytes;
+    return 0;
+}
+
+int
+exchange_touch(const struct exchange_memory *memory, const char *what, char *why)
+{
+    const int rc = memory_touch(memory->mem, memory->bytes);
+
+    return rc == 0 ? 0 : no_memory(memory->bytes, -rc, what, why);
+}
+
 int
 exchange_take(struct exchange_memory *memory, size_t bytes, const char *what, char *why)
 {
-    memory->mem = memory_take(bytes);
-    if (memory->mem == NULL)
-        return exchange_refuse(why, "no memory for %s: %zu MiB (%s), expected smaller pools", what,
-                               bytes >> 20, strerror(errno));
-    memory->bytes = bytes;
-    return 0;
+    return exchange_take_later(memory, bytes, what, why) == 0 ? exchange_touch(memory, what, why)
+                                                              : -1;
 }
 
 static void
@@ -200,7 +221,8 @@ exchange_make_gateway(struct exchange *exchange, char *why)
 
     gateway_cfg_of(exchange, &cfg);
     give(&exchange->gateway_memory);
-    if (exchange_take(&exchange->gateway_memory, gateway_footprint(&cfg), "the gateway", why) != 0)
+    if (exchange_take_later(&exchange->gateway_memory, gateway_footprint(&cfg), "the gateway",
+                            why) != 0)
         return -1;
     exchange->gateway = gateway_init(exchange->gateway_memory.mem, &cfg);
     for (unsigned i = 0; i < exchange->ports_cnt; i++)

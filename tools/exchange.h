@@ -77,6 +77,7 @@ struct exchange {
     uint64_t binary_hash;
     struct exchange_recovered recovered;
     struct journal_end end;
+    uint64_t first_seq;        /* in the journal; more than 1: it was pruned, 0: empty */
     struct journal_place from; /* behind the snapshot that was taken up; page_no 0: none */
     int lock;                  /* descriptor of the journal's lock, -1: none */
 

@@ -108,9 +108,10 @@ open_reader(const struct exchange *exchange, struct journal_reader **reader, cha
     return rc == -ENOENT ? 0 : refuse_journal(exchange, rc, &fault, why);
 }
 
-/* exchange_check_journal looks at the first message only. */
+/* exchange_check_journal looks at the first message only. A journal that was pruned has
+ * its Genesis in a snapshot, which is compared when it is taken up. */
 int
-exchange_check_journal(const struct exchange *exchange, char *why)
+exchange_check_journal(struct exchange *exchange, char *why)
 {
     struct journal_reader *reader;
     const union cell *cells;
@@ -121,8 +122,9 @@ exchange_check_journal(const struct exchange *exchange, char *why)
     const int count = journal_reader_next(reader, &cells);
     if (count < 0)
         rc = refuse_journal(exchange, count, journal_reader_fault(reader), why);
-    else if (count > 0)
+    else if (count > 0 && cell_seq(cells) == 1)
         rc = check_genesis(exchange->config, cells, why);
+    exchange->first_seq = count > 0 ? cell_seq(cells) : 0;
     journal_reader_close(reader);
     return rc;
 }
@@ -158,7 +160,7 @@ static struct exchange_memory replay_memory;
 static void *
 replay_take(size_t bytes)
 {
-    replay_memory = (struct exchange_memory){memory_take(bytes), bytes};
+    replay_memory = (struct exchange_memory){memory_later(bytes), bytes};
     return replay_memory.mem;
 }
 
@@ -226,7 +228,8 @@ replay_behind(struct exchange *exchange, char *why)
         .dir = exchange->config->journal_folder,
         .shard = exchange->config->engine.shard,
         .salt = restore_draw_salt(),
-        .take = memory_take,
+        .cfg = &exchange->config->engine,
+        .take = memory_later,
         .take_rest = take_sessions,
         .ctx = exchange,
     };
@@ -277,6 +280,11 @@ replay_journal(struct exchange *exchange, char *why)
     struct journal_reader *reader;
     int rc = replay_behind(exchange, why);
 
+    if (rc == 0 && exchange->first_seq > 1)
+        return exchange_refuse(why,
+                               "the journal in %s was pruned up to seq %" PRIu64
+                               ", and no snapshot is of use to begin with: put one back",
+                               exchange->config->journal_folder, exchange->first_seq);
     if (rc == 0) {
         rc = open_reader(exchange, &reader, why);
         if (rc == 0 && reader != NULL) {
@@ -298,12 +306,18 @@ exchange_make_engine(struct exchange *exchange, char *why)
     if (replay_journal(exchange, why) != 0)
         return -1;
     if (exchange->engine == NULL) {
-        if (exchange_take(&exchange->engine_memory, engine_footprint(cfg), "the engine", why) != 0)
+        if (exchange_take_later(&exchange->engine_memory, engine_footprint(cfg), "the engine",
+                                why) != 0)
             return -1;
         exchange->engine = engine_init(exchange->engine_memory.mem, cfg);
         engine_salt(exchange->engine, restore_draw_salt());
     }
     exchange->recovered.state_hash = engine_hash(exchange->engine);
+    /* Behind a snapshot this is left to exchange_run: clients wait. */
+    if (exchange->from.page_no == 0 &&
+        (exchange_touch(&exchange->engine_memory, "the engine", why) != 0 ||
+         exchange_touch(&exchange->gateway_memory, "the gateway", why) != 0))
+        return -1;
     return exchange_check_fixed(exchange->engine, exchange->config, why);
 }
 

@@ -20,13 +20,18 @@ void exchange_stop_signals(sigset_t *set);
 /* exchange_refuse writes why and returns -1. */
 int exchange_refuse(char *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* exchange_take takes memory for `what`. */
+/* exchange_take takes memory for `what`; exchange_take_later does not touch it yet. */
 NODISCARD int
 exchange_take(struct exchange_memory *memory, size_t bytes, const char *what, char *why);
+NODISCARD int
+exchange_take_later(struct exchange_memory *memory, size_t bytes, const char *what, char *why);
+
+/* exchange_touch touches what exchange_take_later took. */
+NODISCARD int exchange_touch(const struct exchange_memory *memory, const char *what, char *why);
 
 /* exchange_check_journal compares the Genesis of the journal, if there is one,
  * with the configuration. Reads only. */
-NODISCARD int exchange_check_journal(const struct exchange *exchange, char *why);
+NODISCARD int exchange_check_journal(struct exchange *exchange, char *why);
 
 /* exchange_make_gateway makes the gateway, or another one in its place: a fresh one. */
 NODISCARD int exchange_make_gateway(struct exchange *exchange, char *why);

@@ -19,6 +19,7 @@
 #include "tools/clock.h"
 #include "tools/exchange.h"
 #include "tools/exchange_private.h"
+#include "tools/memory.h"
 
 #define DRAIN_NS_MAX   5000000000u
 #define BLOCK_NS       10000000u /* a blocked thread looks at the phase as often */
@@ -236,6 +237,54 @@ start_threads(struct run *run, char *why)
     return 0;
 }
 
+#define TOUCH_BYTES (2u << 20)
+
+/* touch_memory touches memory piece by piece, as long as the exchange runs. */
+static int
+touch_memory(struct run *run, const struct exchange_memory *memory)
+{
+    for (size_t off = 0; off < memory->bytes; off += TOUCH_BYTES) {
+        const size_t rest = memory->bytes - off;
+        const int rc =
+            memory_touch((char *)memory->mem + off, rest < TOUCH_BYTES ? rest : TOUCH_BYTES);
+
+        if (rc != 0)
+            return rc;
+        /* A1 pairs with R1 */
+        if (__atomic_load_n(&run->phase, __ATOMIC_ACQUIRE) != PHASE_RUN)
+            return 0;
+    }
+    return 0;
+}
+
+/* touch_loop is what a start from a snapshot left for later, in a thread that takes
+ * only time that nobody wants. */
+static void *
+touch_loop(void *arg)
+{
+    struct run *run = arg;
+    const struct sched_param param = {.sched_priority = 0};
+    int rc;
+
+    (void)pthread_setschedparam(pthread_self(), SCHED_IDLE, &param);
+    rc = touch_memory(run, &run->exchange->gateway_memory);
+    if (rc == 0)
+        rc = touch_memory(run, &run->exchange->engine_memory);
+    if (rc != 0)
+        fprintf(stderr, "outcry: not all memory of the pools can be had now: %s\n", strerror(-rc));
+    return NULL;
+}
+
+/* touch_later starts it, if there is anything to touch. */
+static bool
+touch_later(struct run *run, pthread_t *id)
+{
+    if (run->exchange->from.page_no == 0 || pthread_create(id, NULL, touch_loop, run) != 0)
+        return false;
+    pthread_setname_np(*id, "touch");
+    return true;
+}
+
 /* await_drained waits until the gateway has answered all; gives up after
  * DRAIN_NS_MAX. */
 static bool
@@ -298,11 +347,15 @@ exchange_run(struct exchange *exchange, char why[EXCHANGE_WHY_BYTES])
                          config_thread_of(exchange->config, CONFIG_ENGINE),
     };
     const struct timespec pause = {.tv_nsec = SPACE_LOOK_NS};
+    pthread_t toucher;
     sigset_t set;
     int number;
 
     if (start_threads(&run, why) != 0)
         return -1;
+
+    const bool touches = touch_later(&run, &toucher);
+
     exchange_stop_signals(&set);
     do {
         watch_space(exchange);
@@ -315,6 +368,8 @@ exchange_run(struct exchange *exchange, char why[EXCHANGE_WHY_BYTES])
               "they come back\n",
               stderr);
     stop_threads(&run, exchange->config->threads_cnt);
+    if (touches)
+        pthread_join(toucher, NULL);
     admin_close(&exchange->admin);
     finish(exchange);
     return 0;

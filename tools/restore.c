@@ -41,6 +41,18 @@ open_behind(const struct restore_cfg *cfg, struct restored *restored, char *why)
     return false;
 }
 
+/* has_sizes says whether the snapshot is of an exchange of these sizes. */
+static bool
+has_sizes(const struct snapshot_info *info, const struct engine_cfg *cfg)
+{
+    union cell its;
+    union cell ours;
+
+    engine_genesis(&info->cfg, 0, &its);
+    engine_genesis(cfg, 0, &ours);
+    return memcmp(&its, &ours, sizeof its) == 0;
+}
+
 /* load_engine makes the engine. */
 static bool
 load_engine(const struct restore_cfg *cfg,
@@ -48,6 +60,10 @@ load_engine(const struct restore_cfg *cfg,
             struct restored *restored,
             char *why)
 {
+    if (cfg->cfg != NULL && !has_sizes(&restored->info, cfg->cfg)) {
+        snprintf(why, SNAPSHOT_WHY_BYTES, "it is of an exchange of other sizes");
+        return false;
+    }
     restored->bytes = engine_footprint(&restored->info.cfg);
     restored->mem = cfg->take(restored->bytes);
     if (restored->mem == NULL) {

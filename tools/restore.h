@@ -17,7 +17,8 @@
 
 struct restore_cfg {
     const char *dir;
-    int shard; /* -1: whatever the journal's is */
+    int shard;                    /* -1: whatever the journal's is */
+    const struct engine_cfg *cfg; /* that it must be of; NULL: any */
     uint64_t salt;
     void *(*take)(size_t bytes); /* zeroed memory for the engine, NULL with errno: fails */
     /* Takes up what else was saved, of an engine of these sizes; false with a line in why
