@@ -145,7 +145,7 @@ read_text(int fd, char *bytes, size_t max, size_t *len)
 static int
 read_public(struct text *text, const char *path, char why[256])
 {
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
     if (fd < 0)
         return say(why, -errno, path, strerror(errno));
@@ -300,7 +300,7 @@ key_open(struct signer **signer, const char *path, char why[256])
     if (rc != 0)
         return say(why, rc, path, "no source of random bytes");
 
-    const int fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
     if (fd < 0)
         return say(why, -errno, path, strerror(errno));

@@ -133,7 +133,7 @@ int
 seal_read(struct seal *seal, int dir_fd, const char *name, char why[256])
 {
     uint8_t data[sizeof *seal + 1]; /* one more: a file that is too long shows */
-    const int fd = openat(dir_fd, name, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    const int fd = openat(dir_fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
     if (fd < 0)
         return say(why, -errno, "%.100s: %s", name, strerror(errno));

@@ -35,7 +35,7 @@ static const char help[] =
 static int
 read_proof(struct proof *proof, const char *path)
 {
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     struct stat st;
 
     *proof = (struct proof){.data = NULL};

@@ -110,6 +110,17 @@ def check_cells(tap, journal):
     nothing(tap, wrong, 'every kind of cell is described')
 
 
+def check_layouts(tap, journal):
+    """check_layouts holds the tables of seals and proofs against the headers' essays."""
+    for name, heading in ('seal', '### Seals'), ('proof', '### Proofs'):
+        essay = read('journal', f'{name}.h').partition('*/')[0]
+        section = journal.partition(f'{heading}\n')[2].partition('\n##')[0]
+        told = re.findall(r'^ \*(?:   header)? +(\d+) +(\d+)  (\w+)', essay, re.MULTILINE)
+        shown = re.findall(r'^\| (\d+) \| (\d+) \| (\w+) \|', section, re.MULTILINE)
+        tap.ok(shown == told and len(told) > 10, f'the layout of a {name} is that of its header',
+               told, shown)
+
+
 def check_audit(tap, journal):
     source = ''.join(read('tools', f'audit{part}.c') for part in ('', '_events', '_other'))
     columns = re.findall(r'\[AUDIT_\w+\] = "(\w+)"', source)
@@ -266,6 +277,7 @@ def check_texts(tap, texts):
     check_tests(tap, protocol)
     check_auditors_table(tap, texts['docs/risk.md'])
     check_cells(tap, journal)
+    check_layouts(tap, journal)
     check_audit(tap, journal)
     check_configuration(tap, texts['docs/operations.md'])
     check_benchmarks(tap, texts['docs/performance.md'])
