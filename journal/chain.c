@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "journal/seal.h"
+
 /* continues tells whether the cells behind the first are those of its message. A
  * function of its own, so that the loop that calls it keeps its registers. */
 static __attribute__((noinline)) bool
@@ -286,6 +288,27 @@ say_later(struct chain *chain, enum page_fault fault, const struct page *later, 
     return say_damage(chain, page_no, what);
 }
 
+/* is_sealed tells whether a seal in the folder says that the journal went on here: what
+ * was sealed was durable. It is not asked who signed it, as there is no key. */
+static COLD bool
+is_sealed(const struct chain *chain, struct seal *seal)
+{
+    char name[SEAL_NAME_BYTES];
+    char why[256];
+    int error;
+    const int64_t highest = seal_highest(chain->segments.dir_fd, &error);
+
+    if (highest < 0)
+        return false;
+    seal_name(name, (uint64_t)highest);
+    if (seal_read(seal, chain->segments.dir_fd, name, why) != 0)
+        return false;
+    if (chain->segments.cnt != 0 && !journal_id_equal(&seal->statement.journal, &chain->journal))
+        return false;
+    return chain->at.page_no < (seal->statement.segment_no + 1) * seal->statement.pages_cnt ||
+           (chain->at.open && chain->at.seq == seal->statement.last_seq);
+}
+
 /* judge_end tells what the first page that is not valid means: 0, the end;
  * -EBADMSG or -EPROTO; -EAGAIN when a live journal has written it meanwhile. */
 static COLD int
@@ -321,6 +344,17 @@ judge_end(struct chain *chain, const struct page *page, enum page_fault fault)
     if (page != NULL && is_misplaced(page, fault))
         return say_damage(chain, page_no, page_fault_text(fault));
 
+    struct seal seal;
+
+    if (is_sealed(chain, &seal)) {
+        page = segments_page(&chain->segments, page_no);
+        if (page != NULL && page_check(page, page->header.shard, page_no, NULL) == PAGE_OK)
+            return -EAGAIN; /* written and sealed since we looked */
+        snprintf(what, sizeof what,
+                 "%s, but segment %" PRIu64 " was sealed when all of it was durable (damage)",
+                 page_fault_text(fault), seal.statement.segment_no);
+        return say_damage(chain, page_no, what);
+    }
     chain->looked_at = page_no + 1;
     if (chain->tail_dirty) {
         snprintf(what, sizeof what, "%s: the torn end of the journal", page_fault_text(fault));

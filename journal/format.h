@@ -92,14 +92,15 @@
  *               (page_no - durable_lag > number of the bad page) that the bad
  *               page was durable. Or a segment is missing while a later one is
  *               there, or is shorter or larger than the others, or than it says
- *               itself. The journal is refused and the place named.
+ *               itself. Or the folder has a seal (seal.h) of this segment or a
+ *               later one. The journal is refused and the place named.
  *   torn tail   all else. Nothing at or behind the bad page was acknowledged in
  *               ack mode durable. Recovery durably zeroes everything from
  *               there on, and the next run goes on there.
  *
  * What this cannot see: acknowledged pages that are lost at the very end, with
- * no later page to vouch for them, look like a torn tail. Only somebody who was told
- * of them can tell: a client, or a replica.
+ * no later page or seal to vouch for them, look like a torn tail. Only somebody who
+ * was told of them can tell: a client, or a replica.
  */
 #ifndef OUTCRY_JOURNAL_FORMAT_H
 #define OUTCRY_JOURNAL_FORMAT_H

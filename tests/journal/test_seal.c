@@ -416,22 +416,64 @@ closed_end(bool closed)
     }
 }
 
+/* refused_to_recover checks that no start would go on from here, and that nothing is
+ * changed by the try. */
+static void
+refused_to_recover(const char *text)
+{
+    const uint64_t before = rig_dir_hash(rig.dir);
+    struct journal_fault fault;
+    struct journal_end end;
+
+    cr_assert_eq(journal_recover(rig.dir, 3, &end, &fault), -EBADMSG);
+    cr_assert(strstr(fault.text, text) != NULL, "%s", fault.text);
+    cr_assert_eq(rig_dir_hash(rig.dir), before);
+    cr_assert_not(is_journal());
+}
+
 Test(seal, a_cut_off_segment_is_found)
 {
     const unsigned segment_no = closed_end(true);
 
     cut_off(segment_no);
-    cr_assert(is_journal());
-    found(segment_no, "the segment was full, but the journal ends at page");
+    refused_to_recover("was sealed when all of it was durable");
+    found(segment_no, "was sealed when all of it was durable");
 }
 
 Test(seal, a_cut_off_segment_behind_half_a_group_is_found)
 {
     const unsigned segment_no = closed_end(false);
 
+    /* The last seal that is left is that of the half. */
+    for (unsigned i = segment_no; i < SEAL_RIG_SEGMENTS - 1; i++)
+        take_away(i, ".seal");
     cut_off(segment_no);
-    cr_assert(is_journal());
-    found(segment_no - 1, "its last group went on behind it, but the journal ends");
+    refused_to_recover("was sealed when all of it was durable");
+    found(segment_no - 1, "was sealed when all of it was durable");
+}
+
+Test(seal, a_torn_end_in_what_was_sealed_is_damage)
+{
+    struct attack attack;
+
+    /* All behind a page becomes zero, as if it had never been written. */
+    seal_rig_seal(&rig);
+    attack_load(&attack, &rig);
+    for (uint64_t i = RIG_SEGMENT_PAGES + 9; i < SEAL_RIG_SEGMENTS * RIG_SEGMENT_PAGES; i++)
+        memset(attack_page(&attack, i), 0, JOURNAL_PAGE_BYTES);
+    attack_store(&attack, &rig);
+    attack_free(&attack);
+    refused_to_recover("but segment 2 was sealed");
+    for (unsigned i = 0; i < SEAL_RIG_SEGMENTS - 1; i++)
+        take_away(i, ".seal");
+    cr_assert(is_journal(), "without seals it is a torn end");
+}
+
+Test(seal, seals_without_segments_are_no_new_journal)
+{
+    seal_rig_seal(&rig);
+    cut_off(0);
+    refused_to_recover("was sealed");
 }
 
 Test(seal, swapped_segments_and_seals_are_found)
