@@ -85,7 +85,8 @@ take_cells(struct picker *picker, const union cell *cells, unsigned cells_cnt)
             picker->no_memory = true;
             return;
         }
-        memcpy(grown, picker->cells, picker->now.cells_cnt * sizeof *grown);
+        if (picker->now.cells_cnt != 0)
+            memcpy(grown, picker->cells, picker->now.cells_cnt * sizeof *grown);
         free(picker->cells);
         picker->cells = grown;
         picker->cells_max = cells_max;

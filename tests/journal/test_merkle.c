@@ -242,8 +242,8 @@ Test(merkle, every_flipped_bit_of_a_proof_or_a_leaf_is_refused)
         cr_assert(holds(range, given, hashes, hashes_cnt, &root));
         for (size_t bit = 0; bit < (hashes_cnt + range->cnt) * 8 * DIGEST_BYTES; bit++) {
             const size_t of_hashes = (size_t)hashes_cnt * 8 * DIGEST_BYTES;
-            uint8_t *byte = bit < of_hashes ? &hashes[0].bytes[bit / 8]
-                                            : &given[0].bytes[(bit - of_hashes) / 8];
+            uint8_t *byte = bit < of_hashes ? (uint8_t *)hashes + bit / 8
+                                            : (uint8_t *)given + (bit - of_hashes) / 8;
 
             *byte ^= (uint8_t)(1u << bit % 8);
             cr_assert_not(holds(range, given, hashes, hashes_cnt, &root), "bit %zu", bit);
