@@ -22,7 +22,7 @@ import matrix
 
 JOB = matrix.MATRIX[0]
 SUITES = ["model", "sim", "stress"]
-KILL_TESTS = ["kill_durable", "kill_memory", "kill_interval"]
+KILL_TESTS = ["kill_durable", "kill_fault", "kill_memory", "kill_interval"]
 KILLS = 100
 DATAGRAMS = 10_000_000  # hostile ones, in each round
 RELIABILITY = matrix.ROOT / "docs" / "reliability.md"
@@ -31,6 +31,8 @@ RELIABILITY = matrix.ROOT / "docs" / "reliability.md"
 COUNTS = {
     "kills of the real process": re.compile(
         r"kill_exchange: mode=(?:durable|memory|interval) seed=\d+ rounds=(\d+)"),
+    "failed completions in the real process": re.compile(
+        r"kill_exchange: mode=fault seed=\d+ rounds=(\d+)"),
     "power cuts, simulated": re.compile(
         r"sim_crash: .*?: (\d+) power cuts at a boundary, (\d+) between"),
     "lies of a disk, simulated": re.compile(

@@ -170,6 +170,10 @@ spawn(struct exchange *exchange, char *const argv[], int report, pid_t *pid)
         if (getppid() != parent || fd < 0 || dup2(ends[1], report) < 0 ||
             dup2(fd, report == STDERR_FILENO ? STDOUT_FILENO : STDERR_FILENO) < 0)
             _exit(126);
+        if (report == STDERR_FILENO && exchange->preload != NULL) {
+            setenv("LD_PRELOAD", exchange->preload, 1);
+            setenv("OUTCRY_FAULT", exchange->fault, 1);
+        }
         execv(exchange->binary, argv);
         _exit(127);
     }

@@ -22,11 +22,13 @@ struct exchange {
     const char *binary; /* of outcry */
     char folder[PATH_MAX];
     uint16_t udp_port;
-    pid_t pid;         /* 0: not running */
-    int stderr_fd;     /* of serve; stays open, so that it can go on printing */
-    char output[4096]; /* of the last exchange_run, stdout */
-    char said[4096];   /* by the last serve on stderr, after it was ready */
-    char why[512];     /* of what failed last */
+    pid_t pid;           /* 0: not running */
+    int stderr_fd;       /* of serve; stays open, so that it can go on printing */
+    char output[4096];   /* of the last exchange_run, stdout */
+    char said[4096];     /* by the last serve on stderr, after it was ready */
+    char why[512];       /* of what failed last */
+    const char *preload; /* library that is loaded into serve, NULL: none */
+    char fault[32];      /* and what it is to do, see fault_preload.c */
 };
 
 /* exchange_open: ack is the configuration's word. */

@@ -1,7 +1,7 @@
 /*
  * Kill test: an exchange is ended at any moment, and nobody was told a lie.
  *
- *   kill_exchange OUTCRY [ROUNDS [SEED [MODE]]]
+ *   kill_exchange OUTCRY [ROUNDS [SEED [MODE [PRELOAD]]]]
  *
  * Three brokers trade with `outcry serve` through kernel sockets, as fast as
  * their windows allow. After a random time the process is ended, started again
@@ -13,6 +13,8 @@
  *             applied. Some rounds end in the middle of the handshake.
  *   drain     SIGTERM; all that was received is answered, sessions are
  *             terminated, the exit code is 0. What is left is not applied.
+ *   fault     a completion of the journal's write or sync fails, once: serve ends by
+ *             itself with exit code 3 and the reason; else as durable
  *   memory    SIGKILL with ack memory: told orders may be lost, so the old
  *   interval  UUIDs are refused as unnegotiated, and sessions begin anew.
  *
@@ -24,6 +26,7 @@
  * OUTCRY_KILLS overrides ROUNDS, OUTCRY_SEED the seed. Prints one line; that of
  * a failure has the seed and the round, and the folder is kept.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -49,22 +52,26 @@
 #define ANSWER_WAIT_NS  (5000 * ONE_MS)
 #define DRAIN_WAIT_NS   (10000 * ONE_MS)
 #define NAP_NS          50000
+#define EXIT_FATAL      3
 
 enum mode {
     MODE_DURABLE,
     MODE_DRAIN,
+    MODE_FAULT,
     MODE_MEMORY,
     MODE_INTERVAL,
     MODES_CNT
 };
 
-static const char *const mode_names[MODES_CNT] = {"durable", "drain", "memory", "interval"};
+static const char *const mode_names[MODES_CNT] = {"durable", "drain", "fault", "memory",
+                                                  "interval"};
 
 struct run {
     struct exchange exchange;
     struct broker brokers[BROKERS];
     struct rng rng;
     enum mode mode;
+    const char *preload; /* of mode fault */
     uint64_t seed;
     uint64_t rounds;
     uint64_t round;
@@ -338,6 +345,47 @@ round_drain(struct run *run)
            drain(run);
 }
 
+/* set_fault chooses the completion that fails. Behind a new journal come the commands
+ * of its configuration, one by one. */
+static void
+set_fault(struct run *run, int *error)
+{
+    static const int errors[] = {EIO, ENOSPC, EINTR, 0};
+    const uint32_t at = (run->round == 0 ? 200 : 10) + rng_below(&run->rng, 300);
+
+    *error = errors[rng_below(&run->rng, 4)];
+    /* Every other completion is of a sync, which cannot come short. */
+    snprintf(run->exchange.fault, sizeof run->exchange.fault, "%u:%d", *error == 0 ? at & ~1u : at,
+             *error);
+}
+
+/* round_fault trades until a completion fails and serve ends by itself. */
+static bool
+round_fault(struct run *run)
+{
+    const uint64_t until_ns = clock_now_ns() + DRAIN_WAIT_NS;
+    int error = 0;
+    int code = 0;
+
+    set_fault(run, &error);
+    if (!start(run) || !(run->round == 0 ? negotiate(run) : resume(run)))
+        return false;
+    while (!exchange_exited(&run->exchange, &code)) {
+        if (!traffic(run, ONE_MS))
+            return false;
+        if (clock_now_ns() > until_ns)
+            return fail(run, "serve goes on after fault %s", run->exchange.fault);
+    }
+    if (code != EXIT_FATAL)
+        return fail(run, "serve ends with %d after fault %s: %.400s", code, run->exchange.fault,
+                    run->exchange.said);
+    /* What comes short is told as an input/output error. */
+    if (strstr(run->exchange.said, strerror(error == 0 ? EIO : error)) == NULL)
+        return fail(run, "fault %s, but serve says: %.400s", run->exchange.fault,
+                    run->exchange.said);
+    return take_rest(run);
+}
+
 static bool
 round_kill(struct run *run)
 {
@@ -368,6 +416,7 @@ finish(struct run *run)
     const bool lossy = run->mode == MODE_MEMORY || run->mode == MODE_INTERVAL;
     uint64_t match_sum = 0;
 
+    run->exchange.preload = NULL;
     if (!start(run) || !(lossy ? renegotiate(run) : resume(run)) || !mass_cancel(run))
         return false;
     for (unsigned i = 0; i < BROKERS; i++)
@@ -381,7 +430,11 @@ static bool
 run_rounds(struct run *run)
 {
     for (run->round = 0; run->round < run->rounds; run->round++) {
-        if (!(run->mode == MODE_DRAIN ? round_drain(run) : round_kill(run)))
+        const bool passed = run->mode == MODE_DRAIN   ? round_drain(run)
+                            : run->mode == MODE_FAULT ? round_fault(run)
+                                                      : round_kill(run);
+
+        if (!passed)
             return false;
         if ((run->round + 1) % REPLAY_EVERY == 0 && !check_journal(run))
             return false;
@@ -417,10 +470,12 @@ print_result(const struct run *run, bool passed)
 static bool
 run_open(struct run *run, const char *binary)
 {
-    static const char *const acks[MODES_CNT] = {"durable", "durable", "memory", "interval"};
+    static const char *const acks[MODES_CNT] = {"durable", "durable", "durable", "memory",
+                                                "interval"};
 
     if (!exchange_open(&run->exchange, binary, acks[run->mode]))
         return fail(run, "%s", run->exchange.why);
+    run->exchange.preload = run->preload;
     for (unsigned i = 0; i < BROKERS; i++)
         if (!broker_open(&run->brokers[i], i, run->seed, run->exchange.udp_port))
             return fail(run, "no socket for broker %u", i);
@@ -433,7 +488,7 @@ main(int argc, char **argv)
     struct run run = {.mode = MODE_DURABLE, .seed = seed_first(), .rounds = ROUNDS_DEFAULT};
 
     if (argc < 2) {
-        fprintf(stderr, "usage: kill_exchange OUTCRY [ROUNDS [SEED [MODE]]]\n");
+        fprintf(stderr, "usage: kill_exchange OUTCRY [ROUNDS [SEED [MODE [PRELOAD]]]]\n");
         return 2;
     }
     if (argc > 2)
@@ -445,6 +500,12 @@ main(int argc, char **argv)
             fprintf(stderr, "kill_exchange: no mode %s\n", argv[4]);
             return 2;
         }
+    if (argc > 5)
+        run.preload = argv[5];
+    if (run.mode == MODE_FAULT && run.preload == NULL) {
+        fprintf(stderr, "kill_exchange: mode fault needs a library to preload\n");
+        return 2;
+    }
     run.rounds = seed_of_env("OUTCRY_KILLS", run.rounds);
     run.rng.state = run.seed;
 

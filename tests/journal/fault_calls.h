@@ -39,4 +39,7 @@ struct fault_plan {
 /* The plan in force, NULL: none. */
 extern struct fault_plan *fault_plan;
 
+/* fault_is_due counts a call and tells whether it is the one. */
+bool fault_is_due(enum fault_call call);
+
 #endif
