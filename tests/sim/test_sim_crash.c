@@ -11,6 +11,8 @@
  * the naive model, and with what each broker was told. In the end all is let
  * settle and all orders are canceled: each broker's ledger must agree.
  *
+ * One life, and the start behind it, is cut at each of its boundaries in turn.
+ *
  * In one seed of three the disk lies, once. Then the next start must refuse the
  * journal and name the first page that is not as it should be, unless nothing
  * behind that page vouches for it: what is cut off at the very end cannot be seen
@@ -38,7 +40,10 @@
 #define LIVES_MAX    4u
 #define SLICES_MAX   2500u
 #define SLICES_LONG  14000u /* about the pages of a segment */
-#define ENOUGH       1000u  /* seeds in which everything happens */
+#define SLICES_SWEEP 1500u
+#define SWEEP_FEW    13u
+#define SEEDS_MANY   100u
+#define ENOUGH       1000u /* seeds in which everything happens */
 
 static const char *const boundary_names[SIM_BOUNDARIES] = {
     "write sent", "write done",       "before sync",  "sync done",  "create",        "fill",
@@ -348,6 +353,50 @@ run_seed(uint64_t seed)
     return print;
 }
 
+/* cut_at lives one short life up to boundary number `at`, another one up to `again`
+ * (0: none), and comes to a good end. True: the power went at the last of them. */
+static bool
+cut_at(uint64_t seed, uint64_t at, uint64_t again)
+{
+    const uint64_t cuts[2] = {at, again};
+    bool cut = false;
+
+    sim_disk_open(seed);
+    world = sim_world_new(seed, CELL_ACK_MODE_DURABLE);
+    for (unsigned i = 0; i < 2 && cuts[i] != 0; i++) {
+        const struct expected expected = {.page_no = SIM_NOTHING};
+        enum sim_start start = SIM_UP;
+        enum sim_end end;
+
+        sim_disk.boundaries_left = cuts[i];
+        end = live(&start, SLICES_SWEEP);
+        (void)judge_start(seed, start, &expected);
+        cut = end == SIM_POWER_CUT;
+        die(end);
+    }
+    good_end(seed);
+    count();
+    sim_world_free(world);
+    sim_disk_close();
+    return cut;
+}
+
+/* sweep cuts one life at each of its boundaries, and then the life behind one cut
+ * at each of its own. */
+static uint64_t
+sweep(uint64_t seed)
+{
+    const uint64_t step = seed_cnt() < SEEDS_MANY ? SWEEP_FEW : 1;
+    uint64_t cuts = 0;
+    uint64_t at;
+
+    for (at = 1; cut_at(seed, at, 0); at += step)
+        cuts++;
+    for (uint64_t again = 1; cut_at(seed, at / 2, again); again += step)
+        cuts++;
+    return cuts;
+}
+
 static void
 print_sum(uint64_t first)
 {
@@ -419,6 +468,11 @@ main(void)
 
         if (seed % REPEAT_EVERY == 0 && run_seed(seed) != print)
             fail(seed, "the seed does not repeat itself");
+    }
+    if (one == 0) {
+        const uint64_t cuts = sweep(first);
+
+        fprintf(stderr, "sim_crash: one life, cut at each of %" PRIu64 " boundaries\n", cuts);
     }
     print_sum(first);
     if (seeds >= ENOUGH && !happened()) {
