@@ -25,6 +25,7 @@ int __real_fdatasync(int fd);
 int __real_fsync(int fd);
 int __real_fallocate64(int fd, int mode, off_t off, off_t bytes);
 int __real_renameat(int from_fd, const char *from, int to_fd, const char *to);
+int __real_unlinkat(int dir_fd, const char *path, int flags);
 
 int __wrap_open64(const char *path, int flags, ...);
 int __wrap_openat64(int dir_fd, const char *path, int flags, ...);
@@ -36,6 +37,7 @@ int __wrap_fdatasync(int fd);
 int __wrap_fsync(int fd);
 int __wrap_fallocate64(int fd, int mode, off_t off, off_t bytes);
 int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to);
+int __wrap_unlinkat(int dir_fd, const char *path, int flags);
 
 _Noreturn void __wrap_journal_fatal(const char *what, int error);
 
@@ -224,9 +226,33 @@ __wrap_fsync(int fd)
 int
 __wrap_fallocate64(int fd, int mode, off_t off, off_t bytes)
 {
-    if (sim_disk.is_on && fails(SIM_NO_ROOM, ENOSPC))
+    if (sim_disk.is_on && sim_full()) {
+        errno = ENOSPC;
         return -1;
+    }
     return __real_fallocate64(fd, mode, off, bytes);
+}
+
+/* forget drops what is known of a file that is to be removed: its number may come
+ * again. */
+static void
+forget(int dir_fd, const char *path)
+{
+    const int fd = __real_openat64(dir_fd, path, O_RDONLY | O_CLOEXEC);
+    struct sim_file *file = fd < 0 ? NULL : sim_file_of(fd, false);
+
+    if (file != NULL)
+        sim_file_free(file);
+    if (fd >= 0)
+        (void)__real_close(fd);
+}
+
+int
+__wrap_unlinkat(int dir_fd, const char *path, int flags)
+{
+    if (is_ours(dir_fd))
+        forget(dir_fd, path);
+    return __real_unlinkat(dir_fd, path, flags);
 }
 
 int
@@ -238,6 +264,7 @@ __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to)
         return __real_renameat(from_fd, from, to_fd, to);
     if (fails(SIM_CALL_EIO, EIO))
         return -1;
+    forget(to_fd, to);
     rc = __real_renameat(from_fd, from, to_fd, to);
     ASSERT(rc == 0);
     name_change(from, to);

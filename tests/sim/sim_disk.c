@@ -13,6 +13,9 @@
 
 #include "tests/gateway/port_pair.h"
 
+/* How long a disk has no room, at most. */
+#define FULL_NS_MAX 1000000000u
+
 struct sim_disk sim_disk;
 
 /* How the volatile writes of a file come through a power cut. */
@@ -41,6 +44,14 @@ sim_happens(enum sim_fault fault)
         return false;
     sim_disk.seen[fault]++;
     return true;
+}
+
+bool
+sim_full(void)
+{
+    if (sim_disk.now_ns >= sim_disk.full_until_ns && sim_happens(SIM_NO_ROOM))
+        sim_disk.full_until_ns = sim_disk.now_ns + sim_below(FULL_NS_MAX);
+    return sim_disk.now_ns < sim_disk.full_until_ns && !sim_disk.calm;
 }
 
 _Noreturn void
@@ -99,6 +110,7 @@ sim_disk_open(uint64_t seed)
     disk->calm = false;
     disk->lied = false;
     disk->fate_nothing = false;
+    disk->full_until_ns = 0;
     disk->latency_ns = 0;
     disk->names_cnt = 0;
     memset(disk->permille, 0, sizeof disk->permille);
@@ -181,8 +193,8 @@ sim_file_of(int fd, bool make)
     ASSERT(unused != NULL);
     *unused = (struct sim_file){
         .ino = st.st_ino,
-        .platter = calloc(1, SIM_SEGMENT_BYTES),
-        .honest = calloc(1, SIM_SEGMENT_BYTES),
+        .platter = calloc(1, SIM_FILE_BYTES),
+        .honest = calloc(1, SIM_FILE_BYTES),
     };
     ASSERT(unused->platter != NULL);
     ASSERT(unused->honest != NULL);
@@ -214,7 +226,7 @@ sim_file_write(struct sim_file *file, const void *data, uint32_t bytes, uint64_t
 {
     struct sim_write *write;
 
-    ASSERT(off + bytes <= SIM_SEGMENT_BYTES);
+    ASSERT(off + bytes <= SIM_FILE_BYTES);
     if (file->writes_cnt == file->writes_max) {
         file->writes_max = file->writes_max == 0 ? 16 : 2 * file->writes_max;
         file->writes = realloc(file->writes, file->writes_max * sizeof *file->writes);
@@ -325,18 +337,17 @@ settle(struct sim_file *file)
     writes_clear(file);
 }
 
-/* rot flips up to eight bits in some page that is in use. */
+/* rot flips up to eight bits in some page. */
 static void
-rot(struct sim_file *file)
+rot(struct sim_file *file, uint64_t pages)
 {
-    const uint64_t page = sim_below(SIM_SEGMENT_PAGES);
+    const uint64_t page = sim_below(pages);
     uint8_t *bytes = file->platter + page * SIM_PAGE_BYTES;
     const uint64_t bit = sim_below(SIM_PAGE_BYTES * 8 - 8);
     const uint64_t flips = 1 + 2 * sim_below(128);
 
     for (unsigned i = 0; i < 8; i++)
         bytes[(bit + i) / 8] ^= (uint8_t)((flips >> i & 1) << (bit + i) % 8);
-    sim_disk.lied = true;
 }
 
 /* names_settle keeps the first few changes of the folder and undoes the rest,
@@ -397,9 +408,14 @@ file_settle(struct sim_file *file, int fd, const char *name, void *ctx)
     struct stat st;
 
     settle(file);
-    if (is_segment(name) && !sim_disk.lied && sim_happens(SIM_LIE_ROT))
-        rot(file);
     ASSERT(fstat(fd, &st) == 0);
+    if (is_segment(name) && !sim_disk.lied && sim_happens(SIM_LIE_ROT)) {
+        rot(file, SIM_SEGMENT_PAGES);
+        sim_disk.lied = true;
+    }
+    if (strstr(name, ".snap") != NULL && st.st_size >= SIM_PAGE_BYTES &&
+        sim_happens(SIM_SNAPSHOT_ROT))
+        rot(file, (uint64_t)st.st_size / SIM_PAGE_BYTES);
     ASSERT(pwrite(fd, file->platter, (size_t)st.st_size, 0) == st.st_size);
     seen[file - sim_disk.files] = true;
     return true;

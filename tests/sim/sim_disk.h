@@ -38,7 +38,8 @@
 #define SIM_PAGE_BYTES    4096u
 #define SIM_SEGMENT_BYTES (1u << 20)
 #define SIM_SEGMENT_PAGES (SIM_SEGMENT_BYTES / SIM_PAGE_BYTES)
-#define SIM_FILES_MAX     16u
+#define SIM_FILE_BYTES    (8u << 20)
+#define SIM_FILES_MAX     32u
 #define SIM_HANDLES_MAX   64u
 #define SIM_NAMES_MAX     64u
 #define SIM_NAME_BYTES    32u
@@ -73,12 +74,13 @@ enum sim_fault {
     SIM_WRITE_ENOSPC,
     SIM_WRITE_SHORT,
     SIM_SYNC_EIO,
-    SIM_CALL_EIO,   /* of pwrite, fdatasync, fsync, rename */
-    SIM_NO_ROOM,    /* of fallocate */
-    SIM_SLOW,       /* a completion takes a thousand times as long */
-    SIM_LIE_LOST,   /* from here on: lies */
-    SIM_LIE_ASTRAY, /* written to another place */
-    SIM_LIE_ROT,    /* bits flip while the power is off */
+    SIM_CALL_EIO,     /* of pwrite, fdatasync, fsync, rename */
+    SIM_NO_ROOM,      /* of fallocate */
+    SIM_SLOW,         /* a completion takes a thousand times as long */
+    SIM_SNAPSHOT_ROT, /* bits of a snapshot flip while the power is off */
+    SIM_LIE_LOST,     /* from here on: lies */
+    SIM_LIE_ASTRAY,   /* written to another place */
+    SIM_LIE_ROT,      /* bits flip while the power is off */
     SIM_FAULTS
 };
 
@@ -121,11 +123,12 @@ struct sim_disk {
     uint64_t boundaries_cnt;
     enum sim_boundary last; /* where the power went */
     jmp_buf crash_env;
-    bool is_on;          /* the exchange runs: its calls are ours */
-    uint64_t latency_ns; /* of what is sent next; 0: the dice say */
-    bool fate_nothing;   /* what is volatile does not come through a power cut */
-    bool calm;           /* no fault from now on */
-    bool lied;           /* since sim_disk_open */
+    bool is_on;             /* the exchange runs: its calls are ours */
+    uint64_t full_until_ns; /* the disk has no room */
+    uint64_t latency_ns;    /* of what is sent next; 0: the dice say */
+    bool fate_nothing;      /* what is volatile does not come through a power cut */
+    bool calm;              /* no fault from now on */
+    bool lied;              /* since sim_disk_open */
     uint64_t writes_cnt;
     uint64_t sent_pages; /* to the queue, ever */
     char why[256];       /* of journal_fatal */
@@ -189,6 +192,9 @@ void sim_boundary(enum sim_boundary boundary);
 
 /* sim_leave leaves the code in work. */
 _Noreturn void sim_leave(enum sim_end end);
+
+/* sim_full tells whether the disk has no room now. */
+bool sim_full(void);
 
 struct sim_file *sim_file_of(int fd, bool make);
 void sim_file_free(struct sim_file *file);

@@ -9,6 +9,7 @@
 
 #include "journal/disk.h"
 #include "journal/prepare.h"
+#include "journal/writer.h"
 
 #include "tests/sim/sim_disk.h"
 
@@ -45,6 +46,7 @@ struct prepare {
     struct disk_segment_cfg cfg;
     bool asked;
     bool ready;
+    bool waited; /* the writer came to ask in vain */
     uint64_t due_ns;
     int result;
     char why[256];
@@ -237,6 +239,8 @@ prepare_next(struct prepare *prepare, uint64_t segment_no)
     ASSERT(!prepare->asked);
     prepare->asked = true;
     prepare->ready = false;
+    prepare->waited = false;
+    prepare->result = 0;
     prepare->cfg.segment_no = segment_no;
     prepare->due_ns = sim_disk.now_ns + latency_ns(PREPARE_NS);
 }
@@ -250,15 +254,24 @@ sim_prepare_tick(void)
     if (prepare == NULL || !prepare->asked || prepare->ready || sim_disk.now_ns < prepare->due_ns)
         return;
     prepare->result = disk_segment_open(&prepare->cfg, &direct, prepare->why);
-    prepare->ready = true;
+    if (prepare->result < 0 && prepare->result != -ENOSPC)
+        journal_fatal(prepare->why, 0);
+    prepare->ready = prepare->result >= 0 || prepare->waited;
+    if (!prepare->ready)
+        prepare->due_ns = sim_disk.now_ns + PREPARE_RETRY_NS;
 }
 
 int
 prepare_take(struct prepare *prepare, char why[256])
 {
     ASSERT(prepare->asked);
-    if (!prepare->ready)
+    if (!prepare->ready) {
+        /* One more try, now, decides. */
+        if (prepare->result < 0 && !prepare->waited)
+            prepare->due_ns = sim_disk.now_ns;
+        prepare->waited = true;
         return -EAGAIN;
+    }
     if (prepare->result < 0)
         memcpy(why, prepare->why, sizeof prepare->why);
     else
@@ -269,7 +282,7 @@ prepare_take(struct prepare *prepare, char why[256])
 int
 prepare_error(const struct prepare *prepare)
 {
-    return prepare->asked && prepare->ready && prepare->result < 0 ? prepare->result : 0;
+    return prepare->asked && prepare->result < 0 ? prepare->result : 0;
 }
 
 void

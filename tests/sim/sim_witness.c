@@ -75,9 +75,13 @@ sim_witness_poll(struct sim_witness *witness, struct ring_reader *out)
 }
 
 void
-sim_witness_replay(struct sim_witness *witness)
+sim_witness_replay(struct sim_witness *witness, uint64_t seq)
 {
-    witness->came_back = 0;
+    size_t at = 0;
+
+    while (at < witness->cnt && cell_seq(&witness->cells[at]) <= seq)
+        at += cell_count(&witness->cells[at]);
+    witness->came_back = at;
 }
 
 void
@@ -85,6 +89,8 @@ sim_witness_message(struct sim_witness *witness, const union cell *cells)
 {
     const unsigned cnt = cell_count(cells);
 
+    witness->differs = witness->differs || witness->came_back + cnt > witness->cnt ||
+                       memcmp(&witness->cells[witness->came_back], cells, cnt * sizeof *cells) != 0;
     if (witness->came_back + cnt > witness->cnt)
         complain(witness, "the journal has more than ever was");
     else if (memcmp(&witness->cells[witness->came_back], cells, cnt * sizeof *cells) != 0)

@@ -33,6 +33,7 @@ struct sim_witness {
     void *mem;
     struct duo duo; /* the model, and the engine that is checked */
     struct engine *shadow;
+    bool differs;   /* what came back is not what was written */
     char why[1200]; /* of the first contradiction, "" if there is none */
 };
 
@@ -42,8 +43,9 @@ void sim_witness_fini(struct sim_witness *witness);
 /* sim_witness_poll copies what is published. */
 void sim_witness_poll(struct sim_witness *witness, struct ring_reader *out);
 
-/* sim_witness_replay begins a replay, sim_witness_message takes a message of it. */
-void sim_witness_replay(struct sim_witness *witness);
+/* sim_witness_replay begins a replay behind the command seq (0: at the beginning),
+ * sim_witness_message takes a message of it. */
+void sim_witness_replay(struct sim_witness *witness, uint64_t seq);
 void sim_witness_message(struct sim_witness *witness, const union cell *cells);
 
 /* sim_witness_judge forgets what did not come back and holds the recovered engine,

@@ -9,6 +9,8 @@
 #include "journal/replay.h"
 #include "proto/limits.h"
 
+#include "tests/sim/sim_follow.h"
+
 #define IN_CELLS       1024u
 #define ADMIN_CELLS    256u
 #define OUT_CELLS      4096u
@@ -69,6 +71,7 @@ sim_world_new(uint64_t seed, uint8_t ack_mode)
     world->ack_mode = ack_mode;
     world->window = 1 + (uint32_t)below(world, 24);
     world->batch_pages = below(world, 2) == 0 ? 0 : 1 + (uint32_t)below(world, 8);
+    world->follow_every = below(world, 2) == 0 ? 0 : 300 + below(world, 600);
     net_init(&world->net, seed);
     world->net.delay_ns = 2000;
     world->net.jitter_ns = 1 + below(world, 20000);
@@ -135,10 +138,10 @@ rings_make(struct sim_world *world)
     ring_reader_init(&world->out_witness, world->rings[2], 2);
 }
 
-static void
-gateway_make(struct sim_world *world)
+static struct gateway_cfg
+gateway_cfg_of(const struct sim_world *world)
 {
-    const struct gateway_cfg cfg = {
+    return (struct gateway_cfg){
         .shard = SIM_SHARD,
         .sessions_max = SIM_SESSIONS,
         .sessions = world->sessions,
@@ -146,6 +149,12 @@ gateway_make(struct sim_world *world)
         .keepalive_ms = KEEPALIVE_MS,
         .ports_max = 1,
     };
+}
+
+static void
+gateway_make(struct sim_world *world)
+{
+    const struct gateway_cfg cfg = gateway_cfg_of(world);
 
     world->gateway_mem = memory(gateway_footprint(&cfg));
     world->gateway = gateway_init(world->gateway_mem, &cfg);
@@ -170,6 +179,7 @@ void
 sim_world_end(struct sim_world *world)
 {
     witness_poll(world);
+    sim_follow_end();
     free(world->engine_mem);
     free(world->gateway_mem);
     world->engine_mem = NULL;
@@ -228,22 +238,17 @@ refused(int rc)
     return rc == -EBADMSG || rc == -EPROTO ? SIM_REFUSED : SIM_FAILED;
 }
 
-/* replay makes the engine of what is on disk, NULL if that is nothing. */
+/* replay_behind replays what the reader has from where it stands. */
 static enum sim_start
-replay(struct sim_world *world)
+replay_behind(struct sim_world *world, struct journal_reader *reader, const struct replay_cfg *cfg)
 {
-    const struct replay_cfg cfg = {
-        .on_message = on_message, .ctx = world, .salt = world->seed, .alloc = replay_take};
     struct replay_result result = {.engine = NULL};
-    struct journal_reader *reader;
-    int rc = journal_reader_open(&reader, sim_disk.dir, SIM_SHARD, &world->fault);
+    struct replay *replay;
+    int rc;
 
-    sim_witness_replay(&world->witness);
-    if (rc == -ENOENT)
-        return SIM_UP;
-    if (rc != 0)
-        return refused(rc);
-    rc = replay_run(reader, &cfg, &result);
+    ASSERT(replay_open(&replay, reader, cfg) == 0);
+    rc = replay_more(replay, 0, &result);
+    replay_close(replay);
     if (rc != 0)
         world->fault = *journal_reader_fault(reader);
     journal_reader_close(reader);
@@ -253,6 +258,34 @@ replay(struct sim_world *world)
         complain(world, result.text);
     world->engine = result.engine;
     return SIM_UP;
+}
+
+/* replay makes the engine of what is on disk, NULL if that is nothing; most times
+ * behind the newest snapshot. */
+static enum sim_start
+replay(struct sim_world *world)
+{
+    struct replay_cfg cfg = {
+        .on_message = on_message, .ctx = world, .salt = world->seed, .alloc = replay_take};
+    struct sim_restored restored;
+    struct journal_reader *reader;
+    int rc;
+
+    world->from = (struct journal_place){.page_no = 0};
+    if (below(world, 4) != 0 && sim_restore(world->gateway, world->seed, &restored)) {
+        world->engine_mem = restored.mem;
+        world->from = restored.info.place;
+        world->restored_cnt++;
+        cfg.engine = restored.engine;
+        cfg.engine_cfg = restored.info.cfg;
+        sim_witness_replay(&world->witness, restored.info.seq);
+        return replay_behind(world, restored.reader, &cfg);
+    }
+    sim_witness_replay(&world->witness, 0);
+    rc = journal_reader_open(&reader, sim_disk.dir, SIM_SHARD, &world->fault);
+    if (rc == -ENOENT)
+        return SIM_UP;
+    return rc != 0 ? refused(rc) : replay_behind(world, reader, &cfg);
 }
 
 static enum sim_start
@@ -424,7 +457,9 @@ sim_world_start(struct sim_world *world)
     rings_make(world);
     rc = replay(world);
     if (rc == SIM_UP) {
-        const int error = journal_recover(sim_disk.dir, SIM_SHARD, &world->end, &world->fault);
+        const int error = journal_recover_at(sim_disk.dir, SIM_SHARD,
+                                             world->from.page_no == 0 ? NULL : &world->from,
+                                             &world->end, &world->fault);
 
         if (error != 0)
             rc = refused(error);
@@ -449,6 +484,7 @@ sim_world_start(struct sim_world *world)
     sequencer_add_in(&world->sequencer, &world->in_reader);
     gateway_attach(world->gateway, &world->in_writer, &world->out_gateway,
                    world->ack_mode == CELL_ACK_MODE_DURABLE ? world->durable : NULL);
+    world->told_low = engine_journal_low(world->engine);
     begin(world, epoch);
     return SIM_UP;
 }
@@ -521,6 +557,39 @@ trader_poll(struct sim_world *world, struct trader *trader, bool idle)
         world->requests_cnt += broker_fill(broker, world->window, SENDS_MAX, sim_disk.now_ns);
 }
 
+/* watch_space tells the engine when the disk has no room, and when it has again. */
+static void
+watch_space(struct sim_world *world)
+{
+    struct journal_writer_stats stats;
+    bool low;
+
+    journal_writer_stats_get(world->writer, &stats);
+    low = stats.next_segment_error != 0;
+    if (low == world->told_low)
+        return;
+
+    const union cell cell = {.journal_space = {.kind = CELL_KIND_JOURNAL_SPACE,
+                                               .shape = 1,
+                                               .time = sim_disk.now_ns,
+                                               .low = low,
+                                               .session = CELL_SESSION}};
+
+    command(world, &cell, 1);
+    world->told_low = low;
+    world->low_cnt += low;
+}
+
+/* follow lets somebody write a snapshot, now and then. */
+static void
+follow(struct sim_world *world)
+{
+    const struct gateway_cfg cfg = gateway_cfg_of(world);
+
+    if (world->follow_every != 0 && below(world, world->follow_every) == 0)
+        world->snapshots_cnt += sim_follow(&cfg);
+}
+
 /* slice lets one stage work. */
 static void
 slice(struct sim_world *world, bool idle)
@@ -543,6 +612,8 @@ slice(struct sim_world *world, bool idle)
     case 6:
         sim_disk_tick();
         witness_poll(world);
+        watch_space(world);
+        follow(world);
         break;
     default:
         advance(world, below(world, 60000));

@@ -86,6 +86,12 @@ struct sim_world {
     struct sequencer sequencer;
     struct journal_end end;
     struct journal_fault fault;
+    struct journal_place from; /* of the snapshot that was taken up; page_no 0: none */
+    uint64_t follow_every;     /* slices, about; 0: nobody follows */
+    uint64_t snapshots_cnt;    /* that were written, and taken up */
+    uint64_t restored_cnt;
+    uint64_t low_cnt; /* times that the disk was low */
+    bool told_low;
     bool blind; /* a lie at the very end may take what was acknowledged */
 
     uint64_t requests_cnt;

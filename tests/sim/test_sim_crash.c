@@ -50,8 +50,8 @@ static const char *const boundary_names[SIM_BOUNDARIES] = {
     "rename",     "recovery's write", "before fsync", "fsync done", "folder synced",
 };
 static const char *const fault_names[SIM_FAULTS] = {
-    "write EIO", "write ENOSPC", "write short", "sync EIO", "call EIO",
-    "no room",   "slow",         "lost",        "astray",   "rot",
+    "write EIO", "write ENOSPC", "write short", "sync EIO", "call EIO", "no room",
+    "slow",      "snapshot rot", "lost",        "astray",   "rot",
 };
 
 struct sum {
@@ -64,6 +64,10 @@ struct sum {
     uint64_t refused;  /* damage that was found */
     uint64_t harmless; /* lies that changed nothing that is in use */
     uint64_t unseen;   /* lies at the very end */
+    uint64_t behind;   /* lies before a snapshot, found by verify */
+    uint64_t snapshots;
+    uint64_t restored;
+    uint64_t low;
     uint64_t requests;
     uint64_t reports;
     uint64_t told_again;
@@ -94,6 +98,8 @@ choose(void)
 
     if (sim_below(3) == 0)
         sim_disk.permille[SIM_SLOW] = 5;
+    if (sim_below(4) == 0)
+        sim_disk.permille[SIM_SNAPSHOT_ROT] = 300;
     if (sim_below(3) == 0)
         sim_disk.permille[failure] = failure == SIM_NO_ROOM ? 200 : 10;
     if (sim_below(3) == 0)
@@ -214,12 +220,31 @@ check_refused(uint64_t seed, const struct expected *expected)
         fail(seed, "verify finds no fault in a journal that was refused");
 }
 
+/* check_behind: a start from a snapshot does not look at what lies before it, and what
+ * it comes to is right. Who verifies the journal finds the damage. */
+static bool
+check_behind(uint64_t seed)
+{
+    struct journal_verify_result result;
+
+    if (journal_verify(sim_disk.dir, SIM_SHARD, &result) == 0)
+        fail(seed, "verify finds no fault in what lies before a snapshot");
+    sum.behind++;
+    return true;
+}
+
 /* judge_start looks at how a start went. True: the seed is at its end. */
 static bool
 judge_start(uint64_t seed, enum sim_start start, const struct expected *expected)
 {
+    if (world->witness.differs)
+        fail(seed, world->witness.why);
     /* Who was told of what is lost may say so, and is right. */
-    if (sim_world_why(world)[0] != '\0' && !world->blind)
+    if (world->blind && start != SIM_REFUSED) {
+        sum.unseen++;
+        return true;
+    }
+    if (sim_world_why(world)[0] != '\0')
         fail(seed, sim_world_why(world));
     switch (start) {
     case SIM_REFUSED:
@@ -233,11 +258,12 @@ judge_start(uint64_t seed, enum sim_start start, const struct expected *expected
         return false;
     case SIM_UP:
     default:
+        if (expected->must_refuse && world->from.page_no > expected->page_no)
+            return check_behind(seed);
         if (expected->must_refuse)
             fail(seed, "damage is passed over");
-        sum.unseen += world->blind;
-        sum.harmless += expected->may_refuse && !world->blind;
-        return world->blind;
+        sum.harmless += expected->may_refuse;
+        return false;
     }
 }
 
@@ -289,6 +315,9 @@ count(void)
 
     sum.seeds++;
     sum.requests += world->requests_cnt;
+    sum.snapshots += world->snapshots_cnt;
+    sum.restored += world->restored_cnt;
+    sum.low += world->low_cnt;
     sum.rolls += world->end.next_page_no / SIM_SEGMENT_PAGES;
     for (size_t i = 0; i < witness->cnt; i += cell_count(&witness->cells[i]))
         sum.commands += cell_is_command(&witness->cells[i]);
@@ -408,8 +437,12 @@ print_sum(uint64_t first)
             sum.failed_starts);
     fprintf(stderr,
             "sim_crash: lies: %" PRIu64 " refused, %" PRIu64 " of no effect, %" PRIu64
-            " at the very end and not to be seen\n",
-            sum.refused, sum.harmless, sum.unseen);
+            " at the very end and not to be seen, %" PRIu64 " before a snapshot\n",
+            sum.refused, sum.harmless, sum.unseen, sum.behind);
+    fprintf(stderr,
+            "sim_crash: %" PRIu64 " snapshots written, %" PRIu64 " taken up, disk low %" PRIu64
+            " times\n",
+            sum.snapshots, sum.restored, sum.low);
     fprintf(stderr,
             "sim_crash: %" PRIu64 " requests, %" PRIu64 " commands, %" PRIu64 " reports, %" PRIu64
             " told again, %" PRIu64 " segments full\n",
@@ -429,7 +462,8 @@ static bool
 happened(void)
 {
     bool all = sum.refused > 0 && sum.unseen > 0 && sum.rolls > 0 && sum.kills > 0 &&
-               sum.fatals > 0 && sum.failed_starts > 0 && sum.told_again > 0;
+               sum.behind > 0 && sum.restored > 0 && sum.low > 0 && sum.fatals > 0 &&
+               sum.failed_starts > 0 && sum.told_again > 0;
 
     for (unsigned i = 0; i < SIM_BOUNDARIES; i++)
         all = all && sim_disk.crossed[i] > 0;
