@@ -27,8 +27,9 @@ add_value(struct replay_result *result, const struct cell_field *field, const un
     switch ((enum cell_field_type)field->type) {
     case CELL_FIELD_U:
     case CELL_FIELD_I:
+    case CELL_FIELD_PRICE:
         memcpy(&value, bytes, field->size); /* little-endian, as we are */
-        if (field->type == CELL_FIELD_I)
+        if (field->type != CELL_FIELD_U)
             add(result, "%" PRId64, (int64_t)value);
         else
             add(result, "%" PRIu64, value);

@@ -1,5 +1,6 @@
 """codegen_cells: print the 64-byte cells of ring and journal."""
 
+from codegen_model import snake
 from codegen_text import columns, switch
 
 
@@ -67,16 +68,20 @@ class CellPrinter:
         field = self.c('field')
         letters = self.u('field')
         self.blank()
-        self.put('/* How to print a field: a number, text, or bytes in hex. */',
+        self.put('/* How to print a field: a number, a price, text, or bytes in hex. */',
                  f"enum {field}_type {{", f'    {letters}_U,', f'    {letters}_I,',
-                 f'    {letters}_CHARS,', f'    {letters}_HEX,', '};', '',
+                 f'    {letters}_PRICE,', f'    {letters}_CHARS,', f'    {letters}_HEX,', '};', '',
                  '/* A field of a cell, for tools that print and compare any kind. */',
                  f'struct {field} {{', '    const char *name;', '    uint8_t offset;',
-                 '    uint8_t size;', f'    uint8_t type; /* enum {field}_type */', '};')
+                 '    uint8_t size;',
+                 *columns([('uint8_t type;', f'enum {field}_type'),
+                           ('const char *(*value_name)(unsigned v);', 'of an enum, else NULL')]),
+                 '};')
         cases = []
         for m in self.schema.messages:
-            rows = columns([(f'{{"{f.cname}", {f.offset}, {f.size}, {letters}_{self.letter(f)}}},',
-                             f.type.name) for f in m.wire_fields() if not f.reserved], 8)
+            rows = columns([(f'{{"{f.cname}", {f.offset}, {f.size}, {letters}_{self.letter(f)}, '
+                             f'{self.value_name(f)}}},', f.type.name)
+                            for f in m.wire_fields() if not f.reserved], 8)
             name = f'{self.c(m.name)}_fields'
             cases.append(([self.u('kind', m.name)], [f'return {name}(count);']))
             self.function('', f'const struct {field} *', name, ['unsigned *count'],
@@ -95,4 +100,11 @@ class CellPrinter:
             return 'CHARS'
         if leaf.length != 1:
             return 'HEX'
+        if leaf.semantic == 'Price':
+            return 'PRICE'
         return 'I' if leaf.primitive.signed else 'U'
+
+    @staticmethod
+    def value_name(field):
+        leaf = field.leaf
+        return f'{leaf.prefix}_{snake(leaf.name)}_name' if leaf.kind == 'enum' else 'NULL'

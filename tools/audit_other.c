@@ -25,9 +25,10 @@ add_field(struct audit *audit, const struct cell_field *field, const uint8_t *by
             snprintf(value + 2 * i, sizeof value - 2 * i, "%02x", bytes[i]);
         break;
     case CELL_FIELD_I:
+    case CELL_FIELD_PRICE:
     case CELL_FIELD_U:
         memcpy(&number, bytes, field->size);
-        if (field->type == CELL_FIELD_I) {
+        if (field->type != CELL_FIELD_U) {
             const unsigned spare = 64u - 8u * field->size;
 
             snprintf(value, sizeof value, "%" PRId64, (int64_t)(number << spare) >> spare);

@@ -557,7 +557,10 @@ Test(cells, the_field_table_tells_how_to_print_a_cell)
 
     cr_assert_eq(count, 10);
     cr_assert_str_eq(fields[6].name, "px");
-    cr_assert(fields[6].offset == 16 && fields[6].size == 8 && fields[6].type == CELL_FIELD_I);
+    cr_assert(fields[6].offset == 16 && fields[6].size == 8);
+    cr_assert_eq(fields[6].type, CELL_FIELD_PRICE);
+    cr_assert_null(fields[6].value_name);
+    cr_assert_str_eq(fields[4].value_name(1), "Open");
     cr_assert_eq(fields[8].type, CELL_FIELD_HEX);
     cr_assert_str_eq(fields[9].name, "qty");
     cr_assert_eq(fields[9].offset, offsetof(struct cell_order_new, qty));

@@ -3,7 +3,8 @@
 
 A good schema in golden/ must give the header of the same name, byte for byte;
 clang-format must leave that header alone and each compiler that is installed
-must take it without a warning, as C11 and as C++17. A golden/bad-*.xml carries a
+must take it without a warning, as C11 and as C++17. Cells give a Python module
+as well, which must be Python. A golden/bad-*.xml carries a
 comment 'bad: text' on the line that is wrong; the generator must stop with
 that line and text and leave no header. Results are printed as TAP.
 
@@ -11,6 +12,7 @@ test_codegen.py --update writes the golden headers anew, to be read in a diff.
 """
 
 import difflib
+import importlib.util
 import os
 import re
 import shutil
@@ -24,6 +26,9 @@ GOLDEN = os.path.join(HERE, 'golden')
 CODEGEN = os.path.join(ROOT, 'proto', 'codegen.py')
 CELLS = ['--cells', '--import', os.path.join(GOLDEN, 'wire.xml') + ':wire:tests/proto/golden/wire.h']
 GOOD = [('wire', 'wire', []), ('cells', 'cell', CELLS), ('big', 'big', [])]
+# What is made of each: file, schema, prefix, further arguments.
+MADE = [(f'{name}.h', name, prefix, extra) for name, prefix, extra in GOOD]
+MADE += [('cells.py', 'cells', 'cell', CELLS + ['--python'])]
 
 COMPILERS = [('gcc', 'c11'), ('clang', 'c11'), ('g++', 'c++17'), ('clang++', 'c++17')]
 
@@ -38,15 +43,30 @@ def read(path):
         return file.read()
 
 
-def check_good(name, prefix, extra, out_dir):
+def check_good(made, name, prefix, extra, out_dir):
     """check_good returns the lines that tell what is wrong, none if all is well."""
-    out = os.path.join(out_dir, name + '.h')
+    out = os.path.join(out_dir, made)
     run = generate(os.path.join(GOLDEN, name + '.xml'), prefix, out, extra)
     if run.returncode != 0:
         return [f'exit {run.returncode}'] + run.stderr.splitlines()
-    want = os.path.join(GOLDEN, name + '.h')
+    want = os.path.join(GOLDEN, made)
     return list(difflib.unified_diff(read(want).splitlines(), read(out).splitlines(),
                                      want, out, lineterm=''))
+
+
+def check_python(path):
+    """check_python compiles the module, and runs it if there is numpy."""
+    try:
+        code = compile(read(path), path, 'exec')
+        module = {'__name__': 'cells'}
+        if importlib.util.find_spec('numpy'):
+            exec(code, module)
+            wrong = [f'{kind!r}: {dtype.itemsize} bytes' for kind, dtype in
+                     module['DTYPES'].items() if dtype.itemsize != 64]
+            return wrong + ([] if module['DTYPES'] else ['no kinds'])
+    except (SyntaxError, ValueError, NameError, AttributeError) as error:
+        return [repr(error)]
+    return []
 
 
 def check_format(path):
@@ -99,16 +119,17 @@ def check_missing_file(out_dir):
 
 def main():
     if sys.argv[1:] == ['--update']:
-        for name, prefix, extra in GOOD:
+        for made, name, prefix, extra in MADE:
             run = generate(os.path.join(GOLDEN, name + '.xml'), prefix,
-                           os.path.join(GOLDEN, name + '.h'), extra)
+                           os.path.join(GOLDEN, made), extra)
             sys.stderr.write(run.stderr)
         return 0
     bad = sorted(f for f in os.listdir(GOLDEN) if f.startswith('bad-') and f.endswith('.xml'))
     results = []
     with tempfile.TemporaryDirectory() as out_dir:
-        for name, prefix, extra in GOOD:
-            results.append((f'{name}.xml gives {name}.h', check_good(name, prefix, extra, out_dir)))
+        for made, name, prefix, extra in MADE:
+            results.append((f'{name}.xml gives {made}',
+                            check_good(made, name, prefix, extra, out_dir)))
         for name, _, _ in GOOD if shutil.which('clang-format') else ():
             path = os.path.join(GOLDEN, name + '.h')
             results.append((f'{name}.h is formatted', check_format(path)))
@@ -116,6 +137,7 @@ def main():
             if shutil.which(compiler):
                 results.append((f'{compiler} takes the headers as {standard}',
                                 check_compiles(compiler, standard)))
+        results.append(('cells.py is Python', check_python(os.path.join(GOLDEN, 'cells.py'))))
         for name in bad:
             results.append((f'{name} is refused', check_bad(os.path.join(GOLDEN, name), out_dir)))
         results.append(('a schema that is absent is refused', check_missing_file(out_dir)))

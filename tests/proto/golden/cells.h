@@ -215,10 +215,11 @@ cell_valid(const union cell *cell)
     }
 }
 
-/* How to print a field: a number, text, or bytes in hex. */
+/* How to print a field: a number, a price, text, or bytes in hex. */
 enum cell_field_type {
     CELL_FIELD_U,
     CELL_FIELD_I,
+    CELL_FIELD_PRICE,
     CELL_FIELD_CHARS,
     CELL_FIELD_HEX,
 };
@@ -228,23 +229,24 @@ struct cell_field {
     const char *name;
     uint8_t offset;
     uint8_t size;
-    uint8_t type; /* enum cell_field_type */
+    uint8_t type;                          /* enum cell_field_type */
+    const char *(*value_name)(unsigned v); /* of an enum, else NULL */
 };
 
 static inline const struct cell_field *
 cell_order_new_fields(unsigned *count)
 {
     static const struct cell_field fields[] = {
-        {"kind", 0, 1, CELL_FIELD_U},     /* uint8 */
-        {"shape", 1, 1, CELL_FIELD_U},    /* uint8 */
-        {"outcome", 2, 2, CELL_FIELD_U},  /* RejectReason */
-        {"side", 4, 1, CELL_FIELD_U},     /* Side */
-        {"phase", 5, 1, CELL_FIELD_U},    /* Phase */
-        {"seq", 8, 8, CELL_FIELD_U},      /* uint64 */
-        {"px", 16, 8, CELL_FIELD_I},      /* Px */
-        {"attr", 24, 4, CELL_FIELD_U},    /* Attr */
-        {"hash", 32, 16, CELL_FIELD_HEX}, /* Hash */
-        {"qty", 60, 4, CELL_FIELD_U},     /* uint32 */
+        {"kind", 0, 1, CELL_FIELD_U, NULL},                       /* uint8 */
+        {"shape", 1, 1, CELL_FIELD_U, NULL},                      /* uint8 */
+        {"outcome", 2, 2, CELL_FIELD_U, wire_reject_reason_name}, /* RejectReason */
+        {"side", 4, 1, CELL_FIELD_U, wire_side_name},             /* Side */
+        {"phase", 5, 1, CELL_FIELD_U, cell_phase_name},           /* Phase */
+        {"seq", 8, 8, CELL_FIELD_U, NULL},                        /* uint64 */
+        {"px", 16, 8, CELL_FIELD_PRICE, NULL},                    /* Px */
+        {"attr", 24, 4, CELL_FIELD_U, NULL},                      /* Attr */
+        {"hash", 32, 16, CELL_FIELD_HEX, NULL},                   /* Hash */
+        {"qty", 60, 4, CELL_FIELD_U, NULL},                       /* uint32 */
     };
 
     *count = sizeof(fields) / sizeof(fields[0]);
@@ -255,13 +257,13 @@ static inline const struct cell_field *
 cell_new_fields(unsigned *count)
 {
     static const struct cell_field fields[] = {
-        {"kind", 0, 1, CELL_FIELD_U},     /* uint8 */
-        {"shape", 1, 1, CELL_FIELD_U},    /* uint8 */
-        {"exec", 2, 1, CELL_FIELD_U},     /* ExecInst */
-        {"delta", 4, 4, CELL_FIELD_I},    /* int32 */
-        {"name", 8, 8, CELL_FIELD_CHARS}, /* Name */
-        {"tail", 16, 38, CELL_FIELD_HEX}, /* Bytes38 */
-        {"ref", 56, 8, CELL_FIELD_U},     /* uint64 */
+        {"kind", 0, 1, CELL_FIELD_U, NULL},     /* uint8 */
+        {"shape", 1, 1, CELL_FIELD_U, NULL},    /* uint8 */
+        {"exec", 2, 1, CELL_FIELD_U, NULL},     /* ExecInst */
+        {"delta", 4, 4, CELL_FIELD_I, NULL},    /* int32 */
+        {"name", 8, 8, CELL_FIELD_CHARS, NULL}, /* Name */
+        {"tail", 16, 38, CELL_FIELD_HEX, NULL}, /* Bytes38 */
+        {"ref", 56, 8, CELL_FIELD_U, NULL},     /* uint64 */
     };
 
     *count = sizeof(fields) / sizeof(fields[0]);
