@@ -64,6 +64,7 @@ struct replay {
     unsigned group_cells_cnt; /* that part */
     struct engine_ahead ahead;
     struct cell_sink sink;
+    struct replay_diverged diverged;
     _Alignas(CACHE_LINE) union cell ring[RING_CELLS];
     union cell sink_cells[SINK_CELLS];
 };
@@ -198,26 +199,80 @@ came_out_right(struct replay *replay, const union cell *cells, unsigned cnt)
         hand_on(replay, cells, cnt);
 }
 
-/* diverge tells of the first of cnt cells that is not the journal's, and counts
- * those before it. */
-static COLD bool
-diverge(struct replay *replay, const union cell *expected, const union cell *actual)
+/* show_journal keeps what the journal has of the group in work from here on. */
+static COLD void
+show_journal(struct replay *replay, struct replay_diverged *shown)
+{
+    const struct span *span;
+
+    shown->expected_more = true;
+    while (shown->expected_more && shown->expected_cnt < REPLAY_SHOWN_CELLS &&
+           (span = next_span(replay)) != NULL) {
+        const union cell *cell = &span->cells[replay->at++];
+
+        shown->expected[shown->expected_cnt++] = *cell;
+        shown->expected_more = !cell_is_last(cell);
+    }
+}
+
+/* show_engine keeps what the engine has of it: the group ends within cnt cells, or
+ * goes on in a slice that is not made any more. */
+static COLD void
+show_engine(struct replay_diverged *shown, const union cell *actual, unsigned cnt)
+{
+    shown->actual_more = cnt != 0;
+    for (unsigned i = 0; i < cnt && i < REPLAY_SHOWN_CELLS && shown->actual_more; i++) {
+        shown->actual[shown->actual_cnt++] = actual[i];
+        shown->actual_more = !cell_is_last(&actual[i]);
+    }
+}
+
+/* show keeps the command in work and what both have of its group from here on. */
+static COLD void
+show(struct replay *replay, const union cell *actual, unsigned actual_cnt)
+{
+    struct replay_diverged *shown = &replay->diverged;
+
+    shown->first_no = replay->group_cells_cnt;
+    show_journal(replay, shown);
+    show_engine(shown, actual, actual_cnt);
+
+    const union cell *command = shown->first_no != 0 ? replay->group : shown->expected;
+    const bool there = shown->first_no != 0 || shown->expected_cnt != 0;
+
+    shown->command_cnt = there && cell_is_command(command) ? cell_count(command) : 0;
+    for (unsigned i = 0; i < shown->command_cnt; i++)
+        shown->command[i] = command[i];
+    replay->result.identical = false;
+}
+
+/* equal_cells returns how many cells are the same before the first that is not. */
+static COLD unsigned
+equal_cells(const union cell *expected, const union cell *actual)
 {
     unsigned equal = 0;
+
+    while (cells_equal(&expected[equal], &actual[equal], 1))
+        equal++;
+    return equal;
+}
+
+/* diverge tells of the first cell that is not the same, which there is among the
+ * cnt that the engine wrote, and counts the messages before it. expected NULL: the
+ * journal has ended. */
+static COLD bool
+diverge(struct replay *replay, const union cell *expected, const union cell *actual, unsigned cnt)
+{
+    const unsigned equal = expected == NULL ? 0 : equal_cells(expected, actual);
     unsigned whole = 0;
 
-    while (expected != NULL && cells_equal(&expected[equal], &actual[equal], 1))
-        equal++;
-    for (unsigned i = 0; i < equal; i++)
+    for (unsigned i = 0; i <= equal; i++)
         whole = cell_count(&actual[i]) != 0 ? i : whole;
-    /* Messages are handed on whole. */
-    if (cell_count(&actual[equal]) != 0)
-        whole = equal;
     if (whole != 0)
         came_out_right(replay, expected, whole);
-    replay->result.identical = false;
-    diverge_cell(&replay->result, replay->result.last_seq + 1,
-                 replay->group_cells_cnt + equal - whole,
+    show(replay, &actual[whole], cnt - whole);
+    replay->diverged.cell_no = replay->diverged.first_no + equal - whole;
+    diverge_cell(&replay->result, replay->result.last_seq + 1, replay->diverged.cell_no,
                  expected == NULL ? NULL : &expected[equal], &actual[equal]);
     return false;
 }
@@ -234,14 +289,14 @@ compare(struct replay *replay)
         const struct span *span = next_span(replay);
 
         if (UNLIKELY(span == NULL))
-            return diverge(replay, NULL, actual);
+            return diverge(replay, NULL, actual, left);
 
         const union cell *expected = &span->cells[replay->at];
         const unsigned there = span->cnt - replay->at;
         const unsigned cnt = left < there ? left : there;
 
         if (UNLIKELY(!cells_equal(expected, actual, cnt)))
-            return diverge(replay, expected, actual);
+            return diverge(replay, expected, actual, left);
         came_out_right(replay, expected, cnt);
         actual += cnt;
         left -= cnt;
@@ -359,7 +414,7 @@ apply_one(struct replay *replay)
 
     if (UNLIKELY(rc == ENGINE_DROPPED)) {
         diverge_dropped(&replay->result, whole);
-        replay->result.identical = false;
+        show(replay, whole, 0);
         return rc;
     }
     replay->ring_pos += count;
@@ -500,6 +555,12 @@ replay_more(struct replay *replay, uint64_t until_seq, struct replay_result *res
                  journal_reader_fault(replay->reader)->text);
     *result = replay->result;
     return replay->error;
+}
+
+const struct replay_diverged *
+replay_diverged(const struct replay *replay)
+{
+    return replay->result.identical ? NULL : &replay->diverged;
 }
 
 void

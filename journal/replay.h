@@ -67,6 +67,22 @@ struct replay_result {
     char text[512];        /* of the divergence: field, expected, actual; or of the error */
 };
 
+/* A divergence: the journal's command, and what journal and engine have of its group
+ * from the first message on that is not the same in both. */
+#define REPLAY_SHOWN_CELLS 64u
+struct replay_diverged {
+    unsigned cell_no;      /* of the group, from 0: the first that differs */
+    unsigned first_no;     /* of the group: the first that is shown */
+    unsigned command_cnt;  /* cells; of expected and actual too */
+    unsigned expected_cnt; /* the journal's */
+    unsigned actual_cnt;   /* the engine's; 0: it does not admit the command */
+    bool expected_more;    /* the group goes on behind what is shown */
+    bool actual_more;
+    union cell command[CELL_COMMAND_MAX];
+    union cell expected[REPLAY_SHOWN_CELLS];
+    union cell actual[REPLAY_SHOWN_CELLS];
+};
+
 /* replay_open begins a replay of what reader gives from where it stands. The
  * reader stays the caller's, who does not read on with it before replay_close;
  * cfg is copied. 0 or -ENOMEM. */
@@ -82,6 +98,10 @@ replay_open(struct replay **replay, struct journal_reader *reader, const struct 
  * again when it is called again.
  */
 NODISCARD int replay_more(struct replay *replay, uint64_t until_seq, struct replay_result *result);
+
+/* replay_diverged returns what there is to show of the divergence, NULL if none was
+ * found; valid until replay_close. */
+const struct replay_diverged *replay_diverged(const struct replay *replay);
 
 /* replay_close ends the replay; the engine stays. Where the reader stands
  * afterwards is not told: seek before reading on. */

@@ -12,6 +12,7 @@
 #include "tools/audit.h"
 #include "tools/cli.h"
 #include "tools/commands.h"
+#include "tools/point.h"
 #include "tools/text.h"
 
 static const char help[] =
@@ -36,13 +37,6 @@ static const char help[] =
     "exit codes: 0 written to the end; 1 the journal is damaged, the rows before it are\n"
     "written; 2 wrong usage; 3 no journal there, or stdout cannot be written\n";
 
-/* A point in the journal: by seq or by time. */
-struct point {
-    bool given;
-    bool is_time;
-    uint64_t value;
-};
-
 /* An account or instrument, by name or by id. */
 struct subject {
     const char *name; /* NULL: all */
@@ -57,14 +51,6 @@ struct filter {
     struct point to;
     FILE *out;
 };
-
-static bool
-parse_point(const char *text, struct point *point)
-{
-    point->given = true;
-    point->is_time = !text_u64_parse(text, &point->value);
-    return !point->is_time || text_time_parse(text, &point->value);
-}
 
 static void
 parse_subject(const char *text, struct subject *subject)
@@ -131,14 +117,12 @@ static void
 on_row(void *ctx, const struct audit *audit, const struct audit_row *row)
 {
     struct filter *filter = ctx;
-    const struct point *from = &filter->from;
     const bool of_account = is_subject(&filter->account, row->account, row->text[AUDIT_ACCOUNT]);
     const bool of_instrument =
         is_subject(&filter->instrument, row->instrument, row->text[AUDIT_INSTRUMENT]);
 
     (void)audit;
-    if (!of_account || !of_instrument ||
-        (from->given && (from->is_time ? row->time_ns : row->seq) < from->value))
+    if (!of_account || !of_instrument || !point_begun(&filter->from, row->seq, row->time_ns))
         return;
     for (unsigned i = 0; i < AUDIT_COLUMNS_CNT; i++) {
         if (i > 0)
@@ -146,14 +130,6 @@ on_row(void *ctx, const struct audit *audit, const struct audit_row *row)
         put_field(filter->out, audit_text(row, (enum audit_column)i));
     }
     fputs("\r\n", filter->out);
-}
-
-static bool
-is_past(const struct point *to, const union cell *cell)
-{
-    if (!to->given)
-        return false;
-    return to->is_time ? cell_time(cell) >= to->value : cell_seq(cell) > to->value;
 }
 
 /* export reads from the start, for the names, whatever --from says. Returns as
@@ -177,7 +153,7 @@ static int export(struct journal_reader *reader, struct filter *filter)
             .cell = (unsigned)(cells - page->cells),
         };
 
-        if (is_past(&filter->to, &cells[0]))
+        if (point_past(&filter->to, cell_seq(cells), cell_time(cells)))
             break;
         audit_message(&audit, cells, &place);
     }
@@ -231,8 +207,8 @@ cmd_audit(int argc, char **argv)
             parse_subject(optarg, &filter.account);
         if (option == 'i')
             parse_subject(optarg, &filter.instrument);
-        if ((option == 'b' && !parse_point(optarg, &filter.from)) ||
-            (option == 'e' && !parse_point(optarg, &filter.to)))
+        if ((option == 'b' && !point_parse(optarg, &filter.from)) ||
+            (option == 'e' && !point_parse(optarg, &filter.to)))
             return cli_wrong("audit", "%s is no sequence number and no time", optarg);
     }
     if (option < 0)

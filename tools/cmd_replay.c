@@ -1,6 +1,6 @@
 /*
  * outcry replay: applies every command of a journal to a fresh engine and
- * compares what comes out, byte for byte.
+ * compares what comes out, byte for byte; or plays the journal to stdout.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -12,36 +12,65 @@
 #include "journal/reader.h"
 #include "journal/replay.h"
 
+#include "tools/cells.h"
 #include "tools/cli.h"
 #include "tools/clock.h"
 #include "tools/commands.h"
 #include "tools/json.h"
 #include "tools/memory.h"
+#include "tools/play.h"
+#include "tools/point.h"
 #include "tools/text.h"
 
 static const char help[] =
-    "usage: outcry replay DIR [--until SEQ] [--json]\n"
+    "usage: outcry replay DIR [--from T] [--to T] [--json]\n"
+    "       outcry replay DIR --print text|json [--speed N|max] [--from T] [--to T]\n"
+    "                         [--verify | --until-divergence]\n"
     "\n"
     "Replays the journal in DIR and proves that the engine gives the same bytes again. Two\n"
-    "journals with the same state hash have led to the same exchange. Works while an\n"
-    "exchange writes: it ends where the journal ended when it was read.\n"
+    "journals with the same state hash have led to the same exchange. Or plays it to stdout:\n"
+    "commands and what they caused, a line each. Works while an exchange writes: it ends\n"
+    "where the journal ended when it was read.\n"
     "\n"
-    "  --until SEQ  stop behind this command\n"
-    "  --json       one line of JSON\n"
+    "  --from T            from this command on; what led to it is replayed silently\n"
+    "  --to T              up to this command, included\n"
+    "                      T is a sequence number, or a time like 2025-01-31 or\n"
+    "                      2025-01-31T09:30:00.000000001Z; a time of --to is not included\n"
+    "  --until SEQ         the same as --to SEQ\n"
+    "  --print text        a line for each message: seq, time, kind, and what is not zero\n"
+    "  --print json        an object for each message, with all fields, prices in 10^-8\n"
+    "  --speed N           plays N times as fast as it happened (0.5: half as fast), from\n"
+    "                      the first message on; without --print as text\n"
+    "  --speed max         as fast as it goes, which is what it does anyway\n"
+    "  --verify            of --print: compares as well. A divergence is told on stderr, and\n"
+    "                      the journal is played on without the engine\n"
+    "  --until-divergence  the same, but ends at the divergence, as it does without --print\n"
+    "  --json              the result as one line of JSON\n"
     "\n"
-    "exit codes: 0 identical; 1 not identical, or damaged; 2 wrong usage; 3 no journal\n"
-    "there, or of another version or rules\n";
+    "exit codes: 0 identical, or played to the end; 1 not identical, or damaged; 2 wrong\n"
+    "usage; 3 no journal there, or of another version or rules, or stdout cannot be written\n";
 
-/* What a replay gave, and how long it took. */
+/* What is asked for. */
+struct request {
+    const char *dir;
+    struct play play; /* from and to are here, whether it prints or not */
+    bool prints;
+    bool verifies;
+    bool until_divergence;
+    bool json;
+};
+
+/* What a replay gave, behind what led to --from, and how long it took. */
 struct outcome {
     struct replay_result result;
+    const struct replay_diverged *diverged;
     uint64_t elapsed_ns;
     uint64_t bytes;
     char state_hash[TEXT_HASH_BYTES];
     char event_hash[TEXT_HASH_BYTES];
 };
 
-/* Time that replay_run spent taking memory: that is the machine's, and no part
+/* Time that replay spent taking memory: that is the machine's, and no part
  * of the rate. */
 static uint64_t taking_ns;
 
@@ -74,15 +103,18 @@ print_json(const struct outcome *outcome)
     json_u64(&json, "messages", result->messages_cnt);
     json_u64(&json, "cells", result->cells_cnt);
     json_u64(&json, "trades", result->trades_cnt);
-    json_text(&json, "state_hash", outcome->state_hash);
     json_text(&json, "event_hash", outcome->event_hash);
-    json_u64(&json, "orders_live", engine_orders_cnt(result->engine));
+    if (result->identical) {
+        json_text(&json, "state_hash", outcome->state_hash);
+        json_u64(&json, "orders_live", engine_orders_cnt(result->engine));
+    }
     json_u64(&json, "journal_bytes", outcome->bytes);
     json_u64(&json, "elapsed_ns", outcome->elapsed_ns);
     json_real(&json, "commands_per_s", per_second(result->commands_cnt, outcome->elapsed_ns));
     if (!result->identical) {
         json_u64(&json, "diverged_seq", result->diverged_seq);
         json_text(&json, "text", result->text);
+        cells_diverged_json(&json, outcome->diverged);
     }
     json_end(&json);
 }
@@ -92,15 +124,18 @@ print_text(const struct outcome *outcome)
 {
     const struct replay_result *result = &outcome->result;
 
-    if (result->identical)
+    if (result->identical) {
         puts("identical");
-    else
+    } else {
         printf("NOT IDENTICAL from seq %" PRIu64 ": %s\n", result->diverged_seq, result->text);
+        cells_diverged_text(stdout, outcome->diverged);
+    }
     printf("commands    %" PRIu64 ", last seq %" PRIu64 "\n", result->commands_cnt,
            result->last_seq);
     printf("messages    %" PRIu64 " in %" PRIu64 " cells, %" PRIu64 " of them trades\n",
            result->messages_cnt, result->cells_cnt, result->trades_cnt);
-    printf("state hash  %s\n", outcome->state_hash);
+    if (result->identical)
+        printf("state hash  %s\n", outcome->state_hash);
     printf("event hash  %s\n", outcome->event_hash);
     printf("speed       %.0f commands/s, %.0f MiB/s\n",
            per_second(result->commands_cnt, outcome->elapsed_ns),
@@ -117,55 +152,278 @@ refuse(const char *dir, int rc, const char *text)
                     text[0] != '\0' ? text : strerror(-rc));
 }
 
-static int
-replay(struct journal_reader *reader, const char *dir, uint64_t until_seq, bool json)
+/* seq_of returns the number of the first command at or behind a time, 0 if there is
+ * none yet; or -errno in rc. */
+static uint64_t
+seq_of(struct journal_reader *reader, uint64_t time_ns, int *rc)
 {
-    const struct replay_cfg cfg = {.until_seq = until_seq, .alloc = take};
-    struct outcome outcome = {.result = {.engine = NULL}};
-    struct replay_result *result = &outcome.result;
-    const uint64_t begin_ns = clock_utc_ns();
-    const int rc = replay_run(reader, &cfg, result);
+    const union cell *cells;
+    int count = 0;
 
-    outcome.elapsed_ns = clock_utc_ns() - begin_ns - taking_ns;
-    outcome.bytes = journal_reader_bytes(reader);
-    if (rc != 0)
-        return refuse(dir, rc, rc == -EBADMSG ? journal_reader_fault(reader)->text : result->text);
-    if (result->engine == NULL)
-        return refuse(dir, -ENOENT, "");
-    text_hash(engine_hash(result->engine), outcome.state_hash);
-    snprintf(outcome.event_hash, sizeof outcome.event_hash, "%016" PRIx64, result->event_hash);
-    if (json)
-        print_json(&outcome);
+    *rc = journal_reader_seek_time(reader, time_ns);
+    if (*rc == 0)
+        count = journal_reader_next(reader, &cells);
+    if (count < 0)
+        *rc = count;
+    return count > 0 ? cell_seq(cells) : 0;
+}
+
+/* resolve turns points that are times into numbers of commands. 0 or -errno. An end
+ * before the first command becomes 0. */
+static int
+resolve(struct journal_reader *reader, struct point *from, struct point *to)
+{
+    int rc = 0;
+
+    if (from->is_time) {
+        const uint64_t seq = seq_of(reader, from->value, &rc);
+
+        *from = (struct point){.given = true, .value = seq == 0 ? UINT64_MAX : seq};
+    }
+    if (rc == 0 && to->is_time) {
+        const uint64_t seq = seq_of(reader, to->value, &rc);
+
+        *to = (struct point){.given = seq != 0, .value = seq == 0 ? 0 : seq - 1};
+    }
+    return rc;
+}
+
+static int
+refuse_output(void)
+{
+    return cli_fail(EXIT_SETUP, "replay", "the output cannot be written: %s", strerror(errno));
+}
+
+/* on_message plays what came out right. */
+static void
+on_message(void *ctx, const union cell *cells)
+{
+    (void)play_message(ctx, cells);
+}
+
+/* less takes the counters of what led to --from away from those of all. */
+static void
+less(struct replay_result *all, const struct replay_result *before)
+{
+    all->commands_cnt -= before->commands_cnt;
+    all->messages_cnt -= before->messages_cnt;
+    all->cells_cnt -= before->cells_cnt;
+    all->trades_cnt -= before->trades_cnt;
+}
+
+/* replay_range replays what leads to --from, and then, measured, up to --to. */
+static int
+replay_range(struct replay *replay,
+             const struct journal_reader *reader,
+             const struct request *request,
+             struct outcome *outcome)
+{
+    const struct play *play = &request->play;
+    struct replay_result before = {.identical = true};
+    int rc = 0;
+
+    if (play->from.given && play->from.value > 1)
+        rc = replay_more(replay, play->from.value - 1, &before);
+    outcome->result = before;
+    if (rc != 0 || !before.identical)
+        return rc;
+
+    const uint64_t before_bytes = journal_reader_bytes(reader);
+    const uint64_t begin_ns = clock_utc_ns() - taking_ns;
+
+    if (!play->to.given || play->to.value > before.last_seq)
+        rc = replay_more(replay, play->to.given ? play->to.value : 0, &outcome->result);
+    outcome->elapsed_ns = clock_utc_ns() - taking_ns - begin_ns;
+    outcome->bytes = journal_reader_bytes(reader) - before_bytes;
+    less(&outcome->result, &before);
+    return rc;
+}
+
+/* play_on plays the journal from where it was played to, or from --from, without an
+ * engine. Returns an exit code. */
+static int
+play_on(struct journal_reader *reader, struct request *request)
+{
+    struct play *play = &request->play;
+    unsigned again = play->messages; /* of the command that was played last */
+    const union cell *cells;
+    int count;
+    int rc;
+
+    if (play->seq != 0)
+        rc = journal_reader_seek_seq(reader, play->seq);
+    else if (!play->from.given)
+        rc = journal_reader_seek_seq(reader, 0);
     else
-        print_text(&outcome);
+        rc = play->from.is_time ? journal_reader_seek_time(reader, play->from.value)
+                                : journal_reader_seek_seq(reader, play->from.value);
+    if (rc != 0)
+        return cli_fail(EXIT_CHECK, "replay", "the journal in %s is damaged: %s", request->dir,
+                        journal_reader_fault(reader)->text);
+    while ((count = journal_reader_next(reader, &cells)) > 0 && !ferror(play->out)) {
+        if (again > 0)
+            again--;
+        else if (!play_message(play, cells))
+            break;
+    }
+    if (fflush(play->out) != 0 || ferror(play->out))
+        return refuse_output();
+    if (count < 0)
+        return cli_fail(EXIT_CHECK, "replay", "the journal in %s is damaged: %s", request->dir,
+                        journal_reader_fault(reader)->text);
+    return EXIT_FINE;
+}
+
+/* tell says how a replay that printed came out, on stderr. */
+static void
+tell(const struct outcome *outcome)
+{
+    const struct replay_result *result = &outcome->result;
+
+    if (result->identical) {
+        fprintf(stderr, "outcry replay: identical up to seq %" PRIu64 ", state hash %s\n",
+                result->last_seq, outcome->state_hash);
+        return;
+    }
+    fprintf(stderr, "outcry replay: NOT IDENTICAL from seq %" PRIu64 ": %s\n", result->diverged_seq,
+            result->text);
+    cells_diverged_text(stderr, outcome->diverged);
+}
+
+/* report tells the outcome and plays on if that is wanted. Returns an exit code. */
+static int
+report(struct journal_reader *reader, struct request *request, struct outcome *outcome)
+{
+    struct replay_result *result = &outcome->result;
+
+    if (result->engine == NULL)
+        return refuse(request->dir, -ENOENT, "");
+    if (result->identical)
+        text_hash(engine_hash(result->engine), outcome->state_hash);
+    snprintf(outcome->event_hash, sizeof outcome->event_hash, "%016" PRIx64, result->event_hash);
+    if (request->prints) {
+        if (fflush(request->play.out) != 0 || ferror(request->play.out))
+            return refuse_output();
+        tell(outcome);
+        if (!result->identical && !request->until_divergence) {
+            const int code = play_on(reader, request);
+
+            if (code != EXIT_FINE)
+                return code;
+        }
+    } else if (request->json) {
+        print_json(outcome);
+    } else {
+        print_text(outcome);
+    }
     return result->identical ? EXIT_FINE : EXIT_CHECK;
+}
+
+/* verify replays and compares, and prints meanwhile if that is wanted. */
+static int
+verify(struct journal_reader *reader, struct request *request)
+{
+    const struct replay_cfg cfg = {
+        .on_message = request->prints ? on_message : NULL, .ctx = &request->play, .alloc = take};
+    struct outcome outcome = {.result = {.engine = NULL}};
+    struct replay *replay;
+    int rc = resolve(reader, &request->play.from, &request->play.to);
+
+    if (rc == 0)
+        rc = journal_reader_seek_seq(reader, 0);
+    if (rc == 0)
+        rc = replay_open(&replay, reader, &cfg);
+    if (rc != 0)
+        return refuse(request->dir, rc, journal_reader_fault(reader)->text);
+    rc = replay_range(replay, reader, request, &outcome);
+    outcome.diverged = replay_diverged(replay);
+
+    const int code =
+        rc != 0 ? refuse(request->dir, rc, outcome.result.text) : report(reader, request, &outcome);
+
+    replay_close(replay);
+    return code;
+}
+
+/* take_option sets what an option says; else its exit code. */
+static int
+take_option(int option, struct request *request)
+{
+    struct play *play = &request->play;
+
+    switch (option) {
+    case 'b':
+    case 'e':
+        if (!point_parse(optarg, option == 'b' ? &play->from : &play->to))
+            return cli_wrong("replay", "%s is no sequence number and no time", optarg);
+        break;
+    case 'u':
+        if (!text_u64_parse(optarg, &play->to.value) || play->to.value == 0)
+            return cli_wrong("replay", "--until %s is no sequence number", optarg);
+        play->to = (struct point){.given = true, .value = play->to.value};
+        break;
+    case 'p':
+        play->json = strcmp(optarg, "json") == 0;
+        if (!play->json && strcmp(optarg, "text") != 0)
+            return cli_wrong("replay", "--print %s is not known, only text and json", optarg);
+        request->prints = true;
+        break;
+    case 's':
+        if (!play_speed_parse(optarg, &play->speed))
+            return cli_wrong("replay", "--speed %s is neither max nor a number above 0", optarg);
+        request->prints = true;
+        break;
+    case 'd':
+        request->until_divergence = true;
+        break;
+    case 'v':
+        request->verifies = true;
+        break;
+    default:
+        request->json = true;
+        break;
+    }
+    return EXIT_FINE;
 }
 
 int
 cmd_replay(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"until", required_argument, NULL, 'u'}, {"json", no_argument, NULL, 'j'}, {0}};
+        {"from", required_argument, NULL, 'b'},
+        {"to", required_argument, NULL, 'e'},
+        {"until", required_argument, NULL, 'u'},
+        {"print", required_argument, NULL, 'p'},
+        {"speed", required_argument, NULL, 's'},
+        {"verify", no_argument, NULL, 'v'},
+        {"json", no_argument, NULL, 'j'},
+        {"until-divergence", no_argument, NULL, 'd'},
+        {0},
+    };
     struct cli cli = {.help = help, .arguments = 1};
+    struct request request = {.play = {.out = stdout}};
     struct journal_fault fault = {.text = ""};
     struct journal_reader *reader;
-    uint64_t until_seq = 0;
-    bool json = false;
     int option;
+    int code;
 
     while ((option = cli_next(&cli, argc, argv, options)) > 0) {
-        if (option == 'j')
-            json = true;
-        else if (!text_u64_parse(optarg, &until_seq) || until_seq == 0)
-            return cli_wrong("replay", "--until %s is no sequence number", optarg);
+        code = take_option(option, &request);
+        if (code != EXIT_FINE)
+            return code;
     }
     if (option < 0)
         return cli.exit;
-    const char *dir = argv[optind];
-    int rc = journal_reader_open(&reader, dir, -1, &fault);
-    if (rc != 0)
-        return refuse(dir, rc, fault.text);
-    rc = replay(reader, dir, until_seq, json);
+    if (request.prints && request.json)
+        return cli_wrong("replay", "--json is the result of a replay that prints nothing else; "
+                                   "--print json prints messages as JSON");
+    request.dir = argv[optind];
+    code = journal_reader_open(&reader, request.dir, -1, &fault);
+    if (code != 0)
+        return refuse(request.dir, code, fault.text);
+    code = !request.prints || request.verifies || request.until_divergence
+               ? verify(reader, &request)
+               : play_on(reader, &request);
     journal_reader_close(reader);
-    return rc;
+    return code;
 }

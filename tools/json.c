@@ -19,8 +19,8 @@ put_text(FILE *out, const char *text)
     fputc('"', out);
 }
 
-static void
-put_key(struct json *json, const char *key)
+void
+json_key(struct json *json, const char *key)
 {
     fprintf(json->out, json->first ? "\"%s\": " : ", \"%s\": ", key);
     json->first = false;
@@ -36,36 +36,42 @@ json_begin(struct json *json, FILE *out)
 void
 json_u64(struct json *json, const char *key, uint64_t value)
 {
-    put_key(json, key);
+    json_key(json, key);
     fprintf(json->out, "%" PRIu64, value);
 }
 
 void
 json_i64(struct json *json, const char *key, int64_t value)
 {
-    put_key(json, key);
+    json_key(json, key);
     fprintf(json->out, "%" PRId64, value);
 }
 
 void
 json_bool(struct json *json, const char *key, bool value)
 {
-    put_key(json, key);
+    json_key(json, key);
     fputs(value ? "true" : "false", json->out);
 }
 
 void
 json_text(struct json *json, const char *key, const char *value)
 {
-    put_key(json, key);
+    json_key(json, key);
     put_text(json->out, value);
 }
 
 void
 json_real(struct json *json, const char *key, double value)
 {
-    put_key(json, key);
+    json_key(json, key);
     fprintf(json->out, "%.3f", value);
+}
+
+void
+json_close(struct json *json)
+{
+    fputc('}', json->out);
 }
 
 void

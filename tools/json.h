@@ -31,6 +31,11 @@ void json_text(struct json *json, const char *key, const char *value);
 /* json_real prints a measured value with three decimals. */
 void json_real(struct json *json, const char *key, double value);
 
+/* json_key prints the key alone: its value, an array or an object, is the caller's.
+ * json_close ends an object that is inside of another, without ending the line. */
+void json_key(struct json *json, const char *key);
+void json_close(struct json *json);
+
 /* json_end closes the object and ends the line. */
 void json_end(struct json *json);
 

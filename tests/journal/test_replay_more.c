@@ -309,9 +309,23 @@ Test(replay_more, says_again_where_it_diverged)
 
     const struct replay_result first = result;
 
+    const struct replay_diverged *shown = replay_diverged(replay);
+    const struct replay_diverged before = *shown;
+    const unsigned at = shown->cell_no - shown->first_no;
+
+    /* What is shown is the journal's command and the group from a message on. */
+    cr_assert_eq(cell_seq(shown->command), first.diverged_seq);
+    cr_assert_eq(shown->command_cnt, cell_count(shown->command));
+    cr_assert_lt(at, shown->expected_cnt);
+    cr_assert_lt(at, shown->actual_cnt);
+    cr_assert_eq(memcmp(shown->expected, shown->actual, at * CELL_BYTES), 0);
+    cr_assert_neq(memcmp(&shown->expected[at], &shown->actual[at], CELL_BYTES), 0);
+    cr_assert_eq(cell_is_last(&shown->expected[shown->expected_cnt - 1]), !shown->expected_more);
+    cr_assert_eq(cell_is_last(&shown->actual[shown->actual_cnt - 1]), !shown->actual_more);
     cr_assert_gt(first.diverged_seq, all.seq / 2 + 1);
     cr_assert_eq(first.last_seq, first.diverged_seq - 1);
     cr_assert_eq(replay_more(replay, 0, &result), 0);
     cr_assert_eq(memcmp(&result, &first, sizeof first), 0);
+    cr_assert_eq(memcmp(shown, &before, sizeof before), 0);
     free(result.engine);
 }
