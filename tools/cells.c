@@ -5,7 +5,7 @@
 
 #include "tools/text.h"
 
-#define VALUE_BYTES 160u
+#define VALUE_BYTES 168u
 
 /* A field of a cell as text. */
 struct value {
@@ -25,12 +25,16 @@ number_of(const struct cell_field *field, const union cell *cell)
     return value;
 }
 
-/* chars_of copies a field of characters up to its first NUL. */
-static void
-chars_of(const struct cell_field *field, const union cell *cell, char *text)
+/* chars_len returns how many bytes of a field of characters are said: all but the
+ * NULs behind the last. */
+static size_t
+chars_len(const struct cell_field *field, const union cell *cell)
 {
-    memcpy(text, &cell->bytes[field->offset], field->size);
-    text[field->size] = '\0';
+    size_t len = field->size;
+
+    while (len > 0 && cell->bytes[field->offset + len - 1] == '\0')
+        len--;
+    return len;
 }
 
 /* hex_of writes bytes as hex digits. */
@@ -41,21 +45,19 @@ hex_of(const struct cell_field *field, const union cell *cell, char *text)
         snprintf(&text[2 * (size_t)i], 3, "%02x", cell->bytes[field->offset + i]);
 }
 
-/* quote makes a text of one word that cannot be mistaken: bytes that are not
- * visible become \xNN. */
+/* quote makes a text that cannot be mistaken: bytes that are not visible become
+ * \xNN. A field has 40 bytes at most. */
 static void
-quote(const char *from, char *to)
+quote(const uint8_t *bytes, size_t bytes_cnt, char to[VALUE_BYTES])
 {
     size_t len = 0;
 
     to[len++] = '"';
-    for (; *from != '\0' && len + 6 < VALUE_BYTES; from++) {
-        const unsigned char c = (unsigned char)*from;
-
-        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
-            len += (size_t)snprintf(&to[len], 5, "\\x%02x", c);
+    for (size_t i = 0; i < bytes_cnt && len + 6 < VALUE_BYTES; i++) {
+        if (bytes[i] < 0x20 || bytes[i] >= 0x7f || bytes[i] == '"' || bytes[i] == '\\')
+            len += (size_t)snprintf(&to[len], 5, "\\x%02x", bytes[i]);
         else
-            to[len++] = (char)c;
+            to[len++] = (char)bytes[i];
     }
     to[len++] = '"';
     to[len] = '\0';
@@ -65,7 +67,6 @@ quote(const char *from, char *to)
 static void
 value_of(const struct cell_field *field, const union cell *cell, struct value *value)
 {
-    char chars[CELL_BYTES + 1];
     uint64_t number = 0;
 
     switch ((enum cell_field_type)field->type) {
@@ -89,9 +90,8 @@ value_of(const struct cell_field *field, const union cell *cell, struct value *v
         value->zero = number == 0;
         break;
     case CELL_FIELD_CHARS:
-        chars_of(field, cell, chars);
-        quote(chars, value->text);
-        value->zero = chars[0] == '\0';
+        quote(&cell->bytes[field->offset], chars_len(field, cell), value->text);
+        value->zero = chars_len(field, cell) == 0;
         break;
     case CELL_FIELD_HEX:
     default:
@@ -163,8 +163,8 @@ json_field(struct json *json, const struct cell_field *field, const union cell *
         json_i64(json, field->name, (int64_t)number_of(field, cell));
         break;
     case CELL_FIELD_CHARS:
-        chars_of(field, cell, chars);
-        json_text(json, field->name, chars);
+        json_chars(json, field->name, (const char *)&cell->bytes[field->offset],
+                   chars_len(field, cell));
         break;
     case CELL_FIELD_HEX:
     default:

@@ -9,9 +9,11 @@
 #include <string.h>
 
 #include "engine/engine.h"
+#include "journal/archive_key.h"
 #include "journal/reader.h"
 #include "journal/replay.h"
 
+#include "tools/books.h"
 #include "tools/cells.h"
 #include "tools/cli.h"
 #include "tools/clock.h"
@@ -23,7 +25,7 @@
 #include "tools/text.h"
 
 static const char help[] =
-    "usage: outcry replay DIR [--from T] [--to T] [--json]\n"
+    "usage: outcry replay DIR [--from T] [--to T] [--json | --books]\n"
     "       outcry replay DIR --print text|json [--speed N|max] [--from T] [--to T]\n"
     "                         [--verify | --until-divergence]\n"
     "\n"
@@ -46,6 +48,9 @@ static const char help[] =
     "                      the journal is played on without the engine\n"
     "  --until-divergence  the same, but ends at the divergence, as it does without --print\n"
     "  --json              the result as one line of JSON\n"
+    "  --books             the books behind the last command, a JSON object for each\n"
+    "                      instrument; the result is told on stderr\n"
+    "  --archive-key FILE  key of encrypted segments; may be given more than once\n"
     "\n"
     "exit codes: 0 identical, or played to the end; 1 not identical, or damaged; 2 wrong\n"
     "usage; 3 no journal there, or of another version or rules, or stdout cannot be written\n";
@@ -58,6 +63,7 @@ struct request {
     bool verifies;
     bool until_divergence;
     bool json;
+    bool books;
 };
 
 /* What a replay gave, behind what led to --from, and how long it took. */
@@ -261,6 +267,7 @@ play_on(struct journal_reader *reader, struct request *request)
         return cli_fail(EXIT_CHECK, "replay", "the journal in %s is damaged: %s", request->dir,
                         journal_reader_fault(reader)->text);
     while ((count = journal_reader_next(reader, &cells)) > 0 && !ferror(play->out)) {
+        journal_reader_forget(reader, cells);
         if (again > 0)
             again--;
         else if (!play_message(play, cells))
@@ -290,6 +297,16 @@ tell(const struct outcome *outcome)
     cells_diverged_text(stderr, outcome->diverged);
 }
 
+/* print_books prints the books as they are now. 0, or -errno in errno too. */
+static int
+print_books(const struct replay_result *result)
+{
+    const int rc = books_json(stdout, result->engine, result->cfg.instruments_max);
+
+    errno = rc == 0 ? errno : -rc;
+    return rc != 0 || fflush(stdout) != 0 || ferror(stdout) ? -1 : 0;
+}
+
 /* report tells the outcome and plays on if that is wanted. Returns an exit code. */
 static int
 report(struct journal_reader *reader, struct request *request, struct outcome *outcome)
@@ -311,6 +328,10 @@ report(struct journal_reader *reader, struct request *request, struct outcome *o
             if (code != EXIT_FINE)
                 return code;
         }
+    } else if (request->books) {
+        tell(outcome);
+        if (result->identical && print_books(result) != 0)
+            return refuse_output();
     } else if (request->json) {
         print_json(outcome);
     } else {
@@ -343,6 +364,17 @@ verify(struct journal_reader *reader, struct request *request)
 
     replay_close(replay);
     return code;
+}
+
+static int
+take_key(const char *path)
+{
+    const struct archive_key *key;
+    char why[256] = "";
+
+    return archive_key_load(path, &key, why) == 0
+               ? EXIT_FINE
+               : cli_fail(EXIT_SETUP, "replay", "the key cannot be used: %s", why);
 }
 
 /* take_option sets what an option says; else its exit code. */
@@ -379,6 +411,11 @@ take_option(int option, struct request *request)
     case 'v':
         request->verifies = true;
         break;
+    case 'B':
+        request->books = true;
+        break;
+    case 'k':
+        return take_key(optarg);
     default:
         request->json = true;
         break;
@@ -398,6 +435,8 @@ cmd_replay(int argc, char **argv)
         {"verify", no_argument, NULL, 'v'},
         {"json", no_argument, NULL, 'j'},
         {"until-divergence", no_argument, NULL, 'd'},
+        {"books", no_argument, NULL, 'B'},
+        {"archive-key", required_argument, NULL, 'k'},
         {0},
     };
     struct cli cli = {.help = help, .arguments = 1};
@@ -414,9 +453,9 @@ cmd_replay(int argc, char **argv)
     }
     if (option < 0)
         return cli.exit;
-    if (request.prints && request.json)
-        return cli_wrong("replay", "--json is the result of a replay that prints nothing else; "
-                                   "--print json prints messages as JSON");
+    if (request.prints + request.json + request.books > 1)
+        return cli_wrong("replay", "one of --json, --books and --print only; --print json prints "
+                                   "messages as JSON");
     request.dir = argv[optind];
     code = journal_reader_open(&reader, request.dir, -1, &fault);
     if (code != 0)

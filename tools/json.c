@@ -1,13 +1,14 @@
 #include "tools/json.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static void
-put_text(FILE *out, const char *text)
+put_bytes(FILE *out, const char *bytes, size_t len)
 {
     fputc('"', out);
-    for (; *text != '\0'; text++) {
-        const unsigned char c = (unsigned char)*text;
+    for (size_t i = 0; i < len; i++) {
+        const unsigned char c = (unsigned char)bytes[i];
 
         if (c == '"' || c == '\\')
             fprintf(out, "\\%c", c);
@@ -58,7 +59,14 @@ void
 json_text(struct json *json, const char *key, const char *value)
 {
     json_key(json, key);
-    put_text(json->out, value);
+    put_bytes(json->out, value, strlen(value));
+}
+
+void
+json_chars(struct json *json, const char *key, const char *bytes, size_t len)
+{
+    json_key(json, key);
+    put_bytes(json->out, bytes, len);
 }
 
 void

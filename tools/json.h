@@ -14,6 +14,7 @@
 #define OUTCRY_TOOLS_JSON_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -27,6 +28,9 @@ void json_u64(struct json *json, const char *key, uint64_t value);
 void json_i64(struct json *json, const char *key, int64_t value);
 void json_bool(struct json *json, const char *key, bool value);
 void json_text(struct json *json, const char *key, const char *value);
+
+/* json_chars prints len bytes as json_text does, NULs as well. */
+void json_chars(struct json *json, const char *key, const char *bytes, size_t len);
 
 /* json_real prints a measured value with three decimals. */
 void json_real(struct json *json, const char *key, double value);

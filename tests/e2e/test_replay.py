@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""test_replay: what `outcry replay` does beyond replaying all of a journal.
+
+Ranges by number and time, messages played as text and JSON at a pace, and a divergence: a
+journal into which one number was written otherwise than the engine said it.
+
+usage: test_replay.py OUTCRY RECORD_BOOKS
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+from harness import Folder, Tap, run
+
+
+def record(recorder, folder, *more):
+    """record makes a journal and returns its last command."""
+    done = subprocess.run([recorder, folder, '3', '21', '1500', '1', *map(str, more)],
+                          capture_output=True, timeout=120, check=True)
+    return json.loads(done.stdout)
+
+
+def played(outcry, folder, *options):
+    """played is (exit code, messages as JSON, stderr)."""
+    code, out, err = run(outcry, 'replay', folder, '--print', 'json', *options)
+    return code, [json.loads(line) for line in out.splitlines()], err
+
+
+def iso(nanoseconds):
+    seconds = time.gmtime(nanoseconds // 10**9)
+    return time.strftime('%Y-%m-%dT%H:%M:%S', seconds) + f'.{nanoseconds % 10**9:09}Z'
+
+
+def check_ranges(tap, outcry, folder, last):
+    whole = played(outcry, folder)
+    tap.same((whole[0], whole[1][-1]['seq']), (0, last['seq']), 'a journal is played to its end')
+    rows = whole[1]
+    middle = rows[len(rows) // 2]
+    for name, options, good in (
+            ('--from', ['--from', '500'], lambda row: row['seq'] >= 500),
+            ('--to, included', ['--to', '700'], lambda row: row['seq'] <= 700),
+            ('--until', ['--until', '700'], lambda row: row['seq'] <= 700),
+            ('both', ['--from', '500', '--to', '700'], lambda row: 500 <= row['seq'] <= 700),
+            ('a time', ['--from', iso(middle['time'])], lambda row: row['time'] >= middle['time']),
+            ('a time of --to, excluded', ['--to', iso(middle['time'])],
+             lambda row: row['time'] < middle['time']),
+            ('nothing', ['--from', str(last['seq'] + 1)], lambda row: False)):
+        for verify in ([], ['--verify']):
+            code, got, err = played(outcry, folder, *options, *verify)
+            want = [row for row in rows if good(row)]
+            tap.ok(code == 0 and got == want, f"{name} {' '.join(verify)}", code, len(got),
+                   len(want), err)
+    json_of = json.loads(run(outcry, 'replay', folder, '--json')[1])
+    part = json.loads(run(outcry, 'replay', folder, '--from', '500', '--json')[1])
+    tap.same((part['state_hash'], part['event_hash'], part['commands']),
+             (json_of['state_hash'], json_of['event_hash'], json_of['commands'] - 499),
+             'a replay from 500 on ends as one of all')
+    code, out, _ = run(outcry, 'replay', folder, '--print', 'text', '--from', '100', '--to', '120')
+    tap.ok(code == 0 and [int(line.split()[0]) for line in out.splitlines()] ==
+           [row['seq'] for row in rows if 100 <= row['seq'] <= 120], 'as text', out)
+
+
+def check_speed(tap, outcry, folder, last):
+    """Two commands some virtual milliseconds apart, played so that they take half a second."""
+    rows = played(outcry, folder)[1]
+    first, final = rows[10], rows[-1]
+    speed = (final['time'] - first['time']) / 0.5e9
+    begin = time.monotonic()
+    before = os.times()
+    code, got, err = played(outcry, folder, '--from', str(first['seq']), '--speed', f'{speed:.9f}')
+    after = os.times()
+    took = time.monotonic() - begin
+    tap.ok(code == 0 and 0.45 <= took and got[-1] == final, 'a pace is kept', took, speed, err)
+    used = after.children_user + after.children_system - before.children_user - before.children_system
+    tap.ok(used < 0.3, 'and it sleeps in between', used)
+    for wrong in ('0', '-1', 'fast', 'nan', 'inf', '1e9', ''):
+        code, _, err = run(outcry, 'replay', folder, '--speed', wrong)
+        tap.ok(code == 2 and 'neither max nor a number' in err, f'--speed {wrong!r} is refused', err)
+    code, out, _ = run(outcry, 'replay', folder, '--speed', 'max', '--to', '5')
+    tap.ok(code == 0 and len(out.splitlines()) >= 5, '--speed max prints as text', out)
+    for wrong in (['--print', 'xml'], ['--json', '--print', 'text'], ['--books', '--json'],
+                  ['--from', 'noon']):
+        tap.same(run(outcry, 'replay', folder, *wrong)[0], 2, f"{' '.join(wrong)} is refused")
+
+
+def check_divergence(tap, outcry, recorder):
+    """One quantity of what a command caused is another in the journal."""
+    with Folder() as straight:
+        last = record(recorder, straight)
+        rows = played(outcry, straight)[1]
+    trade = next(row for row in rows if row['kind'] == 'Trade' and row['last'])['seq']
+    with Folder() as folder:
+        record(recorder, folder, trade)
+        code, out, err = run(outcry, 'replay', folder)
+        lines = out.splitlines()
+        tap.ok(code == 1 and lines[0].startswith(f'NOT IDENTICAL from seq {trade}: '),
+               'a divergence is found', code, out, err)
+        differ = [line.split() for line in lines if line.startswith('    ! ')]
+        tap.ok(len(differ) == 1 and differ[0][1] == 'qty' and
+               int(differ[0][2]) ^ 1 == int(differ[0][3]),
+               'and the one field that differs is shown with both values', *lines)
+        tap.ok(any(line.split()[:1] == [str(trade)] for line in lines) and
+               any('Trade: the journal, the engine' in line for line in lines),
+               'with the command and all fields of the cell', *lines)
+        tap.ok('state hash' not in out, 'no state hash is told behind it')
+        result = json.loads(run(outcry, 'replay', folder, '--json')[1])
+        tap.ok(not result['identical'] and result['diverged_seq'] == trade and
+               result['last_seq'] == trade - 1 and result['command'][0]['seq'] == trade and
+               result['expected'][0]['qty'] ^ 1 == result['actual'][0]['qty'],
+               'and as JSON', result)
+        code, got, err = played(outcry, folder)
+        tap.ok(code == 0 and len(got) == len(rows), 'it is played as it stands', code, err)
+        code, got, err = played(outcry, folder, '--verify')
+        tap.ok(code == 1 and len(got) == len(rows) and 'NOT IDENTICAL' in err,
+               'played on behind the divergence', code, len(got), len(rows), err)
+        code, got, err = played(outcry, folder, '--until-divergence')
+        tap.ok(code == 1 and 'NOT IDENTICAL' in err and got[-1]['seq'] == trade and
+               len(got) < len(rows), 'or ended there', code, err)
+        code, got, err = played(outcry, folder, '--verify', '--to', str(trade - 1))
+        tap.ok(code == 0, 'before it all is identical', code, err)
+        code, got, err = played(outcry, folder, '--verify', '--from', str(trade + 10))
+        tap.ok(code == 1 and got[0]['seq'] == trade + 10 and got[-1]['seq'] == last['seq'],
+               'what leads to --from is compared as well', code, err)
+
+
+def check_output(tap, outcry, folder):
+    with open('/dev/full', 'w', encoding='ascii') as full:
+        for options in (['--print', 'text'], ['--print', 'json', '--verify'], ['--books']):
+            done = subprocess.run([outcry, 'replay', folder, *options], stdout=full,
+                                  stderr=subprocess.PIPE, timeout=20, check=False)
+            tap.ok(done.returncode == 3 and b'cannot be written' in done.stderr,
+                   f"{' '.join(options)}: output that fails is told", done)
+
+
+def main():
+    outcry, recorder = sys.argv[1:]
+    tap = Tap()
+    with Folder() as folder:
+        last = record(recorder, folder)
+        check_ranges(tap, outcry, folder, last)
+        check_speed(tap, outcry, folder, last)
+        check_output(tap, outcry, folder)
+    check_divergence(tap, outcry, recorder)
+    tap.done()
+
+
+if __name__ == '__main__':
+    main()
