@@ -519,6 +519,8 @@ chain_start_at(struct chain *chain, const struct journal_place *place)
         before = segments_page(&chain->segments, place->page_no - 1);
     if (chain->segments.error != 0)
         return say_unreadable(chain);
+    if (chain->segments.error != 0)
+        return say_unreadable(chain);
     if (before == NULL || page_is_zero(before))
         return say_stale(chain, place->page_no - 1, "the journal ends before this page");
     if (!page_is_whole(before) || before->header.page_no != place->page_no - 1 ||

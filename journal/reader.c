@@ -29,6 +29,7 @@ struct journal_reader {
     uint64_t pages_cnt;
     bool follows;
     uint64_t forgotten; /* up to this page nothing that was unpacked is kept */
+    bool headless;      /* the open group's command was pruned: it is passed over */
     bool paused;
     unsigned held_cell; /* behind the last CELL_LAST that is held; 0: none is */
     uint64_t held_page_no;
@@ -56,6 +57,7 @@ reader_begin(struct journal_reader *reader, const struct journal_place *from)
     const int rc = chain_next(&reader->chain, &step);
 
     chain_start(&reader->chain, 0);
+    reader->headless = reader->chain.at.open;
     return rc > 0 ? 0 : rc;
 }
 
@@ -89,9 +91,6 @@ journal_reader_open_at(struct journal_reader **reader,
     }
     if (rc == 0)
         rc = reader_begin(new_reader, from);
-    /* What is left of a group whose command was pruned is not handed out. */
-    if (rc == 0 && new_reader->chain.at.open)
-        rc = journal_reader_seek_seq(new_reader, 0);
     if (rc != 0) {
         *fault = new_reader->chain.fault;
         chain_close(&new_reader->chain);
@@ -123,7 +122,7 @@ is_later(struct journal_reader *reader)
     const struct page *page = segments_page(segments, page_no);
 
     if (page == NULL)
-        return true;
+        return segments->error == 0; /* else it is to be told */
     if (LIKELY(page->header.magic != 0 && page_is_whole(page)))
         return false;
     for (uint64_t next_no = page_no + 1; next_no <= page_no + JOURNAL_FOLLOW_PAGES; next_no++) {
@@ -148,6 +147,25 @@ reader_stop(struct journal_reader *reader)
         .page_no = at->page_no, .prev_hash = at->prev_hash, .seq = at->seq, .epoch = at->epoch};
 }
 
+/* reader_behead goes over what the page just entered has of a group whose command was
+ * pruned. False if it has nothing else: then no page is entered. */
+static COLD bool
+reader_behead(struct journal_reader *reader, const struct chain_step *step)
+{
+    const struct page *page = reader->page;
+
+    reader->headless = reader->chain.at.open && step->abandoned == 0 && step->commands == 0;
+    while (step->abandoned == 0 && reader->cell < page->header.cells &&
+           !cell_is_command(&page->cells[reader->cell]))
+        reader->cell += cell_count(&page->cells[reader->cell]);
+    if (reader->cell < page->header.cells)
+        return true;
+    reader->page = NULL;
+    if (reader->paused && !reader->chain.at.open)
+        reader_stop(reader);
+    return false;
+}
+
 /* reader_take moves the limit over a page that was judged, if it is to be moved. */
 static bool
 reader_take(struct journal_reader *reader, const struct chain_step *step)
@@ -155,10 +173,13 @@ reader_take(struct journal_reader *reader, const struct chain_step *step)
     reader->pages_cnt = step->page_no + 1;
     if (reader->page == NULL || step->abandoned != 0) {
         reader_enter(reader, step->page_no);
+        if (UNLIKELY(reader->headless) && !reader_behead(reader, step))
+            return false;
         reader->limit_page_no = step->page_no;
         reader->limit_cell = reader->cell;
     }
-    if (step->whole == 0)
+    if (step->whole == 0 ||
+        (reader->limit_page_no == step->page_no && step->whole <= reader->limit_cell))
         return false;
     if (reader->paused && reader->chain.at.open) {
         reader->held_page_no = step->page_no;
@@ -287,6 +308,7 @@ reader_seek(struct journal_reader *reader, bool by_time, uint64_t key)
     }
     chain_start(&reader->chain, low == first ? first : low - 1);
     reader->forgotten = reader->chain.at.page_no;
+    reader->headless = reader->chain.at.open;
     reader->page = NULL;
     reader->limit_page_no = 0;
     reader->limit_cell = 0;
@@ -396,6 +418,12 @@ uint16_t
 journal_reader_shard(const struct journal_reader *reader)
 {
     return reader->chain.shard < 0 ? 0 : (uint16_t)reader->chain.shard;
+}
+
+uint64_t
+journal_reader_first_segment(const struct journal_reader *reader)
+{
+    return reader->chain.segments.first;
 }
 
 const struct journal_id *

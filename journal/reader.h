@@ -120,6 +120,10 @@ uint64_t journal_reader_pages_cnt(const struct journal_reader *reader); /* valid
 uint64_t journal_reader_bytes(const struct journal_reader *reader);
 uint16_t journal_reader_shard(const struct journal_reader *reader);
 
+/* journal_reader_first_segment returns the number of the segment with which the journal
+ * begins: 0, or those before it were pruned, and the Genesis with them. */
+uint64_t journal_reader_first_segment(const struct journal_reader *reader);
+
 /* journal_reader_id returns which journal it is; zeros if its first page is bad. */
 const struct journal_id *journal_reader_id(const struct journal_reader *reader);
 void journal_reader_close(struct journal_reader *reader);

@@ -312,6 +312,13 @@ check_genesis(struct replay *replay, const union cell *first)
     struct replay_result *result = &replay->result;
     const unsigned shard = journal_reader_shard(replay->reader);
 
+    if (journal_reader_first_segment(replay->reader) != 0) {
+        snprintf(result->text, sizeof result->text,
+                 "the journal begins with segment %" PRIu64 ", seq %" PRIu64
+                 ", since older ones were pruned; no snapshot is of use to begin with",
+                 journal_reader_first_segment(replay->reader), cell_seq(first));
+        return -EPROTO;
+    }
     if (cell_kind(first) != CELL_KIND_GENESIS) {
         snprintf(result->text, sizeof result->text, "the first command is %s, not Genesis",
                  cell_kind_name(cell_kind(first)));
