@@ -186,9 +186,17 @@ NODISCARD int archive_frame(const struct archive *archive,
  * file: no key is needed. 0 or -EBADMSG. */
 NODISCARD int archive_check(const struct archive *archive, char why[ARCHIVE_WHY_BYTES]);
 
-/* archive_describe fills what the header says of a complete segment, whose pages
- * are given, and on the way checks each page and the chain between them. Encryption
- * is left out. 0, or -EBADMSG with the page in why. */
+/* archive_glance fills what the header says of a complete segment, by its first and last
+ * page, which it checks. Encryption is left out. 0, or -EBADMSG with the page in why. */
+NODISCARD int archive_glance(const struct page *first,
+                             const struct page *last,
+                             uint64_t pages_cnt,
+                             uint64_t segment_no,
+                             struct archive_header *header,
+                             char why[ARCHIVE_WHY_BYTES]);
+
+/* archive_describe is archive_glance of a segment of which every page is checked, and
+ * the chain between them. */
 NODISCARD int archive_describe(const struct page *pages,
                                uint64_t pages_cnt,
                                uint64_t segment_no,

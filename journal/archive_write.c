@@ -59,46 +59,64 @@ check_pages(const struct page *pages,
 }
 
 int
+archive_glance(const struct page *first,
+               const struct page *last,
+               uint64_t pages_cnt,
+               uint64_t segment_no,
+               struct archive_header *header,
+               char why[ARCHIVE_WHY_BYTES])
+{
+    const uint64_t first_page_no = segment_no * pages_cnt;
+    const uint64_t last_page_no = first_page_no + pages_cnt - 1;
+    enum page_fault fault = page_check(first, first->header.shard, first_page_no, NULL);
+
+    if (fault != PAGE_OK)
+        return say_page(why, first_page_no, page_fault_text(fault));
+    if (!page_is_segment(first))
+        return say_page(why, first_page_no, "begins no segment");
+    fault = page_check(last, first->header.shard, last_page_no, NULL);
+    if (fault != PAGE_OK)
+        return say_page(why, last_page_no, page_fault_text(fault));
+
+    const union cell *message = last_message(last);
+
+    if (message == NULL)
+        return say_page(why, last_page_no, page_fault_text(PAGE_CONTENT));
+    *header = (struct archive_header){
+        .magic = ARCHIVE_MAGIC,
+        .version = ARCHIVE_VERSION,
+        .shard = first->header.shard,
+        .segment_no = segment_no,
+        .segment_bytes = pages_cnt * JOURNAL_PAGE_BYTES,
+        .frame_pages = ARCHIVE_FRAME_PAGES,
+        .frames_cnt = (uint32_t)((pages_cnt + ARCHIVE_FRAME_PAGES - 1) / ARCHIVE_FRAME_PAGES),
+        .first_page_no = first_page_no,
+        .first_seq = first->header.first_seq,
+        .last_seq = cell_seq(message),
+        .first_time_ns = page_time(first),
+        .last_time_ns = cell_time(message),
+        .last_epoch = last->header.epoch,
+        .flags = cell_is_last(&message[cell_count(message) - 1]) ? 0 : ARCHIVE_FLAG_OPEN,
+        .prev_hash = first->header.prev_hash,
+        .last_hash = last->header.hash,
+    };
+    memcpy(header->journal, &first->segment.journal, sizeof header->journal);
+    header->hash = hash128_of(header, offsetof(struct archive_header, hash));
+    return 0;
+}
+
+int
 archive_describe(const struct page *pages,
                  uint64_t pages_cnt,
                  uint64_t segment_no,
                  struct archive_header *header,
                  char why[ARCHIVE_WHY_BYTES])
 {
-    const uint64_t first_page_no = segment_no * pages_cnt;
-    const int rc = check_pages(pages, pages_cnt, first_page_no, why);
+    const int rc = check_pages(pages, pages_cnt, segment_no * pages_cnt, why);
 
     if (rc != 0)
         return rc;
-    if (!page_is_segment(&pages[0]))
-        return say_page(why, first_page_no, "begins no segment");
-
-    const struct page *end = &pages[pages_cnt - 1];
-    const union cell *last = last_message(end);
-
-    if (last == NULL)
-        return say_page(why, end->header.page_no, page_fault_text(PAGE_CONTENT));
-    *header = (struct archive_header){
-        .magic = ARCHIVE_MAGIC,
-        .version = ARCHIVE_VERSION,
-        .shard = pages[0].header.shard,
-        .segment_no = segment_no,
-        .segment_bytes = pages_cnt * JOURNAL_PAGE_BYTES,
-        .frame_pages = ARCHIVE_FRAME_PAGES,
-        .frames_cnt = (uint32_t)((pages_cnt + ARCHIVE_FRAME_PAGES - 1) / ARCHIVE_FRAME_PAGES),
-        .first_page_no = first_page_no,
-        .first_seq = pages[0].header.first_seq,
-        .last_seq = cell_seq(last),
-        .first_time_ns = page_time(&pages[0]),
-        .last_time_ns = cell_time(last),
-        .last_epoch = end->header.epoch,
-        .flags = cell_is_last(&last[cell_count(last) - 1]) ? 0 : ARCHIVE_FLAG_OPEN,
-        .prev_hash = pages[0].header.prev_hash,
-        .last_hash = end->header.hash,
-    };
-    memcpy(header->journal, &pages[0].segment.journal, sizeof header->journal);
-    header->hash = hash128_of(header, offsetof(struct archive_header, hash));
-    return 0;
+    return archive_glance(&pages[0], &pages[pages_cnt - 1], pages_cnt, segment_no, header, why);
 }
 
 /* An archive on its way to the disk. */
