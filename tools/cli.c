@@ -2,10 +2,14 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "journal/archive_key.h"
 
 #include "tools/commands.h"
 
 #define OPTION_HELP 'h'
+#define OPTION_KEY  256
 
 static __attribute__((format(printf, 2, 0))) void
 say(const char *command, const char *format, va_list args)
@@ -38,17 +42,50 @@ cli_fail(int code, const char *command, const char *format, ...)
     return code;
 }
 
+/* print_help puts what is said here before the exit codes. */
+static void
+print_help(const struct cli *cli)
+{
+    const char *end = cli->keys ? strstr(cli->help, "\nexit codes:") : NULL;
+
+    if (end != NULL)
+        printf("%.*s  --archive-key FILE  a key of encrypted segments; may be repeated\n%s",
+               (int)(end - cli->help), cli->help, end);
+    else
+        fputs(cli->help, stdout);
+}
+
+/* load_key loads a key of archives. */
+static bool
+load_key(struct cli *cli, const char *command)
+{
+    const struct archive_key *key;
+    char why[256];
+
+    if (archive_key_load(optarg, &key, why) == 0)
+        return true;
+    cli->exit = cli_fail(EXIT_SETUP, command, "--archive-key: %s", why);
+    return false;
+}
+
 int
 cli_next(struct cli *cli, int argc, char **argv, const struct option *options)
 {
     struct option all[32] = {{"help", no_argument, NULL, OPTION_HELP}};
+    unsigned cnt = 1;
+    int option;
 
-    for (unsigned i = 1; i < 31 && options->name != NULL; i++)
-        all[i] = *options++;
+    if (cli->keys)
+        all[cnt++] = (struct option){"archive-key", required_argument, NULL, OPTION_KEY};
+    for (; cnt < ARRAY_LEN(all) - 1 && options->name != NULL; cnt++)
+        all[cnt] = *options++;
     opterr = 0;
-    const int option = getopt_long(argc, argv, ":h", all, NULL);
+    while ((option = getopt_long(argc, argv, ":h", all, NULL)) == OPTION_KEY) {
+        if (!load_key(cli, argv[0]))
+            return -1;
+    }
     if (option == OPTION_HELP) {
-        fputs(cli->help, stdout);
+        print_help(cli);
         cli->exit = EXIT_FINE;
         return -1;
     }

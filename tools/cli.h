@@ -5,13 +5,15 @@
  *   while ((option = cli_next(&cli, argc, argv, options)) > 0) ...
  *   if (option < 0) return cli.exit;      --help was asked for, or it is wrong
  *
- * Options are long ones of getopt_long, `--help` is added by itself; the
- * arguments that are no options are at argv[optind] afterwards, in order.
+ * Options are long ones of getopt_long, `--help` is added by itself, and to those who
+ * read journals `--archive-key`, which may come several times; the arguments that are no options
+ * are at argv[optind] afterwards, in order.
  */
 #ifndef OUTCRY_TOOLS_CLI_H
 #define OUTCRY_TOOLS_CLI_H
 
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* As arguments: the command counts them by itself. */
@@ -20,6 +22,7 @@
 struct cli {
     const char *help; /* begins with "usage: " */
     int arguments;    /* how many that are no options there must be */
+    bool keys;        /* takes --archive-key FILE, a key of archives (archive_key.h) */
     int exit;         /* when cli_next returned -1 */
 };
 

@@ -195,7 +195,7 @@ cmd_audit(int argc, char **argv)
         {"instrument", required_argument, NULL, 'i'}, {"from", required_argument, NULL, 'b'},
         {"to", required_argument, NULL, 'e'},         {0},
     };
-    struct cli cli = {.help = help, .arguments = 1};
+    struct cli cli = {.help = help, .arguments = 1, .keys = true};
     struct filter filter = {.out = stdout};
     bool csv = false;
     int option;

@@ -51,7 +51,7 @@ cmd_follow(int argc, char **argv)
         {"every", required_argument, NULL, 'e'}, {"seconds", required_argument, NULL, 's'},
         {"keep", required_argument, NULL, 'k'},  {"retransmit", required_argument, NULL, 'r'},
         {"once", no_argument, NULL, 'o'},        {0}};
-    struct cli cli = {.help = help, .arguments = 1};
+    struct cli cli = {.help = help, .arguments = 1, .keys = true};
     struct follow_cfg cfg = {.once = false};
     uint64_t every = 1000000;
     uint64_t seconds = 0;

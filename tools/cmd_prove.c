@@ -114,7 +114,7 @@ cmd_prove(int argc, char **argv)
                                             {"out", required_argument, NULL, 'o'},
                                             {"json", no_argument, NULL, 'j'},
                                             {0}};
-    struct cli cli = {.help = help, .arguments = 2};
+    struct cli cli = {.help = help, .arguments = 2, .keys = true};
     char name[32];
     const char *path = NULL;
     uint64_t message = 0;

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "engine/engine.h"
-#include "journal/archive_key.h"
 #include "journal/reader.h"
 #include "journal/replay.h"
 
@@ -50,7 +49,6 @@ static const char help[] =
     "  --json              the result as one line of JSON\n"
     "  --books             the books behind the last command, a JSON object for each\n"
     "                      instrument; the result is told on stderr\n"
-    "  --archive-key FILE  key of encrypted segments; may be given more than once\n"
     "\n"
     "exit codes: 0 identical, or played to the end; 1 not identical, or damaged; 2 wrong\n"
     "usage; 3 no journal there, or of another version or rules, or stdout cannot be written\n";
@@ -366,17 +364,6 @@ verify(struct journal_reader *reader, struct request *request)
     return code;
 }
 
-static int
-take_key(const char *path)
-{
-    const struct archive_key *key;
-    char why[256] = "";
-
-    return archive_key_load(path, &key, why) == 0
-               ? EXIT_FINE
-               : cli_fail(EXIT_SETUP, "replay", "the key cannot be used: %s", why);
-}
-
 /* take_option sets what an option says; else its exit code. */
 static int
 take_option(int option, struct request *request)
@@ -414,8 +401,6 @@ take_option(int option, struct request *request)
     case 'B':
         request->books = true;
         break;
-    case 'k':
-        return take_key(optarg);
     default:
         request->json = true;
         break;
@@ -427,19 +412,13 @@ int
 cmd_replay(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"from", required_argument, NULL, 'b'},
-        {"to", required_argument, NULL, 'e'},
-        {"until", required_argument, NULL, 'u'},
-        {"print", required_argument, NULL, 'p'},
-        {"speed", required_argument, NULL, 's'},
-        {"verify", no_argument, NULL, 'v'},
-        {"json", no_argument, NULL, 'j'},
-        {"until-divergence", no_argument, NULL, 'd'},
-        {"books", no_argument, NULL, 'B'},
-        {"archive-key", required_argument, NULL, 'k'},
-        {0},
+        {"from", required_argument, NULL, 'b'},  {"to", required_argument, NULL, 'e'},
+        {"until", required_argument, NULL, 'u'}, {"print", required_argument, NULL, 'p'},
+        {"speed", required_argument, NULL, 's'}, {"verify", no_argument, NULL, 'v'},
+        {"json", no_argument, NULL, 'j'},        {"until-divergence", no_argument, NULL, 'd'},
+        {"books", no_argument, NULL, 'B'},       {0},
     };
-    struct cli cli = {.help = help, .arguments = 1};
+    struct cli cli = {.help = help, .arguments = 1, .keys = true};
     struct request request = {.play = {.out = stdout}};
     struct journal_fault fault = {.text = ""};
     struct journal_reader *reader;

@@ -154,7 +154,7 @@ cmd_seal(int argc, char **argv)
         {"key", required_argument, NULL, 'k'},      {"newest", required_argument, NULL, 'n'},
         {"make-key", required_argument, NULL, 'm'}, {"signed-by", required_argument, NULL, 's'},
         {"json", no_argument, NULL, 'j'},           {0}};
-    struct cli cli = {.help = help, .arguments = CLI_ANY};
+    struct cli cli = {.help = help, .arguments = CLI_ANY, .keys = true};
     struct wish wish = {.key = NULL};
     int option;
 

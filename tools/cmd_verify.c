@@ -188,7 +188,7 @@ cmd_verify(int argc, char **argv)
         {"key", required_argument, NULL, 'k'},     {"newest", required_argument, NULL, 'n'},
         {"salvage", required_argument, NULL, 's'}, {0}};
     static struct verify_seals seals;
-    struct cli cli = {.help = help, .arguments = 1};
+    struct cli cli = {.help = help, .arguments = 1, .keys = true};
     struct journal_verify_result result = {.fault = {.text = ""}};
     struct journal_salvage salvage;
     const char *to = NULL;

@@ -25,6 +25,7 @@ int cmd_load(int argc, char **argv);
 int cmd_prove(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_seal(int argc, char **argv);
+int cmd_retain(int argc, char **argv);
 int cmd_send(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_verify(int argc, char **argv);

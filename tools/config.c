@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "engine/ring.h"
+#include "journal/retain.h"
 #include "proto/hash.h"
 #include "proto/limits.h"
 
@@ -135,32 +136,52 @@ read_pools(struct config *config, const struct doc_map *root)
         doc_refuse(&map, NULL, "are sizes that the engine does not take, expected smaller ones");
 }
 
-/* read_folder makes journal.folder absolute: relative ones begin at the folder
- * of the configuration file. */
+/* read_path makes a path absolute: relative ones begin at the folder of the
+ * configuration file. */
 static void
-read_folder(struct config *config, const struct doc_map *map)
+read_path(struct config *config,
+          const struct doc_map *map,
+          const char *key,
+          const char *path,
+          char out[PATH_MAX])
 {
-    static const char expected[] = "the path of an existing folder";
-    const char *folder = doc_text(map, "folder", NULL, expected);
     char file[PATH_MAX];
     char base[PATH_MAX];
     int len;
 
-    if (doc_failed(map->doc))
-        return;
-    if (*folder == '\0') {
-        doc_refuse(map, "folder", "is empty, expected %s", expected);
-        return;
-    }
     memcpy(file, config->file, sizeof file);
-    if (*folder == '/')
-        len = snprintf(config->journal_folder, PATH_MAX, "%s", folder);
+    if (*path == '/')
+        len = snprintf(out, PATH_MAX, "%s", path);
     else if (realpath(dirname(file), base) == NULL)
-        len = snprintf(config->journal_folder, PATH_MAX, "%s", folder);
+        len = snprintf(out, PATH_MAX, "%s", path);
     else
-        len = snprintf(config->journal_folder, PATH_MAX, "%s/%s", base, folder);
+        len = snprintf(out, PATH_MAX, "%s/%s", base, path);
     if (len >= PATH_MAX)
-        doc_refuse(map, "folder", "is too long, expected less than %d characters", PATH_MAX);
+        doc_refuse(map, key, "is too long, expected less than %d characters", PATH_MAX);
+}
+
+static void
+read_journal(struct config *config, const struct doc_map *root)
+{
+    static const char expected[] = "the path of an existing folder";
+    struct doc_map map;
+
+    doc_map(root, "journal", "folder segment_mib reserve_mib retain_years archive_key", &map);
+
+    const char *folder = doc_text(&map, "folder", NULL, expected);
+    const char *key = doc_text(&map, "archive_key", "", "the path of a file");
+
+    config->segment_mib = (uint32_t)doc_u64(&map, "segment_mib", 1, 65536, 256);
+    config->reserve_mib = (uint32_t)doc_u64(&map, "reserve_mib", 0, 16777216, config->segment_mib);
+    config->retain_years = (uint32_t)doc_u64(&map, "retain_years", 1, RETAIN_YEARS_MAX, 0);
+    if (doc_failed(map.doc))
+        return;
+    if (*folder == '\0')
+        doc_refuse(&map, "folder", "is empty, expected %s", expected);
+    else
+        read_path(config, &map, "folder", folder, config->journal_folder);
+    if (*key != '\0')
+        read_path(config, &map, "archive_key", key, config->archive_key);
 }
 
 /* read_admins reads who else may speak at the admin socket. */
@@ -186,10 +207,7 @@ read_general(struct config *config, const struct doc_map *root)
 
     read_exchange(config, root);
     read_pools(config, root);
-    doc_map(root, "journal", "folder segment_mib reserve_mib", &map);
-    read_folder(config, &map);
-    config->segment_mib = (uint32_t)doc_u64(&map, "segment_mib", 1, 65536, 256);
-    config->reserve_mib = (uint32_t)doc_u64(&map, "reserve_mib", 0, 16777216, config->segment_mib);
+    read_journal(config, root);
     doc_map(root, "gateway", "keepalive_ms", &map);
     config->keepalive_ms =
         (uint32_t)doc_u64(&map, "keepalive_ms", KEEPALIVE_MS_MIN, KEEPALIVE_MS_MAX, 1000);

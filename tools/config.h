@@ -164,7 +164,9 @@ struct config {
 
     char journal_folder[PATH_MAX]; /* absolute, or relative to where we run */
     uint32_t segment_mib;
-    uint32_t reserve_mib; /* below so much free, new orders are refused */
+    uint32_t reserve_mib;       /* below so much free, new orders are refused */
+    uint32_t retain_years;      /* 0: nothing is ever pruned */
+    char archive_key[PATH_MAX]; /* file of the key of encrypted segments; empty: none */
 
     uint32_t in_ring_cells;
     uint32_t out_ring_cells;

@@ -80,7 +80,14 @@ print_general(const struct config *config, FILE *out)
         fprintf(out, ", interval_ms: %u", config->interval_ms);
     fputs("}\njournal: {folder: ", out);
     put_text(out, config->journal_folder);
-    fprintf(out, ", segment_mib: %u, reserve_mib: %u}\n", config->segment_mib, config->reserve_mib);
+    fprintf(out, ", segment_mib: %u, reserve_mib: %u", config->segment_mib, config->reserve_mib);
+    if (config->retain_years != 0)
+        fprintf(out, ", retain_years: %u", config->retain_years);
+    if (config->archive_key[0] != '\0') {
+        fputs(", archive_key: ", out);
+        put_text(out, config->archive_key);
+    }
+    fputs("}\n", out);
     fprintf(out,
             "pools: {orders: %u, instruments: %u, accounts: %u, groups: %u, firms: %u, "
             "sessions: %u, positions: %u, pages: %u, extras: %u, in_ring_cells: %u, "

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "journal/archive_key.h"
 #include "proto/limits.h"
 
 #include "tools/clock.h"
@@ -71,6 +72,18 @@ give(struct exchange_memory *memory)
 {
     memory_give(memory->mem, memory->bytes);
     *memory = (struct exchange_memory){NULL, 0};
+}
+
+/* load_archive_key loads what encrypted segments are read with. */
+static int
+load_archive_key(const struct config *config, char *why)
+{
+    const struct archive_key *key;
+    char text[256];
+
+    if (config->archive_key[0] == '\0' || archive_key_load(config->archive_key, &key, text) == 0)
+        return 0;
+    return exchange_refuse(why, "%s: journal.archive_key: %s", config->file, text);
 }
 
 /* open_folder sees that the journal's folder is there, and takes its lock. */
@@ -483,11 +496,12 @@ exchange_open(struct exchange *exchange, const struct config *config, char why[E
     exchange->binary_hash = binary_hash();
     admin_init(&exchange->admin);
     block_signals();
-    if (open_folder(exchange, why) == 0 && check_memory(exchange, why) == 0 &&
-        exchange_check_journal(exchange, why) == 0 && open_ports(exchange, why) == 0 &&
-        exchange_make_gateway(exchange, why) == 0 && exchange_make_engine(exchange, why) == 0 &&
-        make_rings(exchange, why) == 0 && exchange_open_writer(exchange, why) == 0 &&
-        command_start(exchange, why) == 0 && listen_to_admin(exchange, why) == 0)
+    if (load_archive_key(config, why) == 0 && open_folder(exchange, why) == 0 &&
+        check_memory(exchange, why) == 0 && exchange_check_journal(exchange, why) == 0 &&
+        open_ports(exchange, why) == 0 && exchange_make_gateway(exchange, why) == 0 &&
+        exchange_make_engine(exchange, why) == 0 && make_rings(exchange, why) == 0 &&
+        exchange_open_writer(exchange, why) == 0 && command_start(exchange, why) == 0 &&
+        listen_to_admin(exchange, why) == 0)
         return 0;
     exchange_close(exchange);
     return -1;

@@ -28,6 +28,7 @@ static const struct command commands[] = {
     {"seal", cmd_seal, "sign what the full segments of a journal hold"},
     {"prove", cmd_prove, "take one command out of a sealed journal, with a proof"},
     {"check-proof", cmd_check_proof, "check a proof by the public key alone"},
+    {"retain", cmd_retain, "compress, encrypt and prune old segments of a journal"},
     {"audit", cmd_audit, "export a journal as CSV"},
 };
 
