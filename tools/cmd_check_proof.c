@@ -76,6 +76,7 @@ print_value(const struct cell_field *field, const union cell *cell)
         printf("%" PRIu64, value);
         break;
     case CELL_FIELD_I:
+    case CELL_FIELD_PRICE:
         memcpy(&value, bytes, field->size);
         if (field->size < 8 && (bytes[field->size - 1] & 0x80) != 0)
             value |= UINT64_MAX << 8 * field->size;
