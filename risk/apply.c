@@ -161,7 +161,7 @@ risk_apply_fee(struct risk *risk, const struct cell_fee_set *cell)
     instrument->fees =
         (struct risk_fees){.maker_ppm = cell->maker_ppm, .taker_ppm = cell->taker_ppm};
     instrument->by_hand &= (uint8_t)~RISK_HAND_FEE;
-    risk->bounds[cell->instrument].fees = instrument->fees;
+    risk_bounds_fees(&risk->bounds[cell->instrument], instrument->fees);
     return OE_REJECT_REASON_NONE;
 }
 

@@ -54,25 +54,41 @@ risk_bounds_set(struct risk_bounds *bounds, const struct risk_instrument *instru
 
     *bounds = (struct risk_bounds){
         .tick_inverse = divisor.inverse,
-        .ref_px = RISK_REF_PX_STALE,
+        .last_px = RISK_PX_STALE,
         .mark_px = bounds->mark_px,
         .order_qty_min = instrument->order_qty_min,
         .lot_qty = instrument->lot_qty,
-        .tick_end = divisor.tick_end,
-        .fees = instrument->fees,
         .tick_shift = (uint8_t)divisor.shift,
         .open = instrument->state == CELL_INSTRUMENT_STATE_OPEN,
-        .by_last = (instrument->references & RISK_REFERENCE_LAST) != 0,
     };
+    risk_bounds_fees(bounds, instrument->fees);
+}
+
+void
+risk_bounds_fees(struct risk_bounds *bounds, struct risk_fees fees)
+{
+    ASSERT(fees.maker_ppm + fees.taker_ppm >= 0);
+    bounds->fees = fees;
+    bounds->hold_ppm = risk_hold_ppm(fees);
+}
+
+/* asks_mid says whether the middle may be the reference. */
+static bool
+asks_mid(const struct risk_instrument *instrument, px_t last_px)
+{
+    return (instrument->references & RISK_REFERENCE_MID) != 0 &&
+           (last_px == 0 || (instrument->references & RISK_REFERENCE_LAST) == 0);
 }
 
 bool
-risk_bounds_refresh(struct risk_bounds *bounds,
-                    const struct risk_instrument *instrument,
-                    px_t ref_px)
+risk_bounds_look(const struct risk *risk, uint32_t at, px_t last_px, px_t mid_px)
 {
+    struct risk_bounds *bounds = &risk->bounds[at];
+    const struct risk_instrument *instrument = &risk->instruments[at];
+    const px_t ref_px = risk_reference_of(instrument, last_px, mid_px);
     struct risk_collar collar = {.low_px = PX_MIN, .high_px = PX_MAX};
 
+    ASSERT(at < risk->cfg.instruments_max);
     ASSERT(ref_px >= 0);
     if (risk_collar_of(instrument, ref_px, &collar) && ref_px == 0) {
         if (instrument->unreferenced == 0)
@@ -85,7 +101,7 @@ risk_bounds_refresh(struct risk_bounds *bounds,
         bounds->low_px = instrument->band_low_px;
     if (instrument->band_high_px != 0 && instrument->band_high_px < bounds->high_px)
         bounds->high_px = instrument->band_high_px;
-    bounds->ref_px = ref_px;
+    bounds->last_px = asks_mid(instrument, last_px) ? RISK_PX_STALE : last_px;
     return true;
 }
 

@@ -25,11 +25,8 @@ bool risk_collar_of(const struct risk_instrument *instrument, px_t ref_px, struc
 /* risk_bounds_set prepares the bounds of an instrument that was just set. */
 void risk_bounds_set(struct risk_bounds *bounds, const struct risk_instrument *instrument);
 
-/* risk_bounds_refresh makes low and high those of another reference; false if there
- * is a collar and no reference and one is needed. */
-bool risk_bounds_refresh(struct risk_bounds *bounds,
-                         const struct risk_instrument *instrument,
-                         px_t ref_px);
+/* risk_bounds_fees gives an instrument its rates. */
+void risk_bounds_fees(struct risk_bounds *bounds, struct risk_fees fees);
 
 /* risk_market_bound finds the limit of a market order: the last tick inside its
  * collar. Without a collar, a reference or a tick inside there is none. */

@@ -8,7 +8,7 @@
 
 /* The lines that an order touches. */
 struct lines {
-    struct risk_bounds *bounds;
+    const struct risk_bounds *bounds;
     const struct risk_account_line *account;
     const struct risk_party_line *group;
     const struct risk_party_line *firm;
@@ -31,15 +31,10 @@ lines_of(const struct risk *risk, const struct risk_order *order, struct lines *
 
 /* px_passes says whether px lies inside of collar and band. */
 static inline bool
-px_passes(const struct risk *risk, const struct risk_order *order, struct risk_bounds *bounds)
+px_passes(const struct risk *risk, const struct risk_order *order, const struct risk_bounds *bounds)
 {
-    px_t ref_px = order->last_px;
-
-    if (UNLIKELY((bounds->by_last == 0) | (ref_px == 0)))
-        ref_px =
-            risk_reference_of(&risk->instruments[order->instrument], order->last_px, order->mid_px);
-    if (UNLIKELY(bounds->ref_px != ref_px) &&
-        !risk_bounds_refresh(bounds, &risk->instruments[order->instrument], ref_px))
+    if (UNLIKELY(bounds->last_px != order->last_px) &&
+        !risk_bounds_look(risk, order->instrument, order->last_px, order->mid_px))
         return false;
     return (order->px >= bounds->low_px) & (order->px <= bounds->high_px);
 }
@@ -60,7 +55,7 @@ terms_pass(const struct risk *risk,
 
     if (UNLIKELY((fast == 0) | (bounds->open == 0) | order->market | order->stop |
                  ((order->firm != lines->group->parent) & (order->firm != RISK_FIRM_ANY)) |
-                 (tick - 1 >= bounds->tick_end - UINT64_C(1)) | (order->qty == 0) |
+                 (tick - 1 >= TICK_MAX - UINT64_C(1)) | (order->px <= 0) | (order->qty == 0) |
                  (order->qty < bounds->order_qty_min) | (order->qty > lines->pair->qty_max)))
         return false;
     if (UNLIKELY(bounds->lot_qty != 1) && order->qty % bounds->lot_qty != 0)

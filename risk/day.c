@@ -28,7 +28,7 @@ risk_mark_begin(struct risk *risk, const struct cell_mark_set *cell)
     instrument->by_hand &= (uint8_t)~RISK_HAND_MARK;
     if (cell->settlement != 0) {
         instrument->settlement_px = cell->px;
-        bounds->ref_px = RISK_REF_PX_STALE;
+        bounds->last_px = RISK_PX_STALE;
     }
     return OE_REJECT_REASON_NONE;
 }

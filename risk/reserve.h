@@ -48,13 +48,14 @@ struct risk_hold {
 static inline px_t
 risk_fee_lot(px_t px, int32_t ppm)
 {
-    const notional_t product = (notional_t)px * ppm;
+    int64_t product;
 
     ASSERT(px > 0);
+    if (LIKELY(!__builtin_mul_overflow(px, (int64_t)ppm, &product)) &&
+        LIKELY((uint64_t)product <= PX_MAX - 999999))
+        return (px_t)(((uint64_t)product + 999999) / 1000000);
     /* Division truncates: a rebate is rounded as it should be. */
-    if (LIKELY(product >= 0 && product <= PX_MAX - 999999))
-        return ((px_t)product + 999999) / 1000000;
-    return (px_t)((product + (product > 0 ? 999999 : 0)) / 1000000);
+    return (px_t)(((notional_t)px * ppm + (ppm > 0 ? 999999 : 0)) / 1000000);
 }
 
 /* risk_fee returns the fee of a fill; negative: a rebate. It fits a px_t for

@@ -106,25 +106,25 @@ struct risk_instrument {
     notional_t sum_qty;          /* scratch of risk_conservation_check */
 };
 
-/* What the checks and fills of an instrument need, on one line; the tick size as a
+/* What the checks and fills of an instrument need, on one line; the tick size as in a
  * px_divisor. */
 struct risk_bounds {
     uint64_t tick_inverse;
-    px_t ref_px; /* low and high hold for this reference; -1: for none */
-    px_t low_px; /* collar and band together, both inclusive */
+    px_t last_px; /* low and high hold while the last trade is at it; RISK_PX_STALE */
+    px_t low_px;  /* collar and band together, both inclusive */
     px_t high_px;
     px_t mark_px; /* 0: none yet; the one field that is state */
+    struct risk_fees fees;
+    int32_t hold_ppm; /* risk_hold_ppm of fees */
     qty_t order_qty_min;
     uint32_t lot_qty;
-    uint32_t tick_end; /* one past the largest tick */
-    struct risk_fees fees;
     uint8_t tick_shift;
-    uint8_t open;    /* known and open */
-    uint8_t by_last; /* the last trade is a reference */
-    uint8_t zero;
+    uint8_t open; /* known and open */
+    uint8_t zero[2];
 };
 
-#define RISK_REF_PX_STALE ((px_t)-1)
+/* No last trade: collar and band are found anew by each order. */
+#define RISK_PX_STALE ((px_t)-1)
 
 /* The cold half of a pair. */
 struct risk_pair_cold {
@@ -210,8 +210,8 @@ risk_version_next(struct risk *risk)
 }
 
 /* risk_tick_of returns the tick of px; if px is no multiple of the tick size, is
- * not positive or is too far up, what it returns is not less than tick_end, or
- * 0 for 0. */
+ * negative or is too far up, what it returns is not less than TICK_MAX, or 0 for 0.
+ * Of a coarse tick size some negative prices come to less: they are asked for. */
 static inline uint64_t
 risk_tick_of(const struct risk_bounds *bounds, px_t px)
 {
@@ -314,6 +314,14 @@ risk_by_hand_row(const struct risk *risk, uint8_t level, uint32_t id)
     ASSERT(level == OE_RISK_LEVEL_GROUP || level == OE_RISK_LEVEL_FIRM);
     return &risk->by_hand[row * risk->row_words];
 }
+
+/* bounds.c */
+
+/* risk_bounds_look makes low and high of an instrument those of now; false if there is
+ * a collar and no reference and one is needed. They stay while the last price does,
+ * unless the middle was to be asked. */
+NODISCARD bool
+risk_bounds_look(const struct risk *risk, uint32_t instrument, px_t last_px, px_t mid_px);
 
 /* pair.c */
 
