@@ -74,7 +74,7 @@ rest_new(struct engine *engine,
     const unsigned sell = sell_of(cell);
     struct ask ask = {.px = in->px, .qty = in->qty, .leaves_qty = in->qty, .sell = sell};
 
-    if (UNLIKELY(!ask_new(engine, in, book, session, &ask, bare)))
+    if (UNLIKELY(!ask_book(engine, book, &ask)))
         return false;
 
     const uint32_t key = ladder_key(ask.tick, sell);
@@ -89,11 +89,9 @@ rest_new(struct engine *engine,
         if (id_at == PLAIN_ID_TAKEN)
             return false;
     }
-    if (!bare && UNLIKELY(!take_token(engine, cell, session, in->account, false)))
+    if (!bare && UNLIKELY(!risk_new(engine, cell, book, session, &ask)))
         return plain_take_back(engine, in, id_at);
     begin(engine, cell, session);
-    if (!bare)
-        risk_reserve_new(engine->risk, &ask.order, &ask.ticket);
     read_anew();
 
     const uint32_t slot = pool->free_head;
@@ -124,7 +122,7 @@ refuse_cancel(struct engine *engine,
 {
     read_anew();
     if (order_named(engine, &cell->order_cancel, cell->order_cancel.orig_clord) != ORDER_NONE ||
-        (!bare && !take_token(engine, cell, session, CELL_ANY, true)))
+        (!bare && !plain_cancel_asks(engine, cell, session, NULL)))
         return false;
 
     const uint64_t frame = cell->words[0];
@@ -146,6 +144,21 @@ refuse_cancel(struct engine *engine,
     return true;
 }
 
+/* risk_cancel gives back what an order has that is to be canceled, or says no. */
+static ALWAYS_INLINE bool
+risk_cancel(struct engine *engine,
+            const union cell *cell,
+            const struct book *book,
+            struct session *session,
+            const struct order *order)
+{
+    const struct risk_hot_message message = message_of(engine, cell, session, order->account);
+    const struct risk_hold hold = hold_of(book, order);
+
+    return LIKELY(risk_hot_cancel(engine->risk, &message, cell->order_cancel.instrument, &hold)) ||
+           plain_cancel_asks(engine, cell, session, order);
+}
+
 /* cancel does a cancel of a plain order, or says no. */
 static ALWAYS_INLINE bool
 cancel(struct engine *engine,
@@ -164,14 +177,9 @@ cancel(struct engine *engine,
     struct book *book = &engine->books[in->instrument];
 
     if (UNLIKELY((book->flags & BOOK_PEGS) != 0) ||
-        (!bare && UNLIKELY(!take_token(engine, cell, session, order->account, true))))
+        (!bare && UNLIKELY(!risk_cancel(engine, cell, book, session, order))))
         return false;
     begin(engine, cell, session);
-    if (!bare) {
-        const struct risk_hold hold = hold_of(book, order);
-
-        risk_give_back(engine->risk, &hold, order->leaves_qty);
-    }
     read_anew();
 
     const uint64_t sell = order->flags & ORDER_SELL;
@@ -243,13 +251,13 @@ run(struct engine *engine,
         if (UNLIKELY(cell_time(cell) >= until_ns))
             break;
         expected += step;
-        if (!bare)
-            engine->work.index = 0;
         switch ((uint32_t)cell->words[0] & FRAME_TYPE) {
         case TYPE_OF(CELL_KIND_ORDER_NEW, 1):
             if (LIKELY(rest_new(engine, cell, session, out, bare))) {
-                if (!bare && UNLIKELY(risk_is_pending(engine->risk)))
+                if (!bare && UNLIKELY(risk_hot_pending(engine->risk))) {
+                    engine->work.index = 0;
                     break;
+                }
                 checked(engine);
                 cell++;
                 continue;
@@ -259,8 +267,10 @@ run(struct engine *engine,
             break;
         case TYPE_OF(CELL_KIND_ORDER_CANCEL, 1):
             if (LIKELY(cancel(engine, cell, session, out, bare))) {
-                if (!bare && UNLIKELY(risk_is_pending(engine->risk)))
+                if (!bare && UNLIKELY(risk_hot_pending(engine->risk))) {
+                    engine->work.index = 0;
                     break;
+                }
                 checked(engine);
                 cell++;
                 continue;
@@ -268,6 +278,7 @@ run(struct engine *engine,
             last = ENGINE_DROPPED;
             break;
         case TYPE_OF(CELL_KIND_ORDER_REPLACE, 2):
+            engine->work.index = 0;
             last = UNLIKELY(end - cell < 2) ? ENGINE_DROPPED
                    : bare                   ? plain_replace_bare(engine, cell, session, out)
                                             : plain_replace_risk(engine, cell, session, out);
@@ -278,7 +289,7 @@ run(struct engine *engine,
         }
         if (UNLIKELY(last == ENGINE_DROPPED))
             break;
-        if (!bare && UNLIKELY(risk_is_pending(engine->risk)) && last == ENGINE_DONE)
+        if (!bare && UNLIKELY(risk_hot_pending(engine->risk)) && last == ENGINE_DONE)
             last = go_on(engine, (uint32_t)(out->pos - from), out);
         cell += cell_count(cell);
         if (UNLIKELY(last == ENGINE_MORE)) {

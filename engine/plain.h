@@ -23,7 +23,9 @@
  * where another one's command comes: nothing in a run binds or unbinds sessions, so
  * behind a command the next number of its session is let in. The loop is compiled twice:
  * for engines without risk, where the price is turned into a tick and that is
- * all, and for those with.
+ * all, and for those with. Risk comes last: it takes the token, asks and reserves in
+ * one inline function (risk/hot.h), and what it has let pass is done. Where that
+ * declines, though nothing may be wrong, plain_asks.c asks step by step.
  *
  * A cell is written word by word from registers, its first with LAST: what was
  * just written is not read again. What was read long ago is (read_anew). The branches that nothing
@@ -32,6 +34,7 @@
  *
  *   plain.c   the loop, orders that rest, cancels      plain_take.c     trades
  *   plain_parts.h   what they share                    plain_replace.c  replaces
+ *   plain_asks.c    what risk asks where the hot road does not say yes
  */
 #ifndef OUTCRY_ENGINE_PLAIN_H
 #define OUTCRY_ENGINE_PLAIN_H

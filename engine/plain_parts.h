@@ -11,6 +11,7 @@
 
 #include "engine/book.h"
 #include "engine/plain.h"
+#include "risk/hot.h"
 
 /* The first word of a cell: kind, shape, outcome, instrument. */
 #define FRAME_SHAPE(shape) ((uint64_t)(shape) << 8)
@@ -49,11 +50,7 @@ struct ask {
     qty_t leaves_qty; /* of it */
     uint32_t tick;
     bool sell;
-    uint8_t ord_type;
-    uint8_t tif;
-    struct risk_order order;
-    struct risk_ticket ticket;
-    struct risk_detail detail;
+    uint32_t position; /* that risk gave it */
 };
 
 /* terms_of returns the four bytes of an order that is asked for. */
@@ -176,52 +173,92 @@ ask_book(const struct engine *engine, const struct book *book, struct ask *ask)
            plain_takes_rest(engine, book, tick, ask->qty);
 }
 
-/* ask_risk_begin fills what risk is to be asked. */
-static ALWAYS_INLINE void
-ask_risk_begin(struct ask *ask,
-               const struct engine *engine,
-               const struct book *book,
-               const struct session *session,
-               const struct cell_order_new *in,
-               uint32_t account)
+/* message_of returns what buckets are asked of a command. */
+static ALWAYS_INLINE struct risk_hot_message
+message_of(const struct engine *engine,
+           const union cell *cell,
+           struct session *session,
+           uint32_t account)
 {
-    ask->order = (struct risk_order){
-        .instrument = in->instrument,
-        .account = account,
+    const uint64_t time_ns = cell_time(cell);
+
+    return (struct risk_hot_message){
+        .session = &session->risk,
         .firm = session->firm,
+        .account = account,
+        .now_ns = time_ns > engine->time_ns ? time_ns : engine->time_ns,
+    };
+}
+
+/* order_of returns what risk is asked of a new order or a replace. */
+static ALWAYS_INLINE struct risk_hot_order
+order_of(const struct engine *engine,
+         const struct book *book,
+         const struct session *session,
+         const struct ask *ask)
+{
+    return (struct risk_hot_order){
+        .instrument = (uint32_t)(book - engine->books),
+        .tick = ask->tick,
         .px = ask->px,
         .last_px = book_last_px(book),
         .qty = ask->qty,
         .leaves_qty = ask->leaves_qty,
-        .sell = ask->sell,
-        .ord_type = ask->ord_type,
-        .tif = ask->tif,
-        .session = in->session,
-        .session_max = session->risk.orders_max,
         .session_cnt = session->orders_cnt,
-        .mid_px = book_mid_px(engine, book),
-        .now_ns = in->time > engine->time_ns ? in->time : engine->time_ns,
+        .sell = ask->sell,
+        .mid_px = OUTCRY_SLOW_CHECKS ? book_mid_px(engine, book) : 0,
     };
 }
 
-/* take_token takes the token of the command, of which nothing has been done yet, or
+/* plain_looks makes collar and band of a book those of now; false if they need a
+ * reference and there is none. */
+bool plain_looks(const struct engine *engine, const struct book *book);
+
+/* ask_bounds says whether risk knows between which prices orders may be. */
+static ALWAYS_INLINE bool
+ask_bounds(const struct engine *engine, const struct book *book, const struct risk_hot_order *order)
+{
+    return LIKELY(risk_hot_knows(engine->risk, order->instrument, order->last_px)) ||
+           plain_looks(engine, book);
+}
+
+/* What risk takes, or does not, when its hot road has declined. A new order that it
+ * takes has that position. */
+bool plain_new_asks(struct engine *engine,
+                    const union cell *cell,
+                    struct session *session,
+                    uint32_t *position);
+bool plain_replace_asks(struct engine *engine,
+                        const union cell *cell,
+                        struct session *session,
+                        const struct order *order);
+bool plain_cancel_asks(struct engine *engine,
+                       const union cell *cell,
+                       struct session *session,
+                       const struct order *order);
+
+/* risk_new lets risk take a plain new order, of which nothing has been done yet, or
  * says no. It comes last: who has said yes must not be asked again. */
 static ALWAYS_INLINE bool
-take_token(struct engine *engine,
-           const union cell *cell,
-           struct session *session,
-           uint32_t account,
-           bool cancels)
+risk_new(struct engine *engine,
+         const union cell *cell,
+         const struct book *book,
+         struct session *session,
+         struct ask *ask)
 {
-    const uint64_t time_ns = cell_time(cell);
-    struct risk_detail detail;
+    const struct risk_hot_message message =
+        message_of(engine, cell, session, cell->order_new.account);
+    const struct risk_hot_order order = order_of(engine, book, session, ask);
 
-    if (UNLIKELY(session->numbered == 0))
+    uint32_t position;
+
+    if (LIKELY(ask_bounds(engine, book, &order)) &&
+        LIKELY(risk_hot_new(engine->risk, &message, &order, &ask->position)))
         return true;
-    return LIKELY(risk_take_message(engine->risk, &session->risk, cell_session(cell), session->firm,
-                                    account, cancels,
-                                    time_ns > engine->time_ns ? time_ns : engine->time_ns,
-                                    &detail) == OE_REJECT_REASON_NONE);
+    if (!plain_new_asks(engine, cell, session, &position))
+        return false;
+    ask->position = position;
+    return true;
 }
 
 /* hold_of returns what a plain order has reserved. */
@@ -234,26 +271,6 @@ hold_of(const struct book *book, const struct order *order)
         .px = book_px(book, order->tick),
         .sell = order_is_sell(order),
     };
-}
-
-/* ask_new says whether book and risk take a plain new order. */
-static ALWAYS_INLINE bool
-ask_new(struct engine *engine,
-        const struct cell_order_new *in,
-        const struct book *book,
-        const struct session *session,
-        struct ask *ask,
-        const bool bare)
-{
-    if (UNLIKELY(!ask_book(engine, book, ask)))
-        return false;
-    if (bare)
-        return true;
-    ask->ord_type = OE_ORD_TYPE_LIMIT;
-    ask->tif = in->tif;
-    ask_risk_begin(ask, engine, book, session, in, in->account);
-    return LIKELY(risk_check_new(engine->risk, &ask->order, &ask->ticket, &ask->detail) ==
-                  OE_REJECT_REASON_NONE);
 }
 
 /* An id that cannot be added: no place of the id map. */
@@ -337,7 +354,7 @@ write_order(const struct as_asked *asked,
     const uint16_t last_bytes = (uint16_t)flags_place;
 
     memcpy(&order->instrument, &instrument, 8); /* and a cum_qty of 0 */
-    order->position = ask->ticket.position;
+    order->position = ask->position;
     order->clord = asked->clord;
     order->tick = ask->tick;
     _mm_store_si128((__m128i *)(void *)&order->leaves_qty, asked->tail);

@@ -14,23 +14,22 @@ is_plain_detail(const union cell *detail)
            (detail->words[5] | detail->words[6] | detail->words[7]) == 0;
 }
 
-/* ask_replace asks risk, and takes the token of the command if it says yes. */
+/* risk_replace lets risk take a replace of what hold has, or says no. */
 static ALWAYS_INLINE bool
-ask_replace(struct engine *engine,
-            const union cell *cell,
-            const struct book *book,
-            const struct order *order,
-            const struct risk_hold *hold,
-            struct session *session,
-            struct ask *ask)
+risk_replace(struct engine *engine,
+             const union cell *cell,
+             const struct book *book,
+             const struct order *order,
+             const struct risk_hold *hold,
+             struct session *session,
+             const struct ask *ask)
 {
-    /* Also of a market-to-limit order: since it has a limit it is one. */
-    ask->ord_type = OE_ORD_TYPE_LIMIT;
-    ask->tif = order->tif;
-    ask_risk_begin(ask, engine, book, session, &cell->order_new, order->account);
-    return LIKELY(risk_check_amend(engine->risk, &ask->order, hold, &ask->ticket, &ask->detail) ==
-                  OE_REJECT_REASON_NONE) &&
-           take_token(engine, cell, session, order->account, false);
+    const struct risk_hot_message message = message_of(engine, cell, session, order->account);
+    const struct risk_hot_order asked = order_of(engine, book, session, ask);
+
+    return (LIKELY(ask_bounds(engine, book, &asked)) &&
+            LIKELY(risk_hot_amend(engine->risk, &message, &asked, hold))) ||
+           plain_replace_asks(engine, cell, session, order);
 }
 
 /* emit_replace writes an accepted replace; order is as it was before. */
@@ -127,12 +126,10 @@ replace(struct engine *engine,
          UNLIKELY(idmap_find_hashed(&engine->ids, engine->orders.orders, hash, in->session,
                                     in->clord) != ORDER_NONE)) ||
         UNLIKELY(book_crosses(book, sell, ask.tick) && cell_stp(order->stp_capacity) != 0) ||
-        UNLIKELY(!bare && !ask_replace(engine, cells, book, order, &hold, session, &ask)))
+        UNLIKELY(!bare && !risk_replace(engine, cells, book, order, &hold, session, &ask)))
         return ENGINE_DROPPED;
 
     begin(engine, cells, session);
-    if (!bare)
-        risk_reserve_amend(engine->risk, &ask.order, &hold, &ask.ticket);
     if ((ask.tick == order->tick) & (ask.leaves_qty <= order->leaves_qty)) {
         emit_replace(engine, cells, book, order, &ask, order->order_id, CELL_LAST, out);
         ladder_level(&engine->pages, order->level)->shown_qty -= order->leaves_qty - ask.leaves_qty;

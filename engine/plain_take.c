@@ -339,16 +339,14 @@ take(struct engine *engine,
     struct ask ask = {.px = in->px, .qty = in->qty, .leaves_qty = in->qty, .sell = sell};
 
     if (UNLIKELY(
-            !ask_new(engine, in, book, session, &ask, bare) ||
+            !ask_book(engine, book, &ask) ||
             idmap_find_hashed(&engine->ids, engine->orders.orders, hash, in->session, in->clord) !=
                 ORDER_NONE ||
             order_pool_room(&engine->orders) != OE_REJECT_REASON_NONE ||
             !ladder_has_room(&engine->pages, book_side(book, sell), ladder_key(ask.tick, sell))) ||
-        (!bare && UNLIKELY(!take_token(engine, cell, session, in->account, false))))
+        (!bare && UNLIKELY(!risk_new(engine, cell, book, session, &ask))))
         return ENGINE_DROPPED;
     begin(engine, cell, session);
-    if (!bare)
-        risk_reserve_new(engine->risk, &ask.order, &ask.ticket);
 
     const uint32_t slot = order_take(&engine->orders, engine->cfg.shard);
     struct order *order = &engine->orders.orders[slot];
@@ -360,7 +358,7 @@ take(struct engine *engine,
                sell != 0);
     taker.leaves_qty = in->qty;
     taker.cum_qty = 0;
-    taker.position = ask.ticket.position;
+    taker.position = ask.position;
     taker.limit_px = in->px;
     const struct as_asked asked = as_asked(cell);
 

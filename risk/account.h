@@ -41,6 +41,9 @@
  * comparison cannot say it (a restriction, an order rule that is not "all"),
  * qty_max is 0 and the slow road is taken.
  *
+ * The hot road is written twice: risk/hot.h has token, checks and reservation of a plain
+ * order in one, check.c and trade.c have the steps one by one, for all others.
+ *
  * The slow road. The hot checks are sufficient, not necessary: what passes them is
  * let pass; what fails goes through every check in the order of docs/risk.md, is
  * let pass or refused there, and only there a reason and its numbers are made. Both
@@ -86,10 +89,10 @@ struct risk_account_line {
     uint8_t message_rate;
 };
 
-/* Of accounts, groups and firms alike. FAST: nothing about it needs a look: it is
- * active, not killed, latched, closed only, blocked, restricted as a whole, or out
- * of its loss. Clear: the slow road. */
-#define RISK_LINE_FAST    1u
+/* Of accounts, groups and firms alike. DOUBT: something about it needs a look: it is
+ * not active, killed, latched, closed only, blocked, restricted as a whole, or out of
+ * its loss. The slow road. A line that was never set has none; nor has it any pair. */
+#define RISK_LINE_DOUBT   1u
 /* A cancel must look at the pace line; a fill must, for latch and loss. */
 #define RISK_LINE_CANCELS 2u
 #define RISK_LINE_FILLS   4u

@@ -1,4 +1,5 @@
 #include "risk/bounds.h"
+#include "risk/hot.h"
 
 /*
  * The hot road: a check is one comparison with what is prepared. It is sufficient,
@@ -50,10 +51,10 @@ terms_pass(const struct risk *risk,
 {
     const struct risk_bounds *bounds = lines->bounds;
     const uint64_t tick = risk_tick_of(bounds, order->px);
-    const unsigned fast =
-        lines->account->flags & lines->group->flags & lines->firm->flags & RISK_LINE_FAST;
+    const unsigned doubt =
+        (lines->account->flags | lines->group->flags | lines->firm->flags) & RISK_LINE_DOUBT;
 
-    if (UNLIKELY((fast == 0) | (bounds->open == 0) | order->market | order->stop |
+    if (UNLIKELY((doubt != 0) | (bounds->open == 0) | order->market | order->stop |
                  ((order->firm != lines->group->parent) & (order->firm != RISK_FIRM_ANY)) |
                  (tick - 1 >= TICK_MAX - UINT64_C(1)) | (order->px <= 0) | (order->qty == 0) |
                  (order->qty < bounds->order_qty_min) | (order->qty > lines->pair->qty_max)))
@@ -167,6 +168,38 @@ risk_check_amend(const struct risk *risk,
         return risk_check_slow(risk, order, hold, ticket, detail);
     ASSERT_SLOW(risk_slow_agrees(risk, order, hold, ticket));
     return OE_REJECT_REASON_NONE;
+}
+
+bool
+risk_hot_agrees(const struct risk *risk,
+                const struct risk_hot_message *message,
+                const struct risk_hot_order *order,
+                const struct risk_hold *hold)
+{
+    const struct risk_order full = {
+        .instrument = order->instrument,
+        .account = message->account,
+        .firm = message->firm,
+        .px = order->px,
+        .last_px = order->last_px,
+        .qty = order->qty,
+        .leaves_qty = order->leaves_qty,
+        .sell = order->sell,
+        .ord_type = OE_ORD_TYPE_LIMIT,
+        .tif = OE_TIME_IN_FORCE_DAY, /* others would not differ: qty_max is not 0 */
+        .session_max = message->session->orders_max,
+        .session_cnt = order->session_cnt,
+        .mid_px = order->mid_px,
+        .now_ns = message->now_ns,
+    };
+    const struct risk_ticket ticket = {
+        .position = hold != NULL ? hold->position
+                                 : risk_pair_find(risk, message->account, order->instrument),
+        .tick = order->tick,
+        .px = order->px,
+    };
+
+    return risk_slow_agrees(risk, &full, hold, &ticket);
 }
 
 void

@@ -60,6 +60,7 @@ risk_pair_prepare(const struct risk *risk, uint32_t at)
     struct risk_pair_cold *cold = &risk->pairs_cold[at];
     const uint64_t open_qty[2] = {risk_pair_open(risk, at, false), risk_pair_open(risk, at, true)};
     const int64_t qty_max = least(risk, pair, CELL_RISK_LIMIT_ORDER_QTY);
+    const int64_t value_max = least(risk, pair, CELL_RISK_LIMIT_ORDER_VALUE);
     bool own;
 
     ASSERT(pair->account < risk->cfg.accounts_max);
@@ -73,7 +74,7 @@ risk_pair_prepare(const struct risk *risk, uint32_t at)
     pair->room[1] =
         (int64_t)((uint64_t)cold->max_qty[1] + (uint64_t)pair->position_qty - open_qty[1]);
     pair->qty_max = asks_more(risk, at) ? 0 : qty_max > QTY_MAX ? QTY_MAX : (qty_t)qty_max;
-    pair->value_max = least(risk, pair, CELL_RISK_LIMIT_ORDER_VALUE);
+    pair->value_max = value_max < RISK_HOT_VALUE_MAX ? value_max : RISK_HOT_VALUE_MAX;
     pair->version = risk->version;
     ASSERT(risk_pair_open(risk, at, false) == open_qty[0]);
     ASSERT(risk_pair_open(risk, at, true) == open_qty[1]);

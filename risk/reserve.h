@@ -50,7 +50,7 @@ risk_fee_lot(px_t px, int32_t ppm)
 {
     int64_t product;
 
-    ASSERT(px > 0);
+    ASSERT_SLOW(px > 0);
     if (LIKELY(!__builtin_mul_overflow(px, (int64_t)ppm, &product)) &&
         LIKELY((uint64_t)product <= PX_MAX - 999999))
         return (px_t)(((uint64_t)product + 999999) / 1000000);

@@ -186,10 +186,10 @@ common_flags(struct risk_subject *subject)
     }
     if ((subject->flags & RISK_IS_KNOWN) != 0)
         flags |= RISK_LINE_KNOWN;
-    if ((flags & RISK_LINE_KNOWN) != 0 &&
-        (subject->flags & (RISK_IS_KILLED | RISK_IS_BLACKLISTED)) == 0 &&
-        (subject->begun & (RISK_BEGUN_CLOSE | RISK_BEGUN_BLOCK)) == 0)
-        flags |= RISK_LINE_FAST;
+    if ((flags & RISK_LINE_KNOWN) == 0 ||
+        (subject->flags & (RISK_IS_KILLED | RISK_IS_BLACKLISTED)) != 0 ||
+        (subject->begun & (RISK_BEGUN_CLOSE | RISK_BEGUN_BLOCK)) != 0)
+        flags |= RISK_LINE_DOUBT;
     if (subject->slow_ms != 0)
         flags |= RISK_LINE_SLOW;
     if (subject->limits[CELL_RISK_LIMIT_DAILY_GROSS].value != RISK_LIMIT_OFF)
@@ -218,7 +218,7 @@ risk_flags_set(struct risk *risk, uint8_t level, uint32_t id)
         subject->flags |= RISK_IS_OUT;
     if ((subject->flags & (RISK_IS_LATCHED | RISK_IS_OUT)) != 0 ||
         subject->state != CELL_ACCOUNT_STATE_ACTIVE)
-        flags &= (uint8_t)~RISK_LINE_FAST;
+        flags |= RISK_LINE_DOUBT;
     if (pace->cancel_rate != RISK_RATE_NONE)
         flags |= RISK_LINE_CANCELS;
     if (pace->executions_max != 0 || pace->loss_max != RISK_LIMIT_OFF)

@@ -1,5 +1,6 @@
 /*
- * Risk state: all that the files of risk/ share. Private to risk/.
+ * Risk state: all that the files of risk/ share. Private to risk/ and, by way of
+ * risk/hot.h, to the short road of the engine.
  *
  *   hot and warm      risk/account.h
  *   instruments       as they were set; bounds[instrument] prepares them
@@ -12,7 +13,8 @@
  *   restricted        one row of bits per group and per firm, one bit an instrument
  *   rates             what the bytes of buckets name
  *
- * Files: check.c and trade.c are the hot road, slow.c has all checks in their order,
+ * Files: hot.h is risk of plain orders, all of it inline; check.c and trade.c are the
+ * hot road of all others and of fills; slow.c has all checks in their order,
  * stage.c keeps rooms and stages, take.c buckets, pair.c and bounds.c prepare,
  * setup.c and apply.c are commands, day.c those in slices, query.c, audit.c and
  * save.c read.
@@ -122,6 +124,9 @@ struct risk_bounds {
     uint8_t open; /* known and open */
     uint8_t zero[2];
 };
+
+/* The largest value that the hot road lets pass, see risk/hot.h. */
+#define RISK_HOT_VALUE_MAX ((INT64_C(1) << 62) - 1)
 
 /* No last trade: collar and band are found anew by each order. */
 #define RISK_PX_STALE ((px_t)-1)

@@ -101,7 +101,7 @@ risk_loss_look(struct risk *risk, uint32_t account, uint32_t instrument)
         return;
     if (loss >= pace->loss_max || loss > pace->loss_bound)
         risk_look(risk, OE_RISK_LEVEL_ACCOUNT, account, instrument);
-    else if ((risk->accounts[account].flags & RISK_LINE_FAST) == 0)
+    else if ((risk->accounts[account].flags & RISK_LINE_DOUBT) != 0)
         risk_flags_set(risk, OE_RISK_LEVEL_ACCOUNT, account);
 }
 
