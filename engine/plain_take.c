@@ -48,7 +48,7 @@ static ALWAYS_INLINE void
 emit_trade(const struct taker *taker,
            const struct order *maker,
            qty_t qty,
-           struct trade_fees fees,
+           struct risk_trade_fees fees,
            struct cell_sink *out)
 {
     const uint64_t owner = (uint64_t)maker->account << 32 | (uint64_t)maker->session << 16;
@@ -127,24 +127,20 @@ hold_of_taker(const struct taker *taker)
 }
 
 /* trade_risk tells risk of a trade that is about to be done. */
-static ALWAYS_INLINE struct trade_fees
+static ALWAYS_INLINE struct risk_trade_fees
 trade_risk(struct engine *engine,
            const struct book *book,
            const struct taker *taker,
            const struct order *maker,
            qty_t qty)
 {
-    struct risk_fill fill = {.hold = hold_of_taker(taker),
-                             .px = (px_t)taker->cell.words[5],
-                             .qty = qty,
-                             .now_ns = engine->time_ns};
-    struct trade_fees fees;
+    const struct risk_trade trade = {.taker = hold_of_taker(taker),
+                                     .maker = hold_of(book, maker),
+                                     .px = (px_t)taker->cell.words[5],
+                                     .qty = qty,
+                                     .now_ns = engine->time_ns};
 
-    fees.taker = risk_on_trade(engine->risk, &fill);
-    fill.hold = hold_of(book, maker);
-    fill.maker = true;
-    fees.maker = risk_on_trade(engine->risk, &fill);
-    return fees;
+    return risk_on_trades(engine->risk, &trade);
 }
 
 /* trade does one trade of the taker with a displayed plain maker, the first of
@@ -162,8 +158,8 @@ trade(struct engine *engine,
     const qty_t maker_qty = maker->leaves_qty;
     const qty_t qty = taker->leaves_qty < maker_qty ? taker->leaves_qty : maker_qty;
 
-    const struct trade_fees fees =
-        bare ? (struct trade_fees){0, 0} : trade_risk(engine, book, taker, maker, qty);
+    const struct risk_trade_fees fees =
+        bare ? (struct risk_trade_fees){0, 0} : trade_risk(engine, book, taker, maker, qty);
 
     taker->leaves_qty -= qty;
     taker->cum_qty += qty;

@@ -156,7 +156,7 @@ struct risk_account_pace {
     uint64_t executions_since_ns;
     uint64_t executions_window_ns;
     int64_t loss_max;        /* RISK_LIMIT_OFF: none */
-    int64_t loss_bound;      /* the largest loss at which no stage begins */
+    int64_t loss_bound;      /* the largest loss at which it is not reached, nor a stage begins */
     uint16_t executions_max; /* 0: none */
     uint16_t executions_cnt; /* of the window; 0: none is open */
     uint8_t cancel_rate;

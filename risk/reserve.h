@@ -51,10 +51,13 @@ risk_fee_lot(px_t px, int32_t ppm)
     int64_t product;
 
     ASSERT_SLOW(px > 0);
-    if (LIKELY(!__builtin_mul_overflow(px, (int64_t)ppm, &product)) &&
-        LIKELY((uint64_t)product <= PX_MAX - 999999))
-        return (px_t)(((uint64_t)product + 999999) / 1000000);
     /* Division truncates: a rebate is rounded as it should be. */
+    if (LIKELY(!__builtin_mul_overflow(px, (int64_t)ppm, &product))) {
+        if (LIKELY((uint64_t)product <= PX_MAX - 999999))
+            return (px_t)(((uint64_t)product + 999999) / 1000000);
+        if (product < 0)
+            return product / 1000000;
+    }
     return (px_t)(((notional_t)px * ppm + (ppm > 0 ? 999999 : 0)) / 1000000);
 }
 

@@ -313,6 +313,23 @@ struct risk_fill {
  * order has ended if qty is all of its leaves. */
 px_t risk_on_trade(struct risk *risk, const struct risk_fill *fill);
 
+/* Both sides of a trade. */
+struct risk_trade {
+    struct risk_hold taker; /* before the trade */
+    struct risk_hold maker;
+    px_t px;
+    qty_t qty;
+    uint64_t now_ns;
+};
+
+struct risk_trade_fees {
+    px_t taker;
+    px_t maker;
+};
+
+/* risk_on_trades does risk_on_trade for the taker, then for the maker. */
+struct risk_trade_fees risk_on_trades(struct risk *risk, const struct risk_trade *trade);
+
 /* risk_give_back releases qty of what hold has; if it is all, the order has ended. */
 void risk_give_back(struct risk *risk, const struct risk_hold *hold, qty_t qty);
 

@@ -116,6 +116,8 @@ pace_set(struct risk *risk, uint32_t id)
 
     pace->loss_max = loss->value;
     pace->loss_bound = risk_limit_bound(loss);
+    if (pace->loss_bound >= loss->value && loss->value != RISK_LIMIT_OFF)
+        pace->loss_bound = loss->value - 1;
     pace->executions_max = executions->value == RISK_LIMIT_OFF ? 0 : (uint16_t)executions->value;
     pace->executions_window_ns = executions->window_ns;
 }

@@ -11,15 +11,6 @@
 /* A profit or loss beyond is taken for that: far beyond all limits. */
 #define PROFIT_MAX ((notional_t)1 << 126)
 
-/* The lines of a party that a fill moves. */
-struct fill_lines {
-    notional_t *room;
-    notional_t *cap;
-    notional_t *bought;
-    notional_t *sold;
-    int64_t *net_room;
-};
-
 /* net_move moves the rooms of DailyNet; false if they have to be made anew. A room
  * that is full stays so: it is never more than the truth. */
 static inline bool
@@ -33,25 +24,6 @@ net_move(int64_t room[2], bool sell, notional_t value)
     return true;
 }
 
-/* fill_move moves what counts of a party: released comes back, value was traded.
- * cap falls by value as if DailyGross were the tighter of its two: so it is never
- * more than the truth, and made anew when it is used up. */
-static inline bool
-fill_move(const struct fill_lines *lines,
-          bool sell,
-          bool gross,
-          notional_t released,
-          notional_t value)
-{
-    *lines->room += released;
-    *(sell ? lines->sold : lines->bought) += value;
-    if (gross) {
-        *lines->room -= value;
-        *lines->cap -= value;
-    }
-    return net_move(lines->net_room, sell, value);
-}
-
 /* make_anew makes the rooms of a subject of what is used and its limits. */
 static COLD void
 make_anew(struct risk *risk, uint8_t level, uint32_t id)
@@ -63,21 +35,74 @@ make_anew(struct risk *risk, uint8_t level, uint32_t id)
     risk_usage_set(risk, level, id, &usage);
 }
 
-static inline void
+/* One side of a trade, as a party sees it. Narrow: all values are below 2^62, which the
+ * compiler knows and which all but a few trades are. */
+struct side {
+    notional_t released; /* value that was reserved */
+    notional_t value;    /* that was traded */
+    bool sell;
+    bool narrow;
+};
+
+/* traded_of returns what was bought or sold today, of which bought is given. By
+ * arithmetic: nobody can foretell the side. */
+static ALWAYS_INLINE notional_t *
+traded_of(notional_t *bought, bool sell)
+{
+    return (notional_t *)(void *)((char *)bought + sell * sizeof *bought);
+}
+
+_Static_assert(offsetof(struct risk_account_warm, sold) ==
+                   offsetof(struct risk_account_warm, bought) + sizeof(notional_t),
+               "a pair");
+_Static_assert(offsetof(struct risk_party_warm, sold) ==
+                   offsetof(struct risk_party_warm, bought) + sizeof(notional_t),
+               "a pair");
+
+/* party_fill moves what counts of an account, a group or a firm: what was released comes
+ * back, value was traded. cap falls by value as if DailyGross were the tighter of its two:
+ * so it is never more than the truth, and made anew when it is used up. */
+static ALWAYS_INLINE void
 party_fill(struct risk *risk,
+           uint8_t level,
+           uint32_t id,
+           notional_t *room,
+           int64_t net_room[2],
+           notional_t *cap,
+           notional_t *bought,
+           bool gross,
+           const struct side *side)
+{
+    const bool sell = side->sell;
+
+    *traded_of(bought, sell) += side->value;
+    if (gross) {
+        *room += side->narrow ? (notional_t)((int64_t)side->released - (int64_t)side->value)
+                              : side->released - side->value;
+        *cap -= side->value;
+    } else {
+        *room += side->released;
+    }
+    if (side->narrow && LIKELY((net_room[0] | net_room[1]) >= 0)) {
+        const uint64_t sum = (uint64_t)net_room[!sell] + (uint64_t)side->value;
+
+        net_room[sell] -= (int64_t)side->value;
+        net_room[!sell] = sum < INT64_MAX ? (int64_t)sum : INT64_MAX;
+    } else if (UNLIKELY(!net_move(net_room, sell, side->value))) {
+        make_anew(risk, level, id);
+    }
+}
+
+static ALWAYS_INLINE void
+group_fill(struct risk *risk,
            uint8_t level,
            uint32_t id,
            struct risk_party_line *line,
            struct risk_party_warm *warm,
-           bool sell,
-           notional_t released,
-           notional_t value)
+           const struct side *side)
 {
-    const struct fill_lines lines = {&line->room, &warm->cap, &warm->bought, &warm->sold,
-                                     line->net_room};
-
-    if (UNLIKELY(!fill_move(&lines, sell, (line->flags & RISK_LINE_GROSS) != 0, released, value)))
-        make_anew(risk, level, id);
+    party_fill(risk, level, id, &line->room, line->net_room, &warm->cap, &warm->bought,
+               (line->flags & RISK_LINE_GROSS) != 0, side);
 }
 
 void
@@ -99,18 +124,17 @@ risk_loss_look(struct risk *risk, uint32_t account, uint32_t instrument)
 
     if (pace->loss_max == RISK_LIMIT_OFF)
         return;
-    if (loss >= pace->loss_max || loss > pace->loss_bound)
+    if (loss > pace->loss_bound)
         risk_look(risk, OE_RISK_LEVEL_ACCOUNT, account, instrument);
     else if ((risk->accounts[account].flags & RISK_LINE_DOUBT) != 0)
         risk_flags_set(risk, OE_RISK_LEVEL_ACCOUNT, account);
 }
 
-/* count_execution latches the account with the fill that is one too many for its
- * window. A count that is full stays so until somebody enables the account. */
-static void
-count_execution(struct risk *risk, uint32_t account, uint32_t instrument, uint64_t now_ns)
+/* latch latches an account whose window has one fill too many. */
+static COLD void
+latch(struct risk *risk, uint32_t account, uint32_t instrument)
 {
-    struct risk_account_pace *pace = &risk->accounts_pace[account];
+    const struct risk_account_pace *pace = &risk->accounts_pace[account];
     const struct risk_due due = {.level = OE_RISK_LEVEL_ACCOUNT,
                                  .limit = CELL_RISK_LIMIT_EXECUTIONS,
                                  .stage = CELL_RISK_STAGE_LATCHED,
@@ -119,73 +143,200 @@ count_execution(struct risk *risk, uint32_t account, uint32_t instrument, uint64
                                  .value = pace->executions_max,
                                  .used = pace->executions_max};
 
-    if (pace->executions_max == 0 || pace->executions_cnt == pace->executions_max)
-        return;
-    if (pace->executions_cnt == 0 ||
-        now_ns - pace->executions_since_ns >= pace->executions_window_ns) {
-        pace->executions_since_ns = now_ns;
-        pace->executions_cnt = 0;
-    }
-    pace->executions_cnt++;
-    ASSERT(pace->executions_cnt <= pace->executions_max);
-    if (pace->executions_cnt < pace->executions_max)
-        return;
+    ASSERT(pace->executions_cnt == pace->executions_max);
     risk_subject_of(risk, OE_RISK_LEVEL_ACCOUNT, account)->flags |= RISK_IS_LATCHED;
     risk_flags_set(risk, OE_RISK_LEVEL_ACCOUNT, account);
     risk_pend(risk, &due);
 }
 
+/* count_execution counts a fill. A count that is full stays so until somebody enables
+ * the account. */
+static ALWAYS_INLINE void
+count_execution(struct risk *risk, uint32_t account, uint32_t instrument, uint64_t now_ns)
+{
+    struct risk_account_pace *pace = &risk->accounts_pace[account];
+    uint16_t cnt = pace->executions_cnt;
+
+    if (UNLIKELY(cnt == pace->executions_max))
+        return; /* full, or not counted */
+    if (cnt == 0 || now_ns - pace->executions_since_ns >= pace->executions_window_ns) {
+        pace->executions_since_ns = now_ns;
+        cnt = 0;
+    }
+    pace->executions_cnt = ++cnt;
+    if (UNLIKELY(cnt == pace->executions_max))
+        latch(risk, account, instrument);
+}
+
+/* loss_moves says whether the loss of the day wants a look. */
+static ALWAYS_INLINE bool
+loss_moves(const struct risk_account_line *line,
+           const struct risk_account_warm *warm,
+           const struct risk_account_pace *pace)
+{
+    return UNLIKELY((int64_t)((warm->profit + pace->loss_bound) >> 64) < 0) ||
+           UNLIKELY((line->flags & RISK_LINE_DOUBT) != 0);
+}
+
+/* What both sides of a trade have in common. */
+struct deal {
+    px_t px;
+    qty_t qty;
+    notional_t value;
+    uint64_t now_ns;
+    struct risk_bounds *bounds;
+};
+
+/* profit_fill adds what a fill made to the profit of today. */
+static ALWAYS_INLINE void
+profit_fill(struct risk_account_warm *warm, const struct deal *deal, int64_t signed_qty, px_t fee)
+{
+    const notional_t amount =
+        (notional_t)(deal->bounds->mark_px - deal->px) * (notional_t)signed_qty - fee;
+    const notional_t profit = warm->profit + amount;
+    const int64_t high = (int64_t)(profit >> 64);
+
+    /* No sum of the two overflows; only far out it is clipped. */
+    if (UNLIKELY(high >= NET_STEP_MAX || high < -NET_STEP_MAX))
+        risk_profit_add(warm, amount);
+    else
+        warm->profit = profit;
+}
+
+/* paid_of returns what a side pays, fee included. */
+static ALWAYS_INLINE notional_t
+paid_of(notional_t value, notional_t fee, bool sell, const bool narrow)
+{
+    const int64_t sign = -(int64_t)sell;
+
+    return narrow ? (notional_t)((((int64_t)value ^ sign) - sign) + (int64_t)fee)
+                  : (sell ? -value : value) + fee;
+}
+
+/* hold_cash returns the cash that is released. */
+static ALWAYS_INLINE notional_t
+hold_cash(const struct risk_bounds *bounds, const struct risk_hold *hold, qty_t qty)
+{
+    const uint64_t lot = (uint64_t)hold->px + (uint64_t)risk_fee_lot(hold->px, bounds->hold_ppm);
+
+    return (notional_t)lot * (qty & ((uint32_t)hold->sell - 1));
+}
+
+/* fill_side confirms one side of a deal and returns its fee. */
+static ALWAYS_INLINE px_t
+fill_side(struct risk *risk,
+          const struct deal *deal,
+          const struct risk_hold *hold,
+          int32_t ppm,
+          const bool narrow)
+{
+    struct risk_pair_line *pair = &risk->pairs[hold->position];
+    const uint32_t account = pair->account;
+    struct risk_account_line *line = &risk->accounts[account];
+    struct risk_account_warm *warm = &risk->accounts_warm[account];
+    struct risk_account_pace *pace = &risk->accounts_pace[account];
+    const uint32_t group = line->group;
+    const uint32_t firm = risk->groups[group].parent;
+    const bool sell = hold->sell;
+    const qty_t qty = deal->qty;
+    const int64_t sign = -(int64_t)sell;
+    const int64_t signed_qty = ((int64_t)qty ^ sign) - sign;
+    const notional_t released = px_mul_qty(hold->px, qty);
+    const struct side side = {.released = narrow ? (int64_t)released : released,
+                              .value = narrow ? (int64_t)deal->value : deal->value,
+                              .sell = sell,
+                              .narrow = narrow};
+    const px_t lot_fee = risk_fee_lot(deal->px, ppm);
+    const notional_t fee = narrow ? lot_fee * (int64_t)qty : (notional_t)lot_fee * qty;
+    const notional_t paid = paid_of(side.value, fee, sell, narrow);
+
+    ASSERT_SLOW(hold->position <= risk->slots_mask);
+    ASSERT_SLOW(pair->version != 0);
+    ASSERT_SLOW(qty >= 1);
+    ASSERT_SLOW(qty <= hold->leaves_qty);
+    ASSERT_SLOW(sell ? deal->px >= hold->px : deal->px <= hold->px);
+    ASSERT(narrow || fee <= PX_MAX);
+    ASSERT(narrow || fee >= PX_MIN);
+    pair->position_qty += signed_qty;
+    risk_room_add(&pair->room[!sell], qty);
+    line->open_room += qty == hold->leaves_qty;
+    line->cash_room += hold_cash(deal->bounds, hold, qty) - paid;
+    warm->balance -= paid;
+    risk->fees += fee;
+    profit_fill(warm, deal, signed_qty, (px_t)fee);
+    party_fill(risk, OE_RISK_LEVEL_ACCOUNT, account, &line->room, line->net_room, &pace->cap,
+               &warm->bought, (line->flags & RISK_LINE_GROSS) != 0, &side);
+    group_fill(risk, OE_RISK_LEVEL_GROUP, group, &risk->groups[group], &risk->groups_warm[group],
+               &side);
+    group_fill(risk, OE_RISK_LEVEL_FIRM, firm, &risk->firms[firm], &risk->firms_warm[firm], &side);
+    risk->firms_warm[firm].trades_cnt++;
+    if ((line->flags & RISK_LINE_FILLS) != 0) {
+        count_execution(risk, account, pair->instrument, deal->now_ns);
+        if (loss_moves(line, warm, pace))
+            risk_loss_look(risk, account, pair->instrument);
+    }
+    risk_look_all(risk, account, pair->instrument);
+    return (px_t)fee;
+}
+
+/* is_narrow says whether the value of qty at px is below 2^62. */
+static inline bool
+is_narrow(px_t px, qty_t qty)
+{
+    int64_t value;
+
+    return LIKELY(!__builtin_mul_overflow(px, (int64_t)qty, &value)) &&
+           LIKELY(value <= RISK_HOT_VALUE_MAX);
+}
+
+static __attribute__((noinline)) px_t
+fill_wide(struct risk *risk, const struct deal *deal, const struct risk_hold *hold, int32_t ppm)
+{
+    return fill_side(risk, deal, hold, ppm, false);
+}
+
+/* deal_of begins a trade in the instrument of a pair. The first of all makes the mark. */
+static ALWAYS_INLINE struct deal
+deal_of(struct risk *risk, uint32_t position, px_t px, qty_t qty, uint64_t now_ns)
+{
+    const struct deal deal = {.px = px,
+                              .qty = qty,
+                              .value = px_mul_qty(px, qty),
+                              .now_ns = now_ns,
+                              .bounds = &risk->bounds[risk->pairs[position].instrument]};
+
+    if (UNLIKELY(deal.bounds->mark_px == 0))
+        deal.bounds->mark_px = px;
+    return deal;
+}
+
 HOT px_t
 risk_on_trade(struct risk *risk, const struct risk_fill *fill)
 {
-    struct risk_pair_line *pair = &risk->pairs[fill->hold.position];
-    struct risk_bounds *bounds = &risk->bounds[pair->instrument];
-    struct risk_account_line *line = &risk->accounts[pair->account];
-    struct risk_account_warm *warm = &risk->accounts_warm[pair->account];
-    struct risk_account_pace *pace = &risk->accounts_pace[pair->account];
-    const uint32_t group = line->group;
-    const uint32_t firm = risk->groups[group].parent;
-    const bool sell = fill->hold.sell;
-    const struct risk_fees fees = bounds->fees;
-    const notional_t value = px_mul_qty(fill->px, fill->qty);
-    const notional_t released = px_mul_qty(fill->hold.px, fill->qty);
-    const notional_t fee =
-        risk_fee(fill->px, fill->qty, fill->maker ? fees.maker_ppm : fees.taker_ppm);
-    const notional_t paid = (sell ? -value : value) + fee;
-    const struct fill_lines lines = {&line->room, &pace->cap, &warm->bought, &warm->sold,
-                                     line->net_room};
+    const struct deal deal = deal_of(risk, fill->hold.position, fill->px, fill->qty, fill->now_ns);
+    const struct risk_fees fees = deal.bounds->fees;
 
-    ASSERT(fill->hold.position <= risk->slots_mask);
-    ASSERT(pair->version != 0);
-    ASSERT(fill->qty >= 1);
-    ASSERT(fill->qty <= fill->hold.leaves_qty);
-    ASSERT_SLOW(sell ? fill->px >= fill->hold.px : fill->px <= fill->hold.px);
-    if (UNLIKELY(bounds->mark_px == 0))
-        bounds->mark_px = fill->px;
-    pair->position_qty += sell ? -(int64_t)fill->qty : (int64_t)fill->qty;
-    risk_room_add(&pair->room[!sell], fill->qty);
-    line->open_room += fill->qty == fill->hold.leaves_qty;
-    line->cash_room += risk_cash_of(fill->hold.px, fill->qty, sell, fees) - paid;
-    warm->balance -= paid;
-    risk->fees += fee;
-    risk_profit_add(warm, (notional_t)(bounds->mark_px - fill->px) *
-                                  (sell ? -(notional_t)fill->qty : (notional_t)fill->qty) -
-                              fee);
-    if (UNLIKELY(!fill_move(&lines, sell, (line->flags & RISK_LINE_GROSS) != 0, released, value)))
-        make_anew(risk, OE_RISK_LEVEL_ACCOUNT, pair->account);
-    party_fill(risk, OE_RISK_LEVEL_GROUP, group, &risk->groups[group], &risk->groups_warm[group],
-               sell, released, value);
-    party_fill(risk, OE_RISK_LEVEL_FIRM, firm, &risk->firms[firm], &risk->firms_warm[firm], sell,
-               released, value);
-    risk->firms_warm[firm].trades_cnt++;
-    if (UNLIKELY((line->flags & RISK_LINE_FILLS) != 0)) {
-        count_execution(risk, pair->account, pair->instrument, fill->now_ns);
-        risk_loss_look(risk, pair->account, pair->instrument);
+    return fill_wide(risk, &deal, &fill->hold, fill->maker ? fees.maker_ppm : fees.taker_ppm);
+}
+
+HOT struct risk_trade_fees
+risk_on_trades(struct risk *risk, const struct risk_trade *trade)
+{
+    const struct deal deal =
+        deal_of(risk, trade->taker.position, trade->px, trade->qty, trade->now_ns);
+    const struct risk_fees fees = deal.bounds->fees;
+    struct risk_trade_fees paid;
+
+    if (LIKELY(is_narrow(trade->px, trade->qty)) &&
+        LIKELY(is_narrow(trade->taker.px, trade->qty)) &&
+        LIKELY(is_narrow(trade->maker.px, trade->qty))) {
+        paid.taker = fill_side(risk, &deal, &trade->taker, fees.taker_ppm, true);
+        paid.maker = fill_side(risk, &deal, &trade->maker, fees.maker_ppm, true);
+    } else {
+        paid.taker = fill_wide(risk, &deal, &trade->taker, fees.taker_ppm);
+        paid.maker = fill_wide(risk, &deal, &trade->maker, fees.maker_ppm);
     }
-    risk_look_all(risk, pair->account, pair->instrument);
-    ASSERT(fee <= PX_MAX);
-    ASSERT(fee >= PX_MIN);
-    return (px_t)fee;
+    return paid;
 }
 
 /* value_back gives value of open orders back at all levels; negative: takes it. */
