@@ -13,6 +13,11 @@
  *
  * A new order asks for a price, a replace does so and names an order.
  *
+ * Of risk the first stage fetches account, pair and bounds of a new order; the second its
+ * group, and account, pace and pair of an order that is named; where there is a taker
+ * the second and last what fills touch. Firms are few, and near. The second stage's
+ * part is done too where the rest of it does not pay.
+ *
  * What one stage fetched the next one reads, a group of commands later: long
  * enough for a line to come from memory, so nothing here waits.
  *
@@ -26,6 +31,7 @@
 #include <string.h>
 
 #include "engine/book.h"
+#include "risk/hot.h"
 
 #define GROUP    ENGINE_AHEAD_GROUP
 #define GROUPS   ENGINE_AHEAD_GROUPS
@@ -64,10 +70,17 @@ bytes_live(const struct engine *engine)
     return engine->orders.taken_cnt * (uint64_t)ORDER_NEAR_BYTES + pages_cnt * PAGE_NEAR_BYTES;
 }
 
+/* bytes_risk estimates what risk has of those who send commands, and of their pairs. */
+static inline uint64_t
+bytes_risk(const struct engine *engine)
+{
+    return engine->cfg.no_risk ? 0 : risk_hot_bytes(engine->risk);
+}
+
 bool
 engine_looks_ahead(const struct engine *engine)
 {
-    return bytes_named(engine) > NAMED_BYTES;
+    return bytes_named(engine) + bytes_risk(engine) > NAMED_BYTES;
 }
 
 /* first_of returns the first member of a set that is not empty. */
@@ -193,8 +206,13 @@ stage_1(const struct engine *engine,
 
         PREFETCH_W(idmap_line(&engine->ids, in->session, in->clord));
         PREFETCH_W(book_ahead(engine, in->instrument));
-        if (!bare)
-            risk_prefetch(engine->risk, in->account, in->instrument);
+    }
+    if (!bare) {
+        for (uint32_t left = group->news; left != 0; left &= left - 1) {
+            const struct cell_order_new *in = &cells[first_of(left)].order_new;
+
+            risk_hot_fetch_new(engine->risk, in->account, in->instrument);
+        }
     }
     for (uint32_t left = group->named; left != 0; left &= left - 1)
         PREFETCH_W(&engine->orders.orders[slot_named(engine, &cells[first_of(left)])]);
@@ -219,7 +237,24 @@ fetch_around(const struct engine *engine, uint32_t slot, const bool bare)
     PREFETCH_W(&orders[slot_ahead(engine, order->next)]);
     PREFETCH_W((const char *)engine->ids.buckets + (order->id_at & engine->ids.mask));
     if (!bare)
-        risk_prefetch_position(engine->risk, order->position);
+        risk_hot_fetch_live(engine->risk, order->account, order->position);
+}
+
+/* stage_risk fetches what risk has of the orders that are named, and the groups of those
+ * who send new ones. */
+static ALWAYS_INLINE void
+stage_risk(const struct engine *engine,
+           const struct engine_ahead_group *group,
+           const union cell *cells)
+{
+    for (uint32_t left = group->news; left != 0; left &= left - 1)
+        risk_hot_fetch_group(engine->risk, cells[first_of(left)].order_new.account);
+    for (uint32_t left = group->named; left != 0; left &= left - 1) {
+        const struct order *order =
+            &engine->orders.orders[slot_named(engine, &cells[first_of(left)])];
+
+        risk_hot_fetch_live(engine->risk, order->account, order->position);
+    }
 }
 
 /* ask_price notes where a price is, and who takes if it crosses. It returns the
@@ -258,7 +293,11 @@ stage_2(const struct engine *engine,
         const uint32_t i = first_of(left);
         const struct cell_order_new *in = &cells[i].order_new;
 
+        const uint32_t before = takers_cnt;
+
         takers_cnt = ask_price(engine, group, i, in, in->shape / CELL_SELL & 1, takers_cnt);
+        if (!bare && EITHER(takers_cnt != before))
+            risk_hot_fetch_fill(engine->risk, in->account);
     }
     for (uint32_t left = group->moves; left != 0; left &= left - 1) {
         const uint32_t i = first_of(left);
@@ -270,7 +309,7 @@ stage_2(const struct engine *engine,
     for (uint32_t i = 0; i < takers_cnt; i++)
         PREFETCH_W(ladder_level(&engine->pages, group->takers[i]));
     for (uint32_t left = group->named; left != 0; left &= left - 1)
-        fetch_around(engine, slot_named(engine, &cells[first_of(left)]), bare);
+        fetch_around(engine, slot_named(engine, &cells[first_of(left)]), true);
     for (uint32_t left = group->called; UNLIKELY(left != 0); left &= left - 1) {
         const uint32_t i = first_of(left);
         const uint32_t slot = slot_ahead(
@@ -313,6 +352,8 @@ stage_4(const struct engine *engine, const struct engine_ahead_group *group, con
     }
     for (uint32_t i = 0, cnt = group->takers_cnt; i < cnt; i++)
         fetch_around(engine, group->takers[i], bare);
+    for (uint32_t i = 0, cnt = bare ? 0 : group->takers_cnt; i < cnt; i++)
+        risk_hot_fetch_fill(engine->risk, engine->orders.orders[group->takers[i]].account);
 }
 
 /* step brings each group in flight one stage on, the new one into its first. */
@@ -331,6 +372,8 @@ step(const struct engine *engine,
 
     stage_1(engine, group_of(ahead, number), &cells[number * GROUP & mask],
             &cells[(number + LATER) * GROUP & mask], bare);
+    if (!bare && LIKELY(number > ahead->begun) && LIKELY(number - 1 > at_work))
+        stage_risk(engine, group_of(ahead, number - 1), &cells[(number - 1) * GROUP & mask]);
     /* Groups that have been in the first stage alone go no further. */
     if (!far_away) {
         ahead->first = number + 1;
@@ -376,7 +419,7 @@ engine_prefetch(const struct engine *engine, const union cell *cell)
     PREFETCH_W(idmap_line(&engine->ids, in->session, in->clord));
     PREFETCH_W(&engine->orders.orders[slot_ahead(engine, slot)]);
     if (!engine->cfg.no_risk && cell_kind(cell) == CELL_KIND_ORDER_NEW)
-        risk_prefetch(engine->risk, in->account, in->instrument);
+        risk_hot_fetch_new(engine->risk, in->account, in->instrument);
 }
 
 void
@@ -396,6 +439,7 @@ engine_look_ahead(const struct engine *engine,
     if (ahead->next <= at_work || ahead->next > at_work + DISTANCE + 1) {
         ahead->next = at_work + 1;
         ahead->first = at_work + 1;
+        ahead->begun = at_work + 1;
     }
     while (ahead->next <= at_work + DISTANCE && (ahead->next + 1) * GROUP <= end)
         engine->cfg.no_risk ? step_bare(engine, ahead, cells, mask, at_work, far_away)

@@ -176,7 +176,8 @@ struct engine_ahead_group {
  * Private. */
 struct engine_ahead {
     uint64_t next;  /* group that comes into its first stage next */
-    uint64_t first; /* and with which it began */
+    uint64_t first; /* and with which the later stages began */
+    uint64_t begun; /* and with which all of it began */
     struct engine_ahead_group groups[ENGINE_AHEAD_GROUPS];
 };
 

@@ -201,20 +201,3 @@ risk_hot_agrees(const struct risk *risk,
 
     return risk_slow_agrees(risk, &full, hold, &ticket);
 }
-
-void
-risk_prefetch(const struct risk *risk, uint32_t account, uint32_t instrument)
-{
-    if (account < risk->cfg.accounts_max && instrument < risk->cfg.instruments_max) {
-        PREFETCH_W(&risk->accounts[account]);
-        PREFETCH_R(&risk->bounds[instrument]);
-        PREFETCH_W(&risk->pairs[risk_pair_home(risk, account, instrument)]);
-    }
-}
-
-void
-risk_prefetch_position(const struct risk *risk, uint32_t position)
-{
-    ASSERT(position <= risk->slots_mask);
-    PREFETCH_W(&risk->pairs[position]);
-}

@@ -330,6 +330,51 @@ risk_hot_amend(struct risk *risk,
     return true;
 }
 
+/* Fetching ahead. Whatever is given, an address is only fetched, or read within what
+ * there is. */
+
+/* risk_hot_bytes estimates what commands of all accounts touch of risk. */
+static inline uint64_t
+risk_hot_bytes(const struct risk *risk)
+{
+    return (2 * (uint64_t)risk->marks.accounts_cnt + risk->marks.positions_cnt) * CACHE_LINE;
+}
+
+/* risk_hot_fetch_new fetches what an order of an account in an instrument will touch. */
+static ALWAYS_INLINE void
+risk_hot_fetch_new(const struct risk *risk, uint32_t account, uint32_t instrument)
+{
+    PREFETCH_W(&risk->accounts[account]);
+    PREFETCH_R(&risk->bounds[instrument]);
+    PREFETCH_W(&risk->pairs[risk_pair_home(risk, account, instrument)]);
+}
+
+/* risk_hot_fetch_live fetches what a live order will touch that ends. */
+static ALWAYS_INLINE void
+risk_hot_fetch_live(const struct risk *risk, uint32_t account, uint32_t position)
+{
+    PREFETCH_W(&risk->accounts[account]);
+    PREFETCH_W(&risk->accounts_pace[account]);
+    PREFETCH_W(&risk->pairs[position]);
+}
+
+/* risk_hot_fetch_fill fetches what a fill of an account touches besides. */
+static ALWAYS_INLINE void
+risk_hot_fetch_fill(const struct risk *risk, uint32_t account)
+{
+    PREFETCH_W(&risk->accounts_warm[account]);
+    PREFETCH_W(&risk->accounts_pace[account]);
+}
+
+/* risk_hot_fetch_group fetches the group of an account that was fetched. */
+static ALWAYS_INLINE void
+risk_hot_fetch_group(const struct risk *risk, uint32_t account)
+{
+    const uint32_t within = account & -(uint32_t)(account < risk->cfg.accounts_max);
+
+    PREFETCH_W(&risk->groups[risk->accounts[within].group]);
+}
+
 /* risk_hot_cancel takes the token of a cancel and gives back all that hold has. */
 static ALWAYS_INLINE bool
 risk_hot_cancel(struct risk *risk,

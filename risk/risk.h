@@ -157,10 +157,6 @@ void risk_reserve_new(struct risk *risk,
                       const struct risk_order *order,
                       const struct risk_ticket *ticket);
 
-/* risk_prefetch fetches what the check of such an order will touch. */
-void risk_prefetch(const struct risk *risk, uint32_t account, uint32_t instrument);
-void risk_prefetch_position(const struct risk *risk, uint32_t position);
-
 /* What an operator or a query sees. False if the pair has no position. */
 struct risk_position {
     int64_t position_qty;
