@@ -36,10 +36,10 @@
  * Prepared, not looked up. qty_max, value_max and both rooms of a pair come of the
  * limits of all levels, of restrictions, covered accounts and order rules: the
  * tightest holds, found out once. `version` is that of the configuration they
- * came of (risk->version, raised by each command that could change one); a pair of
- * another version is prepared anew by the next order that looks at it. Where one
- * comparison cannot say it (a restriction, an order rule that is not "all"),
- * qty_max is 0 and the slow road is taken.
+ * came of (risk->version, raised by each command that could change one of many; what
+ * changes a single pair prepares it at once); a pair of another version is prepared anew by the
+ * next order that looks at it. Where one comparison cannot say it (a restriction, an order rule
+ * that is not "all"), qty_max is 0 and the slow road is taken.
  *
  * The hot road is written twice: risk/hot.h has token, checks and reservation of a plain
  * order in one, check.c and trade.c have the steps one by one, for all others.

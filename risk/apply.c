@@ -87,8 +87,17 @@ pair_limit(struct risk *risk, const struct cell_limit_set *cell, const struct ri
     cold->by_hand &= (uint8_t)~hand;
     if (limit->by_hand != 0)
         cold->by_hand |= hand;
-    risk_version_next(risk);
+    risk_pair_prepare(risk, at);
     return OE_REJECT_REASON_NONE;
+}
+
+/* prepares says whether pairs are prepared from a limit (pair.c); all others are in
+ * rooms and bounds of their subject. */
+static bool
+prepares(uint8_t limit)
+{
+    return limit == CELL_RISK_LIMIT_ORDER_QTY || limit == CELL_RISK_LIMIT_ORDER_VALUE ||
+           limit == CELL_RISK_LIMIT_LONG || limit == CELL_RISK_LIMIT_SHORT;
 }
 
 /* subject_limit sets a limit of an account, group or firm; its stages end. */
@@ -115,7 +124,8 @@ subject_limit(struct risk *risk, const struct cell_limit_set *cell, const struct
     risk_usage_set(risk, cell->level, cell->subject, &usage);
     if (risk_limit_has_stages(cell->level, cell->limit))
         risk_look_next(risk, cell->level, cell->subject);
-    risk_version_next(risk);
+    if (prepares(cell->limit))
+        risk_version_next(risk);
     return OE_REJECT_REASON_NONE;
 }
 
@@ -232,7 +242,7 @@ restrict_pair(struct risk *risk, const struct cell_restriction_set *cell)
     ASSERT(risk->pairs[at].account == cell->subject);
     risk->pairs_cold[at].restricted = cell->restricted;
     risk->pairs_cold[at].by_hand &= (uint8_t)~RISK_HAND_RESTRICTION;
-    risk_version_next(risk);
+    risk_pair_prepare(risk, at);
     return OE_REJECT_REASON_NONE;
 }
 

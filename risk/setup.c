@@ -268,7 +268,7 @@ risk_position_limit_set(struct risk *risk, const struct cell_position_limit_set 
         cold->has_own[sell] = 1;
         cold->own_qty[sell] = own_qty[sell];
     }
-    risk_version_next(risk);
+    risk_pair_prepare(risk, at);
     return OE_REJECT_REASON_NONE;
 }
 
