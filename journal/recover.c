@@ -146,11 +146,15 @@ run_begin(struct chain *chain, uint64_t end_no, uint32_t epoch)
     return low;
 }
 
-/* page_restart returns the Restart in a page, NULL if it has none. */
+/* page_restart returns the Restart in a page, NULL if it has none. The page may be
+ * one that was taken on trust and never judged. */
 static const struct cell_restart *
 page_restart(const struct page *page)
 {
-    for (unsigned i = 0; i < page->header.cells && !page_is_segment(page); i++) {
+    const unsigned cells_cnt =
+        page->header.cells < JOURNAL_PAGE_CELLS ? page->header.cells : JOURNAL_PAGE_CELLS;
+
+    for (unsigned i = 0; i < cells_cnt && !page_is_segment(page); i++) {
         if (cell_kind(&page->cells[i]) == CELL_KIND_RESTART)
             return &page->cells[i].restart;
     }

@@ -430,6 +430,35 @@ Test(writer, a_next_segment_that_does_not_fit_ends_the_process_at_the_roll)
     cr_assert_eq(result.pages_cnt, 2 * RIG_SEGMENT_PAGES);
 }
 
+/* lose_folder takes the folder away, which only the helper needs once segments are
+ * open: it fails when it is asked for another one. */
+static void
+lose_folder(void)
+{
+    struct journal_writer_cfg cfg = {.no_direct = true};
+    struct rig_cells all = {0};
+    uint64_t random = rig_seed();
+    struct rig rig;
+
+    rig_open(&rig, dir, &cfg);
+    while (access(segment_path(1), F_OK) != 0)
+        usleep(1000);
+    rig_dir_remove(dir);
+    while (all.cnt < RIG_SEGMENT_PAGES * JOURNAL_PAGE_CELLS * 9 / 8)
+        rig_group(&all, &random, 0, true);
+    rig_put(&rig, &all, 0, all.cnt);
+    /* Into segment 1, with much room left. Nothing more is written. */
+    for (unsigned i = 0; i < 30000; i++) {
+        (void)journal_writer_poll(rig.writer, rig_clock_ns());
+        usleep(100);
+    }
+}
+
+Test(writer, a_helper_that_fails_ends_the_process_at_once)
+{
+    cr_assert_eq(exit_code_of(lose_folder), 3);
+}
+
 /* write_past_limit writes more than this process may; it does not return. */
 static void
 write_past_limit(void)
