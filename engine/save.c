@@ -26,7 +26,7 @@ struct scalars {
     uint32_t pages_room_cnt;
     uint32_t pages_leaf_free;
     uint32_t pages_inner_free;
-    uint32_t zero;
+    uint32_t journal_low;
 };
 
 _Static_assert(sizeof(struct scalars) == 96, "no padding");
@@ -109,6 +109,7 @@ engine_save(const struct engine *engine, struct image_out *out)
         .pages_room_cnt = engine->pages.room_cnt,
         .pages_leaf_free = engine->pages.leaf_free,
         .pages_inner_free = engine->pages.inner_free,
+        .journal_low = engine->journal_low,
     };
     struct piece pieces[PIECES_CNT];
 
@@ -135,7 +136,7 @@ scalars_fit(const struct engine_cfg *cfg, const struct scalars *scalars)
            scalars->extras_used_cnt <= cfg->extras_max &&
            scalars->extras_taken_cnt <= scalars->extras_used_cnt &&
            scalars->pages_used_cnt <= cfg->pages_max && scalars->pages_room_cnt <= cfg->pages_max &&
-           scalars->zero == 0;
+           scalars->journal_low <= 1;
 }
 
 static void
@@ -161,6 +162,7 @@ scalars_take(struct engine *engine, const struct scalars *scalars)
     engine->pages.room_cnt = scalars->pages_room_cnt;
     engine->pages.leaf_free = scalars->pages_leaf_free;
     engine->pages.inner_free = scalars->pages_inner_free;
+    engine->journal_low = scalars->journal_low != 0;
 }
 
 /* in_map says whether an order is in the id map. */

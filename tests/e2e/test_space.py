@@ -154,14 +154,18 @@ def test_nearly_full(tap, outcry):
             disk.fill(3 * MIB)
             exchange.wait_for(r'(?s)again.*less than the reserve')
             tap.same(exchange.stop(), 0, 'it stops while it is low')
+            code, out, err = run(outcry, 'follow', journal, '--once', '--retransmit', '1024')
+            tap.ok(code == 0, 'a snapshot is made while it is low', out, err)
             found = spaces(outcry, journal)
             tap.ok([low for _, _, low in found] == ['1', '0', '1'] and
                    int(found[0][0]) < 4 * MIB < int(found[1][0]) and
                    {size for _, size, _ in found} == {str(4 * MIB)}, 'the journal has it', found)
             replays(tap, outcry, journal)
             with Exchange(outcry, config) as again:
+                tap.ok('loaded in' in again.text and 'of no use' not in again.text,
+                       'and is what a start begins with', again.text)
                 broker = Broker(tap, again)
-                broker.new('Reject', 'a start finds it still low')
+                broker.new('Reject', 'which finds it still low')
                 disk.empty()
                 again.wait_for('new orders are taken')
                 again.stop()

@@ -78,6 +78,30 @@ Test(save, image_tells_nothing_of_the_process)
     harness_fini(&h);
 }
 
+Test(save, a_disk_that_is_nearly_full_stays_so)
+{
+    struct harness h;
+    union cell cell = {.journal_space = {.kind = CELL_KIND_JOURNAL_SPACE,
+                                         .shape = 1,
+                                         .free_bytes = 500,
+                                         .reserve_bytes = 1000,
+                                         .low = 1,
+                                         .session = CELL_SESSION}};
+
+    harness_init(&h, NULL);
+    fill(&h);
+    cr_assert_eq(harness_apply(&h, &cell), ENGINE_DONE);
+    cr_assert(engine_journal_low(h.engine));
+
+    const size_t bytes = engine_footprint(&h.cfg);
+    struct engine *again = reload(h.engine, &h.cfg, harness_map(bytes), 1);
+
+    cr_assert(engine_journal_low(again));
+    cr_assert(hash128_equal(engine_hash(again), engine_hash(h.engine)));
+    (void)munmap(again, bytes);
+    harness_fini(&h);
+}
+
 Test(save, loading_touches_what_is_in_use_and_not_what_there_is_room_for)
 {
     struct engine_cfg cfg = harness_default_cfg();
