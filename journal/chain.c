@@ -132,7 +132,7 @@ content_check(struct chain *chain, struct chain_step *step)
 
         /* A command opens a group, all else is of the one that is open. */
         seq += command;
-        if (UNLIKELY((count - 1 >= CELL_MESSAGE_MAX) | (count > end - cell) |
+        if (UNLIKELY((unsigned)(count - 1 >= CELL_MESSAGE_MAX) | (count > end - cell) |
                      (cell_kind(cell) >= CELL_KIND_CONTINUATIONS) | (command == open) |
                      (cell_seq(cell) != seq)) ||
             UNLIKELY(!cell_valid(cell)))
