@@ -200,7 +200,7 @@ Test(salvage, seals_and_snapshots_go_along)
         snprintf(path, sizeof path, "%s/%s", dir, names[i]);
         const int fd = open(path, O_WRONLY | O_CREAT, 0600);
 
-        cr_assert_eq(write(fd, names[i], 10), 10);
+        cr_assert_eq(write(fd, names[i], strlen(names[i])), (ssize_t)strlen(names[i]));
         close(fd);
     }
     cr_assert_eq(truncate(segment_path(1), 30 * JOURNAL_PAGE_BYTES), 0);
