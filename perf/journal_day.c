@@ -9,6 +9,7 @@
 
 #include "journal/reader.h"
 #include "journal/replay.h"
+#include "journal/snapshot.h"
 
 #include "perf/core_run.h"
 
@@ -37,23 +38,30 @@ take(size_t bytes)
     return engine_mem;
 }
 
+/* drop empties the page cache of a file; false if there is none. */
+static bool
+drop(const char *path)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return false;
+    if (fdatasync(fd) != 0 || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) != 0)
+        die("the page cache cannot be emptied");
+    (void)close(fd);
+    return true;
+}
+
 /* forget empties the page cache of the journal. */
 static void
 forget(const char *dir)
 {
     char path[300];
+    unsigned i = 0;
 
-    for (unsigned i = 0;; i++) {
-        (void)snprintf(path, sizeof path, "%.270s/%08u.seg", dir, i);
-
-        const int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-        if (fd < 0)
-            return;
-        if (fdatasync(fd) != 0 || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) != 0)
-            die("the page cache cannot be emptied");
-        (void)close(fd);
-    }
+    do
+        (void)snprintf(path, sizeof path, "%.270s/%08u.seg", dir, i++);
+    while (drop(path));
 }
 
 static void
@@ -92,6 +100,114 @@ replay(const char *dir, const struct pump_day *day, bool recover, uint64_t *comm
     return seconds;
 }
 
+static void
+give(void *mem, size_t bytes)
+{
+    flow_unmap(mem, bytes);
+}
+
+/* follow writes a snapshot behind the first page that ends at or behind seq, as a follower
+ * does, and fills info. */
+static void
+follow(const char *dir, uint64_t seq, struct snapshot_info *info)
+{
+    const struct replay_cfg cfg = {.alloc = take};
+    char why[SNAPSHOT_WHY_BYTES] = "";
+    struct replay_result result;
+    struct replay *replay;
+    struct journal_reader *reader;
+    struct journal_fault fault = {.text = ""};
+
+    if (journal_reader_open(&reader, dir, 0, &fault) != 0)
+        die(fault.text);
+    journal_reader_pause(reader, seq);
+    if (replay_open(&replay, reader, &cfg) != 0 || replay_more(replay, 0, &result) != 0 ||
+        !result.identical)
+        die("the journal cannot be followed");
+
+    const size_t bytes = engine_bytes;
+    void *mem = engine_mem;
+    const struct snapshot_cfg snapshot_cfg = {
+        .dir = dir,
+        .engine = result.engine,
+        .cfg = result.cfg,
+        .journal = *journal_reader_id(reader),
+        .place = journal_reader_place(reader),
+        .event_hash = result.event_hash,
+        .take = take,
+        .give = give,
+    };
+
+    if (snapshot_write(&snapshot_cfg, info, why) != 0)
+        die(why);
+    replay_close(replay);
+    journal_reader_close(reader);
+    flow_unmap(mem, bytes);
+}
+
+/* go_on is a restart from a snapshot; it returns the engine. */
+static const struct engine *
+go_on(const char *dir, uint64_t seq)
+{
+    char why[SNAPSHOT_WHY_BYTES] = "";
+    struct snapshot *snapshot;
+    struct journal_reader *reader;
+    struct replay *replay;
+    struct replay_result result;
+    struct journal_end end;
+    struct journal_fault fault = {.text = ""};
+
+    if (snapshot_open(&snapshot, dir, seq, why) != 0)
+        die(why);
+
+    const struct snapshot_info info = *snapshot_info(snapshot);
+    const struct replay_cfg cfg = {
+        .engine = snapshot_load(snapshot, take(engine_footprint(&info.cfg)), 5, why),
+        .engine_cfg = info.cfg,
+        .event_hash = info.event_hash,
+    };
+
+    if (cfg.engine == NULL)
+        die(why);
+    snapshot_close(snapshot);
+    if (journal_reader_open_at(&reader, dir, 0, &info.place, &fault) != 0)
+        die(fault.text);
+    if (replay_open(&replay, reader, &cfg) != 0 || replay_more(replay, 0, &result) != 0 ||
+        !result.identical)
+        die("what lies behind the snapshot does not come out the same");
+    replay_close(replay);
+    journal_reader_close(reader);
+    if (journal_recover_at(dir, 0, &info.place, &end, &fault) != 0)
+        die(fault.text);
+    return cfg.engine;
+}
+
+/* restart_from measures it and takes the snapshot away again. */
+static double
+restart_from(const char *dir,
+             const struct pump_day *day,
+             uint64_t commands_cnt,
+             double *snapshot_mb)
+{
+    char path[300];
+    struct snapshot_info info;
+
+    follow(dir, commands_cnt > DAY_BEHIND ? commands_cnt - DAY_BEHIND : 1, &info);
+    (void)snprintf(path, sizeof path, "%.240s/%s", dir, info.name);
+    *snapshot_mb = (double)info.bytes / 1e6;
+    forget(dir);
+    (void)drop(path);
+
+    const uint64_t start_ns = clock_ns();
+    const struct engine *engine = go_on(dir, info.seq);
+    const double seconds = (double)(clock_ns() - start_ns) / 1e9;
+
+    compare(engine, day);
+    flow_unmap(engine_mem, engine_bytes);
+    (void)unlink(path);
+    return seconds;
+}
+
 struct day_read
 day_read(const char *dir, const struct pump_day *day)
 {
@@ -102,6 +218,8 @@ day_read(const char *dir, const struct pump_day *day)
     (void)core_pin(0);
     forget(dir);
     result.restart_s = replay(dir, day, true, &commands_cnt);
+    result.snapshot_s = restart_from(dir, day, commands_cnt, &result.snapshot_mb);
+    (void)replay(dir, day, false, &commands_cnt); /* the page cache is warm again */
     result.replay_mps = 1e-6 / replay(dir, day, false, &commands_cnt) * (double)commands_cnt;
 
     const uint64_t start_ns = clock_ns();

@@ -4,6 +4,8 @@
  *   replay    every command into a new engine, compared cell by cell, page cache warm
  *   restart   what an exchange does before it can go on: replay, then recovery. The
  *             page cache is emptied of the journal first: it is read from the disk
+ *   snapshot  the same from a snapshot that has all but the last DAY_BEHIND commands,
+ *             which is read from the disk, too: load it, replay the rest, recover
  *   verify    every page and the chain, page cache warm
  *
  * The state is compared with that of the engine that wrote the journal, or
@@ -14,9 +16,15 @@
 
 #include "perf/journal_pump.h"
 
+/* What the snapshot lacks: a follower that writes one every 100,000 commands is half of
+ * that behind, on average. */
+#define DAY_BEHIND 50000u
+
 struct day_read {
     double replay_mps;
     double restart_s;
+    double snapshot_s;
+    double snapshot_mb;
     double verify_mb_s; /* 10^6 bytes of pages */
 };
 
