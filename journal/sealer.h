@@ -18,8 +18,9 @@
  * Crashes: a seal appears complete or not at all. Its temporary name, if a crash
  * leaves it, is taken away by the next.
  *
- * Cost: about 0.4 us for a message of one cell, 0.6 us for one of two; memory of some
- * kilobytes. A segment of 256 MiB takes a second or two.
+ * Cost: about 0.4 us for a message of one cell, 0.6 us for one of two; 180 MB/s with
+ * the messages of a mixed day, so a second and a half for a segment of 256 MiB. Memory of
+ * some kilobytes.
  */
 #ifndef OUTCRY_JOURNAL_SEALER_H
 #define OUTCRY_JOURNAL_SEALER_H

@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "tools/cli.h"
 #include "tools/commands.h"
@@ -25,20 +27,38 @@ verify_seals_newest(struct verify_seals *seals, const char *path)
 
     if (seal_read(&seals->newest, AT_FDCWD, path, why) != 0)
         return cli_fail(EXIT_SETUP, "verify", "%s", why);
-    seals->newest_given = true;
+    seals->newest_path = path;
     return EXIT_FINE;
+}
+
+/* is_same_file tells whether the seal that was kept is the one in the folder: who can
+ * write the folder could change both at once. */
+static bool
+is_same_file(const struct verify_seals *seals, const char *dir)
+{
+    char name[SEAL_NAME_BYTES];
+    char path[4096];
+    struct stat kept;
+    struct stat there;
+
+    seal_name(name, seals->newest.statement.segment_no);
+    if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path ||
+        stat(seals->newest_path, &kept) != 0 || stat(path, &there) != 0)
+        return false;
+    return kept.st_dev == there.st_dev && kept.st_ino == there.st_ino;
 }
 
 int
 verify_seals_run(struct verify_seals *seals, const char *dir)
 {
-    const int rc = seals_verify(dir, -1, &seals->ring, seals->newest_given ? &seals->newest : NULL,
-                                &seals->result);
+    const int rc = seals_verify(dir, -1, &seals->ring,
+                                seals->newest_path != NULL ? &seals->newest : NULL, &seals->result);
 
     if (rc < 0)
         return cli_fail(EXIT_SETUP, "verify", "the seals in %s cannot be checked: %s", dir,
                         seals->result.text);
     seals->good = rc == 0;
+    seals->newest_is_there = seals->newest_path != NULL && is_same_file(seals, dir);
     return EXIT_FINE;
 }
 
@@ -67,9 +87,14 @@ verify_seals_text(const struct verify_seals *seals)
     key_hex(id, newest->key_id.bytes, sizeof newest->key_id.bytes);
     printf("newest    %08" PRIu64 ".seal, by key %s, sealed %s as the sealer says\n",
            newest->segment_no, id, text_time(newest->sealed_time, time));
-    puts(result->newest_was_found
-             ? "kept      the seal that was kept is there as it was"
-             : "kept      no --newest was given: whether later seals were cut off nobody can tell");
+    if (seals->newest_is_there)
+        puts(
+            "kept      --newest is the seal in the folder itself, which shows nothing: keep a copy "
+            "elsewhere");
+    else
+        puts(result->newest_was_found ? "kept      the seal that was kept is there as it was"
+                                      : "kept      no --newest was given: whether later seals were "
+                                        "cut off nobody can tell");
 }
 
 void
@@ -93,5 +118,5 @@ verify_seals_json(const struct verify_seals *seals, struct json *json)
     json_u64(json, "sealed_last_seq", result->last_seq);
     json_u64(json, "unsealed_pages", result->unsealed_pages);
     json_u64(json, "keys", result->keys_cnt);
-    json_bool(json, "newest_found", result->newest_was_found);
+    json_bool(json, "newest_found", result->newest_was_found && !seals->newest_is_there);
 }

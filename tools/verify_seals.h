@@ -15,8 +15,9 @@
 #include "tools/json.h"
 
 struct verify_seals {
-    struct key_ring ring; /* empty: nobody asked */
-    bool newest_given;
+    struct key_ring ring;    /* empty: nobody asked */
+    const char *newest_path; /* NULL: none was given */
+    bool newest_is_there;    /* it is the very file in the folder, so it shows nothing */
     struct seal newest;
     bool good;
     struct seals_result result;

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import struct
+import subprocess
 import sys
 
 from harness import Exchange, Folder, Tap, make_journal, run, write_config
@@ -158,6 +159,25 @@ def test_running(keeper, config):
     tap.same(keeper.call('replay', keeper.journal)[0], 0, 'the journal replays')
 
 
+def test_together(keeper):
+    """test_together lets several seal at once, what only one can."""
+    tap = keeper.tap
+    seals = seals_in(keeper.journal)
+    before = [read(keeper.journal, name) for name in seals]
+    for name in seals:
+        os.unlink(os.path.join(keeper.journal, name))
+    os.rename(keeper.key + '.newest', keeper.key + '.before')
+    sealers = [subprocess.Popen([keeper.outcry, 'seal', keeper.journal, '--key', keeper.key],
+                                stdout=subprocess.PIPE) for _ in range(4)]
+    codes = [(sealer.communicate(timeout=60), sealer.returncode)[1] for sealer in sealers]
+    tap.same(codes, [0] * 4, 'several sealers at once')
+    after = [read(keeper.journal, name) for name in seals_in(keeper.journal)]
+    tap.same([seal[160:192] for seal in after], [seal[160:192] for seal in before],
+             'give one seal for each segment')
+    tap.ok(keeper.verify()['code'] == 0, 'and one chain of them')
+    tap.same(read(keeper.key + '.newest'), after[-1], 'of which the key remembers the last')
+
+
 def test_stranger(keeper):
     """test_stranger builds each tree anew from the file, and the chain of seals."""
     tap = keeper.tap
@@ -279,6 +299,9 @@ def test_tampering(keeper):
         restored()
 
     tap.ok(keeper.verify('--newest', newest).get('newest_found'), 'the seal that was kept is found')
+    keeper.good('which shows nothing', 'the seal in the folder itself is no seal that was kept',
+                'verify', journal, '--key', keeper.pub, '--newest',
+                os.path.join(journal, seals_in(journal)[-1]))
     data = bytearray(read(journal, '00000001.seg'))
     data[4096 * 7 + 64 + 40] ^= 1
     write(data, journal, '00000001.seg')
@@ -318,6 +341,7 @@ def main():
         test_keys(keeper)
         test_running(keeper, config)
         test_mistakes(keeper)
+        test_together(keeper)
         test_stranger(keeper)
         test_proofs(keeper)
         test_tampering(keeper)

@@ -165,6 +165,26 @@ Test(seal, what_is_sealed_is_not_sealed_again)
     cr_assert_eq(rig_dir_hash(rig.dir), before);
 }
 
+Test(seal, what_a_crash_left_behind_is_no_hindrance)
+{
+    char path[128];
+    char kept[160];
+
+    /* Half a seal under its temporary name, and half of what the key remembers. */
+    seal_rig_path(&rig, 0, ".seal.new", path);
+    snprintf(kept, sizeof kept, "%s.newest.new", rig.secret);
+    for (unsigned i = 0; i < 2; i++) {
+        const int fd = open(i == 0 ? path : kept, O_WRONLY | O_CREAT, 0600);
+
+        cr_assert_eq(write(fd, "OTCYSEAL", 8), 8);
+        close(fd);
+    }
+    cr_assert_eq(seal_rig_seal(&rig), SEAL_RIG_SEGMENTS - 1);
+    cr_assert_neq(access(path, F_OK), 0);
+    cr_assert_neq(access(kept, F_OK), 0);
+    compare_trees(SEAL_RIG_SEGMENTS - 1);
+}
+
 Test(seal, a_journal_of_which_no_segment_is_full_gets_no_seal)
 {
     cut_off(1);
