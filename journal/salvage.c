@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "journal/chain.h"
+#include "journal/seal.h"
 
 #define COPY_BYTES (1u << 20)
 #define COPY_PAGES (COPY_BYTES / JOURNAL_PAGE_BYTES)
@@ -235,10 +236,23 @@ copy_file(const struct copy *copy, const char *name)
     return rc;
 }
 
+/* seal_goes_along tells whether what was sealed is saved as it was: a group that goes on
+ * behind the segment may have lost its end. */
+static bool
+seal_goes_along(const struct copy *copy, const char *name)
+{
+    struct seal seal;
+    char why[256];
+
+    return seal_read(&seal, copy->from_fd, name, why) != 0 ||
+           seal.statement.last_seq <= copy->salvage->last_seq;
+}
+
 /* goes_along tells whether a file beside the segments is about what was saved. */
 static bool
-goes_along(const struct journal_salvage *salvage, const char *name)
+goes_along(const struct copy *copy, const char *name)
 {
+    const struct journal_salvage *salvage = copy->salvage;
     const size_t len = strlen(name);
     const uint64_t segments_cnt = (salvage->first_page_no + salvage->pages_cnt) /
                                   (salvage->segment_bytes / JOURNAL_PAGE_BYTES);
@@ -246,7 +260,7 @@ goes_along(const struct journal_salvage *salvage, const char *name)
     if (strcmp(name, PRUNED_NAME) == 0)
         return true;
     if (is_named(name, ".seal"))
-        return strtoull(name, NULL, 10) < segments_cnt;
+        return strtoull(name, NULL, 10) < segments_cnt && seal_goes_along(copy, name);
     return len > 5 && strcmp(name + len - 5, ".snap") == 0;
 }
 
@@ -262,7 +276,7 @@ copy_others(const struct copy *copy)
         return copy_error(copy, "the folder", "open", errno);
     for (const struct dirent *entry = readdir(dir); entry != NULL && rc == 0;
          entry = readdir(dir)) {
-        if (goes_along(copy->salvage, entry->d_name))
+        if (goes_along(copy, entry->d_name))
             rc = copy_file(copy, entry->d_name);
     }
     closedir(dir);

@@ -212,7 +212,7 @@ cmd_verify(int argc, char **argv)
         return cli.exit;
     if (to != NULL && (also_full || seals.ring.cnt != 0))
         return cli_wrong("verify", "--salvage goes with --json alone");
-    if (seals.newest_given && seals.ring.cnt == 0)
+    if (seals.newest_path != NULL && seals.ring.cnt == 0)
         return cli_wrong("verify", "--newest goes with --key");
     const char *dir = argv[optind];
     const int rc = journal_verify(dir, -1, &result);

@@ -16,6 +16,7 @@
 
 #include "journal/merkle.h"
 #include "journal/pruned.h"
+#include "journal/salvage.h"
 
 #include "tests/journal/archive_rig.h"
 #include "tests/journal/seal_rig.h"
@@ -489,6 +490,60 @@ Test(seal, a_torn_end_in_what_was_sealed_is_damage)
     cr_assert(is_journal(), "without seals it is a torn end");
 }
 
+/* refused_to_seal checks that the sealer stops, when it is opened or then. */
+static void
+refused_to_seal(const char *text)
+{
+    const struct sealer_cfg cfg = {.dir = rig.dir, .key_path = rig.secret, .shard = -1};
+    struct sealer *sealer;
+    struct seal seal;
+    char why[320];
+    int rc = sealer_open(&sealer, &cfg, why);
+
+    if (rc == 0) {
+        rc = sealer_poll(sealer, 1, &seal);
+        cr_assert_eq(sealer_poll(sealer, 1, &seal), rc, "for ever");
+        memcpy(why, sealer_why(sealer), sizeof why);
+        sealer_close(sealer);
+    }
+    cr_assert_eq(rc, -EBADMSG, "%d %s", rc, why);
+    cr_assert(strstr(why, text) != NULL, "%s", why);
+}
+
+Test(seal, what_is_salvaged_goes_on_and_can_be_sealed)
+{
+    const unsigned segment_no = closed_end(false);
+    struct journal_salvage salvage;
+    struct seals_result result;
+    struct seal_rig saved;
+    size_t at = 0;
+    char kept[160];
+    char why[320];
+
+    /* Its last group lost its end, and so the seal what it says. */
+    cut_off(segment_no);
+    cr_assert_eq(journal_salvage_look(rig.dir, &salvage), 1, "%s", salvage.fault.text);
+    saved = rig;
+    snprintf(saved.dir, sizeof saved.dir, "%.50s-saved", rig.dir);
+    cr_assert_eq(journal_salvage_write(rig.dir, saved.dir, &salvage, why), 0, "%s", why);
+    rig_dir_remove(rig.dir);
+    memcpy(rig.dir, saved.dir, sizeof rig.dir);
+    while (!cell_is_command(&rig.all.cells[at]) || cell_seq(&rig.all.cells[at]) <= salvage.last_seq)
+        at += cell_count(&rig.all.cells[at]);
+    rig.all.cnt = at;
+    rig.all.whole = rig.all.cnt;
+    rig.all.seq = salvage.last_seq;
+    grow(&rig.all, 6000, 0, true);
+
+    /* The key has sealed it otherwise and says so; who knows why goes on with a memory
+     * of its own. */
+    refused_to_seal("");
+    snprintf(kept, sizeof kept, "%s.newest", rig.secret);
+    cr_assert_eq(unlink(kept), 0);
+    cr_assert_gt(seal_rig_seal(&rig), 0);
+    cr_assert_eq(seal_rig_verify(&rig, &result), 0, "%s", result.text);
+}
+
 Test(seal, seals_without_segments_are_no_new_journal)
 {
     seal_rig_seal(&rig);
@@ -577,26 +632,6 @@ Test(seal, another_history_under_the_same_key_is_found_by_the_newest_seal)
     cr_assert_eq(seal_rig_verify(&rig, &result), 0, "%s", result.text);
     cr_assert_eq(seals_verify(rig.dir, -1, &rig.ring, &kept, &result), 1);
     cr_assert(strstr(result.text, "sealed anew") != NULL, "%s", result.text);
-}
-
-/* refused_to_seal checks that the sealer stops, when it is opened or then. */
-static void
-refused_to_seal(const char *text)
-{
-    const struct sealer_cfg cfg = {.dir = rig.dir, .key_path = rig.secret, .shard = -1};
-    struct sealer *sealer;
-    struct seal seal;
-    char why[320];
-    int rc = sealer_open(&sealer, &cfg, why);
-
-    if (rc == 0) {
-        rc = sealer_poll(sealer, 1, &seal);
-        cr_assert_eq(sealer_poll(sealer, 1, &seal), rc, "for ever");
-        memcpy(why, sealer_why(sealer), sizeof why);
-        sealer_close(sealer);
-    }
-    cr_assert_eq(rc, -EBADMSG, "%d %s", rc, why);
-    cr_assert(strstr(why, text) != NULL, "%s", why);
 }
 
 Test(seal, the_key_remembers_what_it_sealed)
