@@ -73,8 +73,9 @@ print(const struct proof *proof, const char *path, bool json)
     if (proof_check(proof->data, proof->bytes, NULL, &info, why) != 0)
         return; /* proof_make has checked it */
     if (!json) {
-        printf("%s: %" PRIu64 " messages of seq %" PRIu64 "%s, %zu bytes\n", path,
-               info.messages_cnt, info.seq, info.whole ? ", all there are" : "", proof->bytes);
+        printf("%s: %" PRIu64 " message%s of seq %" PRIu64 "%s, %zu bytes\n", path,
+               info.messages_cnt, info.messages_cnt == 1 ? "" : "s", info.seq,
+               info.whole ? ", all there are" : "", proof->bytes);
         return;
     }
     json_begin(&line, stdout);

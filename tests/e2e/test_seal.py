@@ -234,7 +234,7 @@ def test_proofs(keeper):
     tap.ok(code == 0 and f'proven: seq {trade},' in text, 'so does the page of Python', text)
     whole = read(out)
     one = os.path.join(keeper.folder, 'one.proof')
-    keeper.good('1 messages', 'one message can be proven', 'prove', keeper.journal, str(trade),
+    keeper.good('1 message of', 'one message can be proven', 'prove', keeper.journal, str(trade),
                 '--message', '1', '--out', one)
     keeper.good('one message of its group(.|\n)*Trade at', 'and is said to be one', 'check-proof',
                 one, '--key', keeper.pub)
