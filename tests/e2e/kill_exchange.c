@@ -51,6 +51,7 @@
 #define CONNECT_WAIT_NS (5000 * ONE_MS)
 #define ANSWER_WAIT_NS  (5000 * ONE_MS)
 #define DRAIN_WAIT_NS   (10000 * ONE_MS)
+#define FAULT_WAIT_NS   (60000 * ONE_MS)
 #define NAP_NS          50000
 #define EXIT_FATAL      3
 
@@ -363,7 +364,7 @@ set_fault(struct run *run, int *error)
 static bool
 round_fault(struct run *run)
 {
-    const uint64_t until_ns = clock_now_ns() + DRAIN_WAIT_NS;
+    const uint64_t until_ns = clock_now_ns() + FAULT_WAIT_NS;
     int error = 0;
     int code = 0;
 
