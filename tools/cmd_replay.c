@@ -21,6 +21,7 @@
 #include "tools/memory.h"
 #include "tools/play.h"
 #include "tools/point.h"
+#include "tools/restore.h"
 #include "tools/text.h"
 
 static const char help[] =
@@ -33,7 +34,8 @@ static const char help[] =
     "commands and what they caused, a line each. Works while an exchange writes: it ends\n"
     "where the journal ended when it was read.\n"
     "\n"
-    "  --from T            from this command on; what led to it is replayed silently\n"
+    "  --from T            from this command on; what led to it is replayed silently, from\n"
+    "                      the newest snapshot before it\n"
     "  --to T              up to this command, included\n"
     "                      T is a sequence number, or a time like 2025-01-31 or\n"
     "                      2025-01-31T09:30:00.000000001Z; a time of --to is not included\n"
@@ -338,29 +340,67 @@ report(struct journal_reader *reader, struct request *request, struct outcome *o
     return result->identical ? EXIT_FINE : EXIT_CHECK;
 }
 
+/* leads_to returns the last command that only leads to what is asked for, 0: none. */
+static uint64_t
+leads_to(const struct request *request)
+{
+    const struct play *play = &request->play;
+
+    if (play->from.given)
+        return play->from.value > 1 && play->from.value != UINT64_MAX ? play->from.value - 1 : 0;
+    return request->books && play->to.given ? play->to.value : 0;
+}
+
+/* begin opens the replay: behind a snapshot if one lies before what is asked for, else at
+ * the beginning. restored->reader is the reader of a snapshot, to be closed. */
+static int
+begin(struct replay **replay,
+      struct journal_reader *reader,
+      struct request *request,
+      struct restored *restored)
+{
+    const uint64_t seq_max = leads_to(request);
+    const struct restore_cfg restore_cfg = {
+        .dir = request->dir, .shard = -1, .seq_max = seq_max, .take = take};
+    struct replay_cfg cfg = {
+        .on_message = request->prints ? on_message : NULL, .ctx = &request->play, .alloc = take};
+
+    *restored = (struct restored){.reader = NULL};
+    if (seq_max != 0 && restore_newest(&restore_cfg, restored)) {
+        cfg.engine = restored->engine;
+        cfg.engine_cfg = restored->info.cfg;
+        cfg.event_hash = restored->info.event_hash;
+        return replay_open(replay, restored->reader, &cfg);
+    }
+
+    const int rc = journal_reader_seek_seq(reader, 0);
+
+    return rc == 0 ? replay_open(replay, reader, &cfg) : rc;
+}
+
 /* verify replays and compares, and prints meanwhile if that is wanted. */
 static int
 verify(struct journal_reader *reader, struct request *request)
 {
-    const struct replay_cfg cfg = {
-        .on_message = request->prints ? on_message : NULL, .ctx = &request->play, .alloc = take};
     struct outcome outcome = {.result = {.engine = NULL}};
+    struct restored restored = {.reader = NULL};
     struct replay *replay;
     int rc = resolve(reader, &request->play.from, &request->play.to);
 
     if (rc == 0)
-        rc = journal_reader_seek_seq(reader, 0);
-    if (rc == 0)
-        rc = replay_open(&replay, reader, &cfg);
+        rc = begin(&replay, reader, request, &restored);
     if (rc != 0)
         return refuse(request->dir, rc, journal_reader_fault(reader)->text);
-    rc = replay_range(replay, reader, request, &outcome);
+    rc =
+        replay_range(replay, restored.reader != NULL ? restored.reader : reader, request, &outcome);
     outcome.diverged = replay_diverged(replay);
 
     const int code =
         rc != 0 ? refuse(request->dir, rc, outcome.result.text) : report(reader, request, &outcome);
 
     replay_close(replay);
+    if (restored.reader != NULL)
+        journal_reader_close(restored.reader);
     return code;
 }
 

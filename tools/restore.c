@@ -87,7 +87,8 @@ try(const struct restore_cfg *cfg, uint64_t seq, struct restored *restored, char
         return false;
     restored->info = *snapshot_info(snapshot);
     taken = open_behind(cfg, restored, why) && load_engine(cfg, snapshot, restored, why) &&
-            cfg->take_rest(cfg->ctx, &restored->info, snapshot_rest(snapshot), why);
+            (cfg->take_rest == NULL ||
+             cfg->take_rest(cfg->ctx, &restored->info, snapshot_rest(snapshot), why));
     snapshot_close(snapshot);
     if (taken)
         return true;
@@ -104,6 +105,9 @@ restore_newest(const struct restore_cfg *cfg, struct restored *restored)
     const int cnt = snapshot_list(cfg->dir, seqs, SNAPSHOTS_MAX);
 
     for (int i = 0; i < cnt; i++) {
+        if (cfg->seq_max != 0 && seqs[i] > cfg->seq_max)
+            continue;
+
         const uint64_t begin_ns = clock_utc_ns();
         char name[SNAPSHOT_NAME_BYTES];
         char why[SNAPSHOT_WHY_BYTES] = "";
@@ -120,7 +124,7 @@ restore_newest(const struct restore_cfg *cfg, struct restored *restored)
         }
         fprintf(stderr, "outcry: snapshot %s/%s is passed over: %s\n", cfg->dir, name, why);
     }
-    if (cnt > 0)
+    if (cnt > 0 && cfg->seq_max == 0)
         fprintf(stderr, "outcry: no snapshot in %s is of use: begins at the journal's beginning\n",
                 cfg->dir);
     return false;

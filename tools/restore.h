@@ -19,10 +19,11 @@ struct restore_cfg {
     const char *dir;
     int shard;                    /* -1: whatever the journal's is */
     const struct engine_cfg *cfg; /* that it must be of; NULL: any */
+    uint64_t seq_max;             /* none that is later; 0: any */
     uint64_t salt;
     void *(*take)(size_t bytes); /* zeroed memory for the engine, NULL with errno: fails */
     /* Takes up what else was saved, of an engine of these sizes; false with a line in why
-     * if it cannot, and then it has changed nothing. */
+     * if it cannot, and then it has changed nothing. NULL: nobody wants it. */
     bool (*take_rest)(void *ctx,
                       const struct snapshot_info *info,
                       struct image_in in,

@@ -57,7 +57,7 @@ def check_books(tap, outcry, recorder):
     orders = 0
     for profile in range(PROFILES):
         with Folder() as folder:
-            told = record(recorder, folder, profile, 11 + profile, 700, 6)
+            told = record(recorder, folder, profile, 44 + profile, 700, 6)
             journal = outcry.Journal(folder)
             wrong = []
             for want in told + told[2:3]:

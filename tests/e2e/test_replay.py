@@ -135,6 +135,37 @@ def check_output(tap, outcry, folder):
                    f"{' '.join(options)}: output that fails is told", done)
 
 
+def check_snapshots(tap, outcry, folder):
+    """What leads to a range comes from a snapshot, and all comes out the same."""
+    def asked(*options):
+        return run(outcry, 'replay', folder, *options)
+
+    queries = (['--json', '--from', '1200'], ['--books', '--to', '1300'],
+               ['--print', 'json', '--verify', '--from', '1250', '--to', '1260'])
+    before = [asked(*query) for query in queries]
+    with subprocess.Popen([outcry, 'follow', folder, '--every', '400', '--keep', '10'],
+                          stderr=subprocess.PIPE) as follower:
+        deadline = time.monotonic() + 30
+        while (sum(name.endswith('.snap') for name in os.listdir(folder)) < 2 and
+               time.monotonic() < deadline):
+            time.sleep(0.05)
+        follower.terminate()
+        err = follower.communicate(timeout=30)[1]
+    tap.ok(follower.returncode == 0, 'snapshots are made', err)
+    after = [asked(*query) for query in queries]
+    for query, (_, out, err), (code, got, told) in zip(queries, before, after):
+        name = ' '.join(query)
+        same = ('state_hash', 'event_hash', 'commands', 'messages', 'last_seq')
+        if query[0] == '--json':
+            out, got = ({key: json.loads(text)[key] for key in same} for text in (out, got))
+        tap.ok(code == 0 and got == out, f'{name}: the same from a snapshot', out, got, told)
+        tap.ok('.snap' in told and '.snap' not in err, f'{name}: and it was used', told)
+    code, _, err = asked('--from', '100')
+    tap.ok(code == 0 and '.snap' not in err, 'no snapshot is used that is later', err)
+    code, _, err = asked()
+    tap.ok(code == 0 and '.snap' not in err, 'all of a journal is replayed without one', err)
+
+
 def main():
     outcry, recorder = sys.argv[1:]
     tap = Tap()
@@ -143,6 +174,7 @@ def main():
         check_ranges(tap, outcry, folder, last)
         check_speed(tap, outcry, folder, last)
         check_output(tap, outcry, folder)
+        check_snapshots(tap, outcry, folder)
     check_divergence(tap, outcry, recorder)
     tap.done()
 
