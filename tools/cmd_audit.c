@@ -1,5 +1,5 @@
 /*
- * outcry audit: a journal as CSV, RFC 4180.
+ * outcry audit: a journal as CSV, RFC 4180, or as JSON lines.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -12,21 +12,22 @@
 #include "tools/audit.h"
 #include "tools/cli.h"
 #include "tools/commands.h"
+#include "tools/json.h"
 #include "tools/point.h"
 #include "tools/text.h"
 
 static const char help[] =
-    "usage: outcry audit DIR --format csv [--account A] [--instrument I] [--from T] [--to T]\n"
+    "usage: outcry audit DIR --format csv|json [--account A] [--instrument I]\n"
+    "                        [--from T] [--to T]\n"
     "\n"
-    "Writes what happened, a line for each message and side, as CSV (RFC 4180: a header line,\n"
-    "CRLF, quotes where they are needed) to stdout. Times are UTC with nanoseconds. Names are\n"
-    "those that were valid then; the columns are explained in docs/journal.md. Works\n"
-    "while an exchange writes. Nothing is done against formulas beyond quoting: import the columns "
-    "as "
-    "text\n"
-    "into a program that runs formulas.\n"
+    "Writes what happened, a line for each message and side, to stdout. Times are UTC with\n"
+    "nanoseconds. Names are those that were valid then; the columns are explained in\n"
+    "docs/journal.md. Works while an exchange writes. Nothing is done against formulas beyond\n"
+    "quoting: import the columns as text into a program that runs formulas.\n"
     "\n"
-    "  --format csv    the only one there is\n"
+    "  --format csv    RFC 4180: a header line, CRLF, quotes where they are needed\n"
+    "  --format json   JSON lines: an object for each row, of the columns that are not\n"
+    "                  empty; counts and small ids are numbers, all else is text\n"
     "  --account A     rows of one account, by name or id\n"
     "  --instrument I  rows of one instrument, by symbol or id\n"
     "  --from T        from this command on\n"
@@ -49,6 +50,7 @@ struct filter {
     struct subject instrument;
     struct point from;
     struct point to;
+    bool json;
     FILE *out;
 };
 
@@ -114,6 +116,68 @@ put_header(FILE *out)
 }
 
 static void
+put_csv(FILE *out, const struct audit_row *row)
+{
+    for (unsigned i = 0; i < AUDIT_COLUMNS_CNT; i++) {
+        if (i > 0)
+            putc_unlocked(',', out);
+        put_field(out, audit_text(row, (enum audit_column)i));
+    }
+    fputs("\r\n", out);
+}
+
+/* is_number says whether a column is one for JSON: it holds whole numbers that any
+ * reader keeps, below 2^53. Prices and money, ids of 64 bits and times are not. */
+static bool
+is_number(enum audit_column column)
+{
+    switch ((unsigned)column) {
+    case AUDIT_SEQ:
+    case AUDIT_SUB_SEQ:
+    case AUDIT_SESSION_ID:
+    case AUDIT_ACCOUNT_ID:
+    case AUDIT_INSTRUMENT_ID:
+    case AUDIT_QTY:
+    case AUDIT_DISPLAY_QTY:
+    case AUDIT_MIN_QTY:
+    case AUDIT_LEAVES_QTY:
+    case AUDIT_CUM_QTY:
+    case AUDIT_REMOVED_QTY:
+    case AUDIT_EXEC_QTY:
+    case AUDIT_CLIENT_CODE:
+    case AUDIT_DECISION_CODE:
+    case AUDIT_EXECUTION_CODE:
+    case AUDIT_EPOCH:
+    case AUDIT_PAGE:
+    case AUDIT_CELL:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void
+put_json(FILE *out, const struct audit_row *row)
+{
+    struct json json;
+
+    json_begin(&json, out);
+    for (unsigned i = 0; i < AUDIT_COLUMNS_CNT; i++) {
+        const char *name = audit_column_name((enum audit_column)i);
+        const char *text = audit_text(row, (enum audit_column)i);
+        uint64_t number;
+
+        if (*text == '\0')
+            continue;
+        if (is_number((enum audit_column)i) && text_u64_parse(text, &number))
+            json_u64(&json, name, number);
+        else
+            json_text(&json, name, text);
+    }
+    json_end(&json);
+}
+
+static void
 on_row(void *ctx, const struct audit *audit, const struct audit_row *row)
 {
     struct filter *filter = ctx;
@@ -124,12 +188,10 @@ on_row(void *ctx, const struct audit *audit, const struct audit_row *row)
     (void)audit;
     if (!of_account || !of_instrument || !point_begun(&filter->from, row->seq, row->time_ns))
         return;
-    for (unsigned i = 0; i < AUDIT_COLUMNS_CNT; i++) {
-        if (i > 0)
-            putc_unlocked(',', filter->out);
-        put_field(filter->out, audit_text(row, (enum audit_column)i));
-    }
-    fputs("\r\n", filter->out);
+    if (filter->json)
+        put_json(filter->out, row);
+    else
+        put_csv(filter->out, row);
 }
 
 /* export reads from the start, for the names, whatever --from says. Returns as
@@ -144,7 +206,8 @@ static int export(struct journal_reader *reader, struct filter *filter)
     const union cell *cells;
     int count;
 
-    put_header(filter->out);
+    if (!filter->json)
+        put_header(filter->out);
     while ((count = journal_reader_next(reader, &cells)) > 0 && !ferror(filter->out)) {
         const struct page *page = journal_reader_page(reader);
         const struct audit_place place = {
@@ -156,6 +219,7 @@ static int export(struct journal_reader *reader, struct filter *filter)
         if (point_past(&filter->to, cell_seq(cells), cell_time(cells)))
             break;
         audit_message(&audit, cells, &place);
+        journal_reader_forget(reader, cells);
     }
     audit_free(&audit);
     return count;
@@ -201,8 +265,12 @@ cmd_audit(int argc, char **argv)
     int option;
 
     while ((option = cli_next(&cli, argc, argv, options)) > 0) {
-        if (option == 'f' && !(csv = strcmp(optarg, "csv") == 0))
-            return cli_wrong("audit", "--format %s is not known, only csv", optarg);
+        if (option == 'f') {
+            csv = strcmp(optarg, "csv") == 0;
+            filter.json = strcmp(optarg, "json") == 0;
+            if (!csv && !filter.json)
+                return cli_wrong("audit", "--format %s is not known, only csv and json", optarg);
+        }
         if (option == 'a')
             parse_subject(optarg, &filter.account);
         if (option == 'i')
@@ -213,7 +281,7 @@ cmd_audit(int argc, char **argv)
     }
     if (option < 0)
         return cli.exit;
-    if (!csv)
-        return cli_wrong("audit", "--format csv is missing");
+    if (!csv && !filter.json)
+        return cli_wrong("audit", "--format csv or --format json is missing");
     return run(argv[optind], &filter);
 }

@@ -2,13 +2,15 @@
 """test_audit: what `outcry audit` says about a day of which all is known.
 
 Two brokers trade over the wire; the CSV is read by Python's reader, which knows
-RFC 4180, and each row is compared with what was done.
+RFC 4180, and each row is compared with what was done. The JSON lines must say the same, of
+that day and of a journal with everything that there is, which record_books makes.
 
-usage: test_audit.py OUTCRY
+usage: test_audit.py OUTCRY RECORD_BOOKS
 """
 
 import csv
 import io
+import json
 import re
 import struct
 import subprocess
@@ -161,8 +163,54 @@ def check_filters(tap, outcry, journal, rows):
         tap.same(code, 2, f'no time: {bad!r}')
 
 
+def export_json(outcry, journal, *args):
+    """export_json returns (exit code, objects); each line must be one."""
+    code, out, _ = run(outcry, 'audit', journal, '--format', 'json', *args, seconds=60)
+    lines = out.split('\n')
+    assert lines.pop() == '', 'the last line is whole'
+    return code, [json.loads(line) for line in lines]
+
+
+def as_csv(text):
+    """as_csv is a text as the CSV has it: bytes that are not visible as \\xNN."""
+    return re.sub(r'[^\x20-\x7e]', lambda match: f'\\x{ord(match.group()):02x}', str(text))
+
+
+def check_json(tap, outcry, journal, name):
+    """The JSON lines hold what the CSV holds, and nothing else."""
+    code, raw, rows = export(outcry, journal)
+    json_code, objects = export_json(outcry, journal)
+    back = [{column: as_csv(row.get(column, '')) for column in rows[0]} for row in objects]
+    wrong = next((pair for pair in zip(back, rows) if pair[0] != pair[1]), '')
+    tap.ok((code, json_code) == (0, 0) and back == rows, f'{name}: JSON lines say what the CSV says',
+           len(back), len(rows), wrong)
+    tap.ok(all(set(row) <= set(rows[0]) and '' not in row.values() for row in objects),
+           f'{name}: with no other columns, and none that is empty')
+    numbers = {column for row in objects for column, value in row.items() if value.__class__ is int}
+    texts = {column for row in objects for column, value in row.items() if value.__class__ is str}
+    tap.ok({'seq', 'qty', 'account_id', 'page'} <= numbers and not numbers & texts and
+           {'limit_price', 'time', 'clord', 'kind'} <= texts and
+           all(value < 2**53 for row in objects for value in row.values()
+               if value.__class__ is int),
+           f'{name}: a column is numbers or text, and numbers are exact everywhere',
+           sorted(numbers), sorted(numbers & texts))
+    return rows
+
+
+def check_everything(tap, outcry, recorder):
+    for profile in (3, 9, 17):
+        with Folder() as folder:
+            subprocess.run([recorder, folder, str(profile), '5', '1200', '1'], timeout=120,
+                           check=True, stdout=subprocess.DEVNULL)
+            rows = check_json(tap, outcry, folder, f'profile {profile}')
+            code, objects = export_json(outcry, folder, '--from', '300', '--to', '400')
+            tap.same((code, [row['seq'] for row in objects]),
+                     (0, [int(row['seq']) for row in rows if 300 <= int(row['seq']) <= 400]),
+                     f'profile {profile}: filters hold for JSON as well')
+
+
 def main():
-    outcry = sys.argv[1]
+    outcry, recorder = sys.argv[1:]
     tap = Tap()
     with Folder() as folder:
         journal = make_journal(folder)
@@ -179,10 +227,12 @@ def main():
         check_orders(tap, rows)
         check_trades(tap, rows, told)
         check_filters(tap, outcry, journal, rows)
+        check_json(tap, outcry, journal, 'a day')
         with open('/dev/full', 'w', encoding='ascii') as full:
             done = subprocess.run([outcry, 'audit', journal, '--format', 'csv'], stdout=full,
                                   stderr=subprocess.DEVNULL, timeout=20, check=False)
         tap.same(done.returncode, 3, 'an output that is full ends it with 3')
+    check_everything(tap, outcry, recorder)
     tap.done()
 
 
