@@ -111,7 +111,7 @@ number_of(const union cell *cell, const struct cell_field *field)
     uint64_t number = 0;
 
     memcpy(&number, &cell->bytes[field->offset], field->size);
-    if (field->type == CELL_FIELD_I) {
+    if (field->type == CELL_FIELD_I || field->type == CELL_FIELD_PRICE) {
         const unsigned spare = 64u - 8u * field->size;
 
         number = (uint64_t)((int64_t)(number << spare) >> spare);
@@ -152,7 +152,7 @@ value_text(const union cell *cells,
            char buf[VALUE_BYTES])
 {
     const union cell *cell = &cells[at];
-    const uint64_t number = field->type <= CELL_FIELD_I ? number_of(cell, field) : 0;
+    const uint64_t number = field->type <= CELL_FIELD_PRICE ? number_of(cell, field) : 0;
     const bool limit = cell_kind(&cells[0]) == CELL_KIND_LIMIT_SET && at == 0;
     const bool value = limit && strcmp(field->name, "value") == 0;
 
