@@ -96,14 +96,14 @@ archive_rig_header(struct rig_file *file)
     return (struct archive_header *)(void *)file->bytes;
 }
 
-struct archive_entry *
+archive_rig_slot *
 archive_rig_entry(struct rig_file *file, uint32_t frame_no)
 {
     struct archive_trailer trailer;
 
     memcpy(&trailer, file->bytes + file->len - sizeof trailer, sizeof trailer);
-    return (struct archive_entry *)(void *)(file->bytes + trailer.index_off +
-                                            frame_no * sizeof(struct archive_entry));
+    return (archive_rig_slot *)(void *)(file->bytes + trailer.index_off +
+                                        frame_no * sizeof(struct archive_entry));
 }
 
 void

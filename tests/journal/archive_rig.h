@@ -28,8 +28,12 @@ void archive_rig_store(const struct rig_file *file, const char *dir, unsigned se
  * somebody could who has no key. */
 void archive_rig_rehash(struct rig_file *file);
 
+/* Index and trailer lie at any address. */
+typedef struct archive_entry archive_rig_slot __attribute__((aligned(1)));
+typedef struct archive_trailer archive_rig_end __attribute__((aligned(1)));
+
 /* archive_rig_header and archive_rig_entry point into the file. */
 struct archive_header *archive_rig_header(struct rig_file *file);
-struct archive_entry *archive_rig_entry(struct rig_file *file, uint32_t frame_no);
+archive_rig_slot *archive_rig_entry(struct rig_file *file, uint32_t frame_no);
 
 #endif

@@ -333,7 +333,7 @@ swap(uint32_t a, uint32_t b)
 
     memcpy(copy, file.bytes, file.len);
     for (uint32_t i = 0; i < frames_cnt; i++) {
-        struct archive_entry *entry = archive_rig_entry(&file, i);
+        archive_rig_slot *entry = archive_rig_entry(&file, i);
         const struct archive_entry from = i == a ? second : i == b ? first : *entry;
 
         memcpy(file.bytes + off, copy + from.off, from.bytes);
@@ -378,7 +378,7 @@ Test(archive, encrypted_frames_open_in_their_file_alone)
                  other.bytes + sizeof(struct archive_header), 64) != 0,
           "two files share a nonce");
 
-    const struct archive_entry *entry = archive_rig_entry(&file, 0);
+    const archive_rig_slot *entry = archive_rig_entry(&file, 0);
 
     memcpy(file.bytes + entry->off, other.bytes + entry->off, entry->bytes);
     archive_rig_rehash(&file);
@@ -513,7 +513,7 @@ Test(archive, hostile_files_with_right_hashes_are_refused)
 
     for (unsigned way = 0; way < 16; way++) {
         struct archive_header *header = archive_rig_header(&file);
-        struct archive_entry *entry;
+        archive_rig_slot *entry;
 
         memcpy(file.bytes, good.bytes, good.len);
         entry = archive_rig_entry(&file, 0);
@@ -572,9 +572,9 @@ Test(archive, hostile_files_with_right_hashes_are_refused)
     }
     memcpy(file.bytes, good.bytes, good.len);
     put_trailer(UINT64_MAX, 1);
-    struct archive_trailer *trailer =
-        (struct archive_trailer *)(void *)(file.bytes + file.len - sizeof *trailer);
-    trailer->hash = hash128_of(trailer, offsetof(struct archive_trailer, hash));
+    archive_rig_end *trailer = (archive_rig_end *)(void *)(file.bytes + file.len - sizeof *trailer);
+    trailer->hash =
+        hash128_of(file.bytes + file.len - sizeof *trailer, offsetof(struct archive_trailer, hash));
     CHECK(opens(&file, why) == -EBADMSG, "accepted");
     free(good.bytes);
 }
