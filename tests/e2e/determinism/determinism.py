@@ -28,7 +28,8 @@ def compile_feeder(source, build, where, compiler, level):
     """One command line for the few files of the engine: no build directory."""
     feeder = where / f"feed-{compiler}{level}"
     sources = [p for folder in FOLDERS for p in sorted((source / folder).glob("*.c"))]
-    sources += [source / "proto/base.c", source / "tests/e2e/determinism/feed.c"]
+    sources += sorted((source / "proto").glob("*.c"))
+    sources += [source / "tests/e2e/determinism/feed.c"]
     subprocess.run([compiler, level, "-std=gnu11", "-D_GNU_SOURCE", "-march=x86-64-v3", "-w",
                     "-I", source, "-I", build, *sources, "-o", feeder, "-lpthread"], check=True)
     return f"{compiler} {level}", feeder
