@@ -76,8 +76,8 @@ plain_new_asks(struct engine *engine,
                uint32_t *position)
 {
     const uint32_t account = cell->order_new.account;
-    const struct risk_order question = question_of(engine, cell, session, account, 0,
-                                                   sell_of(cell), cell->order_new.tif);
+    const struct risk_order question =
+        question_of(engine, cell, session, account, 0, sell_of(cell), cell->order_new.tif);
     struct risk_ticket ticket;
     struct risk_detail detail;
 
