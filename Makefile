@@ -34,7 +34,7 @@ soak: setup-test
 	python3 tests/soak.py --minutes $(SOAK_MINUTES)
 
 install: build
-	ninja -C build library
+	ninja -C build library python
 	meson install -C build --no-rebuild
 
 format:
