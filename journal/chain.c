@@ -179,6 +179,8 @@ tail_look(struct chain *chain, uint64_t page_no, uint64_t *found_no)
     chain->tail_dirty = page != NULL && !page_is_zero(page);
     for (uint64_t later_no = page_no + 1; page != NULL;
          later_no = look_next(chain, page_no, later_no)) {
+        if (later_no % SEGMENTS_AHEAD_STEP == 0)
+            segments_ahead(&chain->segments, later_no);
         page = segments_page(&chain->segments, later_no);
         if (page == NULL || page_is_zero(page))
             continue;
@@ -586,6 +588,8 @@ chain_next(struct chain *chain, struct chain_step *step)
 {
     int rc = -EAGAIN;
 
+    if (chain->at.page_no % SEGMENTS_AHEAD_STEP == 0)
+        segments_ahead(&chain->segments, chain->at.page_no);
     /* Twice at most: a page that is valid stays so. */
     while (rc == -EAGAIN) {
         const struct page *page = segments_page(&chain->segments, chain->at.page_no);

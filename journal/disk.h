@@ -37,7 +37,7 @@
 #define DISK_BUFFER_BYTES_MAX (4u << 20)
 
 /* Batches in flight. */
-#define DISK_FLIGHTS_MAX 4u
+#define DISK_FLIGHTS_MAX 7u
 
 struct disk;
 

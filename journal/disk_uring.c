@@ -10,7 +10,7 @@
 
 #include "journal/disk.h"
 
-#define QUEUE_ENTRIES 8u
+#define QUEUE_ENTRIES 16u
 _Static_assert(QUEUE_ENTRIES >= 2 * DISK_FLIGHTS_MAX, "a write and a sync each");
 
 /* A batch in flight. */

@@ -493,6 +493,30 @@ segments_page(struct segments *segments, uint64_t page_no)
     return LIKELY(at < pages_of(map->bytes)) ? &map->pages[at] : &zeros;
 }
 
+/* How far ahead the disk reads: 16 MiB, as a start from a cold cache found enough. */
+#define AHEAD_PAGES 4096u
+
+void
+segments_ahead(const struct segments *segments, uint64_t page_no)
+{
+    const uint64_t per_segment = pages_of(segments->bytes);
+    const uint64_t from = page_no + AHEAD_PAGES;
+    const uint64_t i = per_segment == 0 ? segments->cnt : from / per_segment - segments->first;
+
+    if (i >= segments->cnt || segments->maps[i].pages == NULL)
+        return;
+
+    const uint64_t at = from % per_segment * JOURNAL_PAGE_BYTES;
+    const uint64_t step = SEGMENTS_AHEAD_STEP * JOURNAL_PAGE_BYTES;
+    char *mem = (char *)(uintptr_t)segments->maps[i].pages + at;
+    unsigned char is_there = 0;
+
+    /* Of what is there already a page at a time would be looked up. */
+    if (at + step <= segments->maps[i].bytes &&
+        (mincore(mem, JOURNAL_PAGE_BYTES, &is_there) != 0 || (is_there & 1) == 0))
+        (void)madvise(mem, step, MADV_WILLNEED);
+}
+
 void
 segments_forget(struct segments *segments, uint64_t page_no)
 {

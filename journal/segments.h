@@ -88,6 +88,11 @@ bool segments_is_archive(const struct segments *segments, uint64_t page_no);
  * as it can. They can be asked for again, at the same address. */
 void segments_forget(struct segments *segments, uint64_t page_no);
 
+/* segments_ahead tells the kernel that whoever is at page_no goes on forward, so that the
+ * disk reads while it works: a hint, of use once in SEGMENTS_AHEAD_STEP pages. */
+#define SEGMENTS_AHEAD_STEP 256u
+void segments_ahead(const struct segments *segments, uint64_t page_no);
+
 /* segments_begin_at tells whether page_no is the first page of a segment. */
 bool segments_begin_at(const struct segments *segments, uint64_t page_no);
 

@@ -61,6 +61,23 @@ put_account(union cell *cells, uint32_t account)
     };
 }
 
+/* put_session makes the one session and binds it. */
+static unsigned
+put_session(union cell *cells)
+{
+    static const uint8_t uuid[16] = {1, [6] = 0x40, [8] = 0x80};
+
+    cells[0].session_set = (struct cell_session_set){
+        .kind = CELL_KIND_SESSION_SET, .shape = 1, .time = 1, .name = "session"};
+    cells[1].session_negotiate = (struct cell_session_negotiate){
+        .kind = CELL_KIND_SESSION_NEGOTIATE, .shape = 1, .time = 1, .client_flow = 1};
+    memcpy(cells[1].session_negotiate.uuid, uuid, sizeof uuid);
+    cells[2].session_establish = (struct cell_session_establish){
+        .kind = CELL_KIND_SESSION_ESTABLISH, .shape = 1, .time = 1, .keepalive_ms = 1000};
+    memcpy(cells[2].session_establish.uuid, uuid, sizeof uuid);
+    return 3;
+}
+
 static void
 put_instrument(union cell *cells, uint32_t instrument)
 {
@@ -114,6 +131,7 @@ stream_begin(struct stream *stream, union cell cells[STREAM_SETUP_MAX])
         put_account(&cells[cnt], i);
     for (uint32_t i = 0; i < STREAM_INSTRUMENTS; i++, cnt += 2)
         put_instrument(&cells[cnt], i);
+    cnt += put_session(&cells[cnt]);
     ASSERT(cnt <= STREAM_SETUP_MAX);
     return cnt;
 }
@@ -220,6 +238,6 @@ stream_next(struct stream *stream, uint64_t time_ns, union cell cells[STREAM_CEL
         *place = 0;
     }
     cells->order_new.time = time_ns;
-    cells->order_new.session = CELL_SESSION;
+    cells->order_new.in_no = (uint16_t)++stream->in_no;
     return cnt;
 }

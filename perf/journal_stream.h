@@ -9,8 +9,8 @@
  * meets the book instead. So about half of the places rest. One in 24 new orders
  * crosses. Orders are named by the client's id, so nothing has to be read back.
  *
- * The engine has risk, an account and no tight limits; everything is sent by the exchange
- * itself. The same seed gives the same stream.
+ * The engine has risk, 16 accounts without tight limits, and one session, which is bound and
+ * sends all orders. The same seed gives the same stream.
  */
 #ifndef OUTCRY_PERF_JOURNAL_STREAM_H
 #define OUTCRY_PERF_JOURNAL_STREAM_H
@@ -25,6 +25,7 @@
 struct stream {
     uint64_t random;
     uint64_t clord;
+    uint64_t in_no;                 /* of the session's flow */
     uint64_t places[STREAM_PLACES]; /* ClOrdID, instrument, side; 0: free */
 };
 
