@@ -2,37 +2,8 @@
 
 #include <string.h>
 
+#include "engine/scalars.h"
 #include "engine/work.h"
-
-/* What the engine has outside of arrays, without pointers. */
-struct scalars {
-    uint64_t seq;
-    uint64_t time_ns;
-    uint64_t random;
-    uint32_t epoch;
-    uint32_t ack_mode;
-    uint32_t books_cnt;
-    uint32_t linked_cnt;
-    uint32_t sessions_cnt;
-    uint32_t quotes_cnt;
-    uint32_t orders_used_cnt;
-    uint32_t orders_free_head;
-    uint32_t orders_taken_cnt;
-    uint32_t orders_retired_cnt;
-    uint32_t extras_used_cnt;
-    uint32_t extras_free_head;
-    uint32_t extras_taken_cnt;
-    uint32_t pages_used_cnt;
-    uint32_t pages_room_cnt;
-    uint32_t pages_leaf_free;
-    uint32_t pages_inner_free;
-    uint32_t journal_low;
-};
-
-_Static_assert(sizeof(struct scalars) == 96, "no padding");
-
-/* Orders that are copied at a time, to save them without their id_at. */
-#define BATCH_CNT 64u
 
 /* How far ahead of the order that is entered into the id map its line is fetched. */
 #define AHEAD_CNT 12u
@@ -40,18 +11,11 @@ _Static_assert(sizeof(struct scalars) == 96, "no padding");
 static void
 save_orders(const struct order_pool *pool, struct image_out *out)
 {
-    struct order batch[BATCH_CNT];
+    struct order batch[ORDERS_BATCH_CNT];
+    uint32_t cnt;
 
-    for (uint32_t from = 0; from < pool->used_cnt; from += BATCH_CNT) {
-        const uint32_t rest = pool->used_cnt - from;
-        const uint32_t cnt = rest < BATCH_CNT ? rest : BATCH_CNT;
-
-        memcpy(batch, &pool->orders[from], cnt * sizeof *batch);
-        for (uint32_t i = 0; i < cnt; i++)
-            if (order_is_plain(&batch[i]))
-                batch[i].id_at = 0;
+    for (uint32_t from = 0; (cnt = orders_copy(pool, from, batch)) != 0; from += cnt)
         image_put(out, batch, cnt * sizeof *batch);
-    }
 }
 
 /* An array of the engine of which cnt elements are in use. */
@@ -88,29 +52,7 @@ pieces_of(const struct engine *engine, struct piece pieces[PIECES_CNT])
 void
 engine_save(const struct engine *engine, struct image_out *out)
 {
-    const struct scalars scalars = {
-        .seq = engine->seq,
-        .time_ns = engine->time_ns,
-        .random = engine->random,
-        .epoch = engine->epoch,
-        .ack_mode = engine->ack_mode,
-        .books_cnt = engine->books_cnt,
-        .linked_cnt = engine->linked_cnt,
-        .sessions_cnt = engine->sessions.used_cnt,
-        .quotes_cnt = engine->quotes.cnt,
-        .orders_used_cnt = engine->orders.used_cnt,
-        .orders_free_head = engine->orders.free_head,
-        .orders_taken_cnt = engine->orders.taken_cnt,
-        .orders_retired_cnt = engine->orders.retired_cnt,
-        .extras_used_cnt = engine->extras.used_cnt,
-        .extras_free_head = engine->extras.free_head,
-        .extras_taken_cnt = engine->extras.taken_cnt,
-        .pages_used_cnt = engine->pages.used_cnt,
-        .pages_room_cnt = engine->pages.room_cnt,
-        .pages_leaf_free = engine->pages.leaf_free,
-        .pages_inner_free = engine->pages.inner_free,
-        .journal_low = engine->journal_low,
-    };
+    const struct engine_scalars scalars = engine_scalars_of(engine);
     struct piece pieces[PIECES_CNT];
 
     ASSERT(engine->work.kind == WORK_NONE);
@@ -126,7 +68,7 @@ engine_save(const struct engine *engine, struct image_out *out)
 
 /* scalars_fit says whether the counts lie within the pools. */
 static bool
-scalars_fit(const struct engine_cfg *cfg, const struct scalars *scalars)
+scalars_fit(const struct engine_cfg *cfg, const struct engine_scalars *scalars)
 {
     return scalars->seq >= 1 && scalars->books_cnt <= cfg->instruments_max &&
            scalars->sessions_cnt >= 1 && scalars->sessions_cnt <= cfg->sessions_max + 1 &&
@@ -140,7 +82,7 @@ scalars_fit(const struct engine_cfg *cfg, const struct scalars *scalars)
 }
 
 static void
-scalars_take(struct engine *engine, const struct scalars *scalars)
+scalars_take(struct engine *engine, const struct engine_scalars *scalars)
 {
     engine->seq = scalars->seq;
     engine->time_ns = scalars->time_ns;
@@ -201,7 +143,7 @@ enter_ids(struct engine *engine)
 bool
 engine_load(struct engine *engine, struct image_in *in)
 {
-    struct scalars scalars;
+    struct engine_scalars scalars;
     struct piece pieces[PIECES_CNT];
 
     ASSERT(engine->seq == 0);
@@ -232,7 +174,7 @@ engine_shape(const struct engine *engine)
         SAVE_VERSION,
         RULES_VERSION,
         engine_footprint(&engine->cfg),
-        sizeof(struct scalars),
+        sizeof(struct engine_scalars),
         sizeof(struct book),
         sizeof(struct book_rare),
         sizeof(struct extra),
