@@ -13,6 +13,7 @@
 
 #include "journal/proof.h"
 
+#include "tools/cells.h"
 #include "tools/cli.h"
 #include "tools/commands.h"
 #include "tools/json.h"
@@ -63,59 +64,6 @@ read_proof(struct proof *proof, const char *path)
     return error;
 }
 
-/* print_value prints the value of a field. */
-static void
-print_value(const struct cell_field *field, const union cell *cell)
-{
-    const uint8_t *bytes = &cell->bytes[field->offset];
-    uint64_t value = 0;
-
-    switch ((enum cell_field_type)field->type) {
-    case CELL_FIELD_U:
-        memcpy(&value, bytes, field->size); /* little-endian, as we are */
-        printf("%" PRIu64, value);
-        break;
-    case CELL_FIELD_I:
-    case CELL_FIELD_PRICE:
-        memcpy(&value, bytes, field->size);
-        if (field->size < 8 && (bytes[field->size - 1] & 0x80) != 0)
-            value |= UINT64_MAX << 8 * field->size;
-        printf("%" PRId64, (int64_t)value);
-        break;
-    case CELL_FIELD_CHARS:
-        for (unsigned i = 0; i < field->size && bytes[i] != 0; i++)
-            putchar(bytes[i] >= ' ' && bytes[i] <= '~' ? bytes[i] : '?');
-        break;
-    case CELL_FIELD_HEX:
-    default:
-        for (unsigned i = 0; i < field->size; i++)
-            printf("%02x", bytes[i]);
-        break;
-    }
-}
-
-/* print_cell prints the fields of a cell, but those of the frame that are told apart. */
-static void
-print_cell(const union cell *cell, bool first)
-{
-    unsigned cnt;
-    const struct cell_field *fields = cell_fields(cell_kind(cell), &cnt);
-    char time[TEXT_TIME_BYTES];
-
-    printf("%s%s", first ? "" : "  ", cell_kind_name(cell_kind(cell)));
-    if (first)
-        printf(" at %s", text_time(cell_time(cell), time));
-    for (unsigned i = 0; i < cnt; i++) {
-        if (fields[i].offset < 2 || (first && (fields[i].offset == 8 || fields[i].offset == 16)))
-            continue;
-        printf(" %s=", fields[i].name);
-        print_value(&fields[i], cell);
-    }
-    if (first && cell_is_sell(cell))
-        printf(" SELL");
-    putchar('\n');
-}
-
 static void
 print_text(const struct proof *proof, const struct proof_info *info)
 {
@@ -125,7 +73,6 @@ print_text(const struct proof *proof, const struct proof_info *info)
     struct proof_at at = {.off = 0};
     char id[33];
     char time[TEXT_TIME_BYTES];
-    unsigned cnt;
 
     puts("proven");
     printf("seq       %" PRIu64 "%s\n", info->seq,
@@ -141,10 +88,8 @@ print_text(const struct proof *proof, const struct proof_info *info)
     printf("signed    by key %s\n", id);
     printf("sealed    %s, as the sealer says\n", text_time(last->sealed_time, time));
     printf("messages  %" PRIu64 "\n", info->messages_cnt);
-    while ((cnt = proof_walk(proof, &at, cells)) > 0) {
-        for (unsigned i = 0; i < cnt; i++)
-            print_cell(&cells[i], i == 0);
-    }
+    while (proof_walk(proof, &at, cells) > 0)
+        cells_text(stdout, cells);
 }
 
 static void

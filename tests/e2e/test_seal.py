@@ -226,9 +226,9 @@ def test_proofs(keeper):
                 '--out', out)
     keeper.bad(3, 'it exists', 'a proof is not overwritten', 'prove', keeper.journal, str(trade),
                '--out', out)
-    keeper.good(r'proven\nseq +\d+: the command and all that it caused(.|\n)*OrderNew at (.|\n)*'
-                r'Trade at .*leaves_qty=', 'check-proof shows what it proves', 'check-proof', out,
-                '--key', keeper.pub)
+    keeper.good(r'proven\nseq +\d+: the command and all that it caused(.|\n)*Z OrderNew (.|\n)*'
+                r'Z   Trade .*qty=.* TradeMaker .*match_id=',
+                'check-proof shows what it proves', 'check-proof', out, '--key', keeper.pub)
     code, text, _ = run(sys.executable, os.path.join(ROOT, 'tools', 'python', 'check_proof.py'),
                         out, keeper.pub)
     tap.ok(code == 0 and f'proven: seq {trade},' in text, 'so does the page of Python', text)
@@ -236,7 +236,7 @@ def test_proofs(keeper):
     one = os.path.join(keeper.folder, 'one.proof')
     keeper.good('1 message of', 'one message can be proven', 'prove', keeper.journal, str(trade),
                 '--message', '1', '--out', one)
-    keeper.good('one message of its group(.|\n)*Trade at', 'and is said to be one', 'check-proof',
+    keeper.good('one message of its group(.|\n)* Trade ', 'and is said to be one', 'check-proof',
                 one, '--key', keeper.pub)
     keeper.bad(1, 'sealed messages, 0 to', 'a message that there is not', 'prove', keeper.journal,
                str(trade), '--message', '99', '--out', one + 'x')
