@@ -29,10 +29,13 @@ add_value(struct replay_result *result, const struct cell_field *field, const un
     case CELL_FIELD_I:
     case CELL_FIELD_PRICE:
         memcpy(&value, bytes, field->size); /* little-endian, as we are */
-        if (field->type != CELL_FIELD_U)
-            add(result, "%" PRId64, (int64_t)value);
-        else
+        if (field->type != CELL_FIELD_U) {
+            const unsigned spare = 64u - 8u * field->size;
+
+            add(result, "%" PRId64, (int64_t)(value << spare) >> spare);
+        } else {
             add(result, "%" PRIu64, value);
+        }
         break;
     case CELL_FIELD_CHARS:
         add(result, "\"%.*s\"", (int)field->size, (const char *)bytes);
