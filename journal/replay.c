@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/command.h"
 #include "engine/event_hash.h"
 #include "journal/diverge.h"
 #include "journal/reader_span.h"
@@ -361,6 +362,18 @@ check_restart(struct replay *replay, const union cell *command)
     return -EPROTO;
 }
 
+/* check_command refuses cells that no engine took for a command, and a new run under
+ * other rules. */
+static int
+check_command(struct replay *replay, const union cell *cells, unsigned count)
+{
+    if (LIKELY(command_well_formed(cells, count)))
+        return cell_kind(cells) == CELL_KIND_RESTART ? check_restart(replay, cells) : 0;
+    snprintf(replay->result.text, sizeof replay->result.text,
+             "command %" PRIu64 " is not formed as one of its kind is", cell_seq(cells));
+    return -EPROTO;
+}
+
 /* check_first is for the first command there is: it makes the engine, or it is
  * the one that the given engine waits for. */
 static int
@@ -412,8 +425,7 @@ apply_one(struct replay *replay)
     ASSERT(count <= replay->ring_end - replay->ring_pos);
     for (unsigned i = 0; i < count; i++)
         whole[i] = replay->ring[(replay->ring_pos + i) % RING_CELLS];
-    if (cell_kind(whole) == CELL_KIND_RESTART)
-        replay->error = check_restart(replay, whole);
+    replay->error = check_command(replay, whole, count);
     if (replay->error != 0)
         return ENGINE_DROPPED;
 

@@ -93,7 +93,8 @@ replay_open(struct replay **replay, struct journal_reader *reader, const struct 
  * replay_more goes on until behind the command until_seq, 0: to the end as it is
  * now. 0 also when not identical: then it stopped at the divergence and the
  * engine is of no more use, as it is after an error. -errno: -EPROTO when the
- * first command is no Genesis, not the one behind engine_seq, or of other rules;
+ * first command is no Genesis, not the one behind engine_seq, or of other rules, or
+ * when a command is not well formed (engine/command.h), as no engine wrote it;
  * -ENOMEM; -EBADMSG damage. What it said of a divergence or an error it says
  * again when it is called again.
  */

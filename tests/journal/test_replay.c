@@ -268,6 +268,41 @@ Test(replay, names_a_command_that_is_not_admitted)
     free(result.engine);
 }
 
+/* find returns the place of the first cell of a kind in the page. */
+static unsigned
+find(const struct page *page, unsigned kind)
+{
+    unsigned i = 0;
+
+    while (cell_kind(&page->cells[i]) != kind)
+        i++;
+    cr_assert_lt(i, page->header.cells);
+    return i;
+}
+
+/* Such a page has good hashes and good cells; no engine may be asked to take them. */
+Test(replay, refuses_a_command_with_the_cells_of_another)
+{
+    struct replay_result result;
+    struct replay_cfg cfg = {0};
+    struct rig_file file;
+
+    run(1, 10);
+    rig_load(&file, dir, 0);
+
+    struct page *page = rig_page(&file, 1);
+    const unsigned account = find(page, CELL_KIND_ACCOUNT_SET);
+
+    page->cells[account + 1] = page->cells[find(page, CELL_KIND_INSTRUMENT_SET) + 1];
+    rig_rehash(page);
+    rig_store(&file, dir, 0);
+    cr_assert_eq(replay(&cfg, &result), -EPROTO);
+    cr_assert(strstr(result.text, "is not formed as one of its kind is") != NULL, "%s",
+              result.text);
+    free(file.bytes);
+    free(result.engine);
+}
+
 Test(replay, of_an_empty_journal_has_no_engine)
 {
     struct replay_result result;
