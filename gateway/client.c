@@ -369,6 +369,13 @@ client_next_report_no(const struct client *client)
 }
 
 uint64_t
+client_missing(const struct client *client)
+{
+    return client->known_no > client->next_report_no ? client->known_no - client->next_report_no
+                                                     : 0;
+}
+
+uint64_t
 client_retransmits(const struct client *client)
 {
     return client->asks;

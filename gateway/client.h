@@ -90,6 +90,7 @@ enum client_state client_state(const struct client *client);
 const char *client_error(const struct client *client);       /* "" or one line */
 uint64_t client_next_no(const struct client *client);        /* of ours */
 uint64_t client_next_report_no(const struct client *client); /* expected next */
+uint64_t client_missing(const struct client *client);        /* sent, not yet here in order */
 uint64_t client_retransmits(const struct client *client);    /* asked for */
 
 #endif

@@ -21,7 +21,7 @@
 #include "tools/exchange_private.h"
 #include "tools/memory.h"
 
-#define DRAIN_NS_MAX   5000000000u
+#define DRAIN_NS_MAX   30000000000u
 #define BLOCK_NS       10000000u /* a blocked thread looks at the phase as often */
 #define PHASE_WATCH_NS 1000000
 #define SPACE_LOOK_NS  200000000
@@ -364,7 +364,7 @@ exchange_run(struct exchange *exchange, char why[EXCHANGE_WHY_BYTES])
     fprintf(stderr, "outcry: %s: stopping\n", strsignal(number));
     __atomic_store_n(&run.phase, PHASE_DRAIN, __ATOMIC_RELEASE); /* R1 pairs with A1 */
     if (!await_drained(&run))
-        fputs("outcry: not everything could be answered within 5 s; clients will find it when "
+        fputs("outcry: not everything could be answered within 30 s; clients will find it when "
               "they come back\n",
               stderr);
     stop_threads(&run, exchange->config->threads_cnt);

@@ -8,7 +8,7 @@
 #include "proto/px_qty.h"
 
 #define LOCALHOST    0x7f000001u
-#define KEEPALIVE_MS 500u
+#define KEEPALIVE_MS 2000u
 #define MESSAGE_MAX  256u
 
 /* Prices from 90.00 to 110.00 in ticks of 0.01. */

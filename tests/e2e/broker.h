@@ -55,7 +55,12 @@ struct broker {
     uint16_t udp_source;
     uint8_t uuid[16];
     uint64_t overtaken; /* datagrams that came behind the end of the session */
-    unsigned index;     /* session and account are named after it */
+
+    /* When a drained exchange was gone. */
+    uint64_t left;         /* requests pending */
+    uint64_t left_missing; /* reports that were known of */
+    uint64_t left_not_applied;
+    unsigned index; /* session and account are named after it */
 };
 
 enum broker_connect {
