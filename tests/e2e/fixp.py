@@ -25,8 +25,10 @@ def header(block, template, schema, version=0):
 class Client:
     """Client negotiates and establishes in its constructor."""
 
-    def __init__(self, address, name, key, seconds=10.0):
+    def __init__(self, address, name, key, seconds=30.0):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        # On a machine that is busy elsewhere much comes before it is read.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self.socket.connect(address)
         self.seconds = seconds
         self.uuid = uuid.uuid4().bytes

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 CONFIG = '''journal: {{folder: {folder}, segment_mib: 1}}
 exchange: {{shard: {shard}, ack: {ack}}}

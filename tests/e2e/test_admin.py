@@ -134,7 +134,7 @@ def check_files(m):
 def raw(path, data):
     """raw sends bytes to the socket and returns the answer."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        sock.settimeout(15)
+        sock.settimeout(60)
         sock.connect(path)
         try:
             sock.sendall(data)

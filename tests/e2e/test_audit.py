@@ -230,7 +230,7 @@ def main():
         check_json(tap, outcry, journal, 'a day')
         with open('/dev/full', 'w', encoding='ascii') as full:
             done = subprocess.run([outcry, 'audit', journal, '--format', 'csv'], stdout=full,
-                                  stderr=subprocess.DEVNULL, timeout=20, check=False)
+                                  stderr=subprocess.DEVNULL, timeout=60, check=False)
         tap.same(done.returncode, 3, 'an output that is full ends it with 3')
     check_everything(tap, outcry, recorder)
     tap.done()

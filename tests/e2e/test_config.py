@@ -75,7 +75,7 @@ def check_words(tap, outcry, folder):
                f'outcry {command} --help', code, err)
     with open('/dev/full', 'w', encoding='ascii') as full:
         done = subprocess.run([outcry, 'verify', '--help'], stdout=full, stderr=subprocess.PIPE,
-                              timeout=20, check=False)
+                              timeout=60, check=False)
         tap.same((done.returncode, done.stderr),
                  (3, b'outcry verify: the output cannot be written: No space left on device\n'),
                  'what cannot be printed is said, with code 3')

@@ -258,7 +258,7 @@ def check_commands(tap, documents_, outcry):
     for path, command, options in shown_commands(documents_):
         if command not in helps:
             done = subprocess.run([outcry, command, '--help'], capture_output=True, text=True,
-                                  timeout=20, check=False)
+                                  timeout=60, check=False)
             helps[command] = done.stdout if done.returncode == 0 else None
         if helps[command] is None:
             wrong.append(f'{path}: outcry {command} is no command')

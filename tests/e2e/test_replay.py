@@ -64,18 +64,18 @@ def check_ranges(tap, outcry, folder, last):
 
 
 def check_speed(tap, outcry, folder, last):
-    """Two commands some virtual milliseconds apart, played so that they take half a second."""
+    """Two commands some virtual milliseconds apart, played so that they take two seconds."""
     rows = played(outcry, folder)[1]
     first, final = rows[10], rows[-1]
-    speed = (final['time'] - first['time']) / 0.5e9
+    speed = (final['time'] - first['time']) / 2e9
     begin = time.monotonic()
     before = os.times()
     code, got, err = played(outcry, folder, '--from', str(first['seq']), '--speed', f'{speed:.9f}')
     after = os.times()
     took = time.monotonic() - begin
-    tap.ok(code == 0 and 0.45 <= took and got[-1] == final, 'a pace is kept', took, speed, err)
+    tap.ok(code == 0 and 1.9 <= took and got[-1] == final, 'a pace is kept', took, speed, err)
     used = after.children_user + after.children_system - before.children_user - before.children_system
-    tap.ok(used < 0.3, 'and it sleeps in between', used)
+    tap.ok(used < 1.5, 'and it sleeps in between', used)
     for wrong in ('0', '-1', 'fast', 'nan', 'inf', '1e9', ''):
         code, _, err = run(outcry, 'replay', folder, '--speed', wrong)
         tap.ok(code == 2 and 'neither max nor a number' in err, f'--speed {wrong!r} is refused', err)
@@ -130,7 +130,7 @@ def check_output(tap, outcry, folder):
     with open('/dev/full', 'w', encoding='ascii') as full:
         for options in (['--print', 'text'], ['--print', 'json', '--verify'], ['--books']):
             done = subprocess.run([outcry, 'replay', folder, *options], stdout=full,
-                                  stderr=subprocess.PIPE, timeout=20, check=False)
+                                  stderr=subprocess.PIPE, timeout=60, check=False)
             tap.ok(done.returncode == 3 and b'cannot be written' in done.stderr,
                    f"{' '.join(options)}: output that fails is told", done)
 
@@ -145,12 +145,12 @@ def check_snapshots(tap, outcry, folder):
     before = [asked(*query) for query in queries]
     with subprocess.Popen([outcry, 'follow', folder, '--every', '400', '--keep', '10'],
                           stderr=subprocess.PIPE) as follower:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while (sum(name.endswith('.snap') for name in os.listdir(folder)) < 2 and
                time.monotonic() < deadline):
             time.sleep(0.05)
         follower.terminate()
-        err = follower.communicate(timeout=30)[1]
+        err = follower.communicate(timeout=60)[1]
     tap.ok(follower.returncode == 0, 'snapshots are made', err)
     after = [asked(*query) for query in queries]
     for query, (_, out, err), (code, got, told) in zip(queries, before, after):

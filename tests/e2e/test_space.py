@@ -19,7 +19,7 @@ import sys
 import time
 
 from fixp import Client
-from harness import Exchange, Folder, Tap, make_journal, run, write_config
+from harness import SECONDS, Exchange, Folder, Tap, make_journal, run, write_config
 
 PX = 10**8
 MIB = 1 << 20
@@ -60,7 +60,7 @@ class Disk:
         last = -1
         while last != self.free():
             last = self.free()
-            time.sleep(0.3)
+            time.sleep(1)
 
     def fill(self, left):
         """fill leaves so many bytes free."""
@@ -119,6 +119,16 @@ class Broker:
         self.client.new(self.clord, '1', 10, 99 * PX)
         self.told(kind, name, JOURNAL_SPACE)
 
+    def soon(self, kind, name):
+        """soon is new once it has its effect: it is told before the engine has taken it."""
+        end = time.monotonic() + SECONDS
+        got = None
+        while got != kind and time.monotonic() < end:
+            self.clord += 1
+            self.client.new(self.clord, '1', 10, 99 * PX)
+            got = self.client.wait(len(self.client.reports) + 1)[-1][0]
+        self.new(kind, name)
+
 
 def test_nearly_full(tap, outcry):
     with Folder() as folder:
@@ -135,8 +145,7 @@ def test_nearly_full(tap, outcry):
                               r'reserve of 4 MiB: new orders are refused \(JournalSpace\), cancels '
                               r'are taken$')
             tap.ok(True, 'below the reserve it says so')
-            time.sleep(0.1)
-            broker.new('Reject', 'a new order is refused')
+            broker.soon('Reject', 'a new order is refused')
             broker.client.replace(100, 1, 5, 99 * PX)
             broker.told('Replace', 'a replace to less is taken')
             broker.client.cancel(101, 2)
@@ -148,8 +157,7 @@ def test_nearly_full(tap, outcry):
             disk.empty()
             exchange.wait_for(r'^outcry: the journal\'s disk has \d+ MiB free again: new orders '
                               r'are taken$')
-            time.sleep(0.1)
-            broker.new('New', 'with room again an order is taken')
+            broker.soon('New', 'with room again an order is taken')
 
             disk.fill(3 * MIB)
             exchange.wait_for(r'(?s)again.*less than the reserve')
@@ -202,28 +210,27 @@ def test_no_room_for_a_segment(tap, outcry):
                                   r'\(No space left on device, 0 MiB free\): new orders are '
                                   r'refused \(JournalSpace\), cancels are taken$')
                 tap.ok(True, 'no room for the next segment is told')
-                time.sleep(0.1)
                 broker = Broker(tap, exchange)
-                broker.new('Reject', 'a new order is refused')
+                broker.soon('Reject', 'a new order is refused')
                 disk.empty()
                 exchange.wait_for('free again: new orders are taken')
                 tap.ok(os.path.exists(os.path.join(journal, '00000001.seg')),
                        'the segment is made when there is room')
-                time.sleep(0.1)
-                broker.new('New', 'and orders are taken')
+                broker.soon('New', 'and orders are taken')
                 exchange.stop()
             os.unlink(os.path.join(journal, '00000001.seg'))
             disk.fill(MIB // 2)
             with Exchange(outcry, config) as exchange:
                 broker = Broker(tap, exchange)
                 told = len(broker.client.reports)
+                broker.client.seconds = 5  # the last is never answered
                 try:
                     while told < 400:
                         broker.client.cancel(1000 + told, 1)
                         told = len(broker.client.wait(told + 1))
                 except (TimeoutError, OSError):
                     pass
-                exchange.process.wait(20)
+                exchange.process.wait(SECONDS)
                 text = exchange.text + exchange.process.stderr.read().decode()
                 tap.same(exchange.process.returncode, 3, 'at the end of the last segment it ends')
                 tap.ok(re.search(r'^outcry: journal: 00000001.seg.new: allocate: No space left on '
