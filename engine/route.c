@@ -159,6 +159,14 @@ route_next_no(const struct route *route, uint16_t session)
 }
 
 void
+route_seek(struct route *route, uint16_t session, const uint8_t uuid[16], uint64_t next_no)
+{
+    ASSERT(session < route->sessions_max);
+    route_flow_begin(&route->flows[session], uuid);
+    route->flows[session].next_no = next_no;
+}
+
+void
 route_save(const struct route *route, struct image_out *out)
 {
     const uint32_t head[2] = {route->sessions_max, route->ack_mode};

@@ -59,6 +59,10 @@ unsigned route_message(struct route *route,
 /* route_next_no returns the number that the session's next report will have. */
 uint64_t route_next_no(const struct route *route, uint16_t session);
 
+/* route_seek makes the session's flow that of uuid and its next number next_no: for who
+ * reads messages from the middle and counts for this one session. */
+void route_seek(struct route *route, uint16_t session, const uint8_t uuid[16], uint64_t next_no);
+
 /* route_save puts all numbers into an image; route_load fills a route from one of as
  * many sessions, false if it is none. */
 void route_save(const struct route *route, struct image_out *out);

@@ -141,6 +141,7 @@ session_bind(struct gateway *gateway,
     session->next_in_no = cell->next_in_no;
     session->last_rx_ns = alone ? gateway->now_ns : 0;
     session->sent_no = route_next_no(gateway->route, session_number(gateway, session));
+    session->history_token = 0;
     bound_add(gateway, session);
     if (alone)
         fixp_send_establishment_ack(gateway, session);

@@ -130,7 +130,7 @@ take_retransmit_request(struct inbound *in, const uint8_t *buf, size_t len)
                                     FIXP_RETRANSMIT_REJECT_CODE_REQUEST_LIMIT_EXCEEDED);
     } else {
         session->retransmit_poll = gateway->poll_no;
-        publisher_retransmit(gateway, session, msg);
+        retransmit(gateway, session, msg);
     }
     return true;
 }

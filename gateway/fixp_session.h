@@ -9,6 +9,7 @@
  *   fixp_bind.c     session commands that came back -> bindings and answers
  *   fixp_send.c     session messages -> datagrams
  *   publisher.c     messages of the out-ring -> reports, kept and sent
+ *   retransmit.c    reports again: kept ones, and old ones out of the journal
  *   directory.c     logins and peers -> sessions
  *   save.c          what the journal said of sessions <-> an image
  *
@@ -47,6 +48,7 @@
 #include "engine/route.h"
 #include "gateway/directory.h"
 #include "gateway/gateway.h"
+#include "gateway/history.h"
 #include "gateway/port.h"
 #include "proto/base.h"
 #include "proto/fixp.h"
@@ -130,6 +132,7 @@ struct fixp_session {
     uint64_t last_tx_ns;
     uint64_t sent_no;
     struct report_slot *slots;
+    struct history_index *history;
 
     /* Handshakes. */
     uint8_t uuid[16];
@@ -140,9 +143,21 @@ struct fixp_session {
     uint32_t bound_idx;    /* in the list of those bound or closing */
     struct fixp_request request;
     uint64_t retransmit_poll; /* the last poll with a RetransmitRequest */
+    uint32_t history_token;   /* of what the journal was asked for; 0: nothing */
+    uint64_t history_time;    /* of that request */
     uint64_t reminded_ns;
     uint64_t leaving_ns;
 } CACHE_ALIGNED;
+
+/* What came of the journal's answer and is not sent yet, of one session. */
+struct old_reports {
+    uint32_t token; /* 0: nothing */
+    uint16_t session;
+    uint32_t cnt;
+    uint64_t first_no;
+    size_t len;
+    uint8_t bytes[DATAGRAM_BYTES_MAX];
+};
 
 struct gateway {
     struct gateway_cfg cfg;
@@ -169,6 +184,10 @@ struct gateway {
 
     uint16_t *dirty; /* sessions with reports to send */
     uint32_t dirty_cnt;
+
+    struct gateway_history history; /* asks NULL: there is none */
+    uint32_t history_generation;    /* of tokens */
+    struct old_reports old;
 
     gateway_watcher *watcher; /* NULL: nobody */
     void *watcher_ctx;
@@ -213,6 +232,28 @@ session_hears(const struct fixp_session *session)
     return session->listed &&
            (session->state == FIXP_BOUND ||
             (session->state == FIXP_CLOSING && session->farewell != FAREWELL_NONE));
+}
+
+/* session_slot is where the report is kept, if it is. */
+static inline struct report_slot *
+session_slot(const struct gateway *gateway, const struct fixp_session *session, uint64_t no)
+{
+    return &session->slots[no & (gateway->cfg.retransmit_max - 1)];
+}
+
+static inline uint64_t
+session_next_no(const struct gateway *gateway, const struct fixp_session *session)
+{
+    return route_next_no(gateway->route, session_number(gateway, session));
+}
+
+/* session_oldest_no is the first report that is still kept. */
+static inline uint64_t
+session_oldest_no(const struct gateway *gateway, uint64_t next_no)
+{
+    const uint64_t max = gateway->cfg.retransmit_max;
+
+    return next_no > max ? next_no - max : 1;
 }
 
 /* gateway_command writes one command; the caller made sure of the room. */
@@ -310,9 +351,23 @@ void publisher_take(struct gateway *gateway, const union cell *cells, bool live)
  * if the port has no room for all of it. */
 bool publisher_flush(struct gateway *gateway, struct fixp_session *session);
 
-/* publisher_retransmit answers a RetransmitRequest of a bound session. */
-void publisher_retransmit(struct gateway *gateway,
-                          struct fixp_session *session,
-                          const struct fixp_retransmit_request *request);
+/* publisher_append copies reports from no on behind the len bytes of a datagram, as many
+ * as fit and are below end; returns how many. */
+uint32_t publisher_append(const struct gateway *gateway,
+                          const struct fixp_session *session,
+                          uint64_t no,
+                          uint64_t end,
+                          uint8_t *buf,
+                          size_t *len);
+
+/* retransmit.c */
+
+/* retransmit answers a RetransmitRequest of a bound session, or asks the journal. */
+void retransmit(struct gateway *gateway,
+                struct fixp_session *session,
+                const struct fixp_retransmit_request *request);
+
+/* retransmit_poll sends what came from the journal; returns how many messages. */
+int retransmit_poll(struct gateway *gateway);
 
 #endif

@@ -49,6 +49,7 @@ struct layout {
     size_t directory_off;
     size_t bound_off;
     size_t dirty_off;
+    size_t history_off;
     size_t slots_off;
     size_t bytes;
 };
@@ -67,7 +68,8 @@ layout_of(const struct gateway_cfg *cfg)
     layout.directory_off = layout.route_off + round_up(route_footprint(cfg->sessions_max));
     layout.bound_off = layout.directory_off + directory_footprint(cfg->sessions_max);
     layout.dirty_off = layout.bound_off + list_bytes;
-    layout.slots_off = layout.dirty_off + list_bytes;
+    layout.history_off = layout.dirty_off + list_bytes;
+    layout.slots_off = layout.history_off + round_up(used_cnt * sizeof(struct history_index));
     layout.bytes = layout.slots_off + used_cnt * cfg->retransmit_max * sizeof(struct report_slot);
     return layout;
 }
@@ -79,7 +81,7 @@ gateway_footprint(const struct gateway_cfg *cfg)
 }
 
 static COLD void
-sessions_init(struct gateway *gateway, struct report_slot *slots)
+sessions_init(struct gateway *gateway, struct history_index *history, struct report_slot *slots)
 {
     for (uint16_t i = 0; i < gateway->cfg.sessions_max; i++) {
         struct fixp_session *session = &gateway->sessions[i];
@@ -88,6 +90,7 @@ sessions_init(struct gateway *gateway, struct report_slot *slots)
         session->sent_no = 1;
         session->firm = CELL_ANY;
         if (session->used) {
+            session->history = history++;
             session->slots = slots;
             slots += gateway->cfg.retransmit_max;
         }
@@ -112,7 +115,8 @@ gateway_init(void *mem, const struct gateway_cfg *cfg)
     gateway->dirty = (uint16_t *)(void *)(bytes + layout.dirty_off);
     directory_init(&gateway->directory, bytes + layout.directory_off, cfg->sessions,
                    cfg->sessions_max);
-    sessions_init(gateway, (struct report_slot *)(void *)(bytes + layout.slots_off));
+    sessions_init(gateway, (struct history_index *)(void *)(bytes + layout.history_off),
+                  (struct report_slot *)(void *)(bytes + layout.slots_off));
     return gateway;
 }
 
@@ -138,6 +142,13 @@ gateway_attach(struct gateway *gateway,
     gateway->in = in;
     gateway->out = out;
     gateway->gate = gate;
+}
+
+COLD void
+gateway_attach_history(struct gateway *gateway, const struct gateway_history *history)
+{
+    ASSERT(history->told->mask + 1 >= HISTORY_TOLD_CELLS);
+    gateway->history = *history;
 }
 
 COLD void
@@ -279,6 +290,8 @@ gateway_poll(struct gateway *gateway, uint64_t now_ns)
     timers(gateway);
     ring_publish(gateway->in);
     done += publisher_poll(gateway);
+    if (UNLIKELY(gateway->history.asks != NULL))
+        done += retransmit_poll(gateway);
     for (unsigned i = 0; i < gateway->ports_cnt; i++)
         port_tx_flush(gateway->ports[i]);
     if (UNLIKELY(gateway->stopping))

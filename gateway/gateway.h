@@ -20,8 +20,8 @@
  * the journal's durable cursor. interval, memory: the writer's cursor. Reports
  * go to each session in the order of its numbers, several to a datagram, each
  * datagram beginning with Sequence. The last retransmit_max reports of each
- * session are kept, encoded, for RetransmitRequest; older ones are
- * RetransmitReject(OutOfRange).
+ * session are kept, encoded, for RetransmitRequest; older ones come out of the
+ * journal, by another thread (history.h), one request at a time per session.
  *
  * On the wire a datagram holds messages one behind the other, each an SBE
  * header and what belongs to it, of schema 2748 (session) or 100 (orders); there
@@ -99,6 +99,17 @@ void gateway_attach(struct gateway *gateway,
                     struct ring_reader *out,
                     const uint64_t *gate);
 
+/* gateway_attach_history wires it to a reader of the journal (history.h), for reports
+ * that are older than retransmit_max. wake is called when something was asked. Without
+ * it such reports are out of range. */
+struct gateway_history {
+    struct ring_writer *asks;
+    struct ring_reader *told;
+    void (*wake)(void *ctx);
+    void *ctx;
+};
+void gateway_attach_history(struct gateway *gateway, const struct gateway_history *history);
+
 /* gateway_watch makes it show each command that an operator may give, and each
  * RiskAction, that comes back in this run to watcher, behind the gate: who asked for
  * it is then told. */
@@ -134,9 +145,10 @@ struct gateway_stats {
     uint64_t gaps;       /* numbers that never came */
     uint64_t reports;    /* sent */
     uint64_t retransmitted;
-    uint64_t bad_frame;   /* no SBE header, lengths that do not fit */
-    uint64_t bad_schema;  /* neither schema */
-    uint64_t bad_session; /* unknown UUID, wrong peer, wrong state */
+    uint64_t from_journal; /* of these */
+    uint64_t bad_frame;    /* no SBE header, lengths that do not fit */
+    uint64_t bad_schema;   /* neither schema */
+    uint64_t bad_session;  /* unknown UUID, wrong peer, wrong state */
     uint64_t bad_credentials;
     uint64_t refused; /* application messages that became MessageRefused */
     uint64_t timeouts;

@@ -7,41 +7,18 @@ _Static_assert(sizeof(((struct report_slot *)0)->bytes) >=
                    sizeof(struct oe_header) + OE_EXECUTION_REPORT_REPLACE_BLOCK,
                "the longest report fits");
 
-static inline struct report_slot *
-slot_of(const struct gateway *gateway, const struct fixp_session *session, uint64_t no)
-{
-    return &session->slots[no & (gateway->cfg.retransmit_max - 1)];
-}
-
-static inline uint64_t
-next_no(const struct gateway *gateway, const struct fixp_session *session)
-{
-    return route_next_no(gateway->route, session_number(gateway, session));
-}
-
-/* oldest_no is the first report that is still kept. */
-static inline uint64_t
-oldest_no(const struct gateway *gateway, uint64_t next)
-{
-    const uint64_t max = gateway->cfg.retransmit_max;
-
-    return next > max ? next - max : 1;
-}
-
-/* append copies reports from no on behind the len bytes of a datagram, as many
- * as fit and are below end; returns how many. */
-static uint32_t
-append(const struct gateway *gateway,
-       const struct fixp_session *session,
-       uint64_t no,
-       uint64_t end,
-       uint8_t *buf,
-       size_t *len)
+uint32_t
+publisher_append(const struct gateway *gateway,
+                 const struct fixp_session *session,
+                 uint64_t no,
+                 uint64_t end,
+                 uint8_t *buf,
+                 size_t *len)
 {
     uint32_t cnt = 0;
 
     for (; no + cnt < end; cnt++) {
-        const struct report_slot *slot = slot_of(gateway, session, no + cnt);
+        const struct report_slot *slot = session_slot(gateway, session, no + cnt);
 
         if (*len + slot->len > DATAGRAM_BYTES_MAX)
             break;
@@ -51,10 +28,10 @@ append(const struct gateway *gateway,
     return cnt;
 }
 
-bool
-publisher_flush(struct gateway *gateway, struct fixp_session *session)
+/* flush_to sends reports below next, which are all in their slots. */
+static bool
+flush_to(struct gateway *gateway, struct fixp_session *session, uint64_t next)
 {
-    const uint64_t next = next_no(gateway, session);
     struct port *port = gateway->ports[session->transport.port_idx];
 
     if (session->slots == NULL || !session_hears(session)) {
@@ -62,8 +39,8 @@ publisher_flush(struct gateway *gateway, struct fixp_session *session)
         return true;
     }
     /* What was overwritten before it could be sent is lost, as on a wire. */
-    if (session->sent_no < oldest_no(gateway, next))
-        session->sent_no = oldest_no(gateway, next);
+    if (session->sent_no < session_oldest_no(gateway, next))
+        session->sent_no = session_oldest_no(gateway, next);
     while (session->sent_no < next) {
         const struct fixp_sequence sequence = {.next_seq_no = session->sent_no};
         uint8_t *buf = port_tx_claim(port, &session->transport.peer);
@@ -72,7 +49,7 @@ publisher_flush(struct gateway *gateway, struct fixp_session *session)
             return false;
 
         size_t len = fixp_sequence_encode(buf, DATAGRAM_BYTES_MAX, &sequence);
-        const uint32_t cnt = append(gateway, session, session->sent_no, next, buf, &len);
+        const uint32_t cnt = publisher_append(gateway, session, session->sent_no, next, buf, &len);
 
         ASSERT(cnt > 0);
         port_tx_push(port, len);
@@ -81,6 +58,12 @@ publisher_flush(struct gateway *gateway, struct fixp_session *session)
         gateway->stats.reports += cnt;
     }
     return true;
+}
+
+bool
+publisher_flush(struct gateway *gateway, struct fixp_session *session)
+{
+    return flush_to(gateway, session, session_next_no(gateway, session));
 }
 
 /* dirty_add puts the session on the list of those with reports to send. */
@@ -124,13 +107,18 @@ report_keep(struct gateway *gateway,
     if (session->slots == NULL)
         return;
 
-    struct report_slot *slot = slot_of(gateway, session, recipient->no);
+    /* The slot may hold a report of this very burst. */
+    if (UNLIKELY(live && recipient->no - session->sent_no >= gateway->cfg.retransmit_max))
+        (void)flush_to(gateway, session, recipient->no);
+
+    struct report_slot *slot = session_slot(gateway, session, recipient->no);
     const size_t len =
         order_encode(cells, gateway->cfg.shard, recipient, slot->bytes, sizeof slot->bytes);
 
     /* What is numbered has a report. */
     ASSERT(len > 0);
     slot->len = (uint16_t)len;
+    history_index_add(session->history, cell_seq(cells), recipient->no);
     if (live)
         dirty_add(gateway, session);
     else
@@ -250,43 +238,4 @@ publisher_poll(struct gateway *gateway)
         ring_reader_release(out);
     dirty_flush(gateway);
     return done;
-}
-
-void
-publisher_retransmit(struct gateway *gateway,
-                     struct fixp_session *session,
-                     const struct fixp_retransmit_request *request)
-{
-    const uint64_t next = next_no(gateway, session);
-    const uint64_t from = request->from_seq_no;
-    struct port *port = gateway->ports[session->transport.port_idx];
-    struct fixp_retransmission msg = {.request_timestamp = request->timestamp};
-
-    if (from < oldest_no(gateway, next) || from >= next || request->count == 0 ||
-        request->count > next - from) {
-        fixp_send_retransmit_reject(gateway, session, request,
-                                    FIXP_RETRANSMIT_REJECT_CODE_OUT_OF_RANGE);
-        return;
-    }
-    memcpy(msg.session_id, session->uuid, sizeof msg.session_id);
-
-    const uint32_t served =
-        request->count < RETRANSMIT_SERVED_MAX ? request->count : RETRANSMIT_SERVED_MAX;
-
-    for (uint32_t done = 0; done < served;) {
-        uint8_t *buf = port_tx_claim(port, &session->transport.peer);
-
-        if (buf == NULL)
-            return;
-        size_t len = sizeof(struct fixp_header) + FIXP_RETRANSMISSION_BLOCK;
-
-        msg.next_seq_no = from + done;
-        msg.count = append(gateway, session, msg.next_seq_no, from + served, buf, &len);
-        ASSERT(msg.count > 0);
-        fixp_retransmission_encode(buf, DATAGRAM_BYTES_MAX, &msg);
-        port_tx_push(port, len);
-        done += msg.count;
-        gateway->stats.retransmitted += msg.count;
-    }
-    session->last_tx_ns = gateway->now_ns;
 }

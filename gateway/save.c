@@ -1,10 +1,12 @@
 /*
  * The image of a gateway: what it learned of the journal, and nothing of transports.
  *
- *   sessions_max:u32 retransmit_max:u32   route   { session, its reports }...   end
+ *   sessions_max:u32 retransmit_max:u32   route   { session, its reports, its history
+ *   index }...   end
  *
  * A report is its length in 16 bits and its bytes; those of a session are the last
- * min(retransmit_max, all) that it was given, oldest first.
+ * min(retransmit_max, all) that it was given, oldest first. The index leads to all
+ * others in the journal (history_index.h).
  */
 #include <errno.h>
 #include <string.h>
@@ -33,12 +35,6 @@ _Static_assert(sizeof(struct saved_session) == 72, "no padding");
 
 #define SAVED_END UINT32_MAX
 
-static inline struct report_slot *
-slot_of(const struct gateway *gateway, const struct fixp_session *session, uint64_t no)
-{
-    return &session->slots[no & (gateway->cfg.retransmit_max - 1)];
-}
-
 /* first_kept returns the oldest report of those before next_no that max leaves. */
 static inline uint64_t
 first_kept(uint64_t next_no, uint64_t max)
@@ -63,13 +59,14 @@ save_session(const struct gateway *gateway, uint16_t number, struct image_out *o
 
     memcpy(saved.uuid, session->uuid, sizeof saved.uuid);
     for (uint64_t no = saved.first_no; no < next_no; no++)
-        saved.reports += sizeof(uint16_t) + slot_of(gateway, session, no)->len;
+        saved.reports += sizeof(uint16_t) + session_slot(gateway, session, no)->len;
     image_put(out, &saved, sizeof saved);
     for (uint64_t no = saved.first_no; no < next_no; no++) {
-        const struct report_slot *slot = slot_of(gateway, session, no);
+        const struct report_slot *slot = session_slot(gateway, session, no);
 
         image_put(out, slot, sizeof slot->len + slot->len);
     }
+    history_index_save(session->history, next_no, out);
 }
 
 void
@@ -109,14 +106,15 @@ reports_fit(const struct saved_session *saved, const uint8_t *bytes)
     return left == 0;
 }
 
-/* take_session takes the next session of an image and sets reports to its own:
+/* take_session takes the next session of an image and sets reports and index to its own:
  * 1, 0 at the end, or -errno. */
 static int
 take_session(const struct gateway *gateway,
              uint32_t retransmit_max,
              struct image_in *in,
              struct saved_session *saved,
-             const uint8_t **reports)
+             const uint8_t **reports,
+             struct history_index *index)
 {
     if (!image_get(in, saved, sizeof *saved))
         return -EBADMSG;
@@ -126,7 +124,8 @@ take_session(const struct gateway *gateway,
         saved->next_no < 1 || saved->first_no != first_kept(saved->next_no, retransmit_max))
         return -EBADMSG;
     *reports = image_take(in, saved->reports);
-    if (*reports == NULL || !reports_fit(saved, *reports))
+    if (*reports == NULL || !reports_fit(saved, *reports) ||
+        !history_index_load(index, in, saved->next_no))
         return -EBADMSG;
     /* What a client may ask for must be here. */
     if (gateway->sessions[saved->number].used &&
@@ -140,11 +139,12 @@ static int
 image_fits(const struct gateway *gateway, uint32_t retransmit_max, struct image_in in)
 {
     struct saved_session saved;
+    struct history_index index;
     const uint8_t *reports;
     int64_t before = -1;
     int rc;
 
-    while ((rc = take_session(gateway, retransmit_max, &in, &saved, &reports)) > 0) {
+    while ((rc = take_session(gateway, retransmit_max, &in, &saved, &reports, &index)) > 0) {
         if ((int64_t)saved.number <= before)
             return -EBADMSG;
         before = saved.number;
@@ -153,7 +153,10 @@ image_fits(const struct gateway *gateway, uint32_t retransmit_max, struct image_
 }
 
 static void
-load_session(struct gateway *gateway, const struct saved_session *saved, const uint8_t *reports)
+load_session(struct gateway *gateway,
+             const struct saved_session *saved,
+             const uint8_t *reports,
+             const struct history_index *index)
 {
     struct fixp_session *session = &gateway->sessions[saved->number];
 
@@ -165,6 +168,7 @@ load_session(struct gateway *gateway, const struct saved_session *saved, const u
     session->negotiated = saved->negotiated != 0;
     session->negotiate_time = saved->negotiate_time;
     session->establish_time = saved->establish_time;
+    *session->history = *index;
 
     const uint64_t first_no = first_kept(saved->next_no, gateway->cfg.retransmit_max);
 
@@ -173,7 +177,7 @@ load_session(struct gateway *gateway, const struct saved_session *saved, const u
 
         memcpy(&len, reports, sizeof len);
         if (no >= first_no)
-            memcpy(slot_of(gateway, session, no), reports, sizeof len + len);
+            memcpy(session_slot(gateway, session, no), reports, sizeof len + len);
         reports += sizeof len + len;
     }
 }
@@ -183,10 +187,11 @@ static bool
 numbers_agree(const struct gateway *gateway, uint32_t retransmit_max, struct image_in in)
 {
     struct saved_session saved;
+    struct history_index index;
     const uint8_t *reports;
     uint32_t behind = 0; /* sessions before it were looked at */
 
-    while (take_session(gateway, retransmit_max, &in, &saved, &reports) > 0) {
+    while (take_session(gateway, retransmit_max, &in, &saved, &reports, &index) > 0) {
         for (; behind < saved.number; behind++)
             if (route_next_no(gateway->route, (uint16_t)behind) != 1)
                 return false;
@@ -203,6 +208,7 @@ int
 gateway_load(struct gateway *gateway, struct image_in *in)
 {
     struct saved_head head;
+    struct history_index index;
     struct saved_session saved;
     const uint8_t *reports;
     int rc;
@@ -218,7 +224,7 @@ gateway_load(struct gateway *gateway, struct image_in *in)
         route_init(gateway->route, gateway->cfg.sessions_max);
         return rc;
     }
-    while (take_session(gateway, head.retransmit_max, in, &saved, &reports) > 0)
-        load_session(gateway, &saved, reports);
+    while (take_session(gateway, head.retransmit_max, in, &saved, &reports, &index) > 0)
+        load_session(gateway, &saved, reports, &index);
     return 0;
 }

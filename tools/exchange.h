@@ -23,7 +23,7 @@
  *               all on disk before the ports are polled
  *
  * exchange_run starts the threads of the layout and ends on SIGTERM or SIGINT:
- * the gateway stops, what was accepted is answered (5 s at most), the journal is
+ * the gateway stops, what was accepted is answered (30 s at most), the journal is
  * closed. What it says on stderr is for people, but for one line, which others
  * wait for:
  *

@@ -19,6 +19,7 @@
 #include "tools/clock.h"
 #include "tools/exchange.h"
 #include "tools/exchange_private.h"
+#include "tools/history_reader.h"
 #include "tools/memory.h"
 
 #define DRAIN_NS_MAX   30000000000u
@@ -338,6 +339,20 @@ watch_space(struct exchange *exchange)
         space_told(&exchange->space, &cell, stats.next_segment_error);
 }
 
+static int
+start_history(struct exchange *exchange, struct history_reader **history, char *why)
+{
+    const struct config *config = exchange->config;
+    const int rc =
+        history_reader_start(history, exchange->gateway, config->journal_folder,
+                             config->engine.shard, (uint32_t)config->engine.sessions_max);
+
+    if (rc != 0)
+        snprintf(why, EXCHANGE_WHY_BYTES, "the thread that reads old reports cannot be started: %s",
+                 strerror(-rc));
+    return rc;
+}
+
 int
 exchange_run(struct exchange *exchange, char why[EXCHANGE_WHY_BYTES])
 {
@@ -347,12 +362,17 @@ exchange_run(struct exchange *exchange, char why[EXCHANGE_WHY_BYTES])
                          config_thread_of(exchange->config, CONFIG_ENGINE),
     };
     const struct timespec pause = {.tv_nsec = SPACE_LOOK_NS};
+    struct history_reader *history;
     pthread_t toucher;
     sigset_t set;
     int number;
 
-    if (start_threads(&run, why) != 0)
+    if (start_history(exchange, &history, why) != 0)
         return -1;
+    if (start_threads(&run, why) != 0) {
+        history_reader_stop(history);
+        return -1;
+    }
 
     const bool touches = touch_later(&run, &toucher);
 
@@ -368,6 +388,7 @@ exchange_run(struct exchange *exchange, char why[EXCHANGE_WHY_BYTES])
               "they come back\n",
               stderr);
     stop_threads(&run, exchange->config->threads_cnt);
+    history_reader_stop(history);
     if (touches)
         pthread_join(toucher, NULL);
     admin_close(&exchange->admin);

@@ -109,7 +109,7 @@ write_config(struct exchange *exchange, const char *ack)
             "gateway: {keepalive_ms: 2000}\n"
             "pools: {orders: 4096, instruments: 8, accounts: 8, groups: 8, firms: 8,\n"
             "        sessions: 8, positions: 64, pages: 1024, in_ring_cells: 4096,\n"
-            "        out_ring_cells: 16384, retransmit: 8192}\n"
+            "        out_ring_cells: 16384, retransmit: 64}\n"
             "threads:\n"
             "- {name: exchange, stages: [gateway, engine], idle: yield, core: %d}\n"
             "- {name: journal, stages: [journal], idle: block}\n"

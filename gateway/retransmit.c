@@ -1,0 +1,221 @@
+#include <string.h>
+
+#include "gateway/fixp_session.h"
+#include "gateway/order_codec.h"
+
+#define HEAD_BYTES (sizeof(struct fixp_header) + FIXP_RETRANSMISSION_BLOCK)
+
+/* send_kept sends reports [from, from + served), which are kept. */
+static void
+send_kept(struct gateway *gateway,
+          struct fixp_session *session,
+          const struct fixp_retransmit_request *request,
+          uint32_t served)
+{
+    struct port *port = gateway->ports[session->transport.port_idx];
+    struct fixp_retransmission msg = {.request_timestamp = request->timestamp};
+
+    memcpy(msg.session_id, session->uuid, sizeof msg.session_id);
+    for (uint32_t done = 0; done < served;) {
+        uint8_t *buf = port_tx_claim(port, &session->transport.peer);
+        size_t len = HEAD_BYTES;
+
+        if (buf == NULL)
+            return;
+        msg.next_seq_no = request->from_seq_no + done;
+        msg.count = publisher_append(gateway, session, msg.next_seq_no,
+                                     request->from_seq_no + served, buf, &len);
+        ASSERT(msg.count > 0);
+        fixp_retransmission_encode(buf, DATAGRAM_BYTES_MAX, &msg);
+        port_tx_push(port, len);
+        done += msg.count;
+        gateway->stats.retransmitted += msg.count;
+    }
+    session->last_tx_ns = gateway->now_ns;
+}
+
+/* ask asks the journal for reports that are kept no more: one request of a session at
+ * a time. */
+static void
+ask(struct gateway *gateway,
+    struct fixp_session *session,
+    const struct fixp_retransmit_request *request,
+    uint32_t count)
+{
+    struct ring_writer *asks = gateway->history.asks;
+    struct history_ask cell = {
+        .session = session_number(gateway, session),
+        .count = (uint16_t)count,
+        .from_no = request->from_seq_no,
+    };
+    union cell out;
+
+    if (session->history_token != 0 || ring_writer_room(asks, 1) < 1) {
+        fixp_send_retransmit_reject(gateway, session, request,
+                                    FIXP_RETRANSMIT_REJECT_CODE_REQUEST_LIMIT_EXCEEDED);
+        return;
+    }
+    if (++gateway->history_generation == 0)
+        gateway->history_generation = 1;
+    session->history_token = gateway->history_generation;
+    session->history_time = request->timestamp;
+    cell.token = session->history_token;
+    cell.place = history_index_find(session->history, request->from_seq_no);
+    ASSERT(cell.place.seq != 0);
+    memcpy(cell.uuid, session->uuid, sizeof cell.uuid);
+    memcpy(&out, &cell, sizeof out);
+    ring_write(asks, &out, 1);
+    ring_publish(asks);
+    gateway->history.wake(gateway->history.ctx);
+}
+
+void
+retransmit(struct gateway *gateway,
+           struct fixp_session *session,
+           const struct fixp_retransmit_request *request)
+{
+    const uint64_t next = session_next_no(gateway, session);
+    const uint64_t oldest = session_oldest_no(gateway, next);
+    const uint64_t from = request->from_seq_no;
+    uint32_t served = request->count;
+
+    if (from == 0 || from >= next || served == 0 || served > next - from ||
+        (from < oldest && gateway->history.asks == NULL)) {
+        fixp_send_retransmit_reject(gateway, session, request,
+                                    FIXP_RETRANSMIT_REJECT_CODE_OUT_OF_RANGE);
+        return;
+    }
+    if (served > RETRANSMIT_SERVED_MAX)
+        served = RETRANSMIT_SERVED_MAX;
+    if (from >= oldest)
+        send_kept(gateway, session, request, served);
+    else
+        ask(gateway, session, request, oldest - from < served ? (uint32_t)(oldest - from) : served);
+}
+
+/* waits_for tells whether the session still waits for what has that token. */
+static bool
+waits_for(const struct fixp_session *session, uint32_t token)
+{
+    return session->history_token == token && session_hears(session);
+}
+
+/* old_flush sends what is gathered; false if the port has no room for it now. */
+static bool
+old_flush(struct gateway *gateway)
+{
+    struct old_reports *old = &gateway->old;
+    struct fixp_session *session = &gateway->sessions[old->session];
+    struct port *port = gateway->ports[session->transport.port_idx];
+    struct fixp_retransmission msg = {
+        .request_timestamp = session->history_time,
+        .next_seq_no = old->first_no,
+        .count = old->cnt,
+    };
+    uint8_t *buf;
+
+    if (old->cnt == 0)
+        return true;
+    if (waits_for(session, old->token)) {
+        buf = port_tx_claim(port, &session->transport.peer);
+        if (buf == NULL)
+            return false;
+        memcpy(msg.session_id, session->uuid, sizeof msg.session_id);
+        fixp_retransmission_encode(buf, DATAGRAM_BYTES_MAX, &msg);
+        memcpy(buf + HEAD_BYTES, old->bytes + HEAD_BYTES, old->len - HEAD_BYTES);
+        port_tx_push(port, old->len);
+        session->last_tx_ns = gateway->now_ns;
+        gateway->stats.retransmitted += old->cnt;
+        gateway->stats.from_journal += old->cnt;
+    }
+    old->cnt = 0;
+    return true;
+}
+
+/* old_add encodes one more report behind those that are gathered; false if they must be
+ * sent first. */
+static bool
+old_add(struct gateway *gateway, const struct history_told *told, const union cell *cells)
+{
+    const struct route_recipient recipient = {
+        .session = told->session,
+        .maker = told->maker != 0,
+        .no = told->no,
+    };
+    struct old_reports *old = &gateway->old;
+
+    if (old->cnt == 0) {
+        old->token = told->token;
+        old->session = told->session;
+        old->first_no = told->no;
+        old->len = HEAD_BYTES;
+    }
+
+    const size_t len = order_encode(cells, gateway->cfg.shard, &recipient, old->bytes + old->len,
+                                    sizeof old->bytes - old->len);
+
+    if (len == 0)
+        return false;
+    old->len += len;
+    old->cnt++;
+    return true;
+}
+
+/* ended tells who waits that there is no more. */
+static void
+ended(struct gateway *gateway, const struct history_told *told)
+{
+    struct fixp_session *session = &gateway->sessions[told->session];
+    struct fixp_retransmit_request request = {.timestamp = session->history_time};
+
+    if (session->history_token != told->token)
+        return;
+    if (told->what == HISTORY_FAILED && session_hears(session)) {
+        memcpy(request.session_id, session->uuid, sizeof request.session_id);
+        fixp_send_retransmit_reject(gateway, session, &request,
+                                    FIXP_RETRANSMIT_REJECT_CODE_OUT_OF_RANGE);
+    }
+    session->history_token = 0;
+}
+
+/* take_told takes the next that was told; false if it must wait for the port. */
+static bool
+take_told(struct gateway *gateway, struct ring_reader *from)
+{
+    union cell cells[CELL_MESSAGE_MAX];
+    struct history_told told;
+
+    memcpy(&told, ring_reader_cell(from, 0), sizeof told);
+    if (told.what != HISTORY_REPORT) {
+        if (!old_flush(gateway))
+            return false;
+        ended(gateway, &told);
+        ring_reader_advance(from, 1);
+        return true;
+    }
+    ASSERT(told.cells >= 1);
+    ASSERT(told.cells <= CELL_MESSAGE_MAX);
+    if (waits_for(&gateway->sessions[told.session], told.token)) {
+        for (unsigned i = 0; i < told.cells; i++)
+            cells[i] = *ring_reader_cell(from, 1 + i);
+        if (!old_add(gateway, &told, cells) &&
+            (!old_flush(gateway) || !old_add(gateway, &told, cells)))
+            return false;
+    }
+    ring_reader_advance(from, 1u + told.cells);
+    return true;
+}
+
+int
+retransmit_poll(struct gateway *gateway)
+{
+    struct ring_reader *from = gateway->history.told;
+    int done = 0;
+
+    while (done < (int)POLL_MESSAGES_MAX && ring_reader_available(from, 1) > 0 &&
+           take_told(gateway, from))
+        done++;
+    if (done > 0)
+        ring_reader_release(from);
+    return done;
+}
