@@ -157,6 +157,8 @@ struct port_dpdk_cfg {
     uint16_t udp_port_first;
     uint16_t udp_port_cnt;
     uint32_t gateway_ip; /* client: resolve this by ARP before ready; 0: none */
+    uint16_t vlan;       /* 1 .. VLAN_MAX: all frames bear this IEEE 802.1Q tag, others are
+                          * foreign; 0: none does, but for priority tags */
 };
 
 /*

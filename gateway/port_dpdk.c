@@ -50,6 +50,7 @@ struct dpdk_port {
     struct packet_self self;
     uint16_t ethdev;
     uint16_t udp_port; /* source of what is claimed */
+    uint16_t vlan;     /* 0: frames have no tag */
     bool was_ready;
     bool flush_owed; /* a flush found the gate shut */
     bool entered;    /* the owning thread is known to EAL */
@@ -172,6 +173,11 @@ queue_frame(struct dpdk_port *dpdk, struct rte_mbuf *mbuf, size_t frame_len, siz
 {
     mbuf->data_len = (uint16_t)frame_len;
     mbuf->pkt_len = (uint32_t)frame_len;
+    if (UNLIKELY(dpdk->vlan != 0)) {
+        mbuf->vlan_tci = dpdk->vlan;
+        if (rte_vlan_insert(&mbuf) != 0)
+            UNREACHABLE("an mbuf of ours has one owner and room for a tag");
+    }
     dpdk->tx[dpdk->tx_cnt] = mbuf;
     dpdk->tx_payload[dpdk->tx_cnt] = (uint16_t)payload_len;
     if (++dpdk->tx_cnt == PORT_BURST_MAX)
@@ -196,6 +202,27 @@ answer_frame(struct dpdk_port *dpdk,
     queue_frame(dpdk, mbuf, packet_ping_reply(frame, mbuf->data_len, &dpdk->self), 0);
 }
 
+/* is_tagged tells whether the frame has a tag, or the device has taken one out. */
+static inline bool
+is_tagged(const struct rte_mbuf *mbuf)
+{
+    const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(mbuf, const struct rte_ether_hdr *);
+
+    return (mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0 ||
+           (mbuf->data_len >= sizeof *ether + sizeof(struct rte_vlan_hdr) &&
+            ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN));
+}
+
+/* take_tag takes the tag out of the frame and returns its VLAN; 0 tells a priority
+ * alone. */
+static COLD uint16_t
+take_tag(struct rte_mbuf *mbuf)
+{
+    if ((mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) == 0 && rte_vlan_strip(mbuf) != 0)
+        return 0;
+    return mbuf->vlan_tci & RTE_VLAN_ID_MASK;
+}
+
 /* take_mbuf disposes of one received mbuf: held for the caller if it carries a
  * datagram (true), answered, or freed and counted. */
 static HOT bool
@@ -204,9 +231,14 @@ take_mbuf(struct dpdk_port *dpdk, struct rte_mbuf *mbuf, struct datagram *datagr
     enum packet_verdict verdict = PACKET_INVALID;
 
     /* An mbuf holds any frame of our MTU; one that needed several is larger. */
-    if (LIKELY(mbuf->nb_segs == 1))
-        verdict = packet_parse(rte_pktmbuf_mtod(mbuf, const uint8_t *), mbuf->data_len, &dpdk->self,
-                               datagram);
+    if (LIKELY(mbuf->nb_segs == 1)) {
+        const uint16_t vlan = UNLIKELY(is_tagged(mbuf)) ? take_tag(mbuf) : 0;
+
+        verdict = PACKET_FOREIGN;
+        if (LIKELY(vlan == dpdk->vlan))
+            verdict = packet_parse(rte_pktmbuf_mtod(mbuf, const uint8_t *), mbuf->data_len,
+                                   &dpdk->self, datagram);
+    }
     if (LIKELY(verdict == PACKET_UDP)) {
         neighbours_learn(&dpdk->neighbours, datagram->peer.ip, datagram->peer.mac);
         dpdk->port.stats.rx_datagrams++;
@@ -616,7 +648,8 @@ port_dpdk_open(struct port **port, const struct port_dpdk_cfg *cfg, char why[WHY
     int error;
 
     why[0] = '\0';
-    if (cfg->ip == 0 || (!server && cfg->udp_port_cnt == 0) || cfg->ethdev >= RTE_MAX_ETHPORTS) {
+    if (cfg->ip == 0 || (!server && cfg->udp_port_cnt == 0) || cfg->ethdev >= RTE_MAX_ETHPORTS ||
+        cfg->vlan > VLAN_MAX) {
         snprintf(why, WHY_BYTES, "a DPDK port needs an address, a UDP port and a device");
         return -EINVAL;
     }
@@ -639,6 +672,7 @@ port_dpdk_open(struct port **port, const struct port_dpdk_cfg *cfg, char why[WHY
     dpdk->self.udp_port_cnt = server ? 1 : cfg->udp_port_cnt;
     dpdk->udp_port = dpdk->self.udp_port_first;
     dpdk->gateway_ip = cfg->gateway_ip;
+    dpdk->vlan = cfg->vlan;
     *port = &dpdk->port;
     return 0;
 }

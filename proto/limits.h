@@ -76,6 +76,9 @@
 #define DATAGRAM_BYTES_MAX 1472u
 
 /* Readers of one ring. */
+/* Identifiers of an IEEE 802.1Q tag: 4095 is reserved. */
+#define VLAN_MAX 4094u
+
 #define RING_READERS_MAX 4u
 
 /* Keepalive that a client may ask for, milliseconds. */

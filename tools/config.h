@@ -83,6 +83,7 @@ struct config_port {
     enum config_port_kind kind;
     uint32_t address;  /* host order; 0.0.0.0 is any, kernel sockets only */
     uint16_t udp_port; /* 0: any free one, kernel sockets only */
+    uint16_t vlan;     /* of a dpdk device; 0: none */
     unsigned eal_cnt;
     const char *const *eal; /* NULL terminated, never NULL */
     struct config_port_client client;

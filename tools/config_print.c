@@ -124,6 +124,8 @@ print_wiring(const struct config *config, FILE *out)
         fprintf(out, "  - {name: \"%s\", kind: %s, address: \"%s\", udp_port: %u", port->name,
                 config_word(CONFIG_KIND_WORDS, port->kind, word), text_ipv4(port->address, ip),
                 port->udp_port);
+        if (port->vlan != 0)
+            fprintf(out, ", vlan: %u", port->vlan);
         if (port->eal_cnt > 0) {
             fputs(", ", out);
             put_args(out, port->eal);

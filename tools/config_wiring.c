@@ -206,14 +206,18 @@ read_port(const struct doc_map *map, struct config_port *port)
     port->address = read_address(map);
     const bool dpdk = port->kind == CONFIG_PORT_DPDK;
     port->udp_port = (uint16_t)doc_u64(map, "udp_port", dpdk ? 1 : 0, UINT16_MAX, DOC_NEEDED);
+    port->vlan = (uint16_t)doc_u64(map, "vlan", 1, VLAN_MAX, 0);
     port->eal = read_args(map, "eal", &port->eal_cnt);
     read_client(map, port);
     if (dpdk && port->eal_cnt == 0)
         doc_refuse(map, "eal", "is missing, expected the EAL arguments of a dpdk device");
     if (dpdk && port->address == 0)
         doc_refuse(map, "address", "is 0.0.0.0, expected the address of a dpdk device");
-    if (!dpdk && (port->eal_cnt > 0 || port->client.given))
-        doc_refuse(map, port->eal_cnt > 0 ? "eal" : "client",
+    if (!dpdk && (port->eal_cnt > 0 || port->client.given || port->vlan != 0))
+        doc_refuse(map,
+                   port->vlan != 0     ? "vlan"
+                   : port->eal_cnt > 0 ? "eal"
+                                       : "client",
                    "is given, expected only with kind: dpdk");
 }
 
@@ -255,7 +259,7 @@ config_read_ports(struct config *config, const struct doc_map *root)
     for (unsigned i = 0; i < list.cnt; i++) {
         struct doc_map map;
 
-        doc_item(&list, i, "name kind address udp_port eal client", &map);
+        doc_item(&list, i, "name kind address udp_port vlan eal client", &map);
         read_port(&map, &config->ports[config->ports_cnt++]);
     }
     if (!doc_failed(root->doc))

@@ -204,6 +204,7 @@ open_dpdk(struct exchange *exchange, const struct config_port *port, char *why)
         .eal_argv = port->eal,
         .ip = port->address,
         .udp_port = port->udp_port,
+        .vlan = port->vlan,
     };
     char text[256] = "";
 

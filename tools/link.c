@@ -95,6 +95,7 @@ device_open(struct link *link, char why[LINK_WHY_BYTES])
                                     .udp_port_first = SOURCE_FIRST,
                                     .udp_port_cnt = LINK_SESSIONS_MAX,
                                     .gateway_ip = where->address,
+                                    .vlan = where->vlan,
                                 },
                                 reason);
         if (result == -EAGAIN)

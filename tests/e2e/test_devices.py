@@ -1,0 +1,289 @@
+"""The exchange on each device of DPDK that a machine without a network card has.
+
+    test_devices.py OUTCRY
+
+af_packet and af_xdp on one end of a veth pair, tap, and vhost with virtio_user on the
+other side. All happens in network namespaces that this program makes and that end with
+it; what the machine does not permit is skipped with a message. On each: ARP, ICMP echo,
+an order; frames of another VLAN are foreign; a link that goes down and comes back.
+"""
+
+import ctypes
+import fcntl
+import os
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+from fixp import Client
+from harness import SECONDS, Exchange, Folder, Tap, make_journal, run, write_config
+
+PX = 10**8
+LIBC = ctypes.CDLL(None, use_errno=True)
+NEWNET = 0x40000000
+ADDRESS, PORT, NEIGHBOUR = '10.9.0.1', 9000, '10.9.0.2'
+ETHTOOL, SET_TX_CHECKSUM = 0x8946, 0x17
+SOL_PACKET, AUXDATA = 263, 8
+
+EAL = ['--no-huge', '--no-shconf', '-m', '128', '--no-pci', '--no-telemetry']
+KERNEL = 'ports: [{name: kernel, kind: udp, address: 127.0.0.1, udp_port: 0}]'
+
+
+def unshare():
+    if LIBC.unshare(NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), 'unshare')
+
+
+def ip(*args):
+    subprocess.run(['ip', *args], check=True, capture_output=True, timeout=SECONDS)
+
+
+class Neighbour:
+    """Neighbour is another machine: a namespace with the other end of a veth pair."""
+
+    def __init__(self):
+        self.child = subprocess.Popen(['cat'], stdin=subprocess.PIPE, preexec_fn=unshare)
+        self.fd = os.open(f'/proc/{self.child.pid}/ns/net', os.O_RDONLY)
+        ip('link', 'add', 'v0', 'type', 'veth', 'peer', 'name', 'v1')
+        ip('link', 'set', 'v1', 'netns', str(self.child.pid))
+        ip('link', 'set', 'v0', 'up')
+        with self:
+            ip('addr', 'add', NEIGHBOUR + '/24', 'dev', 'v1')
+            ip('link', 'set', 'v1', 'up')
+            no_tx_checksum('v1')
+
+    def __enter__(self):
+        self.back = os.open('/proc/thread-self/ns/net', os.O_RDONLY)
+        if LIBC.setns(self.fd, NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), 'setns')
+
+    def __exit__(self, *_):
+        LIBC.setns(self.back, NEWNET)
+        os.close(self.back)
+
+    def end(self):
+        os.close(self.fd)
+        self.child.stdin.close()
+        self.child.wait()
+
+
+def no_tx_checksum(name):
+    """A veth leaves checksums to a device that is none."""
+    value = ctypes.create_string_buffer(struct.pack('II', SET_TX_CHECKSUM, 0))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, ETHTOOL,
+                    struct.pack('16sP', name.encode(), ctypes.addressof(value)))
+
+
+def config_of(folder, device, vlan=None, client=None):
+    def args(vdev):
+        return '[' + ', '.join(f'"{arg}"' for arg in EAL + ['--vdev=' + vdev]) + ']'
+
+    path = write_config(folder)
+    with open(path, encoding='ascii') as file:
+        text = file.read()
+    port = (f'ports:\n  - name: fast\n    kind: dpdk\n    address: {ADDRESS}\n'
+            f'    udp_port: {PORT}\n    eal: {args(device)}')
+    if vlan is not None:
+        port += f'\n    vlan: {vlan}'
+    if client is not None:
+        port += f'\n    client: {{address: {NEIGHBOUR}, eal: {args(client)}}}'
+    assert KERNEL in text
+    with open(path, 'w', encoding='ascii') as file:
+        file.write(text.replace(KERNEL, port))
+    return path
+
+
+def checksum(data):
+    total = sum(struct.unpack(f'!{len(data) // 2}H', data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def ping(size):
+    """ping sends an echo request until it is answered; returns whether the bytes are its own."""
+    body = os.urandom(size)
+    head = struct.pack('!BBHHH', 8, 0, 0, 4711, 1)
+    request = struct.pack('!BBHHH', 8, 0, checksum(head + body), 4711, 1) + body
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw:
+        raw.settimeout(0.5)
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            try:
+                raw.sendto(request, (ADDRESS, 0))
+                answer = raw.recv(4096)[20:]
+            except OSError:
+                continue
+            if answer[0] == 0 and answer[4:8] == struct.pack('!HH', 4711, 1):
+                return answer[8:] == body and checksum(answer) == 0
+    return False
+
+
+def neighbours():
+    with open('/proc/thread-self/net/arp', encoding='ascii') as file:
+        return {line.split()[0]: line.split()[2] for line in file.readlines()[1:]}
+
+
+def trade(tap, client, kind, clord):
+    told = len(client.reports)
+    client.new(clord, '1', 5, 99 * PX)
+    tap.same(client.wait(told + 1)[-1][0], 'New', f'{kind}: an order is taken')
+    told = len(client.reports)
+    client.cancel(clord + 1, clord)
+    tap.same(client.wait(told + 1)[-1][0], 'Cancel', f'{kind}: and canceled')
+
+
+class Raw:
+    """Raw sends and receives frames with their VLAN."""
+
+    def __init__(self, name):
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        self.socket.bind((name, 0))
+        self.socket.setsockopt(SOL_PACKET, AUXDATA, 1)
+        self.mac = self.socket.getsockname()[4]
+
+    def who_has(self, vlan):
+        """who_has asks for ADDRESS by ARP; returns the VLANs of the answers of half a second."""
+        tag = b'' if vlan is None else struct.pack('!HH', 0x8100, vlan)
+        arp = struct.pack('!HHBBH6s4s6s4s', 1, 0x0800, 6, 4, 1, self.mac,
+                          socket.inet_aton('10.9.0.77'), bytes(6), socket.inet_aton(ADDRESS))
+        self.socket.send(b'\xff' * 6 + self.mac + tag + b'\x08\x06' + arp + bytes(18))
+        found = []
+        end = time.monotonic() + 0.5
+        self.socket.settimeout(0.1)
+        while time.monotonic() < end:
+            try:
+                data, extra, _, _ = self.socket.recvmsg(2048, 256)
+            except TimeoutError:
+                continue
+            if data[:6] != self.mac:
+                continue
+            got = None
+            if data[12:14] == b'\x81\x00':
+                got, data = struct.unpack('!H', data[14:16])[0], data[:12] + data[16:]
+            for _, _, aux in extra:
+                status, _, _, _, _, tci, _ = struct.unpack('IIIHHHH', aux[:20])
+                if status & 0x10:
+                    got = tci & 0xfff
+            if data[12:14] == b'\x08\x06' and data[20:22] == b'\0\2':
+                found.append(got)
+        return found
+
+    def answered(self, vlan):
+        """answered asks until there is an answer."""
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            found = self.who_has(vlan)
+            if found:
+                return found[0]
+        return 'no answer'
+
+
+def check_device(tap, outcry, kind, device, neighbour):
+    with Folder() as folder:
+        make_journal(folder)
+        config = config_of(folder, device)
+        with Exchange(outcry, config) as exchange:
+            if kind == 'tap':
+                ip('addr', 'add', NEIGHBOUR + '/24', 'dev', 'otap0')
+                ip('link', 'set', 'otap0', 'up')
+            with neighbour:
+                tap.ok(ping(56) and ping(1000), f'{kind}: pings are answered')
+                tap.ok(neighbours().get(ADDRESS) in ('0x2', '0x6'), f'{kind}: and ARP before them',
+                       neighbours())
+                client = Client((ADDRESS, PORT), 'BROKER1', 'alpha')
+            trade(tap, client, kind, 100)
+            if kind == 'af_packet':
+                ip('link', 'set', 'v0', 'down')
+                ip('link', 'set', 'v0', 'up')
+                with neighbour:
+                    tap.ok(ping(56), f'{kind}: a link that was down is used again')
+                trade(tap, client, kind, 300)
+            tap.same(exchange.stop(), 0, f'{kind}: it stops')
+            tap.ok(' 0 invalid,' in exchange.text, f'{kind}: nothing was broken', exchange.text)
+
+
+def check_vlan(tap, outcry, neighbour):
+    with Folder() as folder:
+        make_journal(folder)
+        config = config_of(folder, 'net_af_packet0,iface=v0', vlan=100)
+        with Exchange(outcry, config) as exchange:
+            with neighbour:
+                raw = Raw('v1')
+            tap.same(raw.answered(100), 100, 'a frame of our VLAN is answered, with its tag')
+            tap.same((raw.who_has(200), raw.who_has(None), raw.who_has(0)), ([], [], []),
+                     'of another or none is not')
+            tap.same(raw.answered(100), 100, 'and ours still is')
+            exchange.stop()
+        config = config_of(folder, 'net_af_packet0,iface=v0')
+        with Exchange(outcry, config) as exchange:
+            tap.same(raw.answered(None), None, 'without a VLAN a frame without a tag is answered')
+            tap.same(raw.answered(0), None, 'and one that tells its priority alone')
+            tap.same(raw.who_has(100), [], 'but none of a VLAN')
+            exchange.stop()
+
+
+def check_vhost(tap, outcry, vlan):
+    name = 'vhost' if vlan is None else f'vhost, VLAN {vlan}'
+    with Folder() as folder:
+        make_journal(folder)
+        path = os.path.join(folder, 'vhost.sock')
+        config = config_of(folder, f'net_vhost0,iface={path},queues=1', vlan,
+                           f'net_virtio_user0,path={path},queues=1')
+        with Exchange(outcry, config) as exchange:
+            code, out, err = run(outcry, 'load', config, '--port', 'fast', '--orders', '2000',
+                                 '--rate', '2000')
+            counts = dict(line.split() for line in out.splitlines() if len(line.split()) == 2)
+            tap.ok(code == 0 and counts.get('sent') == '2000' and counts.get('lost') == '0',
+                   f'{name}: orders from virtio_user are answered', code, out, err)
+            tap.same(exchange.stop(), 0, f'{name}: it stops')
+
+
+def may_xdp():
+    """may_xdp tells whether this kernel lets us load a program for packets at all."""
+    done = subprocess.run(['sh', '-c', 'test -d /sys/fs/bpf'], check=False)
+    return done.returncode == 0
+
+
+def main():
+    outcry = os.path.abspath(sys.argv[1])
+    tap = Tap()
+    check_vhost(tap, outcry, None)
+    check_vhost(tap, outcry, 100)
+    try:
+        unshare()
+        ip('link', 'set', 'lo', 'up')
+        neighbour = Neighbour()
+    except (OSError, subprocess.CalledProcessError) as error:
+        tap.skip('af_packet, af_xdp and tap', f'no network namespaces: {error}')
+        tap.done()
+        return
+    check_device(tap, outcry, 'af_packet', 'net_af_packet0,iface=v0', neighbour)
+    check_vlan(tap, outcry, neighbour)
+    if may_xdp():
+        check_device(tap, outcry, 'af_xdp', 'net_af_xdp0,iface=v0', neighbour)
+    else:
+        tap.skip('af_xdp', 'no BPF')
+    neighbour.end()
+    if os.path.exists('/dev/net/tun'):
+        check_device(tap, outcry, 'tap', 'net_tap0,iface=otap0', Here())
+    else:
+        tap.skip('tap', 'no /dev/net/tun')
+    tap.done()
+
+
+class Here:
+    """Here is this namespace itself."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+if __name__ == '__main__':
+    main()
