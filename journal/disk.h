@@ -111,4 +111,10 @@ struct disk_segment_cfg {
  */
 NODISCARD int disk_segment_open(const struct disk_segment_cfg *cfg, bool *direct, char why[256]);
 
+/* disk_segment_hold locks the file as long as it is open anywhere: two exchanges must
+ * not write one journal, also if somebody has removed its lock file. Of a process that
+ * was killed io_uring gives files back a moment later, so it tries for 5 s. 0, or -errno
+ * that is in errno, too: -EWOULDBLOCK, another one writes it. */
+NODISCARD int disk_segment_hold(int fd);
+
 #endif

@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "journal/disk.h"
@@ -16,6 +18,10 @@
  * disk is used. 256 MiB take below a second. */
 #define SLOW_BYTES  (256u << 10)
 #define SLOW_NAP_US 500u
+
+/* How long a segment that another one holds is waited for. */
+#define HOLD_TRIES    500u
+#define HOLD_PAUSE_NS 10000000
 
 /* segment_error words a failed call. */
 static COLD int
@@ -173,8 +179,8 @@ fill_up(const struct disk_segment_cfg *cfg, const char *name, uint64_t from, cha
     return rc;
 }
 
-int
-disk_segment_open(const struct disk_segment_cfg *cfg, bool *direct, char why[256])
+static int
+open_or_make(const struct disk_segment_cfg *cfg, bool *direct, char why[256])
 {
     char name[SEGMENT_NAME_BYTES];
     struct stat st;
@@ -200,4 +206,42 @@ disk_segment_open(const struct disk_segment_cfg *cfg, bool *direct, char why[256
     const int fd = open_either(cfg, name, O_RDWR, direct);
 
     return fd < 0 ? segment_error(why, name, "open", -fd) : fd;
+}
+
+int
+disk_segment_hold(int fd)
+{
+    const struct timespec pause = {.tv_nsec = HOLD_PAUSE_NS};
+
+    for (unsigned i = 0; i < HOLD_TRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return 0;
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return -errno;
+        nanosleep(&pause, NULL);
+    }
+    errno = EWOULDBLOCK;
+    return -EWOULDBLOCK;
+}
+
+static int
+hold(int fd, const char *name, char why[256])
+{
+    if (disk_segment_hold(fd) == 0)
+        return fd;
+
+    const int rc = segment_error(why, name, "written by another outcry, lock", errno);
+
+    close(fd);
+    return rc;
+}
+
+int
+disk_segment_open(const struct disk_segment_cfg *cfg, bool *direct, char why[256])
+{
+    const int fd = open_or_make(cfg, direct, why);
+    char name[SEGMENT_NAME_BYTES];
+
+    segment_name(name, cfg->segment_no);
+    return fd < 0 ? fd : hold(fd, name, why);
 }

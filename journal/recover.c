@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "journal/chain.h"
+#include "journal/disk.h"
 
 /* How much of what was unpacked is kept while it walks. */
 #define FORGET_PAGES 1024u
@@ -74,6 +75,12 @@ segment_settle(struct segments *segments,
         return 0;
     if (fd < 0)
         return recover_error(segments, first, "open", fault);
+    /* The writer of a segment holds it, so that nobody takes it away by removing a file. */
+    if (disk_segment_hold(fd) != 0) {
+        rc = recover_error(segments, first, "written by another outcry, lock", fault);
+        close(fd);
+        return rc;
+    }
     for (uint64_t off = 0; dirty && off < map->bytes && rc >= 0; off += JOURNAL_PAGE_BYTES) {
         if (first + off / JOURNAL_PAGE_BYTES < page_no)
             continue;

@@ -69,7 +69,11 @@ def test_lock(tap, outcry):
         with Exchange(outcry, config) as exchange:
             refused(tap, outcry, config, f'journal folder {re.escape(journal)} is in use by '
                                          'another outcry', 'a folder in use')
-            exchange.stop()
+            os.unlink(os.path.join(journal, 'lock'))
+            refused(tap, outcry, config, r'the journal in \S+ cannot be used: .* written by another '
+                                         r'outcry, lock: .*', 'a folder in use whose lock file was removed')
+            tap.same(exchange.stop(), 0, 'and the exchange in it has not noticed')
+        tap.same(run(outcry, 'replay', journal)[0], 0, 'its journal is right')
 
 
 def test_port(tap, outcry):
