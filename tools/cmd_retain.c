@@ -45,8 +45,8 @@ static const char help[] =
     "  --dry-run        only say what would be done; alone: by --compress and --prune\n"
     "  --json           a line of JSON for each segment, and one for all\n"
     "\n"
-    "exit codes: 0 all is as asked, as far as it may be yet; 1 a segment is damaged, or its seal\n"
-    "is of something else; 2 wrong usage; 3 no journal or key there, or it cannot be written\n";
+    "exit codes: 0 all is as asked, as far as it may be yet; 1 a segment is damaged, its seal is\n"
+    "of something else, or its key was not given; 2 wrong usage; 3 no journal or key there, or it cannot be written\n";
 
 struct wish {
     struct retain_cfg cfg;
@@ -62,7 +62,7 @@ struct total {
     unsigned packed;
     unsigned pruned;
     unsigned kept;
-    unsigned bad; /* damaged, or with a seal of something else */
+    unsigned bad; /* damaged, with a seal of something else, or under another key */
     uint64_t bytes_before;
     uint64_t bytes_after;
 };
@@ -151,7 +151,7 @@ static bool
 is_bad(const struct retain_segment *segment)
 {
     return segment->pack == RETAIN_DAMAGED || segment->pack == RETAIN_OTHER_SEAL ||
-           segment->prune == RETAIN_OTHER_SEAL;
+           segment->pack == RETAIN_NO_KEY || segment->prune == RETAIN_OTHER_SEAL;
 }
 
 static void
@@ -214,8 +214,9 @@ print_total(const struct total *total, const struct retain *retain, const struct
     struct json json;
 
     if (!wish->json) {
-        printf("%s: %u compressed, %u removed, %u kept; %" PRIu64 " MiB on disk",
-               wish->cfg.dry_run ? "would be" : "done", total->packed, total->pruned, total->kept,
+        printf("%s: %u %s, %u removed, %u kept; %" PRIu64 " MiB on disk",
+               wish->cfg.dry_run ? "would be" : "done", total->packed,
+               wish->cfg.key != NULL ? "encrypted" : "compressed", total->pruned, total->kept,
                total->bytes_before >> 20);
         if (!wish->cfg.dry_run)
             printf(" before, %" PRIu64 " now", total->bytes_after >> 20);

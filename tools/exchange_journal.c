@@ -282,8 +282,8 @@ replay_journal(struct exchange *exchange, char *why)
 
     if (rc == 0 && exchange->first_seq > 1)
         return exchange_refuse(why,
-                               "the journal in %s was pruned up to seq %" PRIu64
-                               ", and no snapshot is of use to begin with: put one back",
+                               "the journal in %s begins with seq %" PRIu64
+                               ", older ones were pruned, and no snapshot is of use to begin with: put one back",
                                exchange->config->journal_folder, exchange->first_seq);
     if (rc == 0) {
         rc = open_reader(exchange, &reader, why);

@@ -161,7 +161,7 @@ def test_encrypt(tap, archive, before):
     tap.ok(code == 3 and 'which was not given' in err, 'nor does another key do', code, err)
     archive.keys = ('--archive-key', first)
     tap.same(archive.all(), before, 'with the key they say what they said before')
-    archive.refuses(0, 'encrypted under a key that was not given', '--encrypt', second)
+    archive.refuses(1, 'encrypted under a key that was not given', '--encrypt', second)
     code, out, err = archive.retain('--encrypt', second, '--archive-key', first)
     archive.keys = ('--archive-key', second)
     tap.ok(code == 0, 'another key takes the place of the first', out, err)
