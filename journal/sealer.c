@@ -22,7 +22,9 @@ struct sealer {
     struct seal kept; /* if pending */
     struct chain chain;
     struct tally tally;
-    char dir[160]; /* for texts */
+    uint64_t bound_page_no; /* looks at none from here on */
+    uint64_t pages_max;     /* nor at more in one call */
+    char dir[160];          /* for texts */
     char newest_path[4096];
     char why[320];
 };
@@ -199,15 +201,42 @@ tally_open(struct sealer *sealer)
     tally_begin(&sealer->tally, &sealer->chain, segment_no);
 }
 
+/* name_newest says where the key keeps its newest seal. */
 static int
-open_all(struct sealer *sealer, const struct sealer_cfg *cfg)
+name_newest(struct sealer *sealer, const struct sealer_cfg *cfg)
 {
     const char *newest = cfg->newest_path == NULL ? cfg->key_path : cfg->newest_path;
-    int rc = open_keys(sealer, cfg->key_path);
 
     if (snprintf(sealer->newest_path, sizeof sealer->newest_path, "%s%s", newest,
                  cfg->newest_path == NULL ? ".newest" : "") >= (int)sizeof sealer->newest_path)
         return say(sealer, -ENAMETOOLONG, "%.150s: name too long", newest);
+    return 0;
+}
+
+/* try_newest tells whether a file can be made beside that of the newest seal. */
+static int
+try_newest(struct sealer *sealer)
+{
+    const char *slash = strrchr(sealer->newest_path, '/');
+    char folder[4096];
+
+    snprintf(folder, sizeof folder, "%.*s",
+             slash == NULL ? 1 : (int)(slash - sealer->newest_path) + 1,
+             slash == NULL ? "." : sealer->newest_path);
+    if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0)
+        return 0;
+    return say(sealer, -errno,
+               "%.120s: %s, and that is where the key is to keep its newest seal (%.100s)", folder,
+               strerror(errno), sealer->newest_path);
+}
+
+static int
+open_all(struct sealer *sealer, const struct sealer_cfg *cfg)
+{
+    int rc = name_newest(sealer, cfg);
+
+    if (rc == 0)
+        rc = open_keys(sealer, cfg->key_path);
     if (rc == 0)
         rc = open_chain(sealer, cfg);
     if (rc != 0)
@@ -235,18 +264,51 @@ open_all(struct sealer *sealer, const struct sealer_cfg *cfg)
     return rc;
 }
 
+/* make returns a sealer that has nothing open, NULL: no memory. */
+static struct sealer *
+make(const struct sealer_cfg *cfg, char why[320])
+{
+    struct sealer *sealer = calloc(1, sizeof *sealer);
+
+    if (sealer == NULL) {
+        snprintf(why, 320, "out of memory");
+        return NULL;
+    }
+    sealer->dir_fd = -1;
+    sealer->chain.segments.dir_fd = -1;
+    sealer->bound_page_no = UINT64_MAX;
+    sealer->pages_max = UINT64_MAX;
+    snprintf(sealer->dir, sizeof sealer->dir, "%s", cfg->dir);
+    return sealer;
+}
+
+int
+sealer_try(const struct sealer_cfg *cfg, char why[320])
+{
+    struct sealer *sealer = make(cfg, why);
+
+    if (sealer == NULL)
+        return -ENOMEM;
+
+    int rc = name_newest(sealer, cfg);
+
+    if (rc == 0)
+        rc = open_keys(sealer, cfg->key_path);
+    if (rc == 0)
+        rc = try_newest(sealer);
+    if (rc != 0)
+        memcpy(why, sealer->why, sizeof sealer->why);
+    sealer_close(sealer);
+    return rc;
+}
+
 int
 sealer_open(struct sealer **sealer, const struct sealer_cfg *cfg, char why[320])
 {
-    struct sealer *new_sealer = calloc(1, sizeof *new_sealer);
+    struct sealer *new_sealer = make(cfg, why);
 
-    if (new_sealer == NULL) {
-        snprintf(why, 320, "out of memory");
+    if (new_sealer == NULL)
         return -ENOMEM;
-    }
-    new_sealer->dir_fd = -1;
-    new_sealer->chain.segments.dir_fd = -1;
-    snprintf(new_sealer->dir, sizeof new_sealer->dir, "%s", cfg->dir);
 
     const int rc = open_all(new_sealer, cfg);
 
@@ -338,9 +400,12 @@ finish(struct sealer *sealer, uint64_t now_ns, struct seal *seal)
 int
 sealer_poll(struct sealer *sealer, uint64_t now_ns, struct seal *seal)
 {
+    uint64_t pages_cnt = 0;
     int rc = sealer->failed;
 
     while (rc == 0 && sealer->tally.state != TALLY_DURABLE) {
+        if (sealer_left(sealer) == 0 || pages_cnt++ == sealer->pages_max)
+            return 0;
         rc = tally_next(&sealer->tally, &sealer->chain);
         if (rc == 0)
             return 0;
@@ -353,6 +418,22 @@ sealer_poll(struct sealer *sealer, uint64_t now_ns, struct seal *seal)
     if (rc < 0)
         sealer->failed = rc;
     return rc;
+}
+
+void
+sealer_bound(struct sealer *sealer, uint64_t page_no, uint64_t pages_max)
+{
+    ASSERT(pages_max != 0);
+    sealer->bound_page_no = page_no;
+    sealer->pages_max = pages_max;
+}
+
+uint64_t
+sealer_left(const struct sealer *sealer)
+{
+    const uint64_t at = sealer->chain.at.page_no;
+
+    return at < sealer->bound_page_no ? sealer->bound_page_no - at : 0;
 }
 
 const struct seal *

@@ -37,6 +37,11 @@ struct sealer_cfg {
     int shard;               /* -1: what the journal says */
 };
 
+/* sealer_try looks whether the keys of cfg are fit and the file of the newest seal can be
+ * written, for who will need them later: there need not be a journal. 0, or -errno with a
+ * line in why. */
+NODISCARD int sealer_try(const struct sealer_cfg *cfg, char why[320]);
+
 /* sealer_open opens journal and key and finds what is sealed already. 0 or -errno
  * with a line in why: -ENOENT no journal there (or no key, as the line says), -EBADMSG
  * when the seals in the folder are not those that this key made. */
@@ -46,6 +51,15 @@ NODISCARD int sealer_open(struct sealer **sealer, const struct sealer_cfg *cfg, 
  * sealed_time. 1 and seal is filled; 0: there is none now, ask again
  * when the journal has grown; or -errno with sealer_why, and then for ever. */
 NODISCARD int sealer_poll(struct sealer *sealer, uint64_t now_ns, struct seal *seal);
+
+/* sealer_bound is for who follows a journal: from now on sealer_poll looks at no page from
+ * page_no on, and at no more than pages_max in one call (4 MiB take about 20 ms), and then
+ * says 0. page_no is where a reader stands, so what lies before is valid, and the end,
+ * behind which a walk has to look around, is never met. */
+void sealer_bound(struct sealer *sealer, uint64_t page_no, uint64_t pages_max);
+
+/* sealer_left returns how many pages before the bound were not looked at yet. */
+uint64_t sealer_left(const struct sealer *sealer);
 
 /* sealer_newest returns the newest seal in the folder, NULL: none. */
 const struct seal *sealer_newest(const struct sealer *sealer);

@@ -16,6 +16,7 @@
 
 static const char help[] =
     "usage: outcry follow DIR [--every N] [--seconds S] [--keep K] [--retransmit R] [--once]\n"
+    "                         [--key FILE [--newest FILE]]\n"
     "\n"
     "Replays the journal in DIR while an exchange writes it, proves that it comes out the\n"
     "same, and writes a snapshot of the state into DIR every N commands. `outcry serve`\n"
@@ -28,10 +29,14 @@ static const char help[] =
     "  --retransmit R  reports kept of each session: at least pools.retransmit of the\n"
     "                  configuration, a power of two (65536)\n"
     "  --once          to the end of the journal as it is, one snapshot there, and no more\n"
+    "  --key FILE      seal each segment, too, when it is full and durable, as `outcry seal`\n"
+    "                  does: FILE is the secret key, FILE.pub must lie beside it\n"
+    "  --newest FILE   where the key keeps its newest seal of this journal (FILE.newest of the\n"
+    "                  key)\n"
     "\n"
-    "exit codes: 0 stopped by a signal, or --once is done; 1 the journal is damaged or does\n"
-    "not come out the same; 2 wrong usage; 3 no journal there, or of another version or\n"
-    "rules, or it cannot be written to\n";
+    "exit codes: 0 stopped by a signal, or --once is done; 1 the journal is damaged, does not\n"
+    "come out the same or is not what was sealed; 2 wrong usage; 3 no journal or key there, or\n"
+    "of another version or rules, or it cannot be written to\n";
 
 /* number reads an option's number within bounds. */
 static bool
@@ -48,9 +53,10 @@ int
 cmd_follow(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"every", required_argument, NULL, 'e'}, {"seconds", required_argument, NULL, 's'},
-        {"keep", required_argument, NULL, 'k'},  {"retransmit", required_argument, NULL, 'r'},
-        {"once", no_argument, NULL, 'o'},        {0}};
+        {"every", required_argument, NULL, 'e'},  {"seconds", required_argument, NULL, 's'},
+        {"keep", required_argument, NULL, 'k'},   {"retransmit", required_argument, NULL, 'r'},
+        {"once", no_argument, NULL, 'o'},         {"key", required_argument, NULL, 'p'},
+        {"newest", required_argument, NULL, 'n'}, {0}};
     struct cli cli = {.help = help, .arguments = 1, .keys = true};
     struct follow_cfg cfg = {.once = false};
     uint64_t every = 1000000;
@@ -70,6 +76,10 @@ cmd_follow(int argc, char **argv)
         else if (option == 'r')
             right =
                 right && number("retransmit", optarg, RETRANSMIT_MIN, RETRANSMIT_MAX, &retransmit);
+        else if (option == 'p')
+            cfg.key = optarg;
+        else if (option == 'n')
+            cfg.newest = optarg;
         else
             cfg.once = true;
     }
@@ -80,6 +90,8 @@ cmd_follow(int argc, char **argv)
     if ((retransmit & (retransmit - 1)) != 0)
         return cli_wrong("follow", "--retransmit %llu is no power of two",
                          (unsigned long long)retransmit);
+    if (cfg.newest != NULL && cfg.key == NULL)
+        return cli_wrong("follow", "--newest goes with --key");
     cfg.dir = argv[optind];
     cfg.every = every;
     cfg.every_ns = seconds * 1000000000u;

@@ -17,6 +17,7 @@
 #include "tools/cli.h"
 #include "tools/clock.h"
 #include "tools/commands.h"
+#include "tools/follow_seal.h"
 #include "tools/memory.h"
 #include "tools/restore.h"
 #include "tools/text.h"
@@ -56,6 +57,7 @@ struct follow {
     uint64_t retry_ns;
     uint64_t grew_ns; /* when something came */
     bool waits;       /* for a journal, and has said so */
+    struct follow_seal seal;
 };
 
 static int
@@ -181,6 +183,7 @@ replay_end(struct follow *follow)
 static void
 forget(struct follow *follow)
 {
+    follow_seal_forget(&follow->seal);
     replay_end(follow);
     if (follow->engine != NULL)
         memory_give(follow->engine, engine_footprint(&follow->engine_cfg));
@@ -410,16 +413,30 @@ finish(struct follow *follow)
     return EXIT_FINE;
 }
 
+/* seal_some seals a slice of what was replayed. */
+static int
+seal_some(struct follow *follow, bool *more)
+{
+    const struct journal_place place = journal_reader_place(follow->reader);
+    const int code = follow_seal_poll(&follow->seal, place.page_no, more);
+
+    return code == EXIT_FINE ? GOES_ON : code;
+}
+
 /* step does a slice: GOES_ON, ANEW or an exit code. */
 static int
 step(struct follow *follow, bool *grew)
 {
+    bool more = false;
     int rc;
 
     *grew = false;
     if (follow->reader == NULL)
         return begin(follow);
     rc = go_on(follow, grew);
+    if (rc == GOES_ON)
+        rc = seal_some(follow, &more);
+    *grew = *grew || more;
     if (rc != GOES_ON || *grew)
         return rc;
     if (follow->cfg->once)
@@ -466,6 +483,12 @@ follow_run(const struct follow_cfg *cfg)
     int rc;
 
     follow.cfg = cfg;
+    follow.seal.cfg = (struct sealer_cfg){
+        .dir = cfg->dir, .key_path = cfg->key, .newest_path = cfg->newest, .shard = -1};
+    follow.seal.once = cfg->once;
+    rc = follow_seal_try(&follow.seal);
+    if (rc != EXIT_FINE)
+        return rc;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);

@@ -20,6 +20,8 @@
  * journal is opened again behind the place where the follower stands. If the page before
  * it is another one, or none, it says so and begins anew.
  *
+ * With a key it also seals each segment when it is full and durable: see follow_seal.h.
+ *
  * One thread, no network. It sleeps when nothing comes.
  */
 #ifndef OUTCRY_TOOLS_FOLLOW_H
@@ -37,6 +39,8 @@ struct follow_cfg {
     unsigned keep;       /* snapshots */
     uint32_t retransmit; /* reports of each session */
     bool once;           /* to the end as it is, one snapshot, and no more */
+    const char *key;     /* the secret key of seals; NULL: seals nothing */
+    const char *newest;  /* where the key keeps its newest seal; NULL: KEY.newest */
 };
 
 /* follow_run follows until SIGTERM, SIGINT or SIGHUP, which it blocks, and returns the

@@ -296,6 +296,66 @@ Test(seal, a_sealer_that_follows_the_journal_makes_the_same_seals)
     compare_trees(SEAL_RIG_SEGMENTS);
 }
 
+Test(seal, a_bounded_sealer_looks_at_no_page_behind_its_bound)
+{
+    const struct sealer_cfg cfg = {.dir = rig.dir, .key_path = rig.secret, .shard = -1};
+    struct seals_result result;
+    struct sealer *sealer;
+    struct seal seal;
+    char why[320];
+    unsigned sealed = 0;
+    unsigned polls = 0;
+
+    cr_assert_eq(sealer_open(&sealer, &cfg, why), 0, "%s", why);
+    for (uint64_t page_no = 0; page_no < SEAL_RIG_SEGMENTS * RIG_SEGMENT_PAGES; page_no += 5) {
+        sealer_bound(sealer, page_no, 2);
+        do {
+            const uint64_t left = sealer_left(sealer);
+            const int rc = sealer_poll(sealer, 1, &seal);
+
+            cr_assert_geq(rc, 0, "%s", sealer_why(sealer));
+            polls++;
+            if (rc == 1) {
+                sealed++;
+                cr_assert_gt(page_no, sealed * RIG_SEGMENT_PAGES, "nothing behind it was seen yet");
+                continue; /* it went back to where the next segment begins */
+            }
+            if (left == 0)
+                break;
+            cr_assert_eq(sealer_left(sealer), left > 2 ? left - 2 : 0);
+        } while (true);
+        if (sealed == SEAL_RIG_SEGMENTS - 1)
+            break;
+    }
+    sealer_close(sealer);
+    cr_assert_eq(sealed, SEAL_RIG_SEGMENTS - 1);
+    cr_assert_gt(polls, sealed * RIG_SEGMENT_PAGES / 2);
+    cr_assert_eq(seal_rig_seal(&rig), 0, "and it has left nothing to do");
+    cr_assert_eq(seal_rig_verify(&rig, &result), 0, "%s", result.text);
+    compare_trees(sealed);
+}
+
+Test(seal, what_a_sealer_will_need_is_looked_at_before_there_is_a_journal)
+{
+    struct sealer_cfg cfg = {.dir = "/nonexistent", .key_path = rig.secret, .shard = -1};
+    char path[160];
+    char why[320];
+
+    cr_assert_eq(sealer_try(&cfg, why), 0, "%s", why);
+    cfg.newest_path = "/nonexistent/folder/newest";
+    cr_assert_eq(sealer_try(&cfg, why), -ENOENT);
+    cr_assert(strstr(why, "/nonexistent/folder/: No such file") == why, "%s", why);
+    cfg.newest_path = "newest"; /* of the folder where we are */
+    cr_assert_eq(sealer_try(&cfg, why), 0, "%s", why);
+    cfg.newest_path = NULL;
+    snprintf(path, sizeof path, "%s.pub", rig.secret);
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(sealer_try(&cfg, why), -ENOENT);
+    cr_assert(strstr(why, "key.pub: No such file") != NULL, "%s", why);
+    cfg.key_path = path;
+    cr_assert_eq(sealer_try(&cfg, why), -ENOENT);
+}
+
 Test(seal, sealers_beside_each_other_do_no_harm)
 {
     const struct sealer_cfg cfg = {.dir = rig.dir, .key_path = rig.secret, .shard = -1};
