@@ -60,13 +60,14 @@ push_u32(uint32_t **items, size_t *cnt, size_t *max, uint32_t item)
     return true;
 }
 
-/* answer counts the first report that answers message clord - base. */
+/* answer counts the first report that answers message clord - base. What was not sent
+ * yet it cannot be of. */
 static void
 answer(struct load *load, uint64_t clord, bool accepted)
 {
     const uint64_t no = clord - load->base;
 
-    if (no >= load->cfg.messages_cnt || load->pending[no].answered)
+    if (no >= load->next || load->pending[no].answered)
         return;
     struct pending *pending = &load->pending[no];
     const uint64_t now_ns = link_now_ns(load->link);
@@ -170,8 +171,9 @@ load_new(const struct load_cfg *cfg)
         free(load);
         return NULL;
     }
-    /* Seconds in the high half: no run meets the live orders of another. */
-    load->base = clock_utc_ns() / 1000000000ull << 32;
+    /* No message takes less than a nanosecond, so a run that begins later has none of the
+     * ClOrdIDs of this one, whose orders may still be in the books. */
+    load->base = clock_utc_ns();
     return load;
 }
 

@@ -8,6 +8,8 @@ get it over the wire. Where the tape is not at hand, its case is skipped.
 usage: test_tools.py OUTCRY
 """
 
+import csv
+import io
 import json
 import os
 import shutil
@@ -162,6 +164,28 @@ def test_load(tap, outcry):
         tap.ok(code == 3 and 'does not answer' in err, 'nobody there is said after 5 s', err)
 
 
+def test_load_again(tap, outcry):
+    """test_load_again sends several runs within a second, the one into what the other left."""
+    with Folder() as folder:
+        journal = make_journal(folder)
+        config = write_config(folder)
+        results = []
+        with Exchange(outcry, config) as exchange:
+            for seed in range(1, 9):
+                results.append(load(outcry, config, exchange, '--orders', '300', '--rate', '5000',
+                                    '--mix', 'all', '--seed', str(seed)))
+            exchange.stop()
+        tap.ok(all(code == 0 and result['lost'] == 0 and result['sent'] == 300
+                   for code, result, _ in results), 'runs into what others left lose nothing',
+               *results)
+        _, out, _ = run(outcry, 'audit', journal, '--format', 'csv')
+        rows = list(csv.DictReader(io.StringIO(out, newline='')))
+        clords = [(row['session'], row['clord']) for row in rows
+                  if row['kind'] == 'OrderNew' and row['sub_seq'] == '0']
+        tap.ok(len(clords) > 1000 and len(set(clords)) == len(clords),
+               'no ClOrdID comes twice', len(clords), len(set(clords)))
+
+
 def test_tape(tap, outcry):
     name = 'the tape trades over the wire as it did on the venue'
     if not os.path.exists(TAPE_FILE):
@@ -208,6 +232,7 @@ def main():
     tap = Tap()
     test_send(tap, outcry)
     test_load(tap, outcry)
+    test_load_again(tap, outcry)
     test_tape(tap, outcry)
     test_demo(tap, outcry)
     tap.done()
