@@ -439,7 +439,8 @@ begin(struct chain *chain, int shard, bool some)
     const struct page *first =
         segments_page(&chain->segments, segments_first_page(&chain->segments));
 
-    if (chain->segments.error != 0) {
+    /* Who takes what is left meets that page again, and its error. */
+    if (chain->segments.error != 0 && !(some && chain->segments.error == -EBADMSG)) {
         const int error = say_unreadable(chain);
 
         chain_close(chain);

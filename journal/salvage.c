@@ -11,6 +11,7 @@
 
 #include "journal/chain.h"
 #include "journal/seal.h"
+#include "journal/snapshot.h"
 
 #define COPY_BYTES (1u << 20)
 #define COPY_PAGES (COPY_BYTES / JOURNAL_PAGE_BYTES)
@@ -28,25 +29,85 @@ is_foreign(const struct chain *chain, const struct page *first, uint64_t segment
             first->segment.segment_no != segment_no);
 }
 
-/* count_lost counts the whole pages of this journal in one file. */
+/* count_page counts a page that is whole and of this journal. */
 static void
-count_lost(const struct chain *chain, int fd, uint64_t segment_no, struct journal_salvage *salvage)
+count_page(const struct chain *chain, const struct page *page, struct journal_salvage *salvage)
 {
-    const uint64_t bad_no = chain->at.page_no;
+    if (page->header.format != JOURNAL_FORMAT || page->header.page_no < chain->at.page_no ||
+        page->header.shard != (chain->shard < 0 ? 0 : chain->shard) || !page_is_whole(page))
+        return;
+    if (salvage->lost_pages_cnt++ == 0 || page->header.first_seq < salvage->lost_first_seq)
+        salvage->lost_first_seq = page->header.first_seq;
+    if (page->header.first_seq > salvage->lost_last_seq)
+        salvage->lost_last_seq = page->header.first_seq;
+}
+
+/* say_unread notes that a file behind the end cannot be looked into. */
+static COLD void
+say_unread(struct journal_salvage *salvage, const char *name, const char *why)
+{
+    if (salvage->unread_cnt++ == 0)
+        snprintf(salvage->unread, sizeof salvage->unread, "%.20s: %.150s", name, why);
+}
+
+/* count_plain counts what a plain segment has. */
+static void
+count_plain(const struct chain *chain,
+            uint64_t segment_no,
+            const char *name,
+            struct journal_salvage *salvage)
+{
+    const int fd = openat(chain->segments.dir_fd, name, O_RDONLY | O_CLOEXEC);
     struct page page;
 
-    if (pread(fd, &page, sizeof page, 0) != sizeof page || is_foreign(chain, &page, segment_no))
+    if (fd < 0) {
+        say_unread(salvage, name, strerror(errno));
         return;
-    for (off_t off = 0; pread(fd, &page, sizeof page, off) == sizeof page;
-         off += JOURNAL_PAGE_BYTES) {
-        if (page.header.format != JOURNAL_FORMAT || page.header.page_no < bad_no ||
-            page.header.shard != (chain->shard < 0 ? 0 : chain->shard) || !page_is_whole(&page))
-            continue;
-        if (salvage->lost_pages_cnt++ == 0 || page.header.first_seq < salvage->lost_first_seq)
-            salvage->lost_first_seq = page.header.first_seq;
-        if (page.header.first_seq > salvage->lost_last_seq)
-            salvage->lost_last_seq = page.header.first_seq;
     }
+    if (pread(fd, &page, sizeof page, 0) == sizeof page && !is_foreign(chain, &page, segment_no)) {
+        for (off_t off = 0; pread(fd, &page, sizeof page, off) == sizeof page;
+             off += JOURNAL_PAGE_BYTES)
+            count_page(chain, &page, salvage);
+    }
+    close(fd);
+}
+
+/* count_archive counts what a compressed segment has, frame by frame: one that is
+ * damaged does not keep the others from being read. */
+static void
+count_archive(const struct chain *chain,
+              uint64_t segment_no,
+              const char *name,
+              struct journal_salvage *salvage)
+{
+    struct frames *frames;
+    char why[ARCHIVE_WHY_BYTES];
+
+    if (frames_open(&frames, chain->segments.dir_fd, segment_no, why) != 0) {
+        say_unread(salvage, name, why);
+        return;
+    }
+
+    const struct archive_header *header = &frames->archive.header;
+    const uint64_t pages_cnt = header->segment_bytes / JOURNAL_PAGE_BYTES;
+    const bool ours = memcmp(header->journal, &chain->journal, sizeof header->journal) == 0;
+    bool said = false;
+
+    for (uint64_t i = 0; i < pages_cnt && ours; i++) {
+        const struct page *page;
+
+        if (i % FORGET_PAGES == 0)
+            frames_forget(frames, i);
+        if (frames_page(frames, i, &page, why) == 0) {
+            count_page(chain, page, salvage);
+            continue;
+        }
+        if (!said)
+            say_unread(salvage, name, why);
+        said = true;
+        i = (i / header->frame_pages + 1) * header->frame_pages - 1;
+    }
+    frames_close(frames);
 }
 
 /* is_named tells whether a file name is eight digits and the ending. */
@@ -54,6 +115,26 @@ static bool
 is_named(const char *name, const char *ending)
 {
     return strspn(name, "0123456789") == 8 && strcmp(name + 8, ending) == 0;
+}
+
+/* count_lost counts what one file of the folder has, if it is a segment. Of two files of one
+ * segment the plain one counts. */
+static void
+count_lost(const struct chain *chain,
+           uint64_t from,
+           const char *name,
+           struct journal_salvage *salvage)
+{
+    const uint64_t segment_no = strtoull(name, NULL, 10);
+    char plain[SEGMENT_NAME_BYTES];
+
+    if (is_named(name, ".seg") && segment_no >= from) {
+        count_plain(chain, segment_no, name, salvage);
+    } else if (is_named(name, ".segz") && segment_no >= from) {
+        segment_name(plain, segment_no);
+        if (faccessat(chain->segments.dir_fd, plain, F_OK, 0) != 0)
+            count_archive(chain, segment_no, name, salvage);
+    }
 }
 
 /* look_behind looks through all segments for pages behind the end. */
@@ -66,19 +147,8 @@ look_behind(const struct chain *chain, struct journal_salvage *salvage)
 
     if (dir == NULL)
         return -errno;
-    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        const uint64_t segment_no = strtoull(entry->d_name, NULL, 10);
-
-        if (!is_named(entry->d_name, ".seg") || segment_no < from)
-            continue;
-
-        const int file = openat(fd, entry->d_name, O_RDONLY | O_CLOEXEC);
-
-        if (file < 0)
-            continue;
-        count_lost(chain, file, segment_no, salvage);
-        close(file);
-    }
+    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir))
+        count_lost(chain, from, entry->d_name, salvage);
     closedir(dir);
     return 0;
 }
@@ -94,6 +164,37 @@ last_time(const struct page *page)
             time = cell_time(&page->cells[i]);
     }
     return time;
+}
+
+/* count_encrypted returns how many of the segments that can be saved are encrypted. */
+static uint64_t
+count_encrypted(const struct chain *chain)
+{
+    const struct segments *segments = &chain->segments;
+    uint64_t cnt = 0;
+
+    for (uint32_t i = 0; i < segments->cnt; i++) {
+        const struct frames *frames = segments->maps[i].frames;
+
+        cnt += frames != NULL && (frames->archive.header.flags & ARCHIVE_FLAG_ENCRYPTED) != 0 &&
+               frames->archive.header.first_page_no < chain->at.page_no;
+    }
+    return cnt;
+}
+
+/* newest_before returns the newest snapshot in the folder, by its name, that is not later than
+ * seq; 0: there is none. */
+static uint64_t
+newest_before(const char *dir, uint64_t seq)
+{
+    static uint64_t seqs[SNAPSHOTS_MAX];
+    const int cnt = snapshot_list(dir, seqs, SNAPSHOTS_MAX);
+
+    for (int i = 0; i < cnt; i++) {
+        if (seqs[i] <= seq)
+            return seqs[i];
+    }
+    return 0;
 }
 
 int
@@ -120,7 +221,11 @@ journal_salvage_look(const char *dir, struct journal_salvage *salvage)
     salvage->segment_bytes = chain.segment_pages != 0
                                  ? (uint64_t)chain.segment_pages * JOURNAL_PAGE_BYTES
                                  : chain.segments.bytes;
-    if (rc == -EBADMSG || (rc != 0 && !salvage->fault.damage))
+    salvage->encrypted_cnt = count_encrypted(&chain);
+    salvage->snapshot_seq = newest_before(dir, salvage->last_seq);
+    /* Of two the first: behind it nothing is saved. */
+    if (rc != 0 && (!salvage->fault.damage ||
+                    (rc == -EBADMSG && chain.fault.page_no < salvage->fault.page_no)))
         salvage->fault = chain.fault;
     if (rc == -EBADMSG || salvage->fault.damage) {
         rc = salvage->segment_bytes < JOURNAL_PAGE_BYTES ? 0 : look_behind(&chain, salvage);

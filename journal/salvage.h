@@ -9,9 +9,14 @@
  * nobody knows what they mean. A copy of it is a journal like any: it goes on
  * with its next run. The damaged one is only read.
  *
- * The copy has plain segments, also of those that were compressed; what the folder has
- * on complete segments (seals), on what was pruned, and snapshots go with it.
- * A snapshot of later than the new end is passed over by who looks for one.
+ * The copy has plain segments, also of those that were compressed or encrypted; what
+ * the folder has on complete segments (seals), on what was pruned, and snapshots go with
+ * it. A snapshot of later than the new end is passed over by who looks for one: so a
+ * journal that was pruned goes on only if there is an earlier one.
+ *
+ * Of a compressed segment each frame is by itself: what lies before the first bad one is
+ * saved. A segment whose key was not given is no damage, and nothing is looked at
+ * without it.
  */
 #ifndef OUTCRY_JOURNAL_SALVAGE_H
 #define OUTCRY_JOURNAL_SALVAGE_H
@@ -25,9 +30,13 @@ struct journal_salvage {
     uint64_t last_seq;          /* of the last whole command among them */
     uint64_t last_time;         /* of the last message among them, 0: none */
     uint64_t segment_bytes;
-    uint64_t lost_pages_cnt; /* whole pages of this journal behind, in plain segments */
+    uint64_t encrypted_cnt;  /* segments among them that are: the copy's are not */
+    uint64_t snapshot_seq;   /* newest snapshot up to last_seq, by its name; 0: none */
+    uint64_t lost_pages_cnt; /* whole pages of this journal behind */
     uint64_t lost_first_seq; /* of the first of them, of the last */
     uint64_t lost_last_seq;
+    uint64_t unread_cnt; /* files behind, or parts of one, that could not be read */
+    char unread[180];    /* the first of them, and why */
 };
 
 /* journal_salvage_look tells what can be saved. 1 when there is damage, 0 when

@@ -247,6 +247,24 @@ check_sizes(struct segments *segments, struct journal_fault *fault)
     return 0;
 }
 
+/* say_missing speaks of a segment that is not there, though the last one is. */
+static COLD int
+say_missing(struct segments *segments,
+            struct journal_fault *fault,
+            uint64_t segment_no,
+            uint64_t highest)
+{
+    char name[SEGMENT_NAME_BYTES];
+    char what[120];
+
+    segment_name(name, highest);
+    if (faccessat(segments->dir_fd, name, F_OK, 0) != 0)
+        archive_name(name, highest);
+    snprintf(what, sizeof what, "missing, but %s exists%s (damage)", name,
+             segment_no == 0 ? ", and no file " PRUNED_NAME " says that it was removed" : "");
+    return say_of(segments, fault, segment_no, what);
+}
+
 /* segments_add_all opens segments first to highest. */
 static int
 segments_add_all(struct segments *segments, int64_t highest, struct journal_fault *fault)
@@ -254,18 +272,12 @@ segments_add_all(struct segments *segments, int64_t highest, struct journal_faul
     for (int64_t i = segments->first; i <= highest; i++) {
         const int rc = segments_add(segments, fault);
 
-        if (rc == -ENOENT) {
-            char name[SEGMENT_NAME_BYTES];
-            char what[64];
-
-            segment_name(name, (uint64_t)highest);
-            if (faccessat(segments->dir_fd, name, F_OK, 0) != 0)
-                archive_name(name, (uint64_t)highest);
-            snprintf(what, sizeof what, "missing, but %s exists (damage)", name);
-            return say_of(segments, fault, (uint64_t)i, what);
-        }
-        if (rc != 0)
+        if (rc == -ENOENT)
+            return say_missing(segments, fault, (uint64_t)i, (uint64_t)highest);
+        if (rc != 0) {
+            fault->page_no = (uint64_t)i * pages_of(segments->bytes);
             return rc;
+        }
     }
     return check_sizes(segments, fault);
 }

@@ -225,8 +225,10 @@ cmd_verify(int argc, char **argv)
         return cli_fail(EXIT_SETUP, "verify", "nothing to salvage: the journal in %s is undamaged",
                         dir);
     const bool found = rc != 0 && verify_salvage_look(dir, &salvage);
-    if (found && to != NULL)
-        code = verify_salvage_write(dir, to, &salvage);
+    if (rc != 0 && to != NULL)
+        code = found ? verify_salvage_write(dir, to, &salvage)
+                     : cli_fail(EXIT_CHECK, "verify", "nothing of %s can be saved: %s", dir,
+                                salvage.fault.text);
     if (code != EXIT_FINE)
         return code;
     if (rc == 0 && also_full) {

@@ -194,7 +194,7 @@ def test_segments(tap, outcry):
                    f'{name}: verify says what can be saved', out, err)
             code, out, err = run(outcry, 'verify', journal, '--salvage', new)
             if page == 0:
-                tap.ok(code == 1 and 'can be saved: it is damaged from its first page on' in err and
+                tap.ok(code == 1 and 'can be saved: no whole page lies before the damage: ' in err and
                        not os.path.exists(new), f'{name}: nothing is salvaged', code, out, err)
             else:
                 tap.ok(code == 0 and f'saved     in {new}, checked; ' in out,
@@ -222,7 +222,8 @@ def test_segments(tap, outcry):
         damaged(end + '00000001 behind it is of another journal', 'a segment of another journal',
                 pages)
         os.unlink(first)
-        damaged('00000000.seg: missing, but 00000001.seg exists', 'a missing first segment', 0)
+        damaged('00000000.seg: missing, but 00000001.seg exists, and no file pruned says that it was '
+                'removed', 'a missing first segment', 0)
 
         tap.same(run(outcry, 'verify', journal, '--salvage', new),
                  (3, '', f'outcry verify: nothing to salvage: the journal in {journal} is '

@@ -168,6 +168,54 @@ def test_encrypt(tap, archive, before):
     tap.same(archive.all(), before, 'and reads it alone')
 
 
+def spoiled(archive, name, at):
+    """spoiled is a copy of the journal in which a byte of a file is another."""
+    copy = archive.journal + '.copy'
+    shutil.copytree(archive.journal, copy)
+    with open(os.path.join(copy, name), 'r+b') as file:
+        file.seek(at)
+        byte = file.read(1)
+        file.seek(at)
+        file.write(bytes([byte[0] ^ 1]))
+    return copy
+
+
+def test_salvage(tap, archive, before):
+    """test_salvage saves what lies before damage in an encrypted segment."""
+    copy, new = spoiled(archive, archive.names('.segz')[-1], 300), archive.journal + '.new'
+    for args in [], ['--salvage', new]:
+        code, out, err = run(archive.outcry, 'verify', copy, *args)
+        tap.ok(code == 3 and not out and 'encrypted under key' in err and not os.path.exists(new),
+               'without the key nothing is salvaged, and the key is named', code, out, err)
+    pages = (len(archive.names('.segz')) - 1) * 256
+    code, out, err = run(archive.outcry, 'verify', copy, '--salvage', new, *archive.keys)
+    tap.ok(code == 0 and f'DAMAGED at page {pages}: ' in out and f'to save   {pages} pages' in out
+           and 'lost ' in out and f'segments are no longer encrypted in {new}' in out,
+           'with it what lies before the damage is', code, out, err)
+    code, out, err = run(archive.outcry, 'audit', new, '--format', 'csv')
+    tap.ok(code == 0 and before[1][1].startswith(out) and len(out) > 100000,
+           'and says what it said before', code, err)
+    shutil.rmtree(copy)
+    shutil.rmtree(new)
+
+
+def test_salvage_pruned(tap, archive):
+    """test_salvage_pruned has a snapshot that is later than the damage."""
+    copy, new = spoiled(archive, archive.names('.segz')[-1], 300), archive.journal + '.new'
+    code, out, err = run(archive.outcry, 'verify', copy, '--salvage', new, *archive.keys)
+    tap.ok(code == 0 and f'no exchange\n          can go on with {new}' in out,
+           'salvage says that a pruned journal without a snapshot does not start', code, out, err)
+    code, _, err = run(archive.outcry, 'verify', new)
+    tap.ok(code == 0, 'what is left of it is saved all the same', code, err)
+    shutil.rmtree(new)
+    os.truncate(os.path.join(copy, 'pruned'), 100)
+    code, out, err = run(archive.outcry, 'verify', copy, '--salvage', new, *archive.keys)
+    tap.ok(code == 1 and 'can be saved: no whole page lies before the damage: ' in err and
+           '/pruned: ' in err and not os.path.exists(new), 'a damaged record of it is named', code,
+           out, err)
+    shutil.rmtree(copy)
+
+
 def test_prune(tap, archive):
     key = archive.keys[1]
     archive.refuses(0, 'not removed: no good snapshot is there', '--prune', '--years', '0',
@@ -190,6 +238,7 @@ def test_prune(tap, archive):
            and all('a segment before it is kept' in line for line in lines[2:len(packed)]),
            'nothing is removed behind what must be kept', out, err)
     os.rename(seal + '.kept', seal)
+    test_salvage_pruned(tap, archive)
     lost = {'00000000.segz'}
     now = digest(archive.journal)
     tap.same({name: now.get(name) for name in state if name not in lost and '.kept' not in name},
@@ -286,6 +335,7 @@ def main():
         test_compress(tap, archive, before)
         test_encrypt(tap, archive, before)
         test_config(tap, archive, outcry)
+        test_salvage(tap, archive, before)
         key = test_prune(tap, archive)
         test_pruned(tap, archive, before, key)
     test_beside(tap, outcry)

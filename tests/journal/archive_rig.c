@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "journal/pruned.h"
+
 void
 archive_rig_journal(const char *dir, struct rig_cells *all, unsigned segments)
 {
@@ -57,6 +59,46 @@ archive_rig_pack(const char *dir, unsigned segment_no, const struct archive_key 
     free(file.bytes);
     close(dir_fd);
     return rc;
+}
+
+struct archive_header
+archive_rig_prune(const char *dir, unsigned cnt)
+{
+    const int dir_fd = open(dir, O_RDONLY | O_DIRECTORY);
+    struct archive_header header = {0};
+    struct pruned pruned = {0};
+    char why[ARCHIVE_WHY_BYTES];
+
+    for (unsigned i = 0; i < cnt; i++) {
+        struct rig_file file;
+        char path[128];
+
+        rig_load(&file, dir, i);
+        CHECK(archive_describe(rig_page(&file, 0), RIG_SEGMENT_PAGES, i, &header, why) == 0, "%s",
+              why);
+
+        struct pruned_record record = {
+            .shard = header.shard,
+            .segment_no = i,
+            .segment_bytes = header.segment_bytes,
+            .first_seq = header.first_seq,
+            .last_seq = header.last_seq,
+            .last_time_ns = header.last_time_ns,
+            .last_hash = header.last_hash,
+            .last_epoch = header.last_epoch,
+            .flags = (header.flags & ARCHIVE_FLAG_OPEN) != 0 ? PRUNED_FLAG_OPEN : 0,
+        };
+
+        memcpy(&record.journal, &header.journal, sizeof record.journal);
+        CHECK(pruned_add(&pruned, &record) == 0, "out of memory");
+        free(file.bytes);
+        snprintf(path, sizeof path, "%s/%08u.seg", dir, i);
+        CHECK(i + 1 < cnt || unlink(path) == 0, "%s", path);
+    }
+    CHECK(pruned_store(&pruned, dir_fd) == 0, "store");
+    pruned_free(&pruned);
+    close(dir_fd);
+    return header;
 }
 
 void

@@ -20,6 +20,10 @@ archive_rig_key(const char *dir, const char *name, uint8_t fill, char path[128])
 /* archive_rig_pack compresses a segment and removes the plain one; as archive_write. */
 int archive_rig_pack(const char *dir, unsigned segment_no, const struct archive_key *key);
 
+/* archive_rig_prune removes segments 0 to cnt - 1, which are plain, as `outcry retain`
+ * does, and a crash: of the files only the last one goes. Returns what is known of it. */
+struct archive_header archive_rig_prune(const char *dir, unsigned cnt);
+
 /* archive_rig_load reads an archive. */
 void archive_rig_load(struct rig_file *file, const char *dir, unsigned segment_no);
 void archive_rig_store(const struct rig_file *file, const char *dir, unsigned segment_no);

@@ -2,20 +2,23 @@
  * Goal: of a damaged journal all is saved that lies before the damage, the copy goes on
  * as a journal, and the damaged one stays as it is.
  * Method: journals of several segments are damaged in every way there is: a bad
- * page anywhere, a segment that is missing, cut short or of another journal. Each is
- * looked at, copied, read, and written on.
+ * page anywhere, a segment that is missing, cut short or of another journal; compressed
+ * ones in header, frame and index, encrypted ones, pruned ones. Each is looked at, copied,
+ * read, and written on.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
 
+#include "journal/pruned.h"
 #include "journal/salvage.h"
 
-#include "tests/journal/journal_rig.h"
+#include "tests/journal/archive_rig.h"
 
 static char dir[64];
 static char to[80];
@@ -28,7 +31,7 @@ setup(void)
 
     rig_dir_make(dir);
     snprintf(to, sizeof to, "%s-saved", dir);
-    for (unsigned i = 0; i < 600; i++)
+    for (unsigned i = 0; i < 1000; i++)
         rig_group(&all, &random, 63, true);
     rig_write(dir, &all, 20);
 }
@@ -211,6 +214,207 @@ Test(salvage, seals_and_snapshots_go_along)
         /* Of segment 1 not all is saved, so its seal would be wrong. */
         cr_assert_eq(access(path, F_OK) == 0, i % 2 == 0, "%s", names[i]);
     }
+}
+
+/* pack compresses segments 0 to cnt - 1, under a key or none. */
+static void
+pack(unsigned cnt, const struct archive_key *key)
+{
+    for (unsigned i = 0; i < cnt; i++)
+        cr_assert_eq(archive_rig_pack(dir, i, key), 0);
+}
+
+/* spoil flips a bit of an archive and returns which file it was, to be put back. */
+static struct rig_file
+spoil(unsigned segment_no, size_t at)
+{
+    struct rig_file file;
+
+    archive_rig_load(&file, dir, segment_no);
+    cr_assert_lt(at, file.len);
+    file.bytes[at] ^= 1;
+    archive_rig_store(&file, dir, segment_no);
+    file.bytes[at] ^= 1;
+    return file;
+}
+
+/* frame_at returns where a frame of an archive lies in its file. */
+static size_t
+frame_at(unsigned segment_no, uint32_t frame_no)
+{
+    struct rig_file file;
+
+    archive_rig_load(&file, dir, segment_no);
+
+    const size_t at = archive_rig_entry(&file, frame_no)->off;
+
+    free(file.bytes);
+    return at;
+}
+
+Test(salvage, what_lies_before_damage_behind_compressed_segments_is_saved)
+{
+    const uint64_t all_cnt = pages_cnt();
+    const uint64_t bad_no = 2 * RIG_SEGMENT_PAGES + 9;
+    const size_t cells_cnt = whole_before(bad_no);
+    struct rig_file file;
+
+    pack(2, NULL);
+    rig_load(&file, dir, 2);
+    rig_page(&file, 9)->cells[0].bytes[40] ^= 1;
+    rig_store(&file, dir, 2);
+    free(file.bytes);
+    saves(bad_no, cells_cnt, all_cnt - bad_no - 1);
+}
+
+Test(salvage, frames_before_a_bad_one_are_saved_and_those_behind_it_are_counted)
+{
+    const uint64_t all_cnt = pages_cnt();
+    const uint64_t per_frame = ARCHIVE_FRAME_PAGES;
+    const size_t cells_cnt = whole_before(RIG_SEGMENT_PAGES + per_frame);
+    const size_t first_cnt = whole_before(RIG_SEGMENT_PAGES);
+    const size_t both_cnt = whole_before(2 * RIG_SEGMENT_PAGES);
+    struct journal_verify_result result;
+
+    cr_assert_gt(RIG_SEGMENT_PAGES, 2 * per_frame);
+    cr_assert_gt(all_cnt, 3 * RIG_SEGMENT_PAGES);
+    pack(3, NULL);
+
+    /* The second frame of segment 1, the first. */
+    struct rig_file file = spoil(1, frame_at(1, 1) + 20);
+
+    saves(RIG_SEGMENT_PAGES + per_frame, cells_cnt, all_cnt - RIG_SEGMENT_PAGES - 2 * per_frame);
+    archive_rig_store(&file, dir, 1);
+    free(file.bytes);
+    file = spoil(1, frame_at(1, 0) + 20);
+    saves(RIG_SEGMENT_PAGES, first_cnt, all_cnt - RIG_SEGMENT_PAGES - per_frame);
+    archive_rig_store(&file, dir, 1);
+    free(file.bytes);
+
+    /* The index of segment 2: nothing of it can be read. */
+    archive_rig_load(&file, dir, 2);
+
+    const size_t len = file.len;
+
+    free(file.bytes);
+    file = spoil(2, len - 100);
+    saves(2 * RIG_SEGMENT_PAGES, both_cnt, all_cnt - 3 * RIG_SEGMENT_PAGES);
+    cr_assert_eq(journal_verify(dir, 3, &result), 1);
+    cr_assert_eq(result.fault.page_no, 2 * RIG_SEGMENT_PAGES);
+    free(file.bytes);
+}
+
+Test(salvage, what_cannot_be_read_behind_the_damage_is_named)
+{
+    struct journal_salvage salvage;
+    struct rig_file file;
+
+    pack(2, NULL);
+    file = spoil(0, frame_at(0, 0) + 20);
+    free(file.bytes);
+    file = spoil(1, 10);
+    free(file.bytes);
+    cr_assert_eq(journal_salvage_look(dir, &salvage), 1);
+    cr_assert_eq(salvage.pages_cnt, 0, "nothing lies before it");
+    cr_assert_eq(salvage.unread_cnt, 1, "but then the journal is not known either: %s",
+                 salvage.unread);
+    cr_assert(strstr(salvage.unread, "00000001.segz: ") == salvage.unread, "%s", salvage.unread);
+}
+
+Test(salvage, encrypted_segments_are_saved_with_their_key_alone)
+{
+    const uint64_t all_cnt = pages_cnt();
+    const uint64_t bad_no = RIG_SEGMENT_PAGES + ARCHIVE_FRAME_PAGES;
+    const size_t cells_cnt = whole_before(bad_no);
+    struct journal_salvage salvage;
+    char keys[64];
+    char path[128];
+
+    rig_dir_make(keys);
+    pack(2, archive_rig_key(keys, "key", 5, path));
+    rig_dir_remove(keys);
+
+    struct rig_file file = spoil(1, frame_at(1, 1) + 20);
+
+    saves(bad_no, cells_cnt, all_cnt - bad_no - ARCHIVE_FRAME_PAGES);
+    cr_assert_eq(journal_salvage_look(dir, &salvage), 1);
+    cr_assert_eq(salvage.encrypted_cnt, 2);
+    archive_keys_forget();
+    cr_assert_eq(journal_salvage_look(dir, &salvage), -ENOKEY);
+    cr_assert(strstr(salvage.fault.text, "00000000.segz: encrypted under key ") != NULL, "%s",
+              salvage.fault.text);
+    free(file.bytes);
+}
+
+/* touch makes a file that is empty. */
+static void
+touch(const char *name)
+{
+    char path[120];
+
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+
+    const int fd = open(path, O_WRONLY | O_CREAT, 0600);
+
+    cr_assert_geq(fd, 0);
+    close(fd);
+}
+
+Test(salvage, what_is_left_of_a_pruned_journal_is_saved)
+{
+    const struct archive_header header = archive_rig_prune(dir, 1);
+    struct journal_verify_result result;
+    struct journal_salvage salvage;
+    struct rig_file file;
+    char name[64];
+    char why[256];
+
+    cr_assert_eq(archive_rig_pack(dir, 1, NULL), 0);
+    rig_load(&file, dir, 2);
+    rig_page(&file, 9)->cells[0].bytes[40] ^= 1;
+    rig_store(&file, dir, 2);
+    free(file.bytes);
+    cr_assert_eq(journal_salvage_look(dir, &salvage), 1);
+    cr_assert_eq(salvage.first_page_no, RIG_SEGMENT_PAGES);
+    cr_assert_eq(salvage.pages_cnt, RIG_SEGMENT_PAGES + 9);
+    cr_assert_eq(salvage.snapshot_seq, 0, "nothing goes on with it");
+
+    /* A snapshot of later than what is saved is of no use, the newest of the others is. */
+    snprintf(name, sizeof name, "%020" PRIu64 ".snap", salvage.last_seq + 1);
+    touch(name);
+    snprintf(name, sizeof name, "%020" PRIu64 ".snap", header.last_seq + 1);
+    touch(name);
+    touch("00000000000000000001.snap");
+    cr_assert_eq(journal_salvage_look(dir, &salvage), 1);
+    cr_assert_eq(salvage.snapshot_seq, header.last_seq + 1);
+
+    cr_assert_eq(journal_salvage_write(dir, to, &salvage, why), 0, "%s", why);
+    cr_assert_eq(journal_verify(to, 3, &result), 0, "%s", result.fault.text);
+    cr_assert_eq(result.first_segment, 1);
+    cr_assert_eq(result.pages_cnt, salvage.pages_cnt);
+    cr_assert_eq(result.last_seq, salvage.last_seq);
+}
+
+Test(salvage, a_damaged_record_of_what_was_pruned_leaves_nothing_to_be_saved)
+{
+    struct journal_salvage salvage;
+    char path[120];
+
+    (void)archive_rig_prune(dir, 1);
+    snprintf(path, sizeof path, "%s/" PRUNED_NAME, dir);
+
+    const int fd = open(path, O_WRONLY);
+
+    cr_assert_eq(pwrite(fd, "x", 1, 70), 1);
+    close(fd);
+    cr_assert_eq(journal_salvage_look(dir, &salvage), 1);
+    cr_assert_eq(salvage.pages_cnt, 0);
+    cr_assert(strstr(salvage.fault.text, "/" PRUNED_NAME ": ") != NULL, "%s", salvage.fault.text);
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(journal_salvage_look(dir, &salvage), 1);
+    cr_assert_eq(salvage.pages_cnt, 0);
+    cr_assert(strstr(salvage.fault.text, "and no file " PRUNED_NAME " says") != NULL, "%s",
+              salvage.fault.text);
 }
 
 Test(salvage, an_undamaged_journal_has_nothing_to_be_saved)

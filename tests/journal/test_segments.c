@@ -284,46 +284,14 @@ Test(segments, missing_ones_are_damage)
     refused(-EBADMSG, "00000001.seg: missing, but 0000000");
 }
 
-/* prune removes segments 0 to cnt - 1 as `outcry retain` does, and returns the
- * first whole command that is left; void_cnt: the last one of them came to nothing. */
+/* prune removes segments 0 to cnt - 1 and returns the first whole command that is left;
+ * void_cnt: the last one of them came to nothing. */
 static size_t
 prune(unsigned cnt, unsigned void_cnt)
 {
-    const int dir_fd = open(dir, O_RDONLY | O_DIRECTORY);
-    struct pruned pruned = {0};
-    char why[ARCHIVE_WHY_BYTES];
-    struct archive_header header = {0};
+    const struct archive_header header = archive_rig_prune(dir, cnt);
     size_t at = 0;
 
-    for (unsigned i = 0; i < cnt; i++) {
-        char path[128];
-
-        rig_load(&file, dir, i);
-        CHECK(archive_describe(rig_page(&file, 0), RIG_SEGMENT_PAGES, i, &header, why) == 0, "%s",
-              why);
-
-        struct pruned_record record = {
-            .shard = header.shard,
-            .segment_no = i,
-            .segment_bytes = header.segment_bytes,
-            .first_seq = header.first_seq,
-            .last_seq = header.last_seq,
-            .last_time_ns = header.last_time_ns,
-            .last_hash = header.last_hash,
-            .last_epoch = header.last_epoch,
-            .flags = (header.flags & ARCHIVE_FLAG_OPEN) != 0 ? PRUNED_FLAG_OPEN : 0,
-        };
-
-        memcpy(&record.journal, header.journal, sizeof record.journal);
-        CHECK(pruned_add(&pruned, &record) == 0, "out of memory");
-        free(file.bytes);
-        file.bytes = NULL;
-        snprintf(path, sizeof path, "%s/%08u.seg", dir, i);
-        CHECK(i + 1 < cnt || unlink(path) == 0, "%s", path);
-    }
-    CHECK(pruned_store(&pruned, dir_fd) == 0, "store");
-    pruned_free(&pruned);
-    close(dir_fd);
     /* An open group that came to nothing gave its number to another command. */
     while (!cell_is_command(&all.cells[at]) ||
            cell_seq(&all.cells[at]) + void_cnt <= header.last_seq)
