@@ -186,6 +186,14 @@ lineage_next(struct lineage *lineage, const char *values)
     return signature_check(key, &announcement, sizeof announcement, signature);
 }
 
+/* is_secret tells whether it begins as a secret key file does. */
+static bool
+is_secret(const char *text, size_t bytes)
+{
+    return bytes >= sizeof SECRET_WORD - 1 &&
+           memcmp(text, SECRET_WORD, sizeof SECRET_WORD - 1) == 0;
+}
+
 /* lineage_parse reads a public key file and checks its signatures. */
 static int
 lineage_parse(struct lineage *lineage,
@@ -198,7 +206,12 @@ lineage_parse(struct lineage *lineage,
 
     lineage->cnt = 1;
     if (values == NULL || !unhex(lineage->keys[0], PUBLIC_BYTES, values))
-        return say(why, -EINVAL, name, "this is no public key of outcry");
+        return say(
+            why, -EINVAL, name,
+            is_secret(text, bytes)
+                ? "this is the secret key: its public half, in the file of the same name and "
+                  ".pub, is wanted"
+                : "this is no public key of outcry");
     while (bytes != 0) {
         values = line_take(&text, &bytes, SIGNED_WORD, SIGNED_LINE_BYTES);
         if (values == NULL || lineage->cnt == KEYS_MAX || !lineage_next(lineage, values))
@@ -277,11 +290,14 @@ secret_parse(struct signer *signer, int fd, const char *path, char why[256])
         return say(why, -errno, path, strerror(errno));
     if (!S_ISREG(st.st_mode))
         return say(why, -EINVAL, path, "is no file");
-    if ((st.st_mode & 077) != 0)
-        return say(why, -EPERM, path, "others than its owner may use this key: chmod 600");
     rc = read_text(fd, text, SIGNER_SCRATCH_BYTES, &len);
     if (rc != 0)
         return say(why, rc, path, strerror(-rc));
+    if (len >= sizeof PUBLIC_WORD - 1 && memcmp(text, PUBLIC_WORD, sizeof PUBLIC_WORD - 1) == 0)
+        return say(why, -EINVAL, path,
+                   "this is the public half of a key: the secret one is wanted");
+    if ((st.st_mode & 077) != 0)
+        return say(why, -EPERM, path, "others than its owner may use this key; see chmod 600");
     if (len != SECRET_TEXT_BYTES || memcmp(text, SECRET_WORD, sizeof SECRET_WORD - 1) != 0 ||
         text[len - 1] != '\n' ||
         !unhex(signer_seed(signer), SEED_BYTES, text + sizeof SECRET_WORD - 1))

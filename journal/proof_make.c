@@ -261,6 +261,18 @@ pick(struct maker *maker, const struct seal *before, const struct seal *seal, in
     return rc;
 }
 
+/* nothing_sealed is for a folder without seals; is it a journal at all? */
+static COLD int
+nothing_sealed(struct maker *maker)
+{
+    struct chain_step step;
+    const int rc = chain_next(&maker->chain, &step);
+
+    if (rc < 0)
+        return say(maker, rc, "%s", maker->chain.fault.text);
+    return say(maker, -ENODATA, "nothing in %.160s is sealed", maker->dir);
+}
+
 /* pick_all goes through the seals and into each segment that has the command. */
 static int
 pick_all(struct maker *maker, int64_t message)
@@ -299,9 +311,10 @@ pick_all(struct maker *maker, int64_t message)
         return say(maker, -ENODATA,
                    "seq %" PRIu64 " has %" PRIu64 " sealed messages, 0 to %" PRIu64,
                    maker->picker.seq, maker->seen, maker->seen - 1);
-    return say(maker, -ENODATA, "seq %" PRIu64 " is not sealed: %s%" PRIu64, maker->picker.seq,
-               highest < 0 ? "nothing is, segments " : "sealed is up to seq ",
-               highest < 0 ? 0 : seal_last_seq(&before));
+    if (highest < 0)
+        return nothing_sealed(maker);
+    return say(maker, -ENODATA, "seq %" PRIu64 " is not sealed: sealed is up to seq %" PRIu64,
+               maker->picker.seq, seal_last_seq(&before));
 }
 
 /* finish puts the header right and checks the proof as a stranger would. */

@@ -188,7 +188,7 @@ judge_seal(const struct retain *retain, struct retain_item *item)
     if (rc == -ENOENT)
         return RETAIN_UNSEALED;
     if (rc == 0 && retain->cfg.seals != NULL && seal_check(&seal, retain->cfg.seals, why) < 0) {
-        snprintf(segment->text, sizeof segment->text, "%s: %.170s", name, why);
+        snprintf(segment->text, sizeof segment->text, "%.13s: %.180s", name, why);
         return RETAIN_OTHER_SEAL;
     }
     if (rc != 0) {

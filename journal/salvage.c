@@ -252,13 +252,17 @@ copy_error(const struct copy *copy, const char *name, const char *call, int erro
     return -error;
 }
 
+/* write_all writes the buffer. After a short write the next one tells why. */
 static int
 write_all(const struct copy *copy, int fd, const char *name, size_t bytes)
 {
-    const ssize_t done = write(fd, copy->buffer, bytes);
+    for (size_t at = 0; at < bytes;) {
+        const ssize_t done = write(fd, (const uint8_t *)copy->buffer + at, bytes - at);
 
-    if (done != (ssize_t)bytes)
-        return copy_error(copy, name, "write", done < 0 ? errno : EIO);
+        if (done <= 0)
+            return copy_error(copy, name, "write", done < 0 ? errno : EIO);
+        at += (size_t)done;
+    }
     return 0;
 }
 

@@ -36,7 +36,8 @@ segment_number(const char *name)
 static COLD int
 say(struct journal_fault *fault, int error, const char *dir, const char *name, const char *what)
 {
-    snprintf(fault->text, sizeof fault->text, "%.150s/%s: %s", dir, name, what);
+    snprintf(fault->text, sizeof fault->text, "%.150s%s%s: %s", dir, name[0] == '\0' ? "" : "/",
+             name, what);
     return error;
 }
 

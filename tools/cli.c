@@ -1,8 +1,10 @@
 #include "tools/cli.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "journal/archive_key.h"
 
@@ -40,6 +42,14 @@ cli_fail(int code, const char *command, const char *format, ...)
     say(command, format, args);
     va_end(args);
     return code;
+}
+
+int
+cli_no_journal(const char *command, const char *dir)
+{
+    if (access(dir, F_OK) != 0)
+        return cli_fail(EXIT_SETUP, command, "%s: %s", dir, strerror(errno));
+    return cli_fail(EXIT_SETUP, command, "%s holds no journal", dir);
 }
 
 /* print_help puts what is said here before the exit codes. */

@@ -33,6 +33,10 @@ int cli_next(struct cli *cli, int argc, char **argv, const struct option *option
 /* cli_wrong says what is wrong with the command line and returns EXIT_USAGE. */
 int cli_wrong(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* cli_no_journal says that there is no journal in dir, or that there is no dir, and
+ * returns EXIT_SETUP. */
+int cli_no_journal(const char *command, const char *dir);
+
 /* cli_fail prints `outcry COMMAND: message` to stderr and returns code. */
 int cli_fail(int code, const char *command, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

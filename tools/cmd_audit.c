@@ -234,7 +234,7 @@ run(const char *dir, struct filter *filter)
     int rc = journal_reader_open(&reader, dir, -1, &fault);
 
     if (rc == -ENOENT)
-        return cli_fail(EXIT_SETUP, "audit", "%s holds no journal", dir);
+        return cli_no_journal("audit", dir);
     if (rc != 0)
         return cli_fail(rc == -EBADMSG ? EXIT_CHECK : EXIT_SETUP, "audit",
                         "the journal in %s cannot be read: %s", dir,

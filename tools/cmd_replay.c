@@ -152,7 +152,7 @@ static int
 refuse(const char *dir, int rc, const char *text)
 {
     if (rc == -ENOENT)
-        return cli_fail(EXIT_SETUP, "replay", "%s holds no journal", dir);
+        return cli_no_journal("replay", dir);
     return cli_fail(rc == -EBADMSG ? EXIT_CHECK : EXIT_SETUP, "replay",
                     "the journal in %s cannot be replayed: %s", dir,
                     text[0] != '\0' ? text : strerror(-rc));

@@ -217,7 +217,7 @@ cmd_verify(int argc, char **argv)
     const char *dir = argv[optind];
     const int rc = journal_verify(dir, -1, &result);
     if (rc == -ENOENT)
-        return cli_fail(EXIT_SETUP, "verify", "%s holds no journal", dir);
+        return cli_no_journal("verify", dir);
     if (rc < 0)
         return cli_fail(EXIT_SETUP, "verify", "%s cannot be read: %s", dir,
                         result.fault.text[0] != '\0' ? result.fault.text : strerror(-rc));

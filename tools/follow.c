@@ -239,7 +239,7 @@ begin(struct follow *follow)
         return fail(follow, rc == -EBADMSG ? EXIT_CHECK : EXIT_SETUP, "cannot be followed",
                     fault.text[0] != '\0' ? fault.text : strerror(-rc));
     if (follow->cfg->once)
-        return cli_fail(EXIT_SETUP, "follow", "%s holds no journal", follow->cfg->dir);
+        return cli_no_journal("follow", follow->cfg->dir);
     if (!follow->waits)
         fprintf(stderr, "outcry: waits for a journal in %s\n", follow->cfg->dir);
     follow->waits = true;
@@ -403,7 +403,7 @@ finish(struct follow *follow)
     struct journal_place place;
 
     if (follow->engine == NULL)
-        return cli_fail(EXIT_SETUP, "follow", "%s holds no journal", follow->cfg->dir);
+        return cli_no_journal("follow", follow->cfg->dir);
     if (can_write(follow, &place))
         return write_snapshot(follow, &place) == 0 ? EXIT_FINE : EXIT_SETUP;
     fprintf(stderr, "outcry: followed to seq %" PRIu64 ", %s\n", follow->result.last_seq,

@@ -1,5 +1,6 @@
 #include "tools/verify_salvage.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -94,12 +95,15 @@ int
 verify_salvage_write(const char *dir, const char *to, const struct journal_salvage *salvage)
 {
     char why[256];
+    int rc;
 
     if (nothing_saved(salvage))
         return cli_fail(EXIT_CHECK, "verify",
                         "nothing of %s can be saved: no whole page lies before the damage: %s", dir,
                         salvage->fault.text);
-    if (journal_salvage_write(dir, to, salvage, why) != 0)
-        return cli_fail(EXIT_SETUP, "verify", "%s cannot be salvaged into %s: %s", dir, to, why);
-    return EXIT_FINE;
+    rc = journal_salvage_write(dir, to, salvage, why);
+    if (rc == 0)
+        return EXIT_FINE;
+    return cli_fail(EXIT_SETUP, "verify", "%s cannot be salvaged into %s: %s%s", dir, to, why,
+                    rc == -ENOTEMPTY ? "" : "; remove what is there before you try again");
 }

@@ -237,6 +237,25 @@ def test_segments(tap, outcry):
                  'as JSON it counts what was saved and what was lost')
 
 
+def test_salvage_full(tap, outcry):
+    """What a disk without room leaves of a copy is not taken for one."""
+    with Folder() as folder:
+        journal, new = make_journal(folder), os.path.join(folder, 'new')
+        for _ in range(3):
+            run_once(outcry, write_config(folder))
+        patch(journal, 2 * PAGE + 100, b'\xff')
+
+        def limit():
+            limit_files(PAGE)()
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as a full disk: an error, no signal
+
+        code, _, err = run(outcry, 'verify', journal, '--salvage', new, preexec=limit)
+        tap.ok(code == 3 and '00000000.seg: write: File too large; remove what is there' in err,
+               'a copy that is cut short says so', code, err)
+        code, _, err = run(outcry, 'verify', journal, '--salvage', new)
+        tap.ok(code == 3 and err.endswith('is not empty\n'), 'and is not written over', code, err)
+
+
 def test_no_journal(tap, outcry):
     with Folder() as folder:
         for command in (['verify', folder], ['replay', folder],
@@ -244,6 +263,11 @@ def test_no_journal(tap, outcry):
             code, out, err = run(outcry, *command)
             tap.same((code, out, err), (3, '', f'outcry {command[0]}: {folder} holds no journal\n'),
                      f'{command[0]} without a journal')
+        none = os.path.join(folder, 'none')
+        for command in (['verify', none], ['replay', none], ['audit', none, '--format', 'csv']):
+            code, out, err = run(outcry, *command)
+            tap.same((code, out, err), (3, '', f'outcry {command[0]}: {none}: No such file or '
+                                               'directory\n'), f'{command[0]} without a folder')
 
 
 def test_full_disk(tap, outcry):
@@ -315,7 +339,7 @@ def main():
     tap = Tap()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for test in (test_folder, test_lock, test_port, test_contradictions, test_damage,
-                 test_segments, test_no_journal, test_full_disk, test_full_tmpfs, test_memory,
+                 test_segments, test_salvage_full, test_no_journal, test_full_disk, test_full_tmpfs, test_memory,
                  test_refused_command):
         test(tap, outcry)
     tap.done()
