@@ -16,9 +16,9 @@ setup:
 setup-test:
 	@.ci/setup test
 
-# The program alone; tests and benchmarks are built by those who run them.
+# The program and its Python module; tests and benchmarks are built by those who run them.
 build: setup build/build.ninja
-	ninja -C build outcry
+	ninja -C build outcry python
 
 build/build.ninja: | setup
 	meson setup build

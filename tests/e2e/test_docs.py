@@ -269,6 +269,19 @@ def check_commands(tap, documents_, outcry):
     tap.ok(len(helps) >= 7, 'all commands are shown', f'only {sorted(helps)}')
 
 
+def check_packages(tap, readme):
+    """check_packages holds the README's packages against those that .ci/setup installs."""
+    setup = read('.ci', 'setup')
+    wanted = {name: set(re.search(rf'{name}_packages=\((.*?)\n\)', setup, re.DOTALL)[1].split())
+              for name in ('run', 'test')}
+    wanted['test'] -= {'"${run_packages[@]}"'}
+    shown = [set(text.replace('\\', '').split()) for text in
+             re.findall(r'^apt-get install -y --no-install-recommends (.*?)\n```', readme,
+                        re.DOTALL | re.MULTILINE)]
+    tap.same(shown, [wanted['run'] | {'make'}, wanted['test']],
+             'the packages are those that the make targets install')
+
+
 def check_texts(tap, texts):
     protocol, journal = texts['docs/protocol.md'], texts['docs/journal.md']
     check_reject_reasons(tap, protocol)
@@ -282,6 +295,7 @@ def check_texts(tap, texts):
     check_configuration(tap, texts['docs/operations.md'])
     check_benchmarks(tap, texts['docs/performance.md'])
     check_embedding(tap, texts['docs/embedding.md'])
+    check_packages(tap, texts['README.md'])
     check_links(tap, texts)
     check_python(tap, texts)
 
