@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "engine/save_layout.h"
 #include "engine/scalars.h"
 #include "engine/work.h"
 
@@ -172,6 +173,7 @@ engine_shape(const struct engine *engine)
 {
     const uint64_t numbers[] = {
         SAVE_VERSION,
+        SAVE_LAYOUT,
         RULES_VERSION,
         engine_footprint(&engine->cfg),
         sizeof(struct engine_scalars),

@@ -22,10 +22,10 @@
  * more: a pool for 10 million orders of which 100,000 were ever live at a time is
  * some 7 MB.
  *
- * What an image fits is told by its shape, a hash over all sizes that decide
- * where what lies, those of Genesis and those of our structures, and SAVE_VERSION,
- * which is for changes that no size shows. An image of another shape is never given to
- * engine_load.
+ * What an image fits is told by its shape, a hash over all that decides where what lies:
+ * the sizes of Genesis, names, types and order of the fields of our structures
+ * (engine/layout.py, from the headers), their sizes, and SAVE_VERSION, which is for changes
+ * that none of these shows. An image of another shape is never given to engine_load.
  *
  * Bytes may be damaged or anybody's. engine_load never reads or writes outside of
  * what it was given, refuses what does not fit, and what it lets pass can be hashed;
@@ -39,8 +39,8 @@
 #include "proto/base.h"
 #include "proto/image.h"
 
-/* To be raised when what is saved means something else in the same sizes: a field
- * that goes to another place or gets another meaning, another order of pieces. */
+/* To be raised when what is saved means something else in the same structures: a field
+ * that gets another meaning under its name, another order of pieces or of risk's arrays. */
 #define SAVE_VERSION 1u
 
 /* engine_save puts the state into an image; not while a command is in work. */
