@@ -426,6 +426,14 @@ journal_reader_first_segment(const struct journal_reader *reader)
     return reader->chain.segments.first;
 }
 
+uint64_t
+journal_reader_pruned_ns(const struct journal_reader *reader)
+{
+    const struct pruned_record *pruned = reader->chain.segments.pruned;
+
+    return pruned == NULL ? 0 : pruned->last_time_ns;
+}
+
 const struct journal_id *
 journal_reader_id(const struct journal_reader *reader)
 {

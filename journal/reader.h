@@ -124,6 +124,10 @@ uint16_t journal_reader_shard(const struct journal_reader *reader);
  * begins: 0, or those before it were pruned, and the Genesis with them. */
 uint64_t journal_reader_first_segment(const struct journal_reader *reader);
 
+/* journal_reader_pruned_ns returns the time of the last message of the segments that were
+ * pruned; 0: none were. */
+uint64_t journal_reader_pruned_ns(const struct journal_reader *reader);
+
 /* journal_reader_id returns which journal it is; zeros if its first page is bad. */
 const struct journal_id *journal_reader_id(const struct journal_reader *reader);
 void journal_reader_close(struct journal_reader *reader);

@@ -12,6 +12,7 @@
 #include "journal/reader.h"
 #include "journal/replay.h"
 
+#include "tools/behind.h"
 #include "tools/books.h"
 #include "tools/cells.h"
 #include "tools/cli.h"
@@ -21,7 +22,6 @@
 #include "tools/memory.h"
 #include "tools/play.h"
 #include "tools/point.h"
-#include "tools/restore.h"
 #include "tools/text.h"
 
 static const char help[] =
@@ -32,7 +32,8 @@ static const char help[] =
     "Replays the journal in DIR and proves that the engine gives the same bytes again. Two\n"
     "journals with the same state hash have led to the same exchange. Or plays it to stdout:\n"
     "commands and what they caused, a line each. Works while an exchange writes: it ends\n"
-    "where the journal ended when it was read.\n"
+    "where the journal ended when it was read. Of a journal whose first segments were pruned\n"
+    "it replays what lies behind the oldest snapshot of use, and says so.\n"
     "\n"
     "  --from T            from this command on; what led to it is replayed silently, from\n"
     "                      the newest snapshot before it\n"
@@ -53,7 +54,8 @@ static const char help[] =
     "                      instrument; the result is told on stderr\n"
     "\n"
     "exit codes: 0 identical, or played to the end; 1 not identical, or damaged; 2 wrong\n"
-    "usage; 3 no journal there, or of another version or rules, or stdout cannot be written\n";
+    "usage; 3 no journal there, or of another version or rules, or what was asked for was pruned,\n"
+    "or stdout cannot be written\n";
 
 /* What is asked for. */
 struct request {
@@ -70,6 +72,8 @@ struct request {
 struct outcome {
     struct replay_result result;
     const struct replay_diverged *diverged;
+    const struct restored *restored; /* behind which it began; engine NULL: with Genesis */
+    uint64_t from_seq;               /* of the first command that counts */
     uint64_t elapsed_ns;
     uint64_t bytes;
     char state_hash[TEXT_HASH_BYTES];
@@ -104,6 +108,9 @@ print_json(const struct outcome *outcome)
 
     json_begin(&json, stdout);
     json_bool(&json, "identical", result->identical);
+    if (outcome->restored->engine != NULL)
+        json_u64(&json, "snapshot_seq", outcome->restored->info.seq);
+    json_u64(&json, "from_seq", outcome->from_seq);
     json_u64(&json, "last_seq", result->last_seq);
     json_u64(&json, "commands", result->commands_cnt);
     json_u64(&json, "messages", result->messages_cnt);
@@ -136,6 +143,9 @@ print_text(const struct outcome *outcome)
         printf("NOT IDENTICAL from seq %" PRIu64 ": %s\n", result->diverged_seq, result->text);
         cells_diverged_text(stdout, outcome->diverged);
     }
+    if (outcome->restored->engine != NULL)
+        printf("snapshot    %s: replayed from seq %" PRIu64 ", counted from seq %" PRIu64 "\n",
+               outcome->restored->info.name, outcome->restored->info.seq + 1, outcome->from_seq);
     printf("commands    %" PRIu64 ", last seq %" PRIu64 "\n", result->commands_cnt,
            result->last_seq);
     printf("messages    %" PRIu64 " in %" PRIu64 " cells, %" PRIu64 " of them trades\n",
@@ -351,31 +361,23 @@ leads_to(const struct request *request)
     return request->books && play->to.given ? play->to.value : 0;
 }
 
-/* begin opens the replay: behind a snapshot if one lies before what is asked for, else at
- * the beginning. restored->reader is the reader of a snapshot, to be closed. */
+/* begin opens the replay: behind a snapshot if one lies before what is asked for, or if the
+ * beginning was pruned; else at the beginning. */
 static int
-begin(struct replay **replay,
-      struct journal_reader *reader,
-      struct request *request,
-      struct restored *restored)
+begin(struct behind *behind, struct journal_reader *reader, struct request *request, char *text)
 {
-    const uint64_t seq_max = leads_to(request);
-    const struct restore_cfg restore_cfg = {
-        .dir = request->dir, .shard = -1, .seq_max = seq_max, .take = take};
-    struct replay_cfg cfg = {
-        .on_message = request->prints ? on_message : NULL, .ctx = &request->play, .alloc = take};
+    struct play *play = &request->play;
+    const struct behind_cfg cfg = {
+        .dir = request->dir,
+        .replay = {.on_message = request->prints ? on_message : NULL, .ctx = play, .alloc = take},
+        .seq_max = leads_to(request),
+        .seq_to = play->to.given ? play->to.value : 0,
+    };
+    const int rc = behind_open(behind, reader, &cfg, text);
 
-    *restored = (struct restored){.reader = NULL};
-    if (seq_max != 0 && restore_newest(&restore_cfg, restored)) {
-        cfg.engine = restored->engine;
-        cfg.engine_cfg = restored->info.cfg;
-        cfg.event_hash = restored->info.event_hash;
-        return replay_open(replay, restored->reader, &cfg);
-    }
-
-    const int rc = journal_reader_seek_seq(reader, 0);
-
-    return rc == 0 ? replay_open(replay, reader, &cfg) : rc;
+    if (rc == 0 && behind->base_seq != 0 && !play->from.given)
+        play->from = (struct point){.given = true, .value = behind->base_seq + 1};
+    return rc;
 }
 
 /* verify replays and compares, and prints meanwhile if that is wanted. */
@@ -383,25 +385,49 @@ static int
 verify(struct journal_reader *reader, struct request *request)
 {
     struct outcome outcome = {.result = {.engine = NULL}};
-    struct restored restored = {.reader = NULL};
-    struct replay *replay;
+    char text[BEHIND_TEXT_BYTES] = "";
+    struct behind behind;
     int rc = resolve(reader, &request->play.from, &request->play.to);
 
     if (rc == 0)
-        rc = begin(&replay, reader, request, &restored);
+        rc = begin(&behind, reader, request, text);
     if (rc != 0)
-        return refuse(request->dir, rc, journal_reader_fault(reader)->text);
-    rc =
-        replay_range(replay, restored.reader != NULL ? restored.reader : reader, request, &outcome);
-    outcome.diverged = replay_diverged(replay);
+        return refuse(request->dir, rc,
+                      text[0] != '\0' ? text : journal_reader_fault(reader)->text);
+    outcome.restored = &behind.restored;
+    outcome.from_seq = request->play.from.given ? request->play.from.value : 1;
+    rc = replay_range(behind.replay, behind.reader, request, &outcome);
+    outcome.diverged = replay_diverged(behind.replay);
 
     const int code =
         rc != 0 ? refuse(request->dir, rc, outcome.result.text) : report(reader, request, &outcome);
 
-    replay_close(replay);
-    if (restored.reader != NULL)
-        journal_reader_close(restored.reader);
+    behind_close(&behind);
     return code;
+}
+
+/* check_left refuses what lies in segments that were removed, and says so if there are any.
+ * EXIT_FINE if something is left of what is asked for. */
+static int
+check_left(struct journal_reader *reader, const struct request *request)
+{
+    const struct point *from = &request->play.from;
+    const struct point *to = &request->play.to;
+    char text[BEHIND_TEXT_BYTES];
+    struct behind_left left;
+    const int rc = behind_look(reader, &left);
+
+    if (rc != 0)
+        return refuse(request->dir, rc, journal_reader_fault(reader)->text);
+    if (left.segment_no == 0)
+        return EXIT_FINE;
+    behind_left_text(&left, text);
+    if ((from->given && from->value <= (from->is_time ? left.pruned_ns : left.first_seq - 1)) ||
+        (to->given && to->value <= (to->is_time ? left.first_ns : left.first_seq - 1)))
+        return cli_fail(EXIT_SETUP, "replay", "what was asked for is not in %s any more: %s",
+                        request->dir, text);
+    fprintf(stderr, "outcry: %s: %s\n", request->dir, text);
+    return EXIT_FINE;
 }
 
 /* take_option sets what an option says; else its exit code. */
@@ -479,9 +505,11 @@ cmd_replay(int argc, char **argv)
     code = journal_reader_open(&reader, request.dir, -1, &fault);
     if (code != 0)
         return refuse(request.dir, code, fault.text);
-    code = !request.prints || request.verifies || request.until_divergence
-               ? verify(reader, &request)
-               : play_on(reader, &request);
+    code = check_left(reader, &request);
+    if (code == EXIT_FINE)
+        code = !request.prints || request.verifies || request.until_divergence
+                   ? verify(reader, &request)
+                   : play_on(reader, &request);
     journal_reader_close(reader);
     return code;
 }

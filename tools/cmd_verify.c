@@ -14,15 +14,18 @@
 #include "journal/reader.h"
 #include "journal/replay.h"
 
+#include "tools/behind.h"
 #include "tools/cli.h"
 #include "tools/commands.h"
 #include "tools/json.h"
 #include "tools/memory.h"
 #include "tools/verify_salvage.h"
 #include "tools/verify_seals.h"
+#include "tools/verify_snapshots.h"
 
 static const char help[] =
-    "usage: outcry verify DIR [--full] [--key FILE.pub ... [--newest SEAL]] [--json]\n"
+    "usage: outcry verify DIR [--full] [--snapshots] [--key FILE.pub ... [--newest SEAL]] "
+    "[--json]\n"
     "       outcry verify DIR --salvage NEW [--json]\n"
     "\n"
     "Checks every page of the journal in DIR: its hash, its place, and that it follows the\n"
@@ -31,7 +34,10 @@ static const char help[] =
     "\n"
     "  --full   also replay it and check, behind each command, that all adds up: books,\n"
     "           reservations, cash, positions, limits in use (docs/risk.md, invariants).\n"
-    "           It walks all live orders for each command: hours for a long day\n"
+    "           It walks all live orders for each command: hours for a long day. Of a journal\n"
+    "           whose first segments were pruned: what lies behind the oldest snapshot of use\n"
+    "  --snapshots  also replay it and compare each snapshot in DIR with what the replay has\n"
+    "           come to there\n"
     "  --key FILE.pub  also check all seals and, by them, every message that is sealed. You\n"
     "           have the key from whom you trust, not from this folder. Given more than once,\n"
     "           each further key must have been announced by one that was given before\n"
@@ -43,7 +49,8 @@ static const char help[] =
     "\n"
     "exit codes: 0 undamaged, and as it was sealed, or salvaged; 1 damaged, the first bad page is "
     "named; or a\n"
-    "command broke an invariant; or it is not what was sealed, or nothing is; 2 wrong usage; 3 no\n"
+    "command broke an invariant; or it is not what was sealed, or nothing is; or a\n"
+    "snapshot is not what a replay comes to; 2 wrong usage; 3 no\n"
     "journal or key there, or of another version or rules, or nothing to salvage\n";
 
 /* How far the check has come. Static, because an invariant that does not hold ends in
@@ -51,6 +58,7 @@ static const char help[] =
 static struct {
     uint64_t seq;     /* of the last command that the engine has done */
     uint64_t checked; /* and of the last that was found right */
+    uint64_t from;    /* of the first that is checked */
     char kind[32];
     bool json;
 } full;
@@ -97,23 +105,33 @@ on_command(void *ctx, const struct engine *engine, const union cell *command)
 static int
 verify_full(const char *dir)
 {
-    const struct replay_cfg cfg = {.on_command = on_command, .alloc = memory_take};
+    const struct behind_cfg cfg = {.dir = dir,
+                                   .replay = {.on_command = on_command, .alloc = memory_take}};
+    struct replay_result result = {.identical = true};
     struct journal_fault fault = {.text = ""};
-    struct replay_result result;
+    char text[BEHIND_TEXT_BYTES];
     struct journal_reader *reader;
+    struct behind behind;
     int rc = journal_reader_open(&reader, dir, -1, &fault);
 
     if (rc != 0)
         return cli_fail(EXIT_SETUP, "verify", "%s cannot be read: %s", dir,
                         fault.text[0] != '\0' ? fault.text : strerror(-rc));
-    signal(SIGABRT, on_abort);
-    rc = replay_run(reader, &cfg, &result);
-    signal(SIGABRT, SIG_DFL);
+    rc = behind_open(&behind, reader, &cfg, text);
+    if (rc == 0) {
+        full.from = behind.base_seq + 1;
+        full.checked = full.seq = behind.base_seq;
+        signal(SIGABRT, on_abort);
+        rc = replay_more(behind.replay, 0, &result);
+        signal(SIGABRT, SIG_DFL);
+        snprintf(text, sizeof text, "%s", result.text);
+        behind_close(&behind);
+    }
     journal_reader_close(reader);
     if (rc != 0)
         return cli_fail(rc == -EBADMSG ? EXIT_CHECK : EXIT_SETUP, "verify",
                         "the journal in %s cannot be replayed: %s", dir,
-                        result.text[0] != '\0' ? result.text : strerror(-rc));
+                        text[0] != '\0' ? text : strerror(-rc));
     if (!result.identical)
         return cli_fail(EXIT_CHECK, "verify",
                         "the journal in %s does not replay to itself from seq %" PRIu64 ": %s", dir,
@@ -125,7 +143,8 @@ static void
 print_json(const struct journal_verify_result *result,
            bool damage,
            const struct journal_salvage *salvage,
-           const struct verify_seals *seals)
+           const struct verify_seals *seals,
+           const struct verify_snapshots *snapshots)
 {
     struct json json;
 
@@ -139,8 +158,10 @@ print_json(const struct journal_verify_result *result,
     json_u64(&json, "commands", result->commands_cnt);
     json_u64(&json, "cells", result->cells_cnt);
     json_u64(&json, "epochs", result->epochs_cnt);
-    if (full.checked != 0)
+    if (full.from != 0) {
+        json_u64(&json, "checked_from", full.from);
         json_u64(&json, "checked", full.checked);
+    }
     if (damage || result->torn_tail) {
         json_u64(&json, "bad_page", result->fault.page_no);
         json_text(&json, "fault",
@@ -152,13 +173,16 @@ print_json(const struct journal_verify_result *result,
         verify_salvage_json(&json, salvage);
     if (seals->ring.cnt != 0)
         verify_seals_json(seals, &json);
+    if (snapshots->asked)
+        verify_snapshots_json(snapshots, &json);
     json_end(&json);
 }
 
 static void
 print_text(const struct journal_verify_result *result,
            bool damage,
-           const struct verify_seals *seals)
+           const struct verify_seals *seals,
+           const struct verify_snapshots *snapshots)
 {
     if (damage)
         printf("DAMAGED at page %" PRIu64 ": %s\n", result->fault.page_no, result->fault.text);
@@ -170,23 +194,31 @@ print_text(const struct journal_verify_result *result,
            result->first_seq, result->last_seq);
     printf("cells     %" PRIu64 "\n", result->cells_cnt);
     printf("runs      %" PRIu32 "\n", result->epochs_cnt);
-    if (full.checked != 0)
-        printf("checked   behind each command up to seq %" PRIu64 ": all adds up\n", full.checked);
+    if (full.from != 0)
+        printf("checked   behind each command from seq %" PRIu64 " up to seq %" PRIu64
+               ": all adds up\n",
+               full.from, full.checked);
     if (result->torn_tail)
         printf("the end is torn at page %" PRIu64 " (%s): nothing behind it was durable, the "
                "next start drops it\n",
                result->fault.page_no, result->fault.text);
     if (seals->ring.cnt != 0)
         verify_seals_text(seals);
+    if (snapshots->asked)
+        verify_snapshots_text(snapshots);
 }
 
 int
 cmd_verify(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"full", no_argument, NULL, 'f'},          {"json", no_argument, NULL, 'j'},
-        {"key", required_argument, NULL, 'k'},     {"newest", required_argument, NULL, 'n'},
-        {"salvage", required_argument, NULL, 's'}, {0}};
+    static const struct option options[] = {{"full", no_argument, NULL, 'f'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"key", required_argument, NULL, 'k'},
+                                            {"newest", required_argument, NULL, 'n'},
+                                            {"salvage", required_argument, NULL, 's'},
+                                            {"snapshots", no_argument, NULL, 'S'},
+                                            {0}};
+    static struct verify_snapshots snapshots;
     static struct verify_seals seals;
     struct cli cli = {.help = help, .arguments = 1, .keys = true};
     struct journal_verify_result result = {.fault = {.text = ""}};
@@ -199,6 +231,7 @@ cmd_verify(int argc, char **argv)
     while ((option = cli_next(&cli, argc, argv, options)) > 0) {
         full.json = full.json || option == 'j';
         also_full = also_full || option == 'f';
+        snapshots.asked = snapshots.asked || option == 'S';
         if (option == 's')
             to = optarg;
         else if (option == 'k')
@@ -210,7 +243,7 @@ cmd_verify(int argc, char **argv)
     }
     if (option < 0)
         return cli.exit;
-    if (to != NULL && (also_full || seals.ring.cnt != 0))
+    if (to != NULL && (also_full || snapshots.asked || seals.ring.cnt != 0))
         return cli_wrong("verify", "--salvage goes with --json alone");
     if (seals.newest_path != NULL && seals.ring.cnt == 0)
         return cli_wrong("verify", "--newest goes with --key");
@@ -236,17 +269,21 @@ cmd_verify(int argc, char **argv)
         if (code != EXIT_FINE)
             return code;
     }
-    if (seals.ring.cnt != 0)
+    snapshots.asked = snapshots.asked && rc == 0;
+    if (snapshots.asked)
+        code = verify_snapshots_run(&snapshots, dir);
+    if (code == EXIT_FINE && seals.ring.cnt != 0)
         code = verify_seals_run(&seals, dir);
     if (code != EXIT_FINE)
         return code;
     if (full.json)
-        print_json(&result, rc != 0, found ? &salvage : NULL, &seals);
+        print_json(&result, rc != 0, found ? &salvage : NULL, &seals, &snapshots);
     else
-        print_text(&result, rc != 0, &seals);
+        print_text(&result, rc != 0, &seals, &snapshots);
     if (found && !full.json)
         verify_salvage_text(dir, to, &salvage);
     if (found && to != NULL)
         return EXIT_FINE;
-    return rc != 0 || (seals.ring.cnt != 0 && !seals.good) ? EXIT_CHECK : EXIT_FINE;
+    return rc != 0 || snapshots.bad_cnt != 0 || (seals.ring.cnt != 0 && !seals.good) ? EXIT_CHECK
+                                                                                     : EXIT_FINE;
 }

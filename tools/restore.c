@@ -105,7 +105,9 @@ restore_newest(const struct restore_cfg *cfg, struct restored *restored)
     const int cnt = snapshot_list(cfg->dir, seqs, SNAPSHOTS_MAX);
 
     for (int i = 0; i < cnt; i++) {
-        if (cfg->seq_max != 0 && seqs[i] > cfg->seq_max)
+        const uint64_t seq = seqs[cfg->oldest ? cnt - 1 - i : i];
+
+        if (cfg->seq_max != 0 && seq > cfg->seq_max)
             continue;
 
         const uint64_t begin_ns = clock_utc_ns();
@@ -113,19 +115,20 @@ restore_newest(const struct restore_cfg *cfg, struct restored *restored)
         char why[SNAPSHOT_WHY_BYTES] = "";
         char time[TEXT_TIME_BYTES];
 
-        snapshot_name(name, seqs[i]);
-        if (try(cfg, seqs[i], restored, why)) {
+        snapshot_name(name, seq);
+        if (try(cfg, seq, restored, why)) {
             fprintf(stderr,
                     "outcry: snapshot %s/%s: seq %" PRIu64 " of %s, %" PRIu64
                     " KiB loaded in %" PRIu64 " ms\n",
-                    cfg->dir, name, seqs[i], text_time(restored->info.time_ns, time),
+                    cfg->dir, name, seq, text_time(restored->info.time_ns, time),
                     restored->info.bytes >> 10, (clock_utc_ns() - begin_ns) / 1000000);
             return true;
         }
         fprintf(stderr, "outcry: snapshot %s/%s is passed over: %s\n", cfg->dir, name, why);
     }
-    if (cnt > 0 && cfg->seq_max == 0)
+    if (cnt > 0 && cfg->seq_max == 0 && !cfg->oldest)
         fprintf(stderr, "outcry: no snapshot in %s is of use: begins at the journal's beginning\n",
                 cfg->dir);
+    *restored = (struct restored){.engine = NULL};
     return false;
 }

@@ -20,6 +20,7 @@ struct restore_cfg {
     int shard;                    /* -1: whatever the journal's is */
     const struct engine_cfg *cfg; /* that it must be of; NULL: any */
     uint64_t seq_max;             /* none that is later; 0: any */
+    bool oldest;                  /* the oldest of use, not the newest */
     uint64_t salt;
     void *(*take)(size_t bytes); /* zeroed memory for the engine, NULL with errno: fails */
     /* Takes up what else was saved, of an engine of these sizes; false with a line in why
@@ -39,7 +40,8 @@ struct restored {
     struct snapshot_info info;
 };
 
-/* restore_newest: true, or false if no snapshot is of use. */
+/* restore_newest: true, or false if no snapshot is of use. With cfg->oldest it is the
+ * oldest. */
 NODISCARD bool restore_newest(const struct restore_cfg *cfg, struct restored *restored);
 
 /* restore_draw_salt draws the secret of this run's ClOrdID map. */

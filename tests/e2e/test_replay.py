@@ -7,8 +7,11 @@ journal into which one number was written otherwise than the engine said it.
 usage: test_replay.py OUTCRY RECORD_BOOKS
 """
 
+import ctypes
+import ctypes.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -166,6 +169,112 @@ def check_snapshots(tap, outcry, folder):
     tap.ok(code == 0 and '.snap' not in err, 'all of a journal is replayed without one', err)
 
 
+def hash_of(data):
+    """hash_of is XXH3-128 as snapshots have it; None on a machine without libxxhash."""
+    class Hash(ctypes.Structure):
+        _fields_ = [('low', ctypes.c_uint64), ('high', ctypes.c_uint64)]
+
+    name = ctypes.util.find_library('xxhash')
+    if name is None:
+        return None
+    function = ctypes.CDLL(name).XXH3_128bits
+    function.restype, function.argtypes = Hash, [ctypes.c_char_p, ctypes.c_size_t]
+    value = function(bytes(data), len(data))
+    return value.low.to_bytes(8, 'little') + value.high.to_bytes(8, 'little')
+
+
+def with_header(data, at, field):
+    """with_header is a snapshot with a field of its header changed, and whole again."""
+    header = bytearray(data[:4096])
+    header[at:at + len(field)] = field
+    header[224:240] = bytes(16)
+    header[224:240] = hash_of(header)
+    return bytes(header) + data[4096:]
+
+
+def verify_snapshots(outcry, folder):
+    """verify_snapshots is (exit code, state and text by seq, all that was said)."""
+    code, out, err = run(outcry, 'verify', '--snapshots', '--json', folder)
+    rows = json.loads(out or '{}').get('snapshots', [])
+    return code, {row['seq']: (row['state'], row['text']) for row in rows}, out + err
+
+
+def same_length(recorder, folder, seq):
+    """same_length records another journal that ends with seq in the folder."""
+    for seed in range(22, 60):
+        for commands in (1499, 1500, 1501):
+            shutil.rmtree(folder)
+            os.mkdir(folder)
+            done = subprocess.run([recorder, folder, '3', str(seed), str(commands), '1'],
+                                  capture_output=True, timeout=120, check=True)
+            if json.loads(done.stdout)['seq'] == seq:
+                return True
+    return False
+
+
+def check_verify(tap, outcry, recorder, folder):
+    """Snapshots that are not what the journal comes to, each of them whole in itself."""
+    code, _, err = run(outcry, 'follow', folder, '--once')
+    names = sorted(name for name in os.listdir(folder) if name.endswith('.snap'))
+    seqs = [int(name[:-5]) for name in names]
+    code, rows, said = verify_snapshots(outcry, folder)
+    tap.ok(code == 0 and len(seqs) >= 3 and
+           rows == {seq: ('good', 'as a replay from seq 1 on has it') for seq in seqs},
+           'verify --snapshots: all are good', said, err)
+    code, out, err = run(outcry, 'verify', '--snapshots', folder)
+    tap.ok(code == 0 and f'snapshot  {names[0]}: good: as a replay from seq 1' in out, 'in words',
+           out, err)
+
+    path, newest = os.path.join(folder, names[1]), os.path.join(folder, names[-1])
+    with open(path, 'rb') as file:
+        good = file.read()
+    with open(newest, 'rb') as file:
+        good_newest = file.read()
+    with Folder() as other:
+        tap.ok(same_length(recorder, other, seqs[-1]), 'there is another journal of that length')
+        run(outcry, 'follow', other, '--once')
+        with open(os.path.join(other, names[-1]), 'rb') as file:
+            stranger = file.read()
+        code, rows, said = verify_snapshots(outcry, other)
+        tap.ok(code == 0 and rows[seqs[-1]][0] == 'good', 'with a snapshot that is good there', said)
+    cases = [
+        ('that is damaged', path, good[:-9] + bytes([good[-9] ^ 1]) + good[-8:], 'it is damaged'),
+        ('that is cut off', path, good[:-1], 'cut off'),
+        ('of another seq by its name', path, good_newest, f'it is of seq {seqs[-1]}'),
+        ('of another journal', newest, stranger, 'it is of another journal'),
+    ]
+    if hash_of(b'') is not None:
+        # The stranger's state, said to be of this journal and of this place.
+        cases += [
+            ('of another state', newest, with_header(stranger, 32, good_newest[32:88]),
+             f'its state hash is {stranger[88:104][::-1].hex()}, a replay has '),
+            ('with another event hash', path, with_header(good, 104, bytes(8)),
+             'its event hash is 0000000000000000, a replay has '),
+            ('with another time', path, with_header(good, 112, bytes(8)), 'its time is 0, a'),
+            ('with another state hash', path, with_header(good, 88, bytes(16)),
+             'what it holds does not have the state hash'),
+            ('of another page', path, with_header(good, 56, bytes(16)), 'another page was here'),
+        ]
+    else:
+        tap.skip('snapshots that are whole and wrong', 'no libxxhash')
+    for name, where, data, text in cases:
+        with open(where, 'rb') as file:
+            kept = file.read()
+        with open(where, 'wb') as file:
+            file.write(data)
+        code, rows, said = verify_snapshots(outcry, folder)
+        seq = int(os.path.basename(where)[:-5])
+        tap.ok(code == 1 and rows[seq][0] == 'differs' and text in rows[seq][1] and
+               {row[0] for at, row in rows.items() if at != seq} == {'good'},
+               f'a snapshot {name}: {text}', said)
+        with open(where, 'wb') as file:
+            file.write(kept)
+    for name in names:
+        os.remove(os.path.join(folder, name))
+    code, rows, said = verify_snapshots(outcry, folder)
+    tap.ok(code == 0 and rows == {}, 'there may be none', said)
+
+
 def main():
     outcry, recorder = sys.argv[1:]
     tap = Tap()
@@ -175,6 +284,7 @@ def main():
         check_speed(tap, outcry, folder, last)
         check_output(tap, outcry, folder)
         check_snapshots(tap, outcry, folder)
+        check_verify(tap, outcry, recorder, folder)
     check_divergence(tap, outcry, recorder)
     tap.done()
 

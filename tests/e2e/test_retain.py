@@ -6,6 +6,7 @@ usage: test_retain.py OUTCRY
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -262,9 +263,14 @@ def test_pruned(tap, archive, before, key):
     old = before[1][1].splitlines()
     tap.ok(code == 0 and out.splitlines()[0] == old[0] and
            len(out.splitlines()) < len(old), 'audit tells what is left', code, err)
-    code, out, err = run(archive.outcry, 'replay', archive.journal)
-    tap.ok(code == 3 and 'begins with segment' in err, 'replay says where it begins', code, out,
-           err)
+    whole = before[0][1]
+    code, out, err = archive.say('replay', '--json')
+    first = int(re.search(r'begins with segment \d+, seq (\d+) of', err)[1])
+    tap.ok(code == 0 and '.snap: seq ' in err and out['identical'] and
+           [out[key] for key in ('snapshot_seq', 'from_seq', 'last_seq', 'state_hash', 'event_hash')]
+           == [whole['last_seq'], whole['last_seq'] + 1, whole['last_seq'], whole['state_hash'],
+               whole['event_hash']],
+           'a replay begins with the snapshot and says so', code, out, err)
 
     archive.config = write_market(archive.folder, f', archive_key: {os.path.basename(key)}')
     tap.same(archive.serve(3000), 0, 'it starts from the snapshot and goes on')
@@ -272,12 +278,103 @@ def test_pruned(tap, archive, before, key):
     tap.ok(code == 0 and json.loads(out)['last_seq'] > json.loads(before[3][1])['last_seq'] + 3000,
            'and what it wrote is right', out, err)
 
+    test_pruned_replay(tap, archive, first, before[0][1]['last_seq'])
+    test_pruned_snapshots(tap, archive, before[0][1]['last_seq'])
+
     # Without the snapshot there is no state to begin with.
     for name in archive.names('.snap'):
         os.remove(os.path.join(archive.journal, name))
     code, _, err = run(archive.outcry, 'serve', archive.config)
     tap.ok(code == 3 and 'no snapshot is of use to begin with' in err,
            'without a snapshot it does not start', code, err)
+    for command in (['replay'], ['verify', '--full'], ['verify', '--snapshots']):
+        code, _, err = run(archive.outcry, *command, archive.journal, *archive.keys)
+        tap.ok(code == 3 and 'no snapshot is of use to begin with' in err,
+               f'nor does {" ".join(command)}', code, err)
+    code, out, err = run(archive.outcry, 'replay', archive.journal, '--print', 'text', '--to',
+                         str(first + 9), *archive.keys)
+    tap.ok(code == 0 and {int(line.split()[0]) for line in out.splitlines()} ==
+           set(range(first, first + 10)), 'what is left can be played without one', code, out, err)
+
+
+def test_pruned_replay(tap, archive, first, base):
+    """A pruned journal with a snapshot at `base` and commands behind it."""
+    def replay(*options):
+        code, out, err = run(archive.outcry, 'replay', archive.journal, *options, *archive.keys)
+        return code, json.loads(out) if code == 0 and '--json' in options else out, err
+
+    code, oldest, err = replay('--json')
+    last = oldest['last_seq']
+    tap.ok((oldest['snapshot_seq'], oldest['from_seq'], oldest['commands']) ==
+           (base, base + 1, last - base) and last > base + 3000,
+           'without --from it replays all that can be', oldest, err)
+    code, out, err = run(archive.outcry, 'follow', archive.journal, '--once', *archive.keys)
+    made = re.search(r'seq (\d+), page .* state hash ([0-9a-f]{32})', err)
+    tap.ok(made and (int(made[1]), made[2]) == (last, oldest['state_hash']),
+           'a second snapshot says the same', oldest, err)
+    half = base + (last - base) // 2
+    code, upper, err = replay('--json', '--from', str(half))
+    tap.ok(code == 0 and (upper['snapshot_seq'], upper['from_seq'], upper['commands'],
+                          upper['state_hash'], upper['event_hash']) ==
+           (base, half, last + 1 - half, oldest['state_hash'], oldest['event_hash']),
+           '--from takes the snapshot before it', upper, err)
+    code, end, err = replay('--json', '--from', str(last + 1))
+    tap.ok(code == 0 and (end['snapshot_seq'], end['commands'], end['state_hash']) ==
+           (last, 0, oldest['state_hash']), 'and the newest of them', end, err)
+    code, out, err = replay('--print', 'json', '--verify', '--to', str(half))
+    seen = {json.loads(line)['seq'] for line in out.splitlines()}
+    tap.ok(code == 0 and seen == set(range(base + 1, half + 1)) and
+           f'identical up to seq {half}' in err, '--verify prints what it replays', len(seen), err)
+    code, books, err = replay('--books', '--to', str(half))
+    tap.ok(code == 0 and json.loads(books)['symbol'] == 'AAPL' and f'seq {half},' in err,
+           'books behind a command', code, books, err)
+    code, out, err = replay('--until-divergence', '--print', 'text', '--from', str(half))
+    tap.ok(code == 0 and out.split()[0] == str(half), '--until-divergence', code, err)
+
+    left = f'is not in {archive.journal} any more: the journal begins with segment'
+    can = f'seq {base + 1} is the first that can be replayed'
+    for options, text in ((['--from', '1'], left), (['--from', str(first - 1)], left),
+                          (['--to', str(first - 1)], left), (['--from', '2001-01-01'], left),
+                          (['--to', '2001-01-01'], left), (['--print', 'text', '--from', '1'], left),
+                          (['--from', str(first)], can), (['--from', str(base)], can),
+                          (['--to', str(base - 1)], can),
+                          (['--books', '--to', str(base - 1)], can)):
+        code, out, err = replay(*options)
+        tap.ok(code == 3 and out == '' and text in err, f'{" ".join(options)} is refused', code,
+               out, err)
+
+    code, out, err = run(archive.outcry, 'verify', '--full', '--json', archive.journal,
+                         *archive.keys)
+    out = json.loads(out or '{}')
+    tap.ok(code == 0 and (out['checked_from'], out['checked']) == (base + 1, last),
+           'verify --full checks all that can be replayed', code, out, err)
+
+
+def test_pruned_snapshots(tap, archive, base):
+    """verify --snapshots where the first has nothing before it."""
+    def verify():
+        code, out, err = run(archive.outcry, 'verify', '--snapshots', '--json', archive.journal,
+                             *archive.keys)
+        rows = json.loads(out or '{}').get('snapshots', [])
+        return code, [(row['seq'], row['state']) for row in rows], (out, err)
+
+    names = archive.names('.snap')
+    last = int(names[-1][:-5])
+    code, rows, why = verify()
+    tap.ok(code == 0 and rows == [(base, 'base'), (last, 'good')],
+           'the newer snapshot is compared with a replay from the older', code, *why)
+    path = os.path.join(archive.journal, names[0])
+    os.rename(path, path + '.kept')
+    code, rows, why = verify()
+    tap.ok(code == 0 and rows == [(last, 'base')], 'which may be missing', code, *why)
+    with open(path + '.kept', 'rb') as file:
+        data = bytearray(file.read())
+    data[5000] ^= 1
+    with open(path, 'wb') as file:
+        file.write(data)
+    code, rows, why = verify()
+    tap.ok(code == 1 and rows == [(base, 'differs'), (last, 'base')], 'or damaged', code, *why)
+    os.rename(path + '.kept', path)
 
 
 def test_config(tap, archive, outcry):
