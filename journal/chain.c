@@ -562,9 +562,15 @@ segment_fault(const struct chain *chain, const struct page *page, enum page_faul
     return segment->segment_no != chain->at.page_no / segment->pages ? PAGE_SEGMENT : fault;
 }
 
-/* judge_page judges the page at chain->at and, if it is valid, goes over it. */
-static enum page_fault
-judge_page(struct chain *chain, const struct page *page, struct chain_step *step)
+void
+chain_assume(struct chain *chain, uint64_t page_no, const struct page *page)
+{
+    chain->at = (struct chain_place){.page_no = page_no, .prev_hash = page->header.prev_hash};
+    join(chain, page);
+}
+
+enum page_fault
+chain_judge(struct chain *chain, const struct page *page, struct chain_step *step)
 {
     const struct chain_place before = chain->at;
     const unsigned shard = chain->shard < 0 ? page->header.shard : (unsigned)chain->shard;
@@ -594,7 +600,7 @@ chain_next(struct chain *chain, struct chain_step *step)
     /* Twice at most: a page that is valid stays so. */
     while (rc == -EAGAIN) {
         const struct page *page = segments_page(&chain->segments, chain->at.page_no);
-        const enum page_fault fault = page == NULL ? PAGE_ZERO : judge_page(chain, page, step);
+        const enum page_fault fault = page == NULL ? PAGE_ZERO : chain_judge(chain, page, step);
 
         if (LIKELY(fault == PAGE_OK))
             return 1;

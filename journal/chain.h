@@ -78,6 +78,15 @@ void chain_start(struct chain *chain, uint64_t page_no);
  * one that it was. 0, or -ESTALE with a line in chain->fault. */
 NODISCARD int chain_start_at(struct chain *chain, const struct journal_place *place);
 
+/* chain_assume sets the chain at page_no, on what page, which is to be judged there, says
+ * itself of what came before, whatever it is. What is judged from there is as good as it
+ * would be by who comes to the same place. */
+void chain_assume(struct chain *chain, uint64_t page_no, const struct page *page);
+
+/* chain_judge judges page as that at chain->at and, if it is valid, goes over it and fills step;
+ * else the chain stays. What it means that a page is not valid is not asked. */
+enum page_fault chain_judge(struct chain *chain, const struct page *page, struct chain_step *step);
+
 void chain_close(struct chain *chain);
 
 #endif

@@ -152,6 +152,18 @@ struct journal_verify_result {
 };
 NODISCARD int journal_verify(const char *dir, int shard, struct journal_verify_result *result);
 
+/* journal_verify_by is the same with several threads, of which the caller's is one; the
+ * result is the same to the last byte, unless the journal changes meanwhile. */
+struct journal_verify_cfg {
+    unsigned threads;     /* 1 to JOURNAL_VERIFY_THREADS_MAX */
+    unsigned range_pages; /* that a thread takes at once; 0: as is best */
+};
+#define JOURNAL_VERIFY_THREADS_MAX 64u
+NODISCARD int journal_verify_by(const char *dir,
+                                int shard,
+                                const struct journal_verify_cfg *cfg,
+                                struct journal_verify_result *result);
+
 /*
  * journal_recover finds the end of the journal and makes it writable again:
  * durably zeroes what lies past it, syncs. An empty folder is an empty journal.

@@ -2,6 +2,7 @@
 #include <stdbool.h>
 
 #include "journal/chain.h"
+#include "journal/ranges.h"
 
 /* How much of what was unpacked is kept while it walks. */
 #define FORGET_PAGES 1024u
@@ -36,13 +37,75 @@ verify_step(struct verify *verify,
         segments_forget(&chain->segments, step->page_no);
 }
 
+/* verify_to judges pages up to end_page. What chain_next said last, above 0 if it came
+ * that far. */
+static int
+verify_to(struct verify *verify, uint64_t end_page, struct journal_verify_result *result)
+{
+    struct chain_step step;
+    int rc = 1;
+
+    while (verify->chain.at.page_no < end_page && (rc = chain_next(&verify->chain, &step)) > 0)
+        verify_step(verify, &step, result);
+    return rc;
+}
+
+/* verify_range counts what others have judged, if it can be taken. */
+static bool
+verify_range(struct verify *verify,
+             const struct range_sum *sum,
+             struct journal_verify_result *result)
+{
+    if (verify->headless || result->first_seq == 0 || !ranges_join(&verify->chain, sum))
+        return false;
+    ASSERT(verify->epoch == sum->begin.epoch);
+    result->pages_cnt += sum->pages_cnt;
+    result->commands_cnt += sum->commands_cnt - sum->abandoned_cnt;
+    result->cells_cnt += sum->cells_cnt;
+    result->epochs_cnt += sum->epochs_cnt;
+    verify->epoch = sum->end.epoch;
+    return true;
+}
+
+/* verify_all judges all pages: the first, which says what the walk must know, then by
+ * ranges, then what a live journal got meanwhile. */
+static int
+verify_all(struct verify *verify,
+           const struct journal_verify_cfg *cfg,
+           struct journal_verify_result *result)
+{
+    int rc = verify_to(verify, verify->chain.at.page_no + 1, result);
+    struct ranges *ranges = NULL;
+    struct range_sum sum;
+
+    if (rc > 0)
+        ranges = ranges_open(&verify->chain, cfg->threads - 1,
+                             cfg->range_pages != 0 ? cfg->range_pages : RANGE_PAGES);
+    while (rc > 0 && ranges != NULL && ranges_next(ranges, &sum))
+        if (!verify_range(verify, &sum, result))
+            rc = verify_to(verify, sum.to, result);
+    if (rc > 0)
+        rc = verify_to(verify, UINT64_MAX, result);
+    ranges_close(ranges);
+    return rc;
+}
+
 int
 journal_verify(const char *dir, int shard, struct journal_verify_result *result)
 {
+    return journal_verify_by(dir, shard, &(struct journal_verify_cfg){.threads = 1}, result);
+}
+
+int
+journal_verify_by(const char *dir,
+                  int shard,
+                  const struct journal_verify_cfg *cfg,
+                  struct journal_verify_result *result)
+{
     struct verify verify = {.epoch = 0};
     struct chain *chain = &verify.chain;
-    struct chain_step step;
 
+    ASSERT(cfg->threads >= 1 && cfg->threads <= JOURNAL_VERIFY_THREADS_MAX);
     *result = (struct journal_verify_result){0};
 
     int rc = chain_open(chain, dir, shard);
@@ -54,8 +117,7 @@ journal_verify(const char *dir, int shard, struct journal_verify_result *result)
     if (chain->segments.cnt == 0)
         segments_say(&chain->segments, &chain->fault, 0, "no such segment");
     verify.headless = chain->at.open;
-    while ((rc = chain_next(chain, &step)) > 0)
-        verify_step(&verify, &step, result);
+    rc = verify_all(&verify, cfg, result);
     result->segments_cnt = chain->segments.cnt;
     result->first_segment = chain->segments.first;
     result->last_seq = chain->at.seq - (chain->at.open ? 1 : 0);

@@ -57,6 +57,7 @@ FIGURES = [
     ("journal", "restart of 10 M commands from the journal", r"restart_10m_journal_s +([\d.]+) +([\d.]+)", "s", "<= 3"),
     ("journal", "restart from a snapshot", r"restart_10m_snapshot_s +([\d.]+) +([\d.]+)", "s", "<= 0.2"),
     ("journal", "verify, from the page cache", r"verify_mb_s +([\d.]+) +([\d.]+)", "MB/s", ">= 4000"),
+    ("journal", "the same by one thread", r"verify_one_mb_s +([\d.]+) +([\d.]+)", "MB/s", ""),
     ("port", "memif round trip, rsize=14, p50", r"rsize=14\D+([\d.]+)", "us", ""),
     ("port", "kernel UDP round trip, p50", r"kernel UDP\D+([\d.]+)", "us", ""),
     ("wire", "wire to ack, memif, no gap, p50", r"memif_clean_p50 +([\d.]+) +([\d.]+)", "us", "<= 5"),

@@ -36,19 +36,39 @@ core_now_ns(int clock)
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+/* allowed returns the cores of the process, as they were before the first thread was
+ * pinned; NULL if nobody knows. */
+static const cpu_set_t *
+allowed(void)
+{
+    static cpu_set_t cores;
+    static bool known;
+
+    known = known || sched_getaffinity(0, sizeof cores, &cores) == 0;
+    return known ? &cores : NULL;
+}
+
+unsigned
+core_unpin(void)
+{
+    const cpu_set_t *cores = allowed();
+
+    if (cores == NULL || pthread_setaffinity_np(pthread_self(), sizeof *cores, cores) != 0)
+        return 1;
+    return (unsigned)CPU_COUNT(cores);
+}
+
 bool
 core_pin(unsigned n)
 {
-    static cpu_set_t allowed; /* before the first thread was pinned */
-    static bool known;
+    const cpu_set_t *cores = allowed();
     cpu_set_t one;
 
-    if (!known && sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+    if (cores == NULL)
         return false;
-    known = true;
     CPU_ZERO(&one);
     for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
-        if (CPU_ISSET(cpu, &allowed) && n-- == 0) {
+        if (CPU_ISSET(cpu, cores) && n-- == 0) {
             CPU_SET(cpu, &one);
             return pthread_setaffinity_np(pthread_self(), sizeof one, &one) == 0;
         }

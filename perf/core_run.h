@@ -82,9 +82,11 @@ double core_time(struct core *core, enum core_way way, uint32_t commands_cnt);
 double core_time_rings(struct core *core, enum core_way way, uint32_t cells_cnt);
 
 /* core_now_ns reads a clock; core_pin binds the thread to one of the process's
- * cores, 0 or 1, false if there is no such core. */
+ * cores, 0 or 1, false if there is no such core; core_unpin lets it and the threads that it
+ * makes use all of them again, and returns how many there are. */
 uint64_t core_now_ns(int clock);
 bool core_pin(unsigned n);
+unsigned core_unpin(void);
 
 /* Percentiles of the time of one command, the counter's own cost subtracted.
  * A sample above 1 us of a command that took less in another run is not the

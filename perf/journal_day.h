@@ -6,7 +6,8 @@
  *             page cache is emptied of the journal first: it is read from the disk
  *   snapshot  the same from a snapshot that has all but the last DAY_BEHIND commands,
  *             which is read from the disk, too: load it, replay the rest, recover
- *   verify    every page and the chain, page cache warm
+ *   verify    every page and the chain, page cache warm: by one thread, and by as many as
+ *             there are cores, VERIFY_THREADS_MAX at most
  *
  * The state is compared with that of the engine that wrote the journal, or
  * nothing is measured.
@@ -20,12 +21,15 @@
  * that behind, on average. */
 #define DAY_BEHIND 50000u
 
+#define VERIFY_THREADS_MAX 8u
+
 struct day_read {
     double replay_mps;
     double restart_s;
     double snapshot_s;
     double snapshot_mb;
     double verify_mb_s; /* 10^6 bytes of pages */
+    double verify_one_mb_s;
 };
 
 /* day_read reads the journal in dir, which `day` describes, once. */

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -19,13 +20,15 @@
 #include "tools/commands.h"
 #include "tools/json.h"
 #include "tools/memory.h"
+#include "tools/text.h"
 #include "tools/verify_salvage.h"
 #include "tools/verify_seals.h"
 #include "tools/verify_snapshots.h"
 
 static const char help[] =
     "usage: outcry verify DIR [--full] [--snapshots] [--key FILE.pub ... [--newest SEAL]] "
-    "[--json]\n"
+    "[--threads N]\n"
+    "                         [--json]\n"
     "       outcry verify DIR --salvage NEW [--json]\n"
     "\n"
     "Checks every page of the journal in DIR: its hash, its place, and that it follows the\n"
@@ -38,6 +41,8 @@ static const char help[] =
     "           whose first segments were pruned: what lies behind the oldest snapshot of use\n"
     "  --snapshots  also replay it and compare each snapshot in DIR with what the replay has\n"
     "           come to there\n"
+    "  --threads N  check pages by so many threads, 1 to 64; what comes out is the same (as\n"
+    "           many as there are cores, at most 8)\n"
     "  --key FILE.pub  also check all seals and, by them, every message that is sealed. You\n"
     "           have the key from whom you trust, not from this folder. Given more than once,\n"
     "           each further key must have been announced by one that was given before\n"
@@ -63,8 +68,11 @@ static struct {
     bool json;
 } full;
 
+static struct verify_seals seals;
+static struct verify_snapshots snapshots;
+
 /* on_abort says which command it was; the line before has the condition. It runs
- * inside our own call of abort(), in the one thread there is, so it may print. */
+ * inside our own call of abort(), when there is one thread again, so it may print. */
 static void
 on_abort(int number)
 {
@@ -142,9 +150,7 @@ verify_full(const char *dir)
 static void
 print_json(const struct journal_verify_result *result,
            bool damage,
-           const struct journal_salvage *salvage,
-           const struct verify_seals *seals,
-           const struct verify_snapshots *snapshots)
+           const struct journal_salvage *salvage)
 {
     struct json json;
 
@@ -171,18 +177,15 @@ print_json(const struct journal_verify_result *result,
     }
     if (salvage != NULL)
         verify_salvage_json(&json, salvage);
-    if (seals->ring.cnt != 0)
-        verify_seals_json(seals, &json);
-    if (snapshots->asked)
-        verify_snapshots_json(snapshots, &json);
+    if (seals.ring.cnt != 0)
+        verify_seals_json(&seals, &json);
+    if (snapshots.asked)
+        verify_snapshots_json(&snapshots, &json);
     json_end(&json);
 }
 
 static void
-print_text(const struct journal_verify_result *result,
-           bool damage,
-           const struct verify_seals *seals,
-           const struct verify_snapshots *snapshots)
+print_text(const struct journal_verify_result *result, bool damage)
 {
     if (damage)
         printf("DAMAGED at page %" PRIu64 ": %s\n", result->fault.page_no, result->fault.text);
@@ -202,88 +205,150 @@ print_text(const struct journal_verify_result *result,
         printf("the end is torn at page %" PRIu64 " (%s): nothing behind it was durable, the "
                "next start drops it\n",
                result->fault.page_no, result->fault.text);
-    if (seals->ring.cnt != 0)
-        verify_seals_text(seals);
-    if (snapshots->asked)
-        verify_snapshots_text(snapshots);
+    if (seals.ring.cnt != 0)
+        verify_seals_text(&seals);
+    if (snapshots.asked)
+        verify_snapshots_text(&snapshots);
 }
 
-int
-cmd_verify(int argc, char **argv)
-{
-    static const struct option options[] = {{"full", no_argument, NULL, 'f'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"key", required_argument, NULL, 'k'},
-                                            {"newest", required_argument, NULL, 'n'},
-                                            {"salvage", required_argument, NULL, 's'},
-                                            {"snapshots", no_argument, NULL, 'S'},
-                                            {0}};
-    static struct verify_snapshots snapshots;
-    static struct verify_seals seals;
-    struct cli cli = {.help = help, .arguments = 1, .keys = true};
-    struct journal_verify_result result = {.fault = {.text = ""}};
-    struct journal_salvage salvage;
-    const char *to = NULL;
-    bool also_full = false;
-    int code = EXIT_FINE;
-    int option;
+/* What is asked for. */
+struct request {
+    const char *dir;
+    const char *to; /* of --salvage */
+    bool also_full;
+    struct journal_verify_cfg cfg;
+};
 
-    while ((option = cli_next(&cli, argc, argv, options)) > 0) {
-        full.json = full.json || option == 'j';
-        also_full = also_full || option == 'f';
-        snapshots.asked = snapshots.asked || option == 'S';
-        if (option == 's')
-            to = optarg;
-        else if (option == 'k')
-            code = verify_seals_key(&seals, optarg);
-        else if (option == 'n')
-            code = verify_seals_newest(&seals, optarg);
-        if (code != EXIT_FINE)
-            return code;
+#define THREADS_DEFAULT_MAX 8u
+
+/* cores_cnt returns how many cores this process may use. */
+static unsigned
+cores_cnt(void)
+{
+    cpu_set_t cores;
+
+    /* -1: more cores than the set has room for. */
+    return sched_getaffinity(0, sizeof cores, &cores) == 0 ? (unsigned)CPU_COUNT(&cores)
+                                                           : THREADS_DEFAULT_MAX;
+}
+
+/* take_option sets what an option says; else its exit code. */
+static int
+take_option(int option, struct request *request)
+{
+    uint64_t number;
+
+    switch (option) {
+    case 'f':
+        request->also_full = true;
+        break;
+    case 'S':
+        snapshots.asked = true;
+        break;
+    case 's':
+        request->to = optarg;
+        break;
+    case 'k':
+        return verify_seals_key(&seals, optarg);
+    case 'n':
+        return verify_seals_newest(&seals, optarg);
+    case 't':
+        if (!text_u64_parse(optarg, &number) || number < 1 || number > JOURNAL_VERIFY_THREADS_MAX)
+            return cli_wrong("verify", "--threads %s is no number from 1 to %u", optarg,
+                             JOURNAL_VERIFY_THREADS_MAX);
+        request->cfg.threads = (unsigned)number;
+        break;
+    default:
+        full.json = true;
+        break;
     }
-    if (option < 0)
-        return cli.exit;
-    if (to != NULL && (also_full || snapshots.asked || seals.ring.cnt != 0))
-        return cli_wrong("verify", "--salvage goes with --json alone");
-    if (seals.newest_path != NULL && seals.ring.cnt == 0)
-        return cli_wrong("verify", "--newest goes with --key");
-    const char *dir = argv[optind];
-    const int rc = journal_verify(dir, -1, &result);
+    return EXIT_FINE;
+}
+
+/* go_deeper does what was asked for beside the pages, of a journal whose pages are good or
+ * bad. EXIT_FINE, or what ends it. */
+static int
+go_deeper(const struct request *request, bool good)
+{
+    int code = EXIT_FINE;
+
+    if (good && request->also_full)
+        code = verify_full(request->dir);
+    snapshots.asked = snapshots.asked && good;
+    if (code == EXIT_FINE && snapshots.asked)
+        code = verify_snapshots_run(&snapshots, request->dir);
+    if (code == EXIT_FINE && seals.ring.cnt != 0)
+        code = verify_seals_run(&seals, request->dir);
+    return code;
+}
+
+/* verify checks and tells. Returns an exit code. */
+static int
+verify(const struct request *request)
+{
+    struct journal_verify_result result = {.fault = {.text = ""}};
+    const char *dir = request->dir;
+    struct journal_salvage salvage;
+    int code = EXIT_FINE;
+    const int rc = journal_verify_by(dir, -1, &request->cfg, &result);
+
     if (rc == -ENOENT)
         return cli_no_journal("verify", dir);
     if (rc < 0)
         return cli_fail(EXIT_SETUP, "verify", "%s cannot be read: %s", dir,
                         result.fault.text[0] != '\0' ? result.fault.text : strerror(-rc));
-    if (rc == 0 && to != NULL)
+    if (rc == 0 && request->to != NULL)
         return cli_fail(EXIT_SETUP, "verify", "nothing to salvage: the journal in %s is undamaged",
                         dir);
+
     const bool found = rc != 0 && verify_salvage_look(dir, &salvage);
-    if (rc != 0 && to != NULL)
-        code = found ? verify_salvage_write(dir, to, &salvage)
+
+    if (rc != 0 && request->to != NULL)
+        code = found ? verify_salvage_write(dir, request->to, &salvage)
                      : cli_fail(EXIT_CHECK, "verify", "nothing of %s can be saved: %s", dir,
                                 salvage.fault.text);
-    if (code != EXIT_FINE)
-        return code;
-    if (rc == 0 && also_full) {
-        code = verify_full(dir);
-        if (code != EXIT_FINE)
-            return code;
-    }
-    snapshots.asked = snapshots.asked && rc == 0;
-    if (snapshots.asked)
-        code = verify_snapshots_run(&snapshots, dir);
-    if (code == EXIT_FINE && seals.ring.cnt != 0)
-        code = verify_seals_run(&seals, dir);
+    if (code == EXIT_FINE)
+        code = go_deeper(request, rc == 0);
     if (code != EXIT_FINE)
         return code;
     if (full.json)
-        print_json(&result, rc != 0, found ? &salvage : NULL, &seals, &snapshots);
+        print_json(&result, rc != 0, found ? &salvage : NULL);
     else
-        print_text(&result, rc != 0, &seals, &snapshots);
+        print_text(&result, rc != 0);
     if (found && !full.json)
-        verify_salvage_text(dir, to, &salvage);
-    if (found && to != NULL)
+        verify_salvage_text(dir, request->to, &salvage);
+    if (found && request->to != NULL)
         return EXIT_FINE;
     return rc != 0 || snapshots.bad_cnt != 0 || (seals.ring.cnt != 0 && !seals.good) ? EXIT_CHECK
                                                                                      : EXIT_FINE;
+}
+
+int
+cmd_verify(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"full", no_argument, NULL, 'f'},          {"json", no_argument, NULL, 'j'},
+        {"key", required_argument, NULL, 'k'},     {"newest", required_argument, NULL, 'n'},
+        {"salvage", required_argument, NULL, 's'}, {"snapshots", no_argument, NULL, 'S'},
+        {"threads", required_argument, NULL, 't'}, {0}};
+    struct cli cli = {.help = help, .arguments = 1, .keys = true};
+    const unsigned cores = cores_cnt();
+    struct request request = {.cfg.threads =
+                                  cores < THREADS_DEFAULT_MAX ? cores : THREADS_DEFAULT_MAX};
+    int option;
+
+    while ((option = cli_next(&cli, argc, argv, options)) > 0) {
+        const int code = take_option(option, &request);
+
+        if (code != EXIT_FINE)
+            return code;
+    }
+    if (option < 0)
+        return cli.exit;
+    if (request.to != NULL && (request.also_full || snapshots.asked || seals.ring.cnt != 0))
+        return cli_wrong("verify", "--salvage goes with --json and --threads alone");
+    if (seals.newest_path != NULL && seals.ring.cnt == 0)
+        return cli_wrong("verify", "--newest goes with --key");
+    request.dir = argv[optind];
+    return verify(&request);
 }

@@ -188,7 +188,9 @@ def test_segments(tap, outcry):
             refused(tap, outcry, config, f'the journal in {re.escape(journal)} cannot be used: '
                     f'{re.escape(journal)}/{what} \\(damage\\); nothing was changed, see: outcry verify '
                     f'{re.escape(journal)}', name, journal)
-            code, out, err = run(outcry, 'verify', journal)
+            code, out, err = said = run(outcry, 'verify', journal)
+            tap.ok(all(run(outcry, 'verify', journal, '--threads', str(count)) == said
+                       for count in (1, 2, 5)), f'{name}: by one, two, five threads the same', said)
             tap.ok(code == 1 and f'DAMAGED at page {page}: ' in out and
                    ('--salvage NEW' if page else 'nothing can be saved') in out,
                    f'{name}: verify says what can be saved', out, err)
@@ -230,6 +232,9 @@ def test_segments(tap, outcry):
                          'undamaged\n'), 'an undamaged one needs none')
         tap.same(run(outcry, 'verify', journal, '--salvage', new, '--full')[0], 2,
                  '--salvage does not go with --full')
+        for wrong in ('0', '65', 'all', ''):
+            tap.same(run(outcry, 'verify', journal, '--threads', wrong)[0], 2,
+                     f'--threads {wrong!r} is refused')
         patch(journal, 2 * PAGE + 100, b'\xff')
         code, out, _ = run(outcry, 'verify', journal, '--json', '--salvage', new)
         found = json.loads(out)

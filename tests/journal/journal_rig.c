@@ -290,6 +290,25 @@ rig_write(const char *dir, const struct rig_cells *all, unsigned per_batch)
     rig_close(&rig);
 }
 
+int
+rig_verify(const char *dir, int shard, struct journal_verify_result *result)
+{
+    static const struct journal_verify_cfg others[] = {
+        {.threads = 2, .range_pages = 3},
+        {.threads = 3, .range_pages = 61},
+        {.threads = 4},
+    };
+    static unsigned turn;
+    const struct journal_verify_cfg *cfg = &others[turn++ % ARRAY_LEN(others)];
+    struct journal_verify_result other;
+    const int rc = journal_verify(dir, shard, result);
+    const int also = journal_verify_by(dir, shard, cfg, &other);
+
+    CHECK(rc == also && memcmp(result, &other, sizeof other) == 0, "%u threads: %d %s; one: %d %s",
+          cfg->threads, also, other.fault.text, rc, result->fault.text);
+    return rc;
+}
+
 void
 rig_expect(const char *dir, const struct rig_cells *all, size_t cells_cnt)
 {

@@ -93,6 +93,10 @@ void rig_write(const char *dir, const struct rig_cells *all, unsigned per_batch)
 /* rig_expect reads dir and checks that it holds the first `cells` cells of all. */
 void rig_expect(const char *dir, const struct rig_cells *all, size_t cells);
 
+/* rig_verify is journal_verify, and checks that two to four threads, by turns, say the
+ * same. */
+int rig_verify(const char *dir, int shard, struct journal_verify_result *result);
+
 /* A segment as bytes. rig_load reads the file, rig_store makes the file these
  * bytes. */
 struct rig_file {

@@ -218,7 +218,7 @@ damaged(uint64_t page_no, int error, const char *text)
     CHECK(fault.page_no == page_no, "page %zu", (size_t)fault.page_no);
     CHECK(fault.damage == (error == -EBADMSG), "%s", fault.text);
     CHECK(rig_dir_hash(dir) == before, "something was changed");
-    CHECK(journal_verify(dir, 3, &result) == (error == -EBADMSG ? 1 : error), "verify");
+    CHECK(rig_verify(dir, 3, &result) == (error == -EBADMSG ? 1 : error), "verify");
     CHECK(strcmp(result.fault.text, fault.text) == 0, "%s", result.fault.text);
 }
 
@@ -466,7 +466,7 @@ many(void)
     struct journal_verify_result result;
 
     cr_assert_eq(written(600, 63, 600), RIG_SEGMENT_PAGES);
-    cr_assert_eq(journal_verify(dir, 3, &result), 0);
+    cr_assert_eq(rig_verify(dir, 3, &result), 0);
     return (uint32_t)((result.pages_cnt + RIG_SEGMENT_PAGES - 1) / RIG_SEGMENT_PAGES);
 }
 
@@ -735,7 +735,7 @@ Test(recover, an_unfinished_group_never_happened)
         rig_forget(&all);
 
         rig_expect(dir, &all, expected);
-        cr_assert_eq(journal_verify(dir, 3, &result), 0);
+        cr_assert_eq(rig_verify(dir, 3, &result), 0);
         cr_assert_eq(result.last_seq, all.seq);
         cr_assert_eq(result.commands_cnt, all.seq);
         cr_assert(result.torn_tail);

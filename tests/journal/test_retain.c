@@ -349,7 +349,7 @@ goes_on(unsigned first_segment)
 {
     struct journal_verify_result result;
 
-    CHECK(journal_verify(dir, 3, &result) == 0, "%s", result.fault.text);
+    CHECK(rig_verify(dir, 3, &result) == 0, "%s", result.fault.text);
     cr_assert_eq(result.first_segment, first_segment);
     cr_assert_eq(result.last_seq, engine_seq(workload.engine));
 }

@@ -92,7 +92,7 @@ saves(uint64_t page_no, size_t cells_cnt, uint64_t lost_cnt)
     char why[256];
     struct rig rig;
 
-    CHECK(journal_verify(dir, 3, &result) == 1, "no damage");
+    CHECK(rig_verify(dir, 3, &result) == 1, "no damage");
     CHECK(journal_salvage_look(dir, &salvage) == 1, "%s", salvage.fault.text);
     CHECK(salvage.pages_cnt == page_no, "%zu pages", (size_t)salvage.pages_cnt);
     CHECK(salvage.lost_pages_cnt == lost_cnt, "%zu lost", (size_t)salvage.lost_pages_cnt);
@@ -124,7 +124,7 @@ pages_cnt(void)
 {
     struct journal_verify_result result;
 
-    CHECK(journal_verify(dir, 3, &result) == 0, "%s", result.fault.text);
+    CHECK(rig_verify(dir, 3, &result) == 0, "%s", result.fault.text);
     return result.pages_cnt;
 }
 

@@ -107,7 +107,7 @@ expect_same(const struct journal_verify_result *before, const size_t places[400]
     size_t now[400];
 
     rig_expect(dir, &all, all.cnt);
-    CHECK(journal_verify(dir, SHARD, &after) == 0, "%s", after.fault.text);
+    CHECK(rig_verify(dir, SHARD, &after) == 0, "%s", after.fault.text);
     CHECK(memcmp(before, &after, sizeof after) == 0, "verify says something else");
     seek_all(now);
     CHECK(memcmp(places, now, sizeof now) == 0, "seeks end elsewhere");
@@ -120,7 +120,7 @@ Test(segments, compressed_ones_read_as_plain_ones_in_every_mixture)
     struct journal_verify_result before;
     size_t places[400];
 
-    CHECK(journal_verify(dir, SHARD, &before) == 0, "%s", before.fault.text);
+    CHECK(rig_verify(dir, SHARD, &before) == 0, "%s", before.fault.text);
     cr_assert_gt(before.segments_cnt, SEGMENTS);
     seek_all(places);
     for (unsigned i = 0; i < SEGMENTS; i++) {
@@ -214,7 +214,7 @@ refused(int error, const char *text)
     struct journal_fault fault;
     struct journal_end end;
     const union cell *cells;
-    int rc = journal_verify(dir, SHARD, &result);
+    int rc = rig_verify(dir, SHARD, &result);
 
     CHECK(rc == (error == -EBADMSG ? 1 : error), "%d", rc);
     CHECK(strstr(result.fault.text, text) != NULL, "%s", result.fault.text);
@@ -331,7 +331,7 @@ Test(segments, a_pruned_journal_begins_where_it_says)
         const size_t from = prune(cnt, 0); /* all but the last are left behind, as by a crash */
 
         expect_from(from);
-        CHECK(journal_verify(dir, SHARD, &result) == 0, "%s", result.fault.text);
+        CHECK(rig_verify(dir, SHARD, &result) == 0, "%s", result.fault.text);
         cr_assert_eq(result.first_segment, cnt);
         cr_assert_eq(result.last_seq, all.seq);
         cr_assert_eq(result.commands_cnt, all.seq - cell_seq(&all.cells[from]) + 1);
@@ -382,11 +382,11 @@ Test(segments, a_group_without_its_command_may_be_void)
     rig_close(&rig);
     rig_expect(dir, &all, all.cnt);
 
-    CHECK(journal_verify(dir, SHARD, &result) == 0, "%s", result.fault.text);
+    CHECK(rig_verify(dir, SHARD, &result) == 0, "%s", result.fault.text);
     cr_assert_eq(result.commands_cnt, all.seq);
     cr_assert_eq(prune(SEGMENTS + 1, 1), from);
     expect_from(from);
-    CHECK(journal_verify(dir, SHARD, &result) == 0, "%s", result.fault.text);
+    CHECK(rig_verify(dir, SHARD, &result) == 0, "%s", result.fault.text);
     cr_assert_eq(result.commands_cnt, 1);
 }
 
