@@ -48,6 +48,7 @@ struct ledger {
     uint64_t exec_id;    /* largest so far */
     uint32_t masses_cnt; /* orders told to be canceled by a mass cancel, not yet summed up */
     bool lenient;        /* between ledger_renegotiated and ledger_settled */
+    bool cuts;           /* see ledger_cuts */
     struct ledger_stats stats;
     char why[256];
 };
@@ -213,7 +214,7 @@ ledger_request(struct ledger *ledger, const struct request *request)
 }
 
 static struct request *
-request_of(struct ledger *ledger, uint64_t clord)
+request_of(const struct ledger *ledger, uint64_t clord)
 {
     const uint64_t at = (clord & ((1ull << CLORD_BROKER_SHIFT) - 1)) - 1;
 
@@ -420,6 +421,24 @@ take_mass(struct ledger *ledger, const struct oe_mass_cancel_report *report)
     ledger->masses_cnt = 0;
 }
 
+/* take_business_reject: a message that was cut has no ClOrdID, but its number. */
+static void
+take_business_reject(struct ledger *ledger, const struct oe_business_message_reject *report)
+{
+    const uint64_t sent_cnt = ledger->requests_cnt - ledger->flow_first;
+    const uint64_t no = report->ref_seq_num;
+
+    if (!ledger->cuts || no == 0 || no > sent_cnt) {
+        fault(ledger, "BusinessMessageReject of number %" PRIu64 ", sent were %" PRIu64, no,
+              sent_cnt);
+        return;
+    }
+    const struct request *request = &ledger->requests[ledger->flow_first + no - 1];
+
+    ledger->stats.cut++;
+    answer(ledger, request->clord, request->kind, "BusinessMessageReject");
+}
+
 /* take applies a report that is told for the first time. */
 static void
 take(struct ledger *ledger, const uint8_t *buf, size_t len)
@@ -433,6 +452,7 @@ take(struct ledger *ledger, const uint8_t *buf, size_t len)
     const struct oe_mass_cancel_report *mass;
     const struct oe_execution_report_prevented_match *prevented;
     const struct oe_execution_report_restated *restated;
+    const struct oe_business_message_reject *business;
 
     if ((accepted = oe_execution_report_new_view(buf, len)) != NULL)
         take_new(ledger, accepted);
@@ -452,6 +472,8 @@ take(struct ledger *ledger, const uint8_t *buf, size_t len)
         take_prevented(ledger, prevented);
     else if ((restated = oe_execution_report_restated_view(buf, len)) != NULL)
         take_restated(ledger, restated);
+    else if ((business = oe_business_message_reject_view(buf, len)) != NULL)
+        take_business_reject(ledger, business);
     else
         fault(ledger, "a report of %zu bytes that answers nothing", len);
 }
@@ -551,6 +573,18 @@ void
 ledger_settled(struct ledger *ledger)
 {
     ledger->lenient = false;
+}
+
+void
+ledger_cuts(struct ledger *ledger)
+{
+    ledger->cuts = true;
+}
+
+const struct request *
+ledger_request_of(const struct ledger *ledger, uint64_t clord)
+{
+    return request_of(ledger, clord);
 }
 
 uint64_t

@@ -69,6 +69,7 @@ struct ledger_stats {
     uint64_t reports;
     uint64_t told_again; /* and compared */
     uint64_t not_applied;
+    uint64_t cut; /* answered by BusinessMessageReject */
     uint64_t trades;
     uint64_t match_sum; /* takers' matches less makers': 0 over all brokers */
 };
@@ -98,9 +99,16 @@ void ledger_not_applied(struct ledger *ledger, uint64_t from, uint64_t count);
 void ledger_renegotiated(struct ledger *ledger);
 void ledger_settled(struct ledger *ledger);
 
+/* ledger_cuts says that the way to the exchange may cut messages short: then
+ * BusinessMessageReject answers a request. Else none of ours deserves one. */
+void ledger_cuts(struct ledger *ledger);
+
 uint64_t ledger_next_no(const struct ledger *ledger);        /* of requests */
 uint64_t ledger_next_report_no(const struct ledger *ledger); /* never told before */
 uint64_t ledger_pending(const struct ledger *ledger);
+
+/* ledger_request_of returns the request of this flow with that ClOrdID, or NULL. */
+const struct request *ledger_request_of(const struct ledger *ledger, uint64_t clord);
 
 /* ledger_told returns report no of this flow, from 1, as it was told. */
 const uint8_t *ledger_told(const struct ledger *ledger, uint64_t no, size_t *len);

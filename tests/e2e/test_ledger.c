@@ -393,3 +393,45 @@ Test(ledger, takes_unknown_orders_until_it_is_settled)
     tell_cancel(0, ORDER, OE_CANCEL_REASON_MASS_CANCEL, QTY);
     expect_false("which is unknown");
 }
+
+static void
+tell_business_reject(uint64_t no)
+{
+    uint8_t buf[128];
+
+    tell(buf,
+         oe_business_message_reject_encode(buf, sizeof buf,
+                                           &(struct oe_business_message_reject){
+                                               .ref_seq_num = no,
+                                               .reject_reason = OE_REJECT_REASON_MALFORMED_MESSAGE,
+                                               .ref_template_id = OE_NEW_ORDER_SINGLE_ID,
+                                           }));
+}
+
+Test(ledger, believes_that_a_request_was_cut_where_that_may_be)
+{
+    const uint64_t clord = ask(REQUEST_NEW, 0, QTY);
+
+    ledger_cuts(ledger);
+    tell_business_reject(1);
+    expect_true();
+    cr_assert_eq(ledger_pending(ledger), 0);
+    cr_assert_eq(ledger_request_of(ledger, clord)->state, REQUEST_ANSWERED);
+    tell_new(clord, ORDER);
+    expect_false("which is answered");
+}
+
+Test(ledger, finds_a_whole_request_that_is_called_cut)
+{
+    ask(REQUEST_NEW, 0, QTY);
+    tell_business_reject(1);
+    expect_false("BusinessMessageReject of number 1");
+}
+
+Test(ledger, finds_that_a_request_is_called_cut_that_was_never_sent)
+{
+    ledger_cuts(ledger);
+    ask(REQUEST_NEW, 0, QTY);
+    tell_business_reject(2);
+    expect_false("BusinessMessageReject of number 2");
+}

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/route.h"
-#include "gateway/order_codec.h"
 #include "proto/limits.h"
+
+#include "tests/sim/sim_told.h"
 
 #define OUT_CELLS 256u
 _Static_assert(SLICE_CELLS_MAX <= OUT_CELLS, "a slice fits");
@@ -205,86 +205,18 @@ sim_witness_judge(struct sim_witness *witness, struct engine *engine, size_t mus
     witness->duo.engine = NULL;
 }
 
-/* What the journal says that the sessions were told. */
-struct telling {
-    struct sim_witness *witness;
-    struct ledger *const *ledgers;
-    unsigned cnt;
-    uint64_t clords[16]; /* last one that came, by session */
-    uint64_t told[16];
-};
-
-/* tell compares one report with what the session has in its hands. */
-static void
-tell(struct telling *telling, const union cell *cells, const struct route_recipient *recipient)
-{
-    const struct ledger *ledger = telling->ledgers[recipient->session];
-    uint8_t bytes[REPORT_BYTES_MAX];
-    const uint8_t *told;
-    size_t len, told_len;
-
-    telling->told[recipient->session] = recipient->no;
-    if (recipient->no >= ledger_next_report_no(ledger))
-        return;
-    told = ledger_told(ledger, recipient->no, &told_len);
-    if (cell_kind(cells) == CELL_KIND_SESSION_NOT_APPLIED) {
-        const uint64_t range[2] = {cells->session_not_applied.from_no,
-                                   cells->session_not_applied.count};
-
-        len = sizeof range;
-        memcpy(bytes, range, len);
-    } else {
-        len = order_encode(cells, telling->witness->cfg->shard, recipient, bytes, sizeof bytes);
-    }
-    if (len != told_len || memcmp(bytes, told, len) != 0)
-        complain(telling->witness, "session %u: report %" PRIu64 " was told otherwise",
-                 recipient->session, recipient->no);
-}
-
-/* once sees that requests come once and in the order in which they were sent. */
-static void
-once(struct telling *telling, const union cell *cells)
-{
-    const unsigned kind = cell_kind(cells);
-    const unsigned session = cell_session(cells);
-    uint64_t clord;
-
-    if (kind < CELL_KIND_ORDER_NEW || kind > CELL_KIND_MASS_CANCEL || session >= telling->cnt)
-        return;
-    clord = kind == CELL_KIND_ORDER_NEW       ? cells->order_new.clord
-            : kind == CELL_KIND_ORDER_CANCEL  ? cells->order_cancel.clord
-            : kind == CELL_KIND_ORDER_REPLACE ? cells->order_replace.clord
-                                              : cells->mass_cancel.clord;
-    if (clord <= telling->clords[session])
-        complain(telling->witness, "session %u: request %" PRIx64 " comes after %" PRIx64, session,
-                 clord, telling->clords[session]);
-    telling->clords[session] = clord;
-}
-
 void
 sim_witness_told(struct sim_witness *witness, struct ledger *const *ledgers, unsigned cnt)
 {
-    const uint32_t sessions = witness->cfg->sessions_max;
-    struct telling telling = {.witness = witness, .ledgers = ledgers, .cnt = cnt};
-    void *mem = aligned_alloc(CACHE_LINE, (route_footprint(sessions) + CACHE_LINE - 1) /
-                                              CACHE_LINE * CACHE_LINE);
-    struct route *route;
+    struct sim_told told = {
+        .shard = witness->cfg->shard,
+        .sessions_max = witness->cfg->sessions_max,
+        .cells = witness->cells,
+        .cells_cnt = witness->cnt,
+        .ledgers = ledgers,
+        .ledgers_cnt = cnt,
+    };
 
-    ASSERT(mem != NULL);
-    memset(mem, 0, route_footprint(sessions));
-    route = route_init(mem, sessions);
-    for (size_t at = 0; at < witness->cnt; at += cell_count(&witness->cells[at])) {
-        struct route_recipient recipients[ROUTE_RECIPIENTS_MAX];
-        const unsigned to = route_message(route, &witness->cells[at], recipients);
-
-        once(&telling, &witness->cells[at]);
-        for (unsigned i = 0; i < to; i++)
-            tell(&telling, &witness->cells[at], &recipients[i]);
-    }
-    for (unsigned i = 0; i < cnt; i++) {
-        if (telling.told[i] + 1 < ledger_next_report_no(ledgers[i]))
-            complain(witness, "session %u was told %" PRIu64 " reports, the journal has %" PRIu64,
-                     i, ledger_next_report_no(ledgers[i]) - 1, telling.told[i]);
-    }
-    free(mem);
+    if (!sim_told_check(&told))
+        complain(witness, "%s", told.why);
 }
