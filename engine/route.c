@@ -158,6 +158,12 @@ route_next_no(const struct route *route, uint16_t session)
     return route->flows[session].next_no;
 }
 
+uint8_t
+route_ack_mode(const struct route *route)
+{
+    return route->ack_mode;
+}
+
 void
 route_seek(struct route *route, uint16_t session, const uint8_t uuid[16], uint64_t next_no)
 {

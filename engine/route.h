@@ -63,6 +63,10 @@ uint64_t route_next_no(const struct route *route, uint16_t session);
  * reads messages from the middle and counts for this one session. */
 void route_seek(struct route *route, uint16_t session, const uint8_t uuid[16], uint64_t next_no);
 
+/* route_ack_mode returns the enum cell_ack_mode of the run that is being read: what its
+ * end may lose is known when the next Restart comes. */
+uint8_t route_ack_mode(const struct route *route);
+
 /* route_save puts all numbers into an image; route_load fills a route from one of as
  * many sessions, false if it is none. */
 void route_save(const struct route *route, struct image_out *out);

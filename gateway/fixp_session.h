@@ -167,6 +167,7 @@ struct gateway {
     struct ring_writer *in;
     struct ring_reader *out;
     const uint64_t *gate; /* NULL: all that is published may be told */
+    uint8_t ack_mode;     /* enum cell_ack_mode of the run that is being read */
     struct port *ports[GATEWAY_PORTS_MAX];
     unsigned ports_cnt;
 

@@ -125,14 +125,39 @@ report_keep(struct gateway *gateway,
         session->sent_no = recipient->no + 1;
 }
 
+/*
+ * flow_ended forgets what was negotiated before a run that may have told what it then
+ * lost. A Negotiate of that time may come late, and would give the old UUID other
+ * numbers; so none is taken that is older than this start. The journal may have lost
+ * the first, so its time is not enough.
+ */
+static void
+flow_ended(struct fixp_session *session, uint64_t start_ns)
+{
+    memset(session->uuid, 0, sizeof session->uuid);
+    if (start_ns > session->negotiate_time)
+        session->negotiate_time = start_ns - 1;
+}
+
 /* restarted: whether the engine has kept what was negotiated it alone knows. */
 static void
-restarted(struct gateway *gateway)
+restarted(struct gateway *gateway, const struct cell_restart *cell, bool live)
 {
+    const bool lossy = gateway->ack_mode != CELL_ACK_MODE_DURABLE;
+    uint64_t start_ns = 0;
+
+    /* If the clock was set back, nobody is to wait until it is there again. */
+    if (live)
+        start_ns = cell->time < gateway->now_ns ? cell->time : gateway->now_ns;
     for (uint16_t i = 0; i < gateway->cfg.sessions_max; i++) {
-        gateway->sessions[i].negotiated = false;
-        gateway->sessions[i].sent_no = route_next_no(gateway->route, i);
+        struct fixp_session *session = &gateway->sessions[i];
+
+        session->negotiated = false;
+        session->sent_no = route_next_no(gateway->route, i);
+        if (lossy)
+            flow_ended(session, start_ns);
     }
+    gateway->ack_mode = cell->ack_mode;
 }
 
 /* session_set learns whose session it is. */
@@ -179,7 +204,7 @@ publisher_take(struct gateway *gateway, const union cell *cells, bool live)
             gateway->watcher(gateway->watcher_ctx, cells);
         break;
     case CELL_KIND_RESTART:
-        restarted(gateway);
+        restarted(gateway, &cells->restart, live);
         break;
     default:
         break;

@@ -226,5 +226,6 @@ gateway_load(struct gateway *gateway, struct image_in *in)
     }
     while (take_session(gateway, head.retransmit_max, in, &saved, &reports, &index) > 0)
         load_session(gateway, &saved, reports, &index);
+    gateway->ack_mode = route_ack_mode(gateway->route);
     return 0;
 }

@@ -323,3 +323,61 @@ Test(fixp_recovery, restart_after_a_lossy_run_ends_the_sessions)
     cr_assert_eq(rig_last(rc)->no, 1);
     rig_free(rig);
 }
+
+Test(fixp_recovery, negotiate_that_comes_again_behind_a_lossy_restart_is_refused)
+{
+    struct rig *rig = rig_new(50, CELL_ACK_MODE_MEMORY, 0);
+    struct trap trap = {.template_id = FIXP_NEGOTIATE_ID};
+    struct rig_client *rc;
+
+    trap_set(rig, &trap);
+    rc = rig_connect(rig, 0, 0);
+    rig_order(rig, rc, 1, false, PX);
+    rig_run(rig, 2);
+    rig_restart(rig, CELL_ACK_MODE_MEMORY);
+    rig_again(rig, &trap.last);
+    cr_assert_neq(rig_session_state(rig, 0), ENGINE_SESSION_NEGOTIATED);
+    /* Else it would be let in under its UUID, and reports would have other numbers. */
+    rc = rig_resume(rig, 0);
+    cr_assert_eq(client_state(rc->client), CLIENT_CLOSED);
+    cr_assert(strstr(client_error(rc->client), "Unnegotiated") != NULL, "%s",
+              client_error(rc->client));
+    rig_free(rig);
+}
+
+/* negotiate_from_before lets a client ask before a restart, and be heard behind it. */
+static struct rig_client *
+negotiate_from_before(struct rig *rig, uint8_t ack_mode)
+{
+    struct rig_client *rc = rig_client(rig, 0, 0);
+
+    ((struct net_port *)(void *)rc->port)->blocked = true;
+    client_connect(rc->client, rig->net.now_ns);
+    rig_wait(rig, 10);
+    rig_restart(rig, ack_mode);
+    ((struct net_port *)(void *)rc->port)->blocked = false;
+    rig_wait(rig, 500);
+    return rc;
+}
+
+Test(fixp_recovery, negotiate_from_before_a_lossy_restart_is_refused)
+{
+    struct rig *rig = rig_new(51, CELL_ACK_MODE_MEMORY, 0);
+    struct rig_client *rc = negotiate_from_before(rig, CELL_ACK_MODE_MEMORY);
+
+    cr_assert_eq(client_state(rc->client), CLIENT_CLOSED);
+    cr_assert(strstr(client_error(rc->client), "Timestamp is older") != NULL, "%s",
+              client_error(rc->client));
+    rc = rig_connect(rig, 0, 0);
+    cr_assert_eq(client_state(rc->client), CLIENT_ESTABLISHED);
+    rig_free(rig);
+}
+
+Test(fixp_recovery, negotiate_from_before_another_restart_is_taken)
+{
+    struct rig *rig = rig_new(52, CELL_ACK_MODE_DURABLE, 0);
+    const struct rig_client *rc = negotiate_from_before(rig, CELL_ACK_MODE_DURABLE);
+
+    cr_assert_eq(client_state(rc->client), CLIENT_ESTABLISHED, "%s", client_error(rc->client));
+    rig_free(rig);
+}
