@@ -38,6 +38,7 @@ COUNTS = {
     "lies of a disk, simulated": re.compile(
         r"sim_crash: lies: (\d+) refused, (\d+) of no effect, (\d+) at the very end"),
     "cuts of a day, simulated": re.compile(r"sim_day: .*, cut at (\d+) places"),
+    "seeds over a bad network, simulated": re.compile(r"sim_net: (\d+) seeds from"),
 }
 
 

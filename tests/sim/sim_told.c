@@ -13,7 +13,8 @@
 
 /* What was found out of a session. */
 struct flow {
-    size_t begins; /* cell behind its last SessionNegotiate */
+    size_t begins; /* cell of the SessionNegotiate that gave its UUID */
+    uint8_t uuid[16];
     uint64_t clord;
     uint64_t no;
 };
@@ -29,16 +30,35 @@ complain(struct sim_told *told, const char *format, ...)
     va_end(args);
 }
 
-/* begin finds where the flow of each session begins. */
+/* negotiate notes where a flow begins. A SessionNegotiate that came again begins none. */
+static void
+negotiate(struct flow *flow, const struct cell_session_negotiate *cell, size_t at)
+{
+    if (cell->outcome != OE_REJECT_REASON_NONE ||
+        memcmp(flow->uuid, cell->uuid, sizeof flow->uuid) == 0)
+        return;
+    memcpy(flow->uuid, cell->uuid, sizeof flow->uuid);
+    flow->begins = at;
+}
+
+/* begin finds where the flow of each session begins. A Restart behind a lossy run ends
+ * them all: then a UUID may begin another one. */
 static void
 begin(const struct sim_told *told, struct flow *flows)
 {
+    uint8_t ack_mode = CELL_ACK_MODE_DURABLE;
+
     for (size_t at = 0; at < told->cells_cnt; at += cell_count(&told->cells[at])) {
         const union cell *cell = &told->cells[at];
 
         if (cell_kind(cell) == CELL_KIND_SESSION_NEGOTIATE &&
-            cell_outcome(cell) == OE_REJECT_REASON_NONE && cell_session(cell) < told->ledgers_cnt)
-            flows[cell_session(cell)].begins = at;
+            cell_session(cell) < told->ledgers_cnt)
+            negotiate(&flows[cell_session(cell)], &cell->session_negotiate, at);
+        if (cell_kind(cell) != CELL_KIND_RESTART)
+            continue;
+        for (unsigned i = 0; i < told->ledgers_cnt && ack_mode != CELL_ACK_MODE_DURABLE; i++)
+            memset(flows[i].uuid, 0, sizeof flows[i].uuid);
+        ack_mode = cell->restart.ack_mode;
     }
 }
 

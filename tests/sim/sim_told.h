@@ -3,7 +3,7 @@
  *
  *   journal --route--> session, number --order_encode--> bytes ?= bytes in the ledger
  *
- * Of the flow that each session has now (since its last SessionNegotiate):
+ * Of the flow that each session has now, which began with its UUID:
  *
  *  1. Each report that was told is in the journal, under its number, with its bytes.
  *  2. Each request comes at most once, and in the order in which it was sent.

@@ -1,0 +1,259 @@
+#include "tests/sim/net_trader.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define BACK_MAX  20u
+#define SENDS_MAX 4u
+#define RETRY_NS  (20 * NET_MS)
+
+static struct wire_port *
+port_of(const struct net_trader *trader)
+{
+    return trader->ports[trader->port_idx];
+}
+
+static uint64_t
+clock_of(const struct net_world *world, const struct net_trader *trader)
+{
+    return world->wire.now_ns + trader->skew_ns;
+}
+
+void
+net_trader_sits(struct net_trader *trader)
+{
+    struct wire_port *port = port_of(trader);
+
+    trader->broker.port = &port->port;
+    trader->broker.udp_source = port->self.udp_port;
+}
+
+/* look_at_hits finds out whether a datagram of any of its ports was changed. */
+static void
+look_at_hits(struct net_world *world, struct net_trader *trader)
+{
+    for (unsigned i = 0; i < NET_PORTS_EACH && !trader->hit; i++) {
+        if (!trader->ports[i]->hit)
+            continue;
+        net_say(world, "broker %u is hit", trader->broker.index);
+        trader->hit = true;
+    }
+}
+
+/* moves leaves the port for another one. */
+static void
+moves(struct net_trader *trader)
+{
+    wire_close(port_of(trader));
+    trader->port_idx = (trader->port_idx + 1) % NET_PORTS_EACH;
+    net_trader_sits(trader);
+}
+
+/* dies forgets the client, without a word. */
+static void
+dies(struct net_world *world, struct net_trader *trader)
+{
+    if (trader->broker.client != NULL) {
+        world->retransmits += client_retransmits(trader->broker.client);
+        client_free(trader->broker.client);
+    }
+    trader->broker.client = NULL;
+    trader->phase = NET_OFF;
+    wire_close(port_of(trader));
+}
+
+/* begins_anew gives up the UUID. From another port: else what is late of the flow before
+ * would be taken for one of the new. */
+static void
+begins_anew(struct net_world *world, struct net_trader *trader)
+{
+    ledger_renegotiated(trader->broker.ledger);
+    trader->is_known = false;
+    trader->is_unsure = true;
+    moves(trader);
+    world->renegotiations++;
+}
+
+static void
+connects(struct net_world *world, struct net_trader *trader)
+{
+    if (world->wire.now_ns < trader->retry_ns)
+        return;
+    if (!port_of(trader)->open)
+        wire_open(port_of(trader));
+    world->resumes += trader->is_known;
+    if (trader->broker.client != NULL)
+        world->retransmits += client_retransmits(trader->broker.client);
+    net_say(world, "broker %u %s", trader->broker.index, trader->is_known ? "resumes" : "begins");
+    broker_connect(&trader->broker, trader->is_known ? BROKER_RESUME : BROKER_NEW,
+                   net_below(world, BACK_MAX), clock_of(world, trader));
+    trader->phase = NET_CONNECTING;
+}
+
+/* closed finds out what the end of a session means. */
+static void
+closed(struct net_world *world, struct net_trader *trader)
+{
+    const char *error = client_error(trader->broker.client);
+    const bool forgotten = strstr(error, "Unnegotiated") != NULL;
+
+    net_say(world, "broker %u is closed: %s", trader->broker.index, error);
+    if (!trader->hit && (strstr(error, "lost reports") != NULL || strstr(error, "no more") != NULL))
+        net_complain(world, "broker %u: %s", trader->broker.index, error);
+    if (forgotten && trader->is_known) {
+        if (!world->lossy && !trader->hit)
+            net_complain(world, "the session of broker %u is forgotten", trader->broker.index);
+        begins_anew(world, trader);
+    }
+    trader->phase = NET_OFF;
+    trader->retry_ns = world->wire.now_ns + 1 + net_below(world, RETRY_NS);
+}
+
+/* may_send tells whether what is sent now has a place to go. */
+static bool
+may_send(const struct net_world *world, const struct net_trader *trader)
+{
+    return port_of(trader)->full_until_ns <= world->wire.now_ns && world->wire.free != WIRE_NONE;
+}
+
+static void
+established(struct net_world *world, struct net_trader *trader)
+{
+    trader->is_known = true;
+    if (!trader->is_unsure) {
+        trader->phase = NET_UP;
+        return;
+    }
+    if (!may_send(world, trader))
+        return;
+    trader->cuts = ledger_stats(trader->broker.ledger)->cut;
+    broker_mass_cancel(&trader->broker, clock_of(world, trader));
+    world->requests++;
+    trader->phase = NET_CLEANING;
+}
+
+/* cleaned goes on when a mass cancel was answered; one that was not applied, or cut
+ * on its way, is sent again. */
+static void
+cleaned(struct net_trader *trader)
+{
+    struct ledger *ledger = trader->broker.ledger;
+    const struct request *request = ledger_request_of(ledger, ledger_clord(ledger) - 1);
+
+    if (ledger_pending(ledger) != 0)
+        return;
+    if (request->state == REQUEST_NOT_APPLIED || ledger_stats(ledger)->cut != trader->cuts) {
+        trader->phase = NET_CONNECTING;
+        return;
+    }
+    ledger_settled(ledger);
+    trader->is_unsure = false;
+    trader->phase = NET_UP;
+}
+
+/* sends sends some requests, at times. */
+static uint64_t
+sends(struct net_world *world, struct net_trader *trader)
+{
+    const unsigned max = 1 + (unsigned)net_below(world, SENDS_MAX);
+
+    if (trader->quota == 0 || !may_send(world, trader) || net_below(world, 2) == 0)
+        return 0;
+
+    const unsigned cnt =
+        broker_fill(&trader->broker, world->window, max < trader->quota ? max : trader->quota,
+                    clock_of(world, trader));
+
+    trader->quota -= cnt;
+    world->requests += cnt;
+    return cnt;
+}
+
+uint64_t
+net_trader_works(struct net_world *world, struct net_trader *trader)
+{
+    struct broker *broker = &trader->broker;
+    uint64_t done;
+
+    look_at_hits(world, trader);
+    if (world->wire.now_ns < trader->hang_until_ns)
+        return 0;
+    if (trader->phase == NET_OFF) {
+        connects(world, trader);
+        return trader->phase != NET_OFF;
+    }
+    done = (uint64_t)broker_poll(broker, clock_of(world, trader));
+    if (client_state(broker->client) == CLIENT_CLOSED) {
+        closed(world, trader);
+        return 1;
+    }
+    if (client_state(broker->client) != CLIENT_ESTABLISHED)
+        return done;
+    if (trader->phase == NET_CONNECTING)
+        established(world, trader);
+    if (trader->phase == NET_CLEANING)
+        cleaned(trader);
+    if (trader->phase == NET_UP)
+        done += sends(world, trader);
+    return done;
+}
+
+bool
+net_trader_event(struct net_world *world,
+                 struct net_trader *trader,
+                 enum net_event event,
+                 uint64_t until_ns)
+{
+    switch (event) {
+    case NET_BROKER_DIES:
+        dies(world, trader);
+        trader->retry_ns = until_ns;
+        return true;
+    case NET_BROKER_HANGS:
+        trader->hang_until_ns = until_ns;
+        return true;
+    case NET_BROKER_LEAVES:
+        if (trader->phase == NET_OFF || !may_send(world, trader))
+            return false;
+        client_terminate(trader->broker.client, clock_of(world, trader));
+        return true;
+    case NET_BROKER_MOVES:
+        dies(world, trader);
+        moves(trader);
+        trader->retry_ns = world->wire.now_ns;
+        return true;
+    case NET_EXCHANGE_DIES:
+    case NET_EXCHANGE_STOPS:
+    case NET_DISK_HANGS:
+    case NET_ENGINE_HANGS:
+    case NET_CUT_OFF:
+    case NET_PORT_FULL:
+    case NET_CLOCK_BACK:
+    case NET_EVENTS:
+    default:
+        UNREACHABLE("no event of a broker");
+    }
+}
+
+void
+net_trader_heals(struct net_world *world, struct net_trader *trader)
+{
+    struct broker *broker = &trader->broker;
+
+    net_say(world, "broker %u begins anew", broker->index);
+    dies(world, trader);
+    ledger_free(broker->ledger);
+    broker->ledger = ledger_new(broker->index);
+    ledger_cuts(broker->ledger);
+    begins_anew(world, trader);
+    trader->healed = true;
+    trader->retry_ns = world->wire.now_ns;
+}
+
+void
+net_trader_ends(struct net_world *world, struct net_trader *trader)
+{
+    dies(world, trader);
+    ledger_free(trader->broker.ledger);
+    trader->broker.ledger = NULL;
+}
