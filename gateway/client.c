@@ -52,6 +52,9 @@ void
 client_close(struct client *client, const char *error, const char *detail, size_t detail_len)
 {
     client->state = CLIENT_CLOSED;
+    /* What the port had no room for is of a session that is over: whoever resumes
+     * it is told that it was not applied. */
+    client->queued_len = 0;
     if (error[0] == '\0')
         return;
 

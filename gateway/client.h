@@ -73,7 +73,8 @@ void client_connect(struct client *client, uint64_t now_ns);
  * for it: then nothing was queued. Messages of one flush share datagrams. */
 uint64_t client_send(struct client *client, const void *message, size_t len);
 
-/* client_flush sends what is queued. */
+/* client_flush sends what is queued. What is still queued when the session ends is
+ * not sent any more. */
 void client_flush(struct client *client, uint64_t now_ns);
 
 /* client_datagram takes a datagram that arrived for this client. */

@@ -384,3 +384,34 @@ Test(fixp_transfer, full_port_of_the_client_queues_nothing_more)
     cr_assert_eq(rc->reports_cnt, last);
     rig_free(rig);
 }
+
+Test(fixp_transfer, client_that_was_closed_sends_nothing_more)
+{
+    struct rig *rig = rig_new(42, 0, 0);
+    struct rig_client *rc = rig_connect(rig, 0, 0);
+    struct net_port *port = (struct net_port *)(void *)rc->port;
+    struct fixp_terminate msg = {.code = FIXP_TERMINATION_CODE_UNSPECIFIED_ERROR};
+    uint8_t buf[64];
+    struct datagram datagram = {.data = buf,
+                                .peer = {.ip = RIG_SERVER_IP, .udp_port = RIG_SERVER_PORT}};
+    uint64_t sent_cnt;
+
+    port->blocked = true;
+    cr_assert_eq(rig_order(rig, rc, 1, false, PX), 1);
+    memcpy(msg.session_id, rc->uuid, sizeof msg.session_id);
+    datagram.len = (uint32_t)fixp_terminate_encode(buf, sizeof buf, &msg, NULL, 0);
+    client_datagram(rc->client, &datagram, rig->net.now_ns);
+    cr_assert_eq(client_state(rc->client), CLIENT_CLOSED);
+    port->blocked = false;
+    sent_cnt = rc->port->stats.tx_datagrams;
+    client_flush(rc->client, rig->net.now_ns);
+    cr_assert_eq(rc->port->stats.tx_datagrams, sent_cnt);
+
+    /* Who comes back is told. */
+    rc = rig_resume(rig, 0);
+    cr_assert_eq(rig_order(rig, rc, 2, false, PX), 2);
+    rig_run(rig, 2);
+    cr_assert_eq(rc->not_applied_from, 1);
+    cr_assert_eq(rc->not_applied_cnt, 1);
+    rig_free(rig);
+}
