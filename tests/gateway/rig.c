@@ -12,21 +12,62 @@
 #define ADMIN_CELLS 1024u
 #define IN_CELLS    4096u
 #define SLICES_MAX  1024u
+#define BLOCKS_MAX  64u
 
 /* Bursts of the engine in one step: enough for a full in-ring. */
 #define ENGINE_POLLS_MAX 64u
+
+/* Memory that was given back, for who wants as much: a fuzzer makes a rig for each
+ * input, and to map all this anew takes longer than the input. */
+struct block {
+    void *mem;
+    size_t bytes;
+    bool taken;
+};
+
+static struct block blocks[BLOCKS_MAX];
+static unsigned blocks_cnt;
+
+/* take returns memory as it is. */
+static void *
+take(size_t bytes)
+{
+    const size_t whole = (bytes + RING_ALIGN - 1) & ~(size_t)(RING_ALIGN - 1);
+
+    ASSERT(bytes != 0);
+    for (unsigned i = 0; i < blocks_cnt; i++) {
+        if (blocks[i].taken || blocks[i].bytes != whole)
+            continue;
+        blocks[i].taken = true;
+        return blocks[i].mem;
+    }
+    ASSERT(blocks_cnt < BLOCKS_MAX);
+
+    struct block *block = &blocks[blocks_cnt++];
+
+    *block = (struct block){.mem = aligned_alloc(RING_ALIGN, whole), .bytes = whole, .taken = true};
+    ASSERT(block->mem != NULL);
+    return block->mem;
+}
+
+static void
+give(const void *mem)
+{
+    for (unsigned i = 0; i < blocks_cnt; i++) {
+        if (blocks[i].mem != mem)
+            continue;
+        ASSERT(blocks[i].taken);
+        blocks[i].taken = false;
+        return;
+    }
+    ASSERT(mem == NULL);
+}
 
 /* memory is zeroed and aligned for a ring. */
 static void *
 memory(size_t bytes)
 {
-    const size_t whole = (bytes + RING_ALIGN - 1) & ~(size_t)(RING_ALIGN - 1);
-    void *mem = aligned_alloc(RING_ALIGN, whole);
-
-    ASSERT(bytes != 0);
-    ASSERT(mem != NULL);
-    memset(mem, 0, whole);
-    return mem;
+    return memset(take(bytes), 0, bytes);
 }
 
 static void
@@ -113,7 +154,7 @@ log_replay(struct rig *rig, struct gateway *gateway, uint64_t at, uint64_t until
         for (uint64_t end = at + sink.pos; at < end; at += cell_count(&rig->log[at]))
             gateway_recover(gateway, &rig->log[at]);
     }
-    free(out);
+    give(out);
     return at;
 }
 
@@ -144,7 +185,7 @@ snapshot_load(struct rig *rig)
     const uint64_t at = log_replay(rig, keeper, 0, rig->log_cnt / 2);
 
     if (at == 0) {
-        free(keeper);
+        give(keeper);
         return 0;
     }
 
@@ -161,8 +202,8 @@ snapshot_load(struct rig *rig)
     rig->engine = reload(half, &rig->engine_cfg, memory(engine_footprint(&rig->engine_cfg)), at);
     rig->sequencer.engine = rig->engine;
     free(image.bytes);
-    free(keeper);
-    free(half);
+    give(keeper);
+    give(half);
     return at;
 }
 
@@ -270,8 +311,7 @@ rig_new(uint64_t seed, uint8_t ack_mode, uint32_t in_cells)
     rig->net.now_ns = RIG_START_NS;
     rig->in_cells = in_cells == 0 ? IN_CELLS : in_cells;
     /* Large and mostly not used: not touched. */
-    rig->log = aligned_alloc(sizeof *rig->log, RIG_LOG_MAX * sizeof *rig->log);
-    ASSERT(rig->log != NULL);
+    rig->log = take(RIG_LOG_MAX * sizeof *rig->log);
     for (unsigned i = 0; i < RIG_SESSIONS; i++) {
         rig->sessions[i].used = true;
         snprintf(rig->sessions[i].name, sizeof rig->sessions[i].name, "BROKER%u", i);
@@ -302,10 +342,10 @@ rig_new(uint64_t seed, uint8_t ack_mode, uint32_t in_cells)
 static void
 stop(struct rig *rig)
 {
-    free(rig->engine);
-    free(rig->gateway);
+    give(rig->engine);
+    give(rig->gateway);
     for (unsigned i = 0; i < ARRAY_LEN(rig->rings); i++)
-        free(rig->rings[i]);
+        give(rig->rings[i]);
 }
 
 void
@@ -314,10 +354,10 @@ rig_free(struct rig *rig)
     stop(rig);
     for (unsigned i = 0; i < RIG_CLIENTS_MAX; i++) {
         rig_client_drop(&rig->clients[i]);
-        free(rig->clients[i].reports);
+        give(rig->clients[i].reports);
     }
-    free(rig->log);
-    free(rig);
+    give(rig->log);
+    give(rig);
 }
 
 void
@@ -432,8 +472,7 @@ rig_client_new(struct rig *rig, unsigned i, uint16_t session, struct client_cfg 
     rig_client_drop(rc);
     if (rc->port == NULL) {
         rc->port = net_port(&rig->net, RIG_SERVER_IP + 1 + i, (uint16_t)(20000 + i));
-        rc->reports = malloc(RIG_REPORTS_MAX * sizeof *rc->reports);
-        ASSERT(rc->reports != NULL);
+        rc->reports = take(RIG_REPORTS_MAX * sizeof *rc->reports);
     }
     rc->session = session;
     if (!cfg->resume) {
