@@ -23,7 +23,7 @@
 #define WINDOW_MAX   16u
 #define HOP_NS       (10 * NET_MS)
 #define EVENT_STEPS  250u
-#define SKEW_NS      (20 * NET_S)
+#define SKEW_NS      (4 * NET_S) /* less than what a request may be off */
 #define LATE_NS      (3 * NET_S)
 #define REPLAY_EVERY 16u
 #define STAGES       (BROKERS + 3u)
