@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gateway/client_state.h"
+#include "gateway/credentials.h"
 
 struct client *
 client_new(const struct client_cfg *cfg)
@@ -69,51 +70,56 @@ client_close(struct client *client, const char *error, const char *detail, size_
     }
 }
 
+/* sign fills in the credentials, which are the last bytes of the request. */
 static size_t
-credentials_of(const struct client *client, char text[64])
+sign(const struct client *client, uint8_t *buf, size_t len)
 {
-    return (size_t)snprintf(text, 64, "%s:%s", client->name, client->key);
+    struct credentials *credentials =
+        (struct credentials *)(void *)(buf + len - sizeof *credentials);
+
+    credentials_sign(credentials, client->name, client->key, buf, credentials_message(buf, len));
+    return len;
 }
 
 static void
 say_negotiate(struct client *client, uint64_t now_ns)
 {
+    static const struct credentials unsigned_yet;
     struct fixp_negotiate msg = {
         .timestamp = client->request_ns,
         .client_flow = FIXP_FLOW_TYPE_IDEMPOTENT,
     };
-    char credentials[64];
-    const size_t credentials_len = credentials_of(client, credentials);
     uint8_t *buf = client_claim(client);
 
     if (buf == NULL)
         return;
     memcpy(msg.session_id, client->cfg.uuid, sizeof msg.session_id);
-    client_push(client,
-                fixp_negotiate_encode(buf, DATAGRAM_BYTES_MAX, &msg, credentials,
-                                      (uint16_t)credentials_len),
-                now_ns);
+
+    const size_t len =
+        fixp_negotiate_encode(buf, DATAGRAM_BYTES_MAX, &msg, &unsigned_yet, sizeof unsigned_yet);
+
+    client_push(client, sign(client, buf, len), now_ns);
 }
 
 static void
 say_establish(struct client *client, uint64_t now_ns)
 {
+    static const struct credentials unsigned_yet;
     struct fixp_establish msg = {
         .timestamp = client->request_ns,
         .keepalive_interval = client->cfg.keepalive_ms,
         .next_seq_no = FIXP_ESTABLISH_NEXT_SEQ_NO_NULL,
     };
-    char credentials[64];
-    const size_t credentials_len = credentials_of(client, credentials);
     uint8_t *buf = client_claim(client);
 
     if (buf == NULL)
         return;
     memcpy(msg.session_id, client->cfg.uuid, sizeof msg.session_id);
-    client_push(client,
-                fixp_establish_encode(buf, DATAGRAM_BYTES_MAX, &msg, credentials,
-                                      (uint16_t)credentials_len),
-                now_ns);
+
+    const size_t len =
+        fixp_establish_encode(buf, DATAGRAM_BYTES_MAX, &msg, &unsigned_yet, sizeof unsigned_yet);
+
+    client_push(client, sign(client, buf, len), now_ns);
 }
 
 void
@@ -161,13 +167,20 @@ request(struct client *client, uint64_t now_ns)
     port_tx_flush(client->cfg.port);
 }
 
+static void
+request_stamp(struct client *client, uint64_t now_ns)
+{
+    client->request_ns = now_ns > client->request_ns ? now_ns : client->request_ns + 1;
+}
+
 /* request_begin enters a state that waits for an answer. Its repeats bear the
  * time of the first, so that the exchange knows them again. */
 static void
 request_begin(struct client *client, enum client_state state, uint64_t now_ns)
 {
     client->state = state;
-    client->request_ns = now_ns > client->request_ns ? now_ns : client->request_ns + 1;
+    request_stamp(client, now_ns);
+    client->first_ns = client->request_ns;
     client->repeats = 0;
     request(client, now_ns);
 }
@@ -294,6 +307,8 @@ poll_request(struct client *client, uint64_t now_ns)
     const bool in_vain = client->state == CLIENT_TERMINATING && is_silent(client, now_ns);
 
     if (++client->repeats < CLIENT_REPEAT_MAX && !in_vain) {
+        if (client->repeats % CLIENT_RESIGN == 0)
+            request_stamp(client, now_ns);
         request(client, now_ns);
         return;
     }

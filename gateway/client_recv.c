@@ -16,14 +16,26 @@ is_ours(const struct client *client, const uint8_t uuid[16])
     return memcmp(client->cfg.uuid, uuid, sizeof client->cfg.uuid) == 0;
 }
 
-/* is_answer tells whether a message answers the request that is waiting. */
+/* is_answer tells whether a message answers the request that is waiting, or one of
+ * those that it repeats. */
 static bool
 is_answer(const struct client *client,
           enum client_state state,
           const uint8_t uuid[16],
           uint64_t request_ns)
 {
-    return client->state == state && is_ours(client, uuid) && client->request_ns == request_ns;
+    return client->state == state && is_ours(client, uuid) && request_ns >= client->first_ns &&
+           request_ns <= client->request_ns;
+}
+
+/* is_refusal: of those signed last. That a former one comes too late is no wonder. */
+static bool
+is_refusal(const struct client *client,
+           enum client_state state,
+           const uint8_t uuid[16],
+           uint64_t request_ns)
+{
+    return is_answer(client, state, uuid, request_ns) && request_ns == client->request_ns;
 }
 
 static void
@@ -135,7 +147,7 @@ take_negotiation_reject(struct incoming *in, const uint8_t *buf, size_t len)
     uint16_t reason_len;
 
     if (msg == NULL ||
-        !is_answer(in->client, CLIENT_NEGOTIATING, msg->session_id, msg->request_timestamp))
+        !is_refusal(in->client, CLIENT_NEGOTIATING, msg->session_id, msg->request_timestamp))
         return false;
 
     const uint8_t *reason = fixp_negotiation_reject_reason(buf, &reason_len);
@@ -200,7 +212,7 @@ take_establishment_reject(struct incoming *in, const uint8_t *buf, size_t len)
     uint16_t reason_len;
 
     if (msg == NULL ||
-        !is_answer(in->client, CLIENT_ESTABLISHING, msg->session_id, msg->request_timestamp))
+        !is_refusal(in->client, CLIENT_ESTABLISHING, msg->session_id, msg->request_timestamp))
         return false;
 
     const uint8_t *reason = fixp_establishment_reject_reason(buf, &reason_len);

@@ -40,6 +40,10 @@ _Static_assert(CLIENT_SEQUENCE_LEN + CLIENT_MESSAGE_MAX <= DATAGRAM_BYTES_MAX,
 #define CLIENT_REPEAT_NS  (100 * CLIENT_NS_PER_MS)
 #define CLIENT_REPEAT_MAX 100u
 
+/* After so many repeats one is signed anew: the exchange takes requests of its own
+ * time alone, and this one may have waited there. */
+#define CLIENT_RESIGN 20u
+
 /* An unanswered RetransmitRequest is repeated after this. */
 #define CLIENT_ASK_NS (20 * CLIENT_NS_PER_MS)
 
@@ -56,6 +60,7 @@ struct client {
     struct client_cfg cfg;
     enum client_state state;
     uint64_t request_ns; /* time in the request that waits for its answer */
+    uint64_t first_ns;   /* time in the first of its repeats: they wait too */
     uint64_t sent_ns;    /* when it was sent last */
     uint32_t repeats;
     uint64_t last_tx_ns;

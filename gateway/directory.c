@@ -2,11 +2,12 @@
 
 #include <string.h>
 
+#include "gateway/credentials.h"
 #include "proto/hash.h"
 #include "proto/limits.h"
 
-#define NAME_BYTES 16u
-#define KEY_BYTES  32u
+#define NAME_BYTES CREDENTIALS_NAME_BYTES
+#define KEY_BYTES  CREDENTIALS_KEY_BYTES
 
 _Static_assert(sizeof(((struct gateway_session_cfg *)0)->name) == NAME_BYTES, "a name");
 _Static_assert(sizeof(((struct gateway_session_cfg *)0)->key) == KEY_BYTES + 1, "a key and NUL");
@@ -125,24 +126,42 @@ name_find(const struct directory *directory, const uint8_t name[NAME_BYTES])
     return DIRECTORY_NONE;
 }
 
-/* key_equal takes the same time wherever the first difference is. */
-static bool
-key_equal(const uint8_t a[KEY_BYTES], const uint8_t b[KEY_BYTES])
+/* key_of returns the name's session and its key, zeros if there is none such. */
+static uint16_t
+key_of(const struct directory *directory, const uint8_t name[NAME_BYTES], uint8_t key[KEY_BYTES])
 {
-    volatile uint8_t differ = 0;
+    const uint16_t session = name_find(directory, name);
 
-    for (unsigned i = 0; i < KEY_BYTES; i++)
-        differ = (uint8_t)(differ | (a[i] ^ b[i]));
-    return differ == 0;
+    padded(key, session == DIRECTORY_NONE ? "" : directory->sessions[session].key, KEY_BYTES);
+    return session;
 }
 
-uint16_t
-directory_login(const struct directory *directory, const uint8_t *credentials, size_t len)
+/* login_signed: an unknown name is tried as well, with a key of zeros, with which
+ * anybody can sign: so what comes of that is not looked at. */
+static uint16_t
+login_signed(const struct directory *directory, const struct directory_login *login)
+{
+    const struct credentials *credentials = (const struct credentials *)login->credentials;
+    const size_t len = credentials_message(login->message, login->message_len);
+    uint8_t key[KEY_BYTES];
+
+    if (len == 0)
+        return DIRECTORY_NONE;
+
+    const uint16_t session = key_of(directory, credentials->name, key);
+    const bool good = credentials_good(credentials, key, login->message, len);
+
+    return good && session != DIRECTORY_NONE ? session : DIRECTORY_NONE;
+}
+
+/* login_plain takes NAME:KEY. */
+static uint16_t
+login_plain(const struct directory *directory, const uint8_t *credentials, size_t len)
 {
     const uint8_t *colon = len > 0 ? memchr(credentials, ':', len) : NULL;
     uint8_t name[NAME_BYTES] = {0};
     uint8_t key[KEY_BYTES] = {0};
-    uint8_t expected[KEY_BYTES] = {0};
+    uint8_t expected[KEY_BYTES];
 
     /* A NUL would vanish in the padding. */
     if (colon == NULL || memchr(credentials, '\0', len) != NULL)
@@ -157,10 +176,20 @@ directory_login(const struct directory *directory, const uint8_t *credentials, s
     memcpy(key, colon + 1, key_len);
 
     /* An unknown name is compared as well, against zeros, which no key is. */
-    const uint16_t session = name_find(directory, name);
-    if (session != DIRECTORY_NONE)
-        padded(expected, directory->sessions[session].key, KEY_BYTES);
-    return key_equal(key, expected) ? session : DIRECTORY_NONE;
+    const uint16_t session = key_of(directory, name, expected);
+
+    return credentials_equal(key, expected, KEY_BYTES) ? session : DIRECTORY_NONE;
+}
+
+uint16_t
+directory_login(const struct directory *directory, const struct directory_login *login)
+{
+    if (login->credentials_len == sizeof(struct credentials) &&
+        login->credentials[0] == CREDENTIALS_FORM_HMAC)
+        return login_signed(directory, login);
+    if (login->plain)
+        return login_plain(directory, login->credentials, login->credentials_len);
+    return DIRECTORY_NONE;
 }
 
 uint16_t

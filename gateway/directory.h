@@ -1,7 +1,7 @@
 /*
  * Directory: whose is this login, whose is this peer?
  *
- *   NAME:KEY ---> names table ---> session       Negotiate, Establish
+ *   credentials ---> names table ---> session    Negotiate, Establish
  *   port, ip, udp port ---> peers table ---> session     every other datagram
  *
  * Both tables are open addressing with linear probing, made at start for all
@@ -14,9 +14,11 @@
  *  1. A peer leads to at most one session, and a session has at most one peer.
  *  2. Every probe ends: at least half of each table is empty.
  *
- * Keys are compared in constant time over all KEY_BYTES, also for a name that
- * does not exist. Of two sessions with one name the first is found: names are
- * made unique by the configuration.
+ * Signatures are compared in constant time (gateway/credentials.h). For a name
+ * that does not exist one is made as well, with a key that nobody has, so that
+ * time does not tell which names there are; the same holds for clear-text keys. Of
+ * two sessions with one name the first is found: names are made unique by the
+ * configuration.
  *
  * Threads: the gateway's. Cost of directory_peer: one or two lines.
  */
@@ -70,9 +72,18 @@ void directory_init(struct directory *directory,
                     const struct gateway_session_cfg *sessions,
                     uint32_t sessions_max);
 
+/* What a request shows. plain: NAME:KEY is taken too. */
+struct directory_login {
+    const uint8_t *message; /* the request, from its header on */
+    size_t message_len;
+    const uint8_t *credentials; /* any bytes */
+    size_t credentials_len;
+    bool plain;
+};
+
 /* directory_login returns the session whose credentials these are, or
  * DIRECTORY_NONE. */
-uint16_t directory_login(const struct directory *directory, const uint8_t *credentials, size_t len);
+uint16_t directory_login(const struct directory *directory, const struct directory_login *login);
 
 /* directory_peer returns the session that was last bound to the transport. */
 uint16_t directory_peer(const struct directory *directory, const struct transport *transport);

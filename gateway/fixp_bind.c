@@ -195,7 +195,7 @@ negotiated(struct gateway *gateway,
 
     if (cell->outcome != OE_REJECT_REASON_NONE) {
         if (due)
-            fixp_send_negotiation_reject(gateway, &from, cell->uuid, cell->request_time,
+            fixp_send_negotiation_reject(gateway, &from, cell->uuid, session->request.time,
                                          negotiation_code(cell->outcome),
                                          oe_reject_reason_name(cell->outcome));
         return;
@@ -214,7 +214,7 @@ negotiated(struct gateway *gateway,
     session->negotiate_time = cell->request_time;
     session->sent_no = route_next_no(gateway->route, cell->session);
     if (due)
-        fixp_send_negotiation_response(gateway, &from, cell->uuid, cell->request_time);
+        fixp_send_negotiation_response(gateway, &from, cell->uuid, session->request.time);
 }
 
 /* established takes a SessionEstablish from behind the gate. */

@@ -6,12 +6,16 @@
 #define TOKEN_SESSION_BITS 14u
 _Static_assert(SESSIONS_MAX <= 1u << TOKEN_SESSION_BITS, "a session fits into a token");
 
-/* is_ahead tells whether the time in a request is too far in the future. It
- * would bar the session to all requests until then. */
+/* is_timely tells whether the time in a request is near ours. One from the past may
+ * be a copy that somebody kept, and one from the future would bar the session to all
+ * requests until then. */
 static bool
-is_ahead(const struct gateway *gateway, uint64_t request_time)
+is_timely(const struct gateway *gateway, uint64_t request_time)
 {
-    return elapsed_ns(request_time, gateway->now_ns) > REQUEST_AHEAD_NS;
+    const uint64_t window_ns = gateway->cfg.credentials_window_ms * NS_PER_MS;
+
+    return elapsed_ns(request_time, gateway->now_ns) <= window_ns &&
+           elapsed_ns(gateway->now_ns, request_time) <= window_ns;
 }
 
 /* is_silent tells whether a bound transport has missed its own interval. */
@@ -23,9 +27,20 @@ is_silent(const struct gateway *gateway, const struct fixp_session *session)
 
 /* login finds the session of a request; NULL if the credentials are wrong. */
 static struct fixp_session *
-login(struct gateway *gateway, const uint8_t *credentials, size_t len)
+login(struct gateway *gateway,
+      const uint8_t *buf,
+      size_t len,
+      const uint8_t *credentials,
+      size_t credentials_len)
 {
-    const uint16_t number = directory_login(&gateway->directory, credentials, len);
+    const struct directory_login login = {
+        .message = buf,
+        .message_len = len,
+        .credentials = credentials,
+        .credentials_len = credentials_len,
+        .plain = gateway->cfg.plain_credentials,
+    };
+    const uint16_t number = directory_login(&gateway->directory, &login);
 
     if (number == DIRECTORY_NONE) {
         gateway->stats.bad_credentials++;
@@ -41,6 +56,7 @@ request_begin(struct gateway *gateway,
               struct fixp_session *session,
               const struct transport *from,
               unsigned kind,
+              uint64_t time,
               bool takeover)
 {
     ASSERT(session->request.token == 0);
@@ -50,10 +66,20 @@ request_begin(struct gateway *gateway,
         .token = gateway->generation << TOKEN_SESSION_BITS | session_number(gateway, session),
         .kind = (uint8_t)kind,
         .takeover = takeover,
+        .time = time,
         .from = *from,
     };
     gateway->requests_cnt++;
     return session->request.token;
+}
+
+/* is_asked_again tells whether a client that got no answer signs its request anew:
+ * the same UUID, under which nothing was established yet. */
+static bool
+is_asked_again(const struct fixp_session *session, const struct fixp_negotiate *msg)
+{
+    return fixp_uuid_is(session, msg->session_id) && session->negotiate_time != 0 &&
+           session->establish_time == 0 && msg->timestamp > session->negotiate_time;
 }
 
 /* negotiate_command writes the command. A bound session that is negotiated anew
@@ -65,19 +91,20 @@ negotiate_command(struct gateway *gateway,
                   const struct fixp_negotiate *msg)
 {
     const bool takeover = session->state == FIXP_BOUND;
+    const bool again = is_asked_again(session, msg);
     union cell cell = {.session_negotiate = {
                            .kind = CELL_KIND_SESSION_NEGOTIATE,
                            .shape = 1,
                            .time = gateway->now_ns,
-                           .request_time = msg->timestamp,
+                           .request_time = again ? session->negotiate_time : msg->timestamp,
                            .client_flow = msg->client_flow,
                            .server_flow = FIXP_FLOW_TYPE_RECOVERABLE,
                            .session = session_number(gateway, session),
                        }};
 
     memcpy(cell.session_negotiate.uuid, msg->session_id, sizeof msg->session_id);
-    cell.session_negotiate.transport =
-        request_begin(gateway, session, from, CELL_KIND_SESSION_NEGOTIATE, takeover);
+    cell.session_negotiate.transport = request_begin(
+        gateway, session, from, CELL_KIND_SESSION_NEGOTIATE, msg->timestamp, takeover);
     gateway_command(gateway, &cell, 1);
 }
 
@@ -93,8 +120,8 @@ negotiate_refusal(const struct gateway *gateway,
 {
     if (!cell_uuid_is_v4(msg->session_id))
         return "SessionId is no UUID of version 4";
-    if (is_ahead(gateway, msg->timestamp))
-        return "Timestamp is in the future";
+    if (!is_timely(gateway, msg->timestamp))
+        return "Timestamp is out of the window";
     if (msg->timestamp < session->negotiate_time)
         return "Timestamp is older than that of the session";
     if (msg->timestamp == session->negotiate_time && !fixp_uuid_is(session, msg->session_id))
@@ -120,7 +147,7 @@ fixp_negotiate(struct gateway *gateway,
     }
 
     const uint8_t *credentials = fixp_negotiate_credentials(buf, &credentials_len);
-    struct fixp_session *session = login(gateway, credentials, credentials_len);
+    struct fixp_session *session = login(gateway, buf, len, credentials, credentials_len);
 
     /* No longer than the request, so nothing is gained by forging a source. */
     if (session == NULL) {
@@ -152,6 +179,11 @@ fixp_negotiate(struct gateway *gateway,
                                      FIXP_NEGOTIATION_REJECT_CODE_UNSPECIFIED, refusal);
         return;
     }
+    if (session->negotiated && is_asked_again(session, msg)) {
+        gateway->stats.duplicates++;
+        fixp_send_negotiation_response(gateway, from, msg->session_id, msg->timestamp);
+        return;
+    }
     negotiate_command(gateway, session, from, msg);
 }
 
@@ -173,8 +205,8 @@ establish_command(struct gateway *gateway,
                        }};
 
     memcpy(cell.session_establish.uuid, msg->session_id, sizeof msg->session_id);
-    cell.session_establish.transport =
-        request_begin(gateway, session, from, CELL_KIND_SESSION_ESTABLISH, takeover);
+    cell.session_establish.transport = request_begin(
+        gateway, session, from, CELL_KIND_SESSION_ESTABLISH, msg->timestamp, takeover);
     gateway_command(gateway, &cell, 1);
 }
 
@@ -211,10 +243,10 @@ establish_admit(struct gateway *gateway,
                                        "Timestamp is not newer than that of the session");
         return;
     }
-    if (is_ahead(gateway, msg->timestamp)) {
+    if (!is_timely(gateway, msg->timestamp)) {
         fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp,
                                        FIXP_ESTABLISHMENT_REJECT_CODE_UNSPECIFIED,
-                                       "Timestamp is in the future");
+                                       "Timestamp is out of the window");
         return;
     }
     if (msg->keepalive_interval < KEEPALIVE_MS_MIN || msg->keepalive_interval > KEEPALIVE_MS_MAX) {
@@ -248,7 +280,7 @@ fixp_establish(struct gateway *gateway,
     }
 
     const uint8_t *credentials = fixp_establish_credentials(buf, &credentials_len);
-    struct fixp_session *session = login(gateway, credentials, credentials_len);
+    struct fixp_session *session = login(gateway, buf, len, credentials, credentials_len);
 
     if (session == NULL) {
         fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp,

@@ -79,9 +79,6 @@
 /* Silence after which a client is gone: twice its interval and this. */
 #define SILENCE_GRACE_NS 50000000ull
 
-/* A client's clock may be this much ahead of ours. */
-#define REQUEST_AHEAD_NS 60000000000ull
-
 /* At most one Terminate in this time to a peer that does not know it is unbound. */
 #define REMIND_NS 1000000000ull
 
@@ -111,6 +108,7 @@ struct fixp_request {
     uint32_t token; /* 0: none is on its way */
     uint8_t kind;   /* CELL_KIND_SESSION_NEGOTIATE or _ESTABLISH */
     bool takeover;  /* the bound transport is not listened to any more */
+    uint64_t time;  /* the client's: echoed */
     struct transport from;
 };
 

@@ -35,6 +35,10 @@ cfg_valid(const struct gateway_cfg *cfg)
         return false;
     if (cfg->ports_max < 1 || cfg->ports_max > GATEWAY_PORTS_MAX)
         return false;
+    if (cfg->credentials_window_ms != 0 &&
+        (cfg->credentials_window_ms < CREDENTIALS_WINDOW_MS_MIN ||
+         cfg->credentials_window_ms > CREDENTIALS_WINDOW_MS_MAX))
+        return false;
     for (uint16_t i = 0; i < cfg->sessions_max; i++) {
         if (!session_cfg_valid(&cfg->sessions[i]))
             return false;
@@ -109,6 +113,8 @@ gateway_init(void *mem, const struct gateway_cfg *cfg)
     const struct layout layout = layout_of(cfg);
 
     gateway->cfg = *cfg;
+    if (cfg->credentials_window_ms == 0)
+        gateway->cfg.credentials_window_ms = CREDENTIALS_WINDOW_MS;
     gateway->sessions = (struct fixp_session *)(void *)(bytes + layout.sessions_off);
     gateway->route = route_init(bytes + layout.route_off, cfg->sessions_max);
     gateway->bound = (uint16_t *)(void *)(bytes + layout.bound_off);

@@ -31,8 +31,8 @@
  * skips: NotApplied tells what is missing. Where a message ends that is not
  * known cannot be told, so it takes all the rest of its datagram.
  *
- * The time in Negotiate and Establish is UTC nanoseconds, at most a minute
- * ahead of ours, and never goes backwards within a session: a replayed request
+ * The time in Negotiate and Establish is UTC nanoseconds, within a window
+ * around ours, and never goes backwards within a session: a replayed request
  * changes nothing. The last one accepted is answered again. A session that is
  * bound is bound anew only from the same peer, or when the old one has been
  * silent for longer than its keepalive interval.
@@ -45,8 +45,9 @@
  *
  * Hostile bytes: never an assert, never a log line; a counter per reason.
  *
- * Credentials of Negotiate and Establish: `NAME:KEY`, the session's name and
- * access key from the configuration, compared in constant time.
+ * Credentials of Negotiate and Establish: the session's name and a signature
+ * with its access key over the request (gateway/credentials.h). `NAME:KEY` in
+ * clear text is taken only where the configuration says so.
  */
 #ifndef OUTCRY_GATEWAY_GATEWAY_H
 #define OUTCRY_GATEWAY_GATEWAY_H
@@ -78,9 +79,16 @@ struct gateway_cfg {
     uint32_t retransmit_max; /* reports kept per session, power of two, 64 .. 2^20 */
     uint32_t keepalive_ms;   /* ours, KEEPALIVE_MS_MIN .. _MAX */
     uint32_t ports_max;      /* 1 .. GATEWAY_PORTS_MAX */
+    /* How far the time in a request may be from ours, .._MIN .. _MAX; 0: the default. */
+    uint32_t credentials_window_ms;
+    bool plain_credentials; /* NAME:KEY is taken too */
 };
 
 #define GATEWAY_PORTS_MAX 4u
+
+#define CREDENTIALS_WINDOW_MS     5000u
+#define CREDENTIALS_WINDOW_MS_MIN 100u
+#define CREDENTIALS_WINDOW_MS_MAX 3600000u
 
 /* gateway_footprint returns the bytes for cfg, 0 if it is invalid. */
 size_t gateway_footprint(const struct gateway_cfg *cfg);

@@ -118,6 +118,16 @@ say_unnamed(const struct exchange *exchange)
             unnamed.firms, unnamed.groups, unnamed.accounts, unnamed.instruments, unnamed.sessions);
 }
 
+/* say_credentials warns of keys in clear text. */
+static void
+say_credentials(const struct config *config)
+{
+    if (config->plain_credentials)
+        fputs("outcry: plain_credentials: keys may come in clear text, for everybody to read who "
+              "sees the network\n",
+              stderr);
+}
+
 static void
 say_layout(const struct config *config)
 {
@@ -216,6 +226,7 @@ serve(const struct config *config)
     say_recovered(&exchange);
     say_changed(&exchange);
     say_unnamed(&exchange);
+    say_credentials(exchange.config);
     say_layout(config);
     say_ready(&exchange);
     const int rc = exchange_run(&exchange, why);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "engine/ring.h"
+#include "gateway/gateway.h"
 #include "journal/retain.h"
 #include "proto/hash.h"
 #include "proto/limits.h"
@@ -201,16 +202,26 @@ read_admins(struct config *config, const struct doc_map *root)
 }
 
 static void
-read_general(struct config *config, const struct doc_map *root)
+read_gateway(struct config *config, const struct doc_map *root)
 {
     struct doc_map map;
 
+    doc_map(root, "gateway", "keepalive_ms credentials_window_ms plain_credentials", &map);
+    config->keepalive_ms =
+        (uint32_t)doc_u64(&map, "keepalive_ms", KEEPALIVE_MS_MIN, KEEPALIVE_MS_MAX, 1000);
+    config->credentials_window_ms =
+        (uint32_t)doc_u64(&map, "credentials_window_ms", CREDENTIALS_WINDOW_MS_MIN,
+                          CREDENTIALS_WINDOW_MS_MAX, CREDENTIALS_WINDOW_MS);
+    config->plain_credentials = doc_bool(&map, "plain_credentials", false);
+}
+
+static void
+read_general(struct config *config, const struct doc_map *root)
+{
     read_exchange(config, root);
     read_pools(config, root);
     read_journal(config, root);
-    doc_map(root, "gateway", "keepalive_ms", &map);
-    config->keepalive_ms =
-        (uint32_t)doc_u64(&map, "keepalive_ms", KEEPALIVE_MS_MIN, KEEPALIVE_MS_MAX, 1000);
+    read_gateway(config, root);
     read_admins(config, root);
 }
 

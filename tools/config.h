@@ -173,6 +173,8 @@ struct config {
     uint32_t out_ring_cells;
     uint32_t retransmit; /* reports kept per session */
     uint32_t keepalive_ms;
+    uint32_t credentials_window_ms;
+    bool plain_credentials;
 
     unsigned threads_cnt;
     struct config_thread threads[CONFIG_STAGES_CNT];

@@ -95,7 +95,11 @@ print_general(const struct config *config, FILE *out)
             engine->orders_max, engine->instruments_max, engine->accounts_max, engine->groups_max,
             engine->firms_max, engine->sessions_max, engine->positions_max, engine->pages_max,
             engine->extras_max, config->in_ring_cells, config->out_ring_cells, config->retransmit);
-    fprintf(out, "gateway: {keepalive_ms: %u}\nadmins: [", config->keepalive_ms);
+    fprintf(out,
+            "gateway: {keepalive_ms: %u, credentials_window_ms: %u, plain_credentials: %s}\n"
+            "admins: [",
+            config->keepalive_ms, config->credentials_window_ms,
+            config->plain_credentials ? "true" : "false");
     for (unsigned i = 0; i < config->admins_cnt; i++)
         fprintf(out, "%s{uid: %u}", i > 0 ? ", " : "", config->admins[i]);
     fputs("]\n", out);

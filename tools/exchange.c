@@ -124,6 +124,8 @@ gateway_cfg_of(const struct exchange *exchange, struct gateway_cfg *cfg)
         .retransmit_max = config->retransmit,
         .keepalive_ms = config->keepalive_ms,
         .ports_max = config->ports_cnt,
+        .credentials_window_ms = config->credentials_window_ms,
+        .plain_credentials = config->plain_credentials,
     };
 }
 

@@ -4,6 +4,8 @@ Small and slow on purpose: it shares no code with the exchange, so that what the
 two agree on is the wire. One session, no losses expected: a gap is an error.
 """
 
+import hashlib
+import hmac
 import socket
 import struct
 import time
@@ -22,10 +24,23 @@ def header(block, template, schema, version=0):
     return struct.pack('<HHHH', block, template, schema, version)
 
 
+def signed(message, name, key):
+    """signed is a request with the credentials behind it."""
+    who = b'\x01' + name.encode().ljust(16, b'\0')
+    credentials = who + hmac.new(key.encode(), message + who, hashlib.sha256).digest()
+    return message + struct.pack('<H', len(credentials)) + credentials
+
+
+def plain(message, name, key):
+    """plain is a request with the key in clear text."""
+    credentials = f'{name}:{key}'.encode()
+    return message + struct.pack('<H', len(credentials)) + credentials
+
+
 class Client:
     """Client negotiates and establishes in its constructor."""
 
-    def __init__(self, address, name, key, seconds=30.0):
+    def __init__(self, address, name, key, seconds=30.0, login=signed):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         # On a machine that is busy elsewhere much comes before it is read.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
@@ -35,31 +50,34 @@ class Client:
         self.next_no = 1
         self.next_report = 1
         self.reports = []
-        self.credentials = f'{name}:{key}'.encode()
+        self.login = lambda message: login(message, name, key)
         self.refused = None
-        self.shake(1, self.negotiate(), 2, 3)
+        self.shake(self.negotiate, 2, 3)
         if self.refused is None:
-            self.shake(5, self.establish(), 6, 7)
+            self.shake(self.establish, 6, 7)
 
-    def data(self):
-        return struct.pack('<H', len(self.credentials)) + self.credentials
+    def negotiate(self, now):
+        return self.login(header(25, 1, FIXP) + self.uuid + struct.pack('<QB', now, 1))
 
-    def negotiate(self):
-        return header(25, 1, FIXP) + self.uuid + struct.pack('<QB', time.time_ns(), 1) + self.data()
+    def establish(self, now):
+        return self.login(header(36, 5, FIXP) + self.uuid + struct.pack(
+            '<QIQ', now, 60000, NULL64))
 
-    def establish(self):
-        return header(36, 5, FIXP) + self.uuid + struct.pack(
-            '<QIQ', time.time_ns(), 60000, NULL64) + self.data()
+    def shake(self, request, accept, reject):
+        """shake repeats a request until it is answered, every 2 s with a new time.
 
-    def shake(self, _, request, accept, reject):
-        """shake repeats a request until it is answered."""
+        What refuses a former repeat may have waited longer than its time allowed."""
         end = time.monotonic() + self.seconds
+        now, count = 0, 0
         while time.monotonic() < end:
-            self.socket.send(request)
+            if count % 10 == 0:
+                now = time.time_ns()
+            count += 1
+            self.socket.send(request(now))
             for schema, template, body in self.receive(0.2):
                 if schema == FIXP and template == accept:
                     return
-                if schema == FIXP and template == reject:
+                if schema == FIXP and template == reject and body[16:24] == struct.pack('<Q', now):
                     self.refused = (template, body[24])
                     return
         raise TimeoutError('no answer to the handshake')

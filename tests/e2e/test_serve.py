@@ -10,9 +10,10 @@ import json
 import os
 import signal
 import struct
+import subprocess
 import sys
 
-from fixp import Client
+from fixp import Client, plain
 from harness import Exchange, Folder, Tap, make_journal, run, write_config
 
 PX = 10**8
@@ -303,6 +304,36 @@ def test_login(tap, outcry):
                      'a wrong key is refused')
             tap.same(Client(exchange.ports['kernel'], 'BROKER1', 'alpha').refused, None,
                      'the right one is not')
+            tap.same(Client(exchange.ports['kernel'], 'BROKER1', 'alpha', login=plain).refused,
+                     (3, 0), 'nor is it taken in clear text')
+            tap.ok('clear text' not in exchange.text, 'of which nothing is said', exchange.text)
+            exchange.stop()
+        config = write_config(folder, more='gateway: {plain_credentials: true}\n')
+        with Exchange(outcry, config) as exchange:
+            tap.ok('outcry: plain_credentials: keys may come in clear text' in exchange.text,
+                   'where clear text is allowed that is said', exchange.text)
+            tap.same(Client(exchange.ports['kernel'], 'BROKER1', 'alpha', login=plain).refused,
+                     None, 'and it is taken')
+            exchange.stop()
+
+
+def test_documented_client(tap, outcry):
+    """The client that the protocol's page shows does what the page says."""
+    page = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'docs',
+                        'protocol.md')
+    with open(page, encoding='utf-8') as file:
+        code = file.read().partition('```python\n')[2].partition('```')[0]
+    with Folder() as folder:
+        make_journal(folder)
+        path = os.path.join(folder, 'client.py')
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(code)
+        with Exchange(outcry, write_config(folder)) as exchange:
+            address, port = exchange.ports['kernel']
+            done = subprocess.run([sys.executable, path, f'{address}:{port}', 'BROKER1', 'alpha'],
+                                  capture_output=True, text=True, timeout=60, check=False)
+            tap.ok(done.returncode == 0 and done.stdout.startswith('1 template 20 '),
+                   'the documented client trades', done.stdout, done.stderr)
             exchange.stop()
 
 
@@ -325,6 +356,7 @@ def main():
     test_stop_with_sessions(tap, outcry)
     test_hangup(tap, outcry)
     test_login(tap, outcry)
+    test_documented_client(tap, outcry)
     tap.done()
 
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/credentials.h"
 #include "proto/limits.h"
 
 #include "tests/engine/reload.h"
@@ -102,6 +103,7 @@ gateway_make(struct rig *rig)
         .retransmit_max = RIG_RETRANSMIT,
         .keepalive_ms = RIG_KEEPALIVE_MS,
         .ports_max = 2, /* the net and, in the flood test, a second one */
+        .plain_credentials = rig->plain_credentials,
     };
 
     rig->gateway = gateway_init(memory(gateway_footprint(&cfg)), &cfg);
@@ -569,6 +571,19 @@ rig_order(struct rig *rig, struct rig_client *rc, uint64_t clord, bool sell, int
 
     client_flush(rc->client, rig->net.now_ns);
     return no;
+}
+
+size_t
+rig_sign(const struct rig *rig, uint16_t session, uint8_t *buf, size_t len)
+{
+    const uint16_t bytes = sizeof(struct credentials);
+    struct credentials credentials;
+
+    credentials_sign(&credentials, rig->sessions[session].name, rig->sessions[session].key, buf,
+                     credentials_message(buf, len));
+    memcpy(buf + len - sizeof bytes, &bytes, sizeof bytes);
+    memcpy(buf + len, &credentials, sizeof credentials);
+    return len + sizeof credentials;
 }
 
 void

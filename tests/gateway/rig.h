@@ -83,12 +83,13 @@ struct rig {
     bool by_snapshot; /* the next restart */
 
     union cell *log;
-    uint64_t log_cnt;  /* cells */
-    uint64_t run_cnt;  /* of these, before this run */
-    uint64_t durable;  /* position of this run's out-ring */
-    bool hold_durable; /* the disk is stuck */
-    bool hold_engine;  /* the engine is stuck */
-    uint32_t in_cells; /* size of the in-ring */
+    uint64_t log_cnt;       /* cells */
+    uint64_t run_cnt;       /* of these, before this run */
+    uint64_t durable;       /* position of this run's out-ring */
+    bool hold_durable;      /* the disk is stuck */
+    bool hold_engine;       /* the engine is stuck */
+    bool plain_credentials; /* of the gateway from the next restart on */
+    uint32_t in_cells;      /* size of the in-ring */
     struct rig_client clients[RIG_CLIENTS_MAX];
 };
 
@@ -133,6 +134,10 @@ struct rig_client *rig_resume(struct rig *rig, unsigned i);
 
 /* rig_order sends a limit order; returns its number. */
 uint64_t rig_order(struct rig *rig, struct rig_client *rc, uint64_t clord, bool sell, int64_t px);
+
+/* rig_sign puts the credentials of a session behind an encoded Negotiate or
+ * Establish that has none; returns the new length. */
+size_t rig_sign(const struct rig *rig, uint16_t session, uint8_t *buf, size_t len);
 
 /* rig_raw sends bytes as the client of that port would. */
 void rig_raw(struct rig *rig, struct port *port, const void *bytes, size_t len);

@@ -10,6 +10,7 @@
 
 #include <criterion/criterion.h>
 
+#include "gateway/credentials.h"
 #include "gateway/directory.h"
 
 #define SESSIONS 64u
@@ -35,9 +36,76 @@ directory_new(void)
 }
 
 static uint16_t
+login_bytes(const struct directory *directory, const void *credentials, size_t len)
+{
+    const struct directory_login login = {
+        .credentials = credentials,
+        .credentials_len = len,
+        .plain = true,
+    };
+
+    return directory_login(directory, &login);
+}
+
+static uint16_t
 login(const struct directory *directory, const char *credentials)
 {
-    return directory_login(directory, (const uint8_t *)credentials, strlen(credentials));
+    return login_bytes(directory, credentials, strlen(credentials));
+}
+
+/* signed_by logs in with a request that was signed so. */
+static uint16_t
+signed_by(const struct directory *directory, const char *name, const char *key)
+{
+    uint8_t message[8 + 25] = {25, 0, 1, 0, 0xbc, 0x0a};
+    struct credentials credentials;
+    const struct directory_login login = {
+        .message = message,
+        .message_len = sizeof message,
+        .credentials = (const uint8_t *)&credentials,
+        .credentials_len = sizeof credentials,
+    };
+
+    credentials_sign(&credentials, name, key, message, sizeof message);
+    return directory_login(directory, &login);
+}
+
+Test(directory, signatures_lead_to_their_session)
+{
+    const struct directory directory = directory_new();
+
+    cr_assert_eq(signed_by(&directory, "S0", "secret0"), 0);
+    cr_assert_eq(signed_by(&directory, "S63", "secret63"), 63);
+    cr_assert_eq(signed_by(&directory, "SIXTEEN-LETTERS!", "secret1"), 1);
+    cr_assert_eq(signed_by(&directory, "S2", "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"), 2);
+    cr_assert_eq(signed_by(&directory, "S0", "secret1"), DIRECTORY_NONE);
+    cr_assert_eq(signed_by(&directory, "S0", "secret"), DIRECTORY_NONE);
+    cr_assert_eq(signed_by(&directory, "S2", "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"), DIRECTORY_NONE);
+    cr_assert_eq(signed_by(&directory, "s0", "secret0"), DIRECTORY_NONE);
+    free(directory.names);
+}
+
+/* What stands in for the key of a name that is not there is no secret. */
+Test(directory, name_that_is_not_there_has_no_key)
+{
+    const struct directory directory = directory_new();
+
+    cr_assert_eq(signed_by(&directory, "S64", ""), DIRECTORY_NONE);
+    cr_assert_eq(signed_by(&directory, "S5", ""), DIRECTORY_NONE);
+    cr_assert_eq(signed_by(&directory, "", ""), DIRECTORY_NONE);
+    free(directory.names);
+}
+
+Test(directory, clear_text_is_refused_unless_it_is_asked_for)
+{
+    const struct directory directory = directory_new();
+    const struct directory_login login = {
+        .credentials = (const uint8_t *)"S0:secret0",
+        .credentials_len = 10,
+    };
+
+    cr_assert_eq(directory_login(&directory, &login), DIRECTORY_NONE);
+    free(directory.names);
 }
 
 Test(directory, credentials_lead_to_their_session)
@@ -78,9 +146,9 @@ Test(directory, wrong_credentials_lead_nowhere)
     for (unsigned i = 0; i < ARRAY_LEN(wrong); i++)
         cr_assert_eq(login(&directory, wrong[i]), DIRECTORY_NONE, "%s", wrong[i]);
     /* Zeros are what an unknown name is compared with. */
-    cr_assert_eq(directory_login(&directory, (const uint8_t *)"XX:\0\0", 5), DIRECTORY_NONE);
-    cr_assert_eq(directory_login(&directory, (const uint8_t *)"S0\0:secret0", 11), DIRECTORY_NONE);
-    cr_assert_eq(directory_login(&directory, (const uint8_t *)"S0:secret0\0", 11), DIRECTORY_NONE);
+    cr_assert_eq(login_bytes(&directory, "XX:\0\0", 5), DIRECTORY_NONE);
+    cr_assert_eq(login_bytes(&directory, "S0\0:secret0", 11), DIRECTORY_NONE);
+    cr_assert_eq(login_bytes(&directory, "S0:secret0\0", 11), DIRECTORY_NONE);
     free(directory.names);
 }
 

@@ -50,6 +50,11 @@ Test(fixp_bind, footprint_refuses_what_cannot_be)
     bad.ports_max = GATEWAY_PORTS_MAX + 1;
     cr_assert_eq(gateway_footprint(&bad), 0);
     bad = good;
+    bad.credentials_window_ms = CREDENTIALS_WINDOW_MS_MIN - 1;
+    cr_assert_eq(gateway_footprint(&bad), 0);
+    bad.credentials_window_ms = CREDENTIALS_WINDOW_MS_MAX + 1;
+    cr_assert_eq(gateway_footprint(&bad), 0);
+    bad = good;
     bad.sessions = &bad_session;
     bad_session.name[0] = ':';
     cr_assert_eq(gateway_footprint(&bad), 0);
@@ -340,11 +345,13 @@ Test(fixp_bind, two_sessions_cannot_share_a_transport)
 {
     struct rig *rig = rig_new(33, 0, 0);
     struct rig_client *rc = rig_connect(rig, 0, 0);
-    static const char credentials[] = "BROKER1:key-1";
     struct trap trap = {.template_id = FIXP_ESTABLISHMENT_REJECT_ID, .from_server = true};
-    struct fixp_negotiate negotiate = {.timestamp = 1, .client_flow = FIXP_FLOW_TYPE_IDEMPOTENT};
+    struct fixp_negotiate negotiate = {
+        .timestamp = rig->net.now_ns,
+        .client_flow = FIXP_FLOW_TYPE_IDEMPOTENT,
+    };
     struct fixp_establish establish = {
-        .timestamp = 2,
+        .timestamp = rig->net.now_ns + 1,
         .keepalive_interval = 1000,
         .next_seq_no = UINT64_MAX,
     };
@@ -354,13 +361,11 @@ Test(fixp_bind, two_sessions_cannot_share_a_transport)
     negotiate.session_id[8] = 0x84;
     memcpy(establish.session_id, negotiate.session_id, 16);
     trap_set(rig, &trap);
-    rig_raw(
-        rig, rc->port, buf,
-        fixp_negotiate_encode(buf, sizeof buf, &negotiate, credentials, sizeof credentials - 1));
+    rig_raw(rig, rc->port, buf,
+            rig_sign(rig, 1, buf, fixp_negotiate_encode(buf, sizeof buf, &negotiate, NULL, 0)));
     rig_run(rig, 1);
-    rig_raw(
-        rig, rc->port, buf,
-        fixp_establish_encode(buf, sizeof buf, &establish, credentials, sizeof credentials - 1));
+    rig_raw(rig, rc->port, buf,
+            rig_sign(rig, 1, buf, fixp_establish_encode(buf, sizeof buf, &establish, NULL, 0)));
     rig_run(rig, 1);
     cr_assert_eq(trap.seen_cnt, 1);
     cr_assert_eq(rig_session_state(rig, 1), ENGINE_SESSION_NEGOTIATED);
@@ -377,15 +382,11 @@ raw_establish(struct rig *rig, const struct rig_client *rc)
         .keepalive_interval = 1000,
         .next_seq_no = UINT64_MAX,
     };
-    char credentials[32];
     uint8_t buf[128];
 
-    snprintf(credentials, sizeof credentials, "%s:%s", rig->sessions[rc->session].name,
-             rig->sessions[rc->session].key);
     memcpy(msg.session_id, rc->uuid, sizeof msg.session_id);
-    rig_raw(
-        rig, rig->clients[0].port, buf,
-        fixp_establish_encode(buf, sizeof buf, &msg, credentials, (uint16_t)strlen(credentials)));
+    rig_raw(rig, rig->clients[0].port, buf,
+            rig_sign(rig, rc->session, buf, fixp_establish_encode(buf, sizeof buf, &msg, NULL, 0)));
 }
 
 /* Two requests are on their way from one transport at once: the engine binds

@@ -237,7 +237,6 @@ Test(fixp_hostile, negotiate_refusals_say_why)
         {FIXP_FLOW_TYPE_NONE, 4, FIXP_NEGOTIATION_REJECT_CODE_FLOW_TYPE_NOT_SUPPORTED},
         {FIXP_FLOW_TYPE_IDEMPOTENT, 1, FIXP_NEGOTIATION_REJECT_CODE_UNSPECIFIED},
     };
-    static const char credentials[] = "BROKER0:key-0";
     struct rig *rig = rig_new(31, 0, 0);
     struct rig_client *rc = rig_client(rig, 0, 0);
     struct trap trap = {.template_id = FIXP_NEGOTIATION_REJECT_ID, .from_server = true};
@@ -251,7 +250,7 @@ Test(fixp_hostile, negotiate_refusals_say_why)
         memcpy(msg.session_id, rc->uuid, 16);
         msg.session_id[6] = (uint8_t)(rows[i].version << 4);
         rig_raw(rig, rc->port, buf,
-                fixp_negotiate_encode(buf, sizeof buf, &msg, credentials, sizeof credentials - 1));
+                rig_sign(rig, 0, buf, fixp_negotiate_encode(buf, sizeof buf, &msg, NULL, 0)));
         rig_run(rig, 1);
         cr_assert_eq(trap.seen_cnt, i + 1, "row %u", i);
 
@@ -264,17 +263,144 @@ Test(fixp_hostile, negotiate_refusals_say_why)
     rig_free(rig);
 }
 
-Test(fixp_hostile, time_of_a_request_may_be_a_minute_ahead_and_no_more)
+Test(fixp_hostile, time_of_a_request_lies_in_the_window)
 {
+    static const int64_t window_ms = CREDENTIALS_WINDOW_MS;
+    const int64_t outside_ms[] = {window_ms + 10, -window_ms - 10};
+    const int64_t inside_ms[] = {10 - window_ms, window_ms - 10};
     struct rig *rig = rig_new(56, 0, 0);
+    const struct hash128 before = rig_hash(rig);
+    struct rig_client *rc;
+
+    for (unsigned i = 0; i < ARRAY_LEN(outside_ms); i++) {
+        rc = rig_client(rig, 0, 0);
+        client_connect(rc->client, rig->net.now_ns + (uint64_t)outside_ms[i] * RIG_MS);
+        rig_run(rig, 2);
+        cr_assert_str_eq(client_error(rc->client),
+                         "negotiation refused: Timestamp is out of the window", "row %u", i);
+    }
+    assert_hash_unchanged(rig, before);
+    for (unsigned i = 0; i < ARRAY_LEN(inside_ms); i++) {
+        rc = rig_client(rig, 0, 0);
+        client_connect(rc->client, rig->net.now_ns + (uint64_t)inside_ms[i] * RIG_MS);
+        rig_run(rig, 2);
+        cr_assert_eq(client_state(rc->client), CLIENT_ESTABLISHED, "row %u", i);
+    }
+    rig_free(rig);
+}
+
+/* A copy of a request that never got here is of no use once its time is over. */
+Test(fixp_hostile, kept_establish_is_refused_when_its_time_is_over)
+{
+    struct rig *rig = rig_new(59, 0, 0);
+    struct rig_client *rc = rig_connect(rig, 0, 0);
+    struct trap trap = {.template_id = FIXP_ESTABLISH_ID, .lose_cnt = 1};
+    struct trap answers = {.template_id = FIXP_ESTABLISHMENT_REJECT_ID, .from_server = true};
+
+    client_terminate(rc->client, rig->net.now_ns);
+    rig_run(rig, 2);
+    trap_set(rig, &trap);
+    rig_resume(rig, 0);
+    trap_set(rig, &answers);
+    client_terminate(rc->client, rig->net.now_ns);
+    rig_wait(rig, CREDENTIALS_WINDOW_MS + 10);
+
+    const struct hash128 before = rig_hash(rig);
+
+    rig_again(rig, &trap.last);
+    assert_hash_unchanged(rig, before);
+    cr_assert_eq(answers.seen_cnt, 1);
+    cr_assert_eq(fixp_establishment_reject_view(answers.last.data, answers.last.len)->code,
+                 FIXP_ESTABLISHMENT_REJECT_CODE_UNSPECIFIED);
+    rig_free(rig);
+}
+
+/* Every bit of the request is signed but those of the signature itself. */
+Test(fixp_hostile, changed_request_is_of_nobody)
+{
+    struct rig *rig = rig_new(60, 0, 0);
+    struct rig_client *rc = rig_client(rig, 0, 0);
+    const struct hash128 before = rig_hash(rig);
+    struct fixp_negotiate msg = {
+        .timestamp = rig->net.now_ns,
+        .client_flow = FIXP_FLOW_TYPE_IDEMPOTENT,
+    };
+    uint8_t good[128];
+    uint64_t bad_cnt = 0;
+
+    memcpy(msg.session_id, rc->uuid, sizeof msg.session_id);
+
+    const size_t len =
+        rig_sign(rig, 0, good, fixp_negotiate_encode(good, sizeof good, &msg, NULL, 0));
+
+    for (size_t bit = 0; bit < 8 * len; bit++) {
+        uint8_t bad[128];
+
+        memcpy(bad, good, len);
+        bad[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        rig_raw(rig, rc->port, bad, len);
+        rig_step(rig, 1);
+        rig_step(rig, 1);
+        bad_cnt++;
+    }
+    assert_hash_unchanged(rig, before);
+    cr_assert_gt(rig_stats(rig).bad_credentials, 8 * (16 + 8 + 48));
+    cr_assert_leq(rig_stats(rig).bad_credentials, bad_cnt);
+    rig_raw(rig, rc->port, good, len);
+    rig_run(rig, 1);
+    cr_assert_eq(rig_session_state(rig, 0), ENGINE_SESSION_NEGOTIATED);
+    rig_free(rig);
+}
+
+Test(fixp_hostile, clear_text_keys_are_taken_where_that_is_said)
+{
+    static const char credentials[] = "BROKER0:key-0";
+
+    for (unsigned plain = 0; plain < 2; plain++) {
+        struct rig *rig = rig_new(61, 0, 0);
+        struct rig_client *rc = rig_client(rig, 0, 0);
+        struct fixp_negotiate msg = {
+            .timestamp = rig->net.now_ns,
+            .client_flow = FIXP_FLOW_TYPE_IDEMPOTENT,
+        };
+        uint8_t buf[128];
+
+        rig->plain_credentials = plain == 1;
+        rig_restart(rig, 0);
+        memcpy(msg.session_id, rc->uuid, sizeof msg.session_id);
+        rig_raw(rig, rc->port, buf,
+                fixp_negotiate_encode(buf, sizeof buf, &msg, credentials, sizeof credentials - 1));
+        rig_run(rig, 1);
+        cr_assert_eq(rig_session_state(rig, 0),
+                     plain == 1 ? ENGINE_SESSION_NEGOTIATED : ENGINE_SESSION_IDLE);
+        cr_assert_eq(rig_stats(rig).bad_credentials, 1 - plain);
+        rig_free(rig);
+    }
+}
+
+/* A client that waits long signs its request anew, and either answer will do. */
+Test(fixp_hostile, request_that_waits_longer_than_the_window_is_signed_anew)
+{
+    struct rig *rig = rig_new(62, 0, 0);
     struct rig_client *rc = rig_client(rig, 0, 0);
 
-    client_connect(rc->client, rig->net.now_ns + 61000 * RIG_MS);
-    rig_run(rig, 2);
-    cr_assert_str_eq(client_error(rc->client), "negotiation refused: Timestamp is in the future");
+    rig->hold_engine = true;
+    client_connect(rc->client, rig->net.now_ns);
+    rig_wait(rig, CREDENTIALS_WINDOW_MS + 1000);
+    cr_assert_eq(client_state(rc->client), CLIENT_NEGOTIATING);
+    rig->hold_engine = false;
+    rig_wait(rig, 200);
+    cr_assert_eq(client_state(rc->client), CLIENT_ESTABLISHED);
+
+    struct trap trap = {
+        .template_id = FIXP_NEGOTIATION_RESPONSE_ID, .from_server = true, .lose_cnt = 25};
+
+    trap_set(rig, &trap);
     rc = rig_client(rig, 0, 0);
-    client_connect(rc->client, rig->net.now_ns + 59000 * RIG_MS);
-    rig_run(rig, 2);
+    client_connect(rc->client, rig->net.now_ns);
+    rig_wait(rig, 1500);
+    rig_restart(rig, 0);
+    rig_wait(rig, 1500);
     cr_assert_eq(client_state(rc->client), CLIENT_ESTABLISHED);
     rig_free(rig);
 }
