@@ -122,6 +122,26 @@ say_establish(struct client *client, uint64_t now_ns)
     client_push(client, sign(client, buf, len), now_ns);
 }
 
+/* put_number puts at buf the number of the message that follows: Sequence, or
+ * Context, which says whose it is as well. */
+static size_t
+put_number(const struct client *client, uint8_t *buf)
+{
+    const struct fixp_sequence sequence = {.next_seq_no = client->next_no};
+    struct fixp_context context = {.next_seq_no = client->next_no};
+
+    if (!client->cfg.context)
+        return fixp_sequence_encode(buf, DATAGRAM_BYTES_MAX, &sequence);
+    memcpy(context.session_id, client->cfg.uuid, sizeof context.session_id);
+    return fixp_context_encode(buf, DATAGRAM_BYTES_MAX, &context);
+}
+
+size_t
+client_begin(const struct client *client, uint8_t *buf)
+{
+    return client->cfg.context ? put_number(client, buf) : 0;
+}
+
 void
 client_say_terminate(struct client *client, enum fixp_termination_code code, uint64_t now_ns)
 {
@@ -131,17 +151,21 @@ client_say_terminate(struct client *client, enum fixp_termination_code code, uin
     if (buf == NULL)
         return;
     memcpy(msg.session_id, client->cfg.uuid, sizeof msg.session_id);
-    client_push(client, fixp_terminate_encode(buf, DATAGRAM_BYTES_MAX, &msg, NULL, 0), now_ns);
+
+    const size_t len = client_begin(client, buf);
+
+    client_push(client,
+                len + fixp_terminate_encode(buf + len, DATAGRAM_BYTES_MAX - len, &msg, NULL, 0),
+                now_ns);
 }
 
 static void
 say_sequence(struct client *client, uint64_t now_ns)
 {
-    const struct fixp_sequence msg = {.next_seq_no = client->next_no};
     uint8_t *buf = client_claim(client);
 
     if (buf != NULL)
-        client_push(client, fixp_sequence_encode(buf, DATAGRAM_BYTES_MAX, &msg), now_ns);
+        client_push(client, put_number(client, buf), now_ns);
 }
 
 /* request says what the state asks for. */
@@ -224,11 +248,8 @@ client_send(struct client *client, const void *message, size_t len)
         return 0;
     if (client->queued_len + len > sizeof client->queued && !queue_push(client))
         return 0;
-    if (client->queued_len == 0) {
-        const struct fixp_sequence msg = {.next_seq_no = client->next_no};
-
-        client->queued_len = fixp_sequence_encode(client->queued, sizeof client->queued, &msg);
-    }
+    if (client->queued_len == 0)
+        client->queued_len = put_number(client, client->queued);
     memcpy(client->queued + client->queued_len, message, len);
     client->queued_len += len;
     return client->next_no++;
@@ -266,7 +287,12 @@ client_ask(struct client *client, uint64_t now_ns)
     memcpy(msg.session_id, client->cfg.uuid, sizeof msg.session_id);
     msg.from_seq_no = client->next_report_no;
     msg.count = (uint32_t)(end - client->next_report_no);
-    client_push(client, fixp_retransmit_request_encode(buf, DATAGRAM_BYTES_MAX, &msg), now_ns);
+
+    const size_t len = client_begin(client, buf);
+
+    client_push(client,
+                len + fixp_retransmit_request_encode(buf + len, DATAGRAM_BYTES_MAX - len, &msg),
+                now_ns);
     client->asked_ns = now_ns;
     client->asked_end = end;
     client->asks++;

@@ -19,14 +19,14 @@
 #include "proto/fixp.h"
 #include "proto/limits.h"
 
-#define CLIENT_HELD_MAX     1024u
-#define CLIENT_REPORT_MAX   256u /* bytes of a report that can be held back */
-#define CLIENT_SEQUENCE_LEN (sizeof(struct fixp_header) + FIXP_SEQUENCE_BLOCK)
+#define CLIENT_HELD_MAX    1024u
+#define CLIENT_REPORT_MAX  256u /* bytes of a report that can be held back */
+#define CLIENT_CONTEXT_LEN (sizeof(struct fixp_header) + FIXP_CONTEXT_BLOCK)
 _Static_assert(CLIENT_MESSAGE_MAX ==
                    sizeof(struct oe_header) + OE_MASS_QUOTE_BLOCK + sizeof(struct oe_group_size) +
                        QUOTE_ENTRIES_MAX * sizeof(struct oe_mass_quote_quote_entries),
                "the longest request");
-_Static_assert(CLIENT_SEQUENCE_LEN + CLIENT_MESSAGE_MAX <= DATAGRAM_BYTES_MAX,
+_Static_assert(CLIENT_CONTEXT_LEN + CLIENT_MESSAGE_MAX <= DATAGRAM_BYTES_MAX,
                "a message fits into a datagram");
 
 /* Messages asked for at once: what the exchange serves of one request. */
@@ -89,6 +89,10 @@ struct client {
 /* client_claim gives a datagram to the exchange, or NULL; client_push sends it. */
 uint8_t *client_claim(struct client *client);
 void client_push(struct client *client, size_t len, uint64_t now_ns);
+
+/* client_begin puts at buf what a datagram begins with that is to prove whose it is:
+ * Context, if that is asked for; returns its bytes. */
+size_t client_begin(const struct client *client, uint8_t *buf);
 
 /* client_close ends the session for this client, with the reason. */
 void client_close(struct client *client, const char *error, const char *detail, size_t detail_len);

@@ -196,7 +196,7 @@ negotiated(struct gateway *gateway,
     if (cell->outcome != OE_REJECT_REASON_NONE) {
         if (due)
             fixp_send_negotiation_reject(gateway, &from, cell->uuid, session->request.time,
-                                         negotiation_code(cell->outcome),
+                                         session->request.len, negotiation_code(cell->outcome),
                                          oe_reject_reason_name(cell->outcome));
         return;
     }
@@ -231,7 +231,7 @@ established(struct gateway *gateway,
     if (cell->outcome != OE_REJECT_REASON_NONE) {
         if (due)
             fixp_send_establishment_reject(gateway, &from, cell->uuid, cell->request_time,
-                                           establishment_code(cell->outcome),
+                                           session->request.len, establishment_code(cell->outcome),
                                            oe_reject_reason_name(cell->outcome));
         return;
     }

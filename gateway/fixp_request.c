@@ -6,6 +6,8 @@
 #define TOKEN_SESSION_BITS 14u
 _Static_assert(SESSIONS_MAX <= 1u << TOKEN_SESSION_BITS, "a session fits into a token");
 
+static const char out_of_window[] = "Timestamp is out of the window";
+
 /* is_timely tells whether the time in a request is near ours. One from the past may
  * be a copy that somebody kept, and one from the future would bar the session to all
  * requests until then. */
@@ -49,6 +51,32 @@ login(struct gateway *gateway,
     return &gateway->sessions[number];
 }
 
+/* may_login tells whether the request's signature may be looked at. */
+static bool
+may_login(struct gateway *gateway, const struct transport *from)
+{
+    const uint16_t owner = directory_peer(&gateway->directory, from);
+
+    if (owner != DIRECTORY_NONE &&
+        login_limit_known(&gateway->login_limit, &gateway->sessions[owner].login_ns,
+                          gateway->now_ns))
+        return true;
+    if (login_limit_stranger(&gateway->login_limit, from->peer.ip, gateway->now_ns))
+        return true;
+    gateway->stats.logins_dropped++;
+    return false;
+}
+
+/* may_refuse tells whether a request that is not looked at gets an answer. */
+static bool
+may_refuse(struct gateway *gateway)
+{
+    if (login_limit_refusal(&gateway->login_limit, gateway->now_ns))
+        return true;
+    gateway->stats.logins_dropped++;
+    return false;
+}
+
 /* request_begin notes where the answer goes and returns the token for the
  * command. */
 static uint32_t
@@ -57,6 +85,7 @@ request_begin(struct gateway *gateway,
               const struct transport *from,
               unsigned kind,
               uint64_t time,
+              size_t len,
               bool takeover)
 {
     ASSERT(session->request.token == 0);
@@ -67,6 +96,7 @@ request_begin(struct gateway *gateway,
         .kind = (uint8_t)kind,
         .takeover = takeover,
         .time = time,
+        .len = (uint16_t)len,
         .from = *from,
     };
     gateway->requests_cnt++;
@@ -88,7 +118,8 @@ static void
 negotiate_command(struct gateway *gateway,
                   struct fixp_session *session,
                   const struct transport *from,
-                  const struct fixp_negotiate *msg)
+                  const struct fixp_negotiate *msg,
+                  size_t len)
 {
     const bool takeover = session->state == FIXP_BOUND;
     const bool again = is_asked_again(session, msg);
@@ -104,7 +135,7 @@ negotiate_command(struct gateway *gateway,
 
     memcpy(cell.session_negotiate.uuid, msg->session_id, sizeof msg->session_id);
     cell.session_negotiate.transport = request_begin(
-        gateway, session, from, CELL_KIND_SESSION_NEGOTIATE, msg->timestamp, takeover);
+        gateway, session, from, CELL_KIND_SESSION_NEGOTIATE, msg->timestamp, len, takeover);
     gateway_command(gateway, &cell, 1);
 }
 
@@ -120,8 +151,6 @@ negotiate_refusal(const struct gateway *gateway,
 {
     if (!cell_uuid_is_v4(msg->session_id))
         return "SessionId is no UUID of version 4";
-    if (!is_timely(gateway, msg->timestamp))
-        return "Timestamp is out of the window";
     if (msg->timestamp < session->negotiate_time)
         return "Timestamp is older than that of the session";
     if (msg->timestamp == session->negotiate_time && !fixp_uuid_is(session, msg->session_id))
@@ -146,12 +175,20 @@ fixp_negotiate(struct gateway *gateway,
         return;
     }
 
+    if (!is_timely(gateway, msg->timestamp)) {
+        if (may_refuse(gateway))
+            fixp_send_negotiation_reject(gateway, from, msg->session_id, msg->timestamp, len,
+                                         FIXP_NEGOTIATION_REJECT_CODE_UNSPECIFIED, out_of_window);
+        return;
+    }
+    if (!may_login(gateway, from))
+        return;
+
     const uint8_t *credentials = fixp_negotiate_credentials(buf, &credentials_len);
     struct fixp_session *session = login(gateway, buf, len, credentials, credentials_len);
 
-    /* No longer than the request, so nothing is gained by forging a source. */
     if (session == NULL) {
-        fixp_send_negotiation_reject(gateway, from, msg->session_id, msg->timestamp,
+        fixp_send_negotiation_reject(gateway, from, msg->session_id, msg->timestamp, len,
                                      FIXP_NEGOTIATION_REJECT_CODE_CREDENTIALS, "");
         return;
     }
@@ -160,7 +197,7 @@ fixp_negotiate(struct gateway *gateway,
         return;
     }
     if (msg->client_flow != FIXP_FLOW_TYPE_IDEMPOTENT) {
-        fixp_send_negotiation_reject(gateway, from, msg->session_id, msg->timestamp,
+        fixp_send_negotiation_reject(gateway, from, msg->session_id, msg->timestamp, len,
                                      FIXP_NEGOTIATION_REJECT_CODE_FLOW_TYPE_NOT_SUPPORTED,
                                      "the client flow is Idempotent");
         return;
@@ -175,7 +212,7 @@ fixp_negotiate(struct gateway *gateway,
     const char *refusal = negotiate_refusal(gateway, session, from, msg);
 
     if (refusal != NULL) {
-        fixp_send_negotiation_reject(gateway, from, msg->session_id, msg->timestamp,
+        fixp_send_negotiation_reject(gateway, from, msg->session_id, msg->timestamp, len,
                                      FIXP_NEGOTIATION_REJECT_CODE_UNSPECIFIED, refusal);
         return;
     }
@@ -184,7 +221,7 @@ fixp_negotiate(struct gateway *gateway,
         fixp_send_negotiation_response(gateway, from, msg->session_id, msg->timestamp);
         return;
     }
-    negotiate_command(gateway, session, from, msg);
+    negotiate_command(gateway, session, from, msg, len);
 }
 
 static void
@@ -192,6 +229,7 @@ establish_command(struct gateway *gateway,
                   struct fixp_session *session,
                   const struct transport *from,
                   const struct fixp_establish *msg,
+                  size_t len,
                   bool takeover)
 {
     union cell cell = {.session_establish = {
@@ -206,7 +244,7 @@ establish_command(struct gateway *gateway,
 
     memcpy(cell.session_establish.uuid, msg->session_id, sizeof msg->session_id);
     cell.session_establish.transport = request_begin(
-        gateway, session, from, CELL_KIND_SESSION_ESTABLISH, msg->timestamp, takeover);
+        gateway, session, from, CELL_KIND_SESSION_ESTABLISH, msg->timestamp, len, takeover);
     gateway_command(gateway, &cell, 1);
 }
 
@@ -215,7 +253,8 @@ static void
 establish_admit(struct gateway *gateway,
                 struct fixp_session *session,
                 const struct transport *from,
-                const struct fixp_establish *msg)
+                const struct fixp_establish *msg,
+                size_t len)
 {
     const bool same_uuid = fixp_uuid_is(session, msg->session_id);
     const bool same_transport =
@@ -223,7 +262,7 @@ establish_admit(struct gateway *gateway,
 
     /* The engine would say so too, but into the journal. */
     if (!same_uuid) {
-        fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp,
+        fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp, len,
                                        FIXP_ESTABLISHMENT_REJECT_CODE_UNNEGOTIATED, "");
         return;
     }
@@ -238,29 +277,23 @@ establish_admit(struct gateway *gateway,
         return;
     }
     if (msg->timestamp <= session->establish_time) {
-        fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp,
+        fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp, len,
                                        FIXP_ESTABLISHMENT_REJECT_CODE_UNSPECIFIED,
                                        "Timestamp is not newer than that of the session");
         return;
     }
-    if (!is_timely(gateway, msg->timestamp)) {
-        fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp,
-                                       FIXP_ESTABLISHMENT_REJECT_CODE_UNSPECIFIED,
-                                       "Timestamp is out of the window");
-        return;
-    }
     if (msg->keepalive_interval < KEEPALIVE_MS_MIN || msg->keepalive_interval > KEEPALIVE_MS_MAX) {
-        fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp,
+        fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp, len,
                                        FIXP_ESTABLISHMENT_REJECT_CODE_KEEPALIVE_INTERVAL, "");
         return;
     }
     if (fixp_transport_taken(gateway, session, from)) {
-        fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp,
+        fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp, len,
                                        FIXP_ESTABLISHMENT_REJECT_CODE_UNSPECIFIED,
                                        "another session is bound to this transport");
         return;
     }
-    establish_command(gateway, session, from, msg,
+    establish_command(gateway, session, from, msg, len,
                       same_transport ||
                           (session->state == FIXP_BOUND && is_silent(gateway, session)));
 }
@@ -279,11 +312,21 @@ fixp_establish(struct gateway *gateway,
         return;
     }
 
+    if (!is_timely(gateway, msg->timestamp)) {
+        if (may_refuse(gateway))
+            fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp, len,
+                                           FIXP_ESTABLISHMENT_REJECT_CODE_UNSPECIFIED,
+                                           out_of_window);
+        return;
+    }
+    if (!may_login(gateway, from))
+        return;
+
     const uint8_t *credentials = fixp_establish_credentials(buf, &credentials_len);
     struct fixp_session *session = login(gateway, buf, len, credentials, credentials_len);
 
     if (session == NULL) {
-        fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp,
+        fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp, len,
                                        FIXP_ESTABLISHMENT_REJECT_CODE_CREDENTIALS, "");
         return;
     }
@@ -291,5 +334,5 @@ fixp_establish(struct gateway *gateway,
         gateway->stats.duplicates++;
         return;
     }
-    establish_admit(gateway, session, from, msg);
+    establish_admit(gateway, session, from, msg, len);
 }

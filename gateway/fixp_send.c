@@ -22,6 +22,20 @@ text_len(const char *text)
     return (uint16_t)strlen(text);
 }
 
+/* cut_len is text_len of what the answer to a request has room for, so that it is
+ * no longer than the request: else who forges a source could have us send more to
+ * it than he does. */
+static uint16_t
+cut_len(const char *text, size_t block_len, size_t request_len)
+{
+    const size_t bare_len = sizeof(struct fixp_header) + block_len + sizeof(uint16_t);
+    const size_t room = request_len > bare_len ? request_len - bare_len : 0;
+    const size_t len = strlen(text);
+
+    ASSERT(request_len >= bare_len);
+    return (uint16_t)(len < room ? len : room);
+}
+
 void
 fixp_send_sequence(struct gateway *gateway, struct fixp_session *session)
 {
@@ -57,6 +71,7 @@ fixp_send_negotiation_reject(struct gateway *gateway,
                              const struct transport *to,
                              const uint8_t uuid[16],
                              uint64_t request_time,
+                             size_t request_len,
                              enum fixp_negotiation_reject_code code,
                              const char *text)
 {
@@ -69,8 +84,10 @@ fixp_send_negotiation_reject(struct gateway *gateway,
     if (buf == NULL)
         return;
     memcpy(msg.session_id, uuid, sizeof msg.session_id);
-    tx_push(gateway, to,
-            fixp_negotiation_reject_encode(buf, DATAGRAM_BYTES_MAX, &msg, text, text_len(text)));
+    tx_push(
+        gateway, to,
+        fixp_negotiation_reject_encode(buf, DATAGRAM_BYTES_MAX, &msg, text,
+                                       cut_len(text, FIXP_NEGOTIATION_REJECT_BLOCK, request_len)));
 }
 
 void
@@ -96,6 +113,7 @@ fixp_send_establishment_reject(struct gateway *gateway,
                                const struct transport *to,
                                const uint8_t uuid[16],
                                uint64_t request_time,
+                               size_t request_len,
                                enum fixp_establishment_reject_code code,
                                const char *text)
 {
@@ -109,7 +127,9 @@ fixp_send_establishment_reject(struct gateway *gateway,
         return;
     memcpy(msg.session_id, uuid, sizeof msg.session_id);
     tx_push(gateway, to,
-            fixp_establishment_reject_encode(buf, DATAGRAM_BYTES_MAX, &msg, text, text_len(text)));
+            fixp_establishment_reject_encode(
+                buf, DATAGRAM_BYTES_MAX, &msg, text,
+                cut_len(text, FIXP_ESTABLISHMENT_REJECT_BLOCK, request_len)));
 }
 
 void

@@ -19,20 +19,22 @@ violation(struct inbound *in, const char *text)
         fixp_close_told(in->gateway, in->session, CELL_UNBIND_REASON_VIOLATION, text);
 }
 
-/* remind tells a peer, now and then, that its session is not bound any more. */
+/* remind tells a peer, now and then, that its session is not bound any more. Of len
+ * bytes that came no more than as many go back. */
 static void
-remind(struct inbound *in)
+remind(struct inbound *in, size_t len)
 {
+    static const char text[] = "not established";
     struct gateway *gateway = in->gateway;
     struct fixp_session *session = in->session;
 
     gateway->stats.bad_session++;
-    if (session->state != FIXP_FREE ||
+    if (session->state != FIXP_FREE || len < FIXP_TERMINATE_LEN ||
         elapsed_ns(gateway->now_ns, session->reminded_ns) < REMIND_NS)
         return;
     session->reminded_ns = gateway->now_ns;
     fixp_send_terminate(gateway, session, FIXP_TERMINATION_CODE_UNSPECIFIED_ERROR,
-                        "not established");
+                        len >= FIXP_TERMINATE_LEN + sizeof text - 1 ? text : "");
 }
 
 /* is_ours tells whether the message names the session of its peer. */
@@ -205,16 +207,28 @@ take_session_message(struct inbound *in, unsigned template_id, const uint8_t *bu
     }
 }
 
+/* context_length returns the bytes of the Context with the session's UUID that a
+ * datagram begins with, 0 if there is none. */
+static size_t
+context_length(const struct inbound *in, const uint8_t *buf, size_t len)
+{
+    const struct fixp_context *msg = fixp_context_view(buf, len);
+
+    if (msg == NULL || !fixp_uuid_is(in->session, msg->session_id))
+        return 0;
+    return fixp_message_length(buf, len);
+}
+
 /* take_unbound handles a datagram of a peer whose session is not listened to:
  * closing, being taken over, or ended without the client knowing. */
 static void
-take_unbound(struct inbound *in, unsigned template_id, const uint8_t *buf, size_t len)
+take_unbound(struct inbound *in, const uint8_t *buf, size_t len)
 {
-    const struct fixp_terminate *msg =
-        template_id == FIXP_TERMINATE_ID ? fixp_terminate_view(buf, len) : NULL;
+    const size_t context_len = context_length(in, buf, len);
+    const struct fixp_terminate *msg = fixp_terminate_view(buf + context_len, len - context_len);
 
     if (msg == NULL) {
-        remind(in);
+        remind(in, len);
         return;
     }
     /* Our answer was lost. */
@@ -328,8 +342,13 @@ fixp_server_datagram(struct gateway *gateway, unsigned port_idx, const struct da
         .session = &gateway->sessions[number],
     };
 
+    /* What does not prove whose it is can be anybody's. */
+    if (gateway->cfg.require_context && context_length(&in, datagram->data, datagram->len) == 0) {
+        gateway->stats.bad_context++;
+        return;
+    }
     if (!session_listens(in.session)) {
-        take_unbound(&in, hdr->template_id, datagram->data, datagram->len);
+        take_unbound(&in, datagram->data, datagram->len);
         return;
     }
     for (size_t off = 0, bytes; off < datagram->len; off += bytes) {

@@ -49,6 +49,7 @@
 #include "gateway/directory.h"
 #include "gateway/gateway.h"
 #include "gateway/history.h"
+#include "gateway/login_limit.h"
 #include "gateway/port.h"
 #include "proto/base.h"
 #include "proto/fixp.h"
@@ -108,6 +109,7 @@ struct fixp_request {
     uint32_t token; /* 0: none is on its way */
     uint8_t kind;   /* CELL_KIND_SESSION_NEGOTIATE or _ESTABLISH */
     bool takeover;  /* the bound transport is not listened to any more */
+    uint16_t len;   /* of it: no refusal is longer */
     uint64_t time;  /* the client's: echoed */
     struct transport from;
 };
@@ -145,6 +147,7 @@ struct fixp_session {
     uint64_t history_time;    /* of that request */
     uint64_t reminded_ns;
     uint64_t leaving_ns;
+    uint64_t login_ns; /* a request from its transport was last looked at */
 } CACHE_ALIGNED;
 
 /* What came of the journal's answer and is not sent yet, of one session. */
@@ -169,6 +172,7 @@ struct gateway {
     struct port *ports[GATEWAY_PORTS_MAX];
     unsigned ports_cnt;
 
+    struct login_limit login_limit;
     uint32_t datagram_cells; /* room without which no datagram is taken */
 
     uint64_t now_ns;
@@ -309,7 +313,8 @@ void fixp_leave(struct gateway *gateway, struct fixp_session *session, bool in_v
  * run, so answers are due. */
 void fixp_came_back(struct gateway *gateway, const union cell *cell, bool live);
 
-/* fixp_send.c: each sends one datagram, or none if the port has no room. */
+/* fixp_send.c: each sends one datagram, or none if the port has no room. What
+ * refuses a request of request_len bytes is no longer than that: its text is cut. */
 void fixp_send_sequence(struct gateway *gateway, struct fixp_session *session);
 void fixp_send_negotiation_response(struct gateway *gateway,
                                     const struct transport *to,
@@ -319,6 +324,7 @@ void fixp_send_negotiation_reject(struct gateway *gateway,
                                   const struct transport *to,
                                   const uint8_t uuid[16],
                                   uint64_t request_time,
+                                  size_t request_len,
                                   enum fixp_negotiation_reject_code code,
                                   const char *text);
 void fixp_send_establishment_ack(struct gateway *gateway, struct fixp_session *session);
@@ -326,6 +332,7 @@ void fixp_send_establishment_reject(struct gateway *gateway,
                                     const struct transport *to,
                                     const uint8_t uuid[16],
                                     uint64_t request_time,
+                                    size_t request_len,
                                     enum fixp_establishment_reject_code code,
                                     const char *text);
 void fixp_send_retransmit_reject(struct gateway *gateway,
@@ -333,6 +340,7 @@ void fixp_send_retransmit_reject(struct gateway *gateway,
                                  const struct fixp_retransmit_request *request,
                                  enum fixp_retransmit_reject_code code);
 void fixp_send_finished_receiving(struct gateway *gateway, struct fixp_session *session);
+#define FIXP_TERMINATE_LEN (sizeof(struct fixp_header) + FIXP_TERMINATE_BLOCK + sizeof(uint16_t))
 void fixp_send_terminate(struct gateway *gateway,
                          struct fixp_session *session,
                          enum fixp_termination_code code,

@@ -35,6 +35,8 @@ cfg_valid(const struct gateway_cfg *cfg)
         return false;
     if (cfg->ports_max < 1 || cfg->ports_max > GATEWAY_PORTS_MAX)
         return false;
+    if (cfg->login_rate > LOGIN_RATE_MAX)
+        return false;
     if (cfg->credentials_window_ms != 0 &&
         (cfg->credentials_window_ms < CREDENTIALS_WINDOW_MS_MIN ||
          cfg->credentials_window_ms > CREDENTIALS_WINDOW_MS_MAX))
@@ -115,6 +117,7 @@ gateway_init(void *mem, const struct gateway_cfg *cfg)
     gateway->cfg = *cfg;
     if (cfg->credentials_window_ms == 0)
         gateway->cfg.credentials_window_ms = CREDENTIALS_WINDOW_MS;
+    login_limit_init(&gateway->login_limit, cfg->login_rate == 0 ? LOGIN_RATE : cfg->login_rate);
     gateway->sessions = (struct fixp_session *)(void *)(bytes + layout.sessions_off);
     gateway->route = route_init(bytes + layout.route_off, cfg->sessions_max);
     gateway->bound = (uint16_t *)(void *)(bytes + layout.bound_off);

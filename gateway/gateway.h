@@ -43,6 +43,13 @@
  * FinishedReceiving and then ends the binding as Terminate does: the session
  * itself may still be established again.
  *
+ * Before a session is established no answer is longer than what came, so that a
+ * forged source gains nothing; and of all requests no more signatures are checked
+ * than login_rate a second (gateway/login_limit.h): what is above is dropped, as if
+ * the network had lost it. With require_context a datagram of an established session
+ * counts only if it begins with Context and the session's UUID, which nobody off the
+ * path can know; without, whoever can forge the session's address can speak for it.
+ *
  * Hostile bytes: never an assert, never a log line; a counter per reason.
  *
  * Credentials of Negotiate and Establish: the session's name and a signature
@@ -82,6 +89,9 @@ struct gateway_cfg {
     /* How far the time in a request may be from ours, .._MIN .. _MAX; 0: the default. */
     uint32_t credentials_window_ms;
     bool plain_credentials; /* NAME:KEY is taken too */
+    bool require_context;   /* every datagram begins with Context and the session's UUID */
+    /* Signatures checked in a second, of all who ask, 1 .. LOGIN_RATE_MAX; 0: the default. */
+    uint32_t login_rate;
 };
 
 #define GATEWAY_PORTS_MAX 4u
@@ -89,6 +99,9 @@ struct gateway_cfg {
 #define CREDENTIALS_WINDOW_MS     5000u
 #define CREDENTIALS_WINDOW_MS_MIN 100u
 #define CREDENTIALS_WINDOW_MS_MAX 3600000u
+
+#define LOGIN_RATE     8000u
+#define LOGIN_RATE_MAX 1000000u
 
 /* gateway_footprint returns the bytes for cfg, 0 if it is invalid. */
 size_t gateway_footprint(const struct gateway_cfg *cfg);
@@ -158,7 +171,9 @@ struct gateway_stats {
     uint64_t bad_schema;   /* neither schema */
     uint64_t bad_session;  /* unknown UUID, wrong peer, wrong state */
     uint64_t bad_credentials;
-    uint64_t refused; /* application messages that became MessageRefused */
+    uint64_t bad_context;    /* did not begin with Context, where that is required */
+    uint64_t logins_dropped; /* requests above login_rate */
+    uint64_t refused;        /* application messages that became MessageRefused */
     uint64_t timeouts;
     uint64_t in_ring_full; /* stopped receiving */
 };

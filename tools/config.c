@@ -206,13 +206,17 @@ read_gateway(struct config *config, const struct doc_map *root)
 {
     struct doc_map map;
 
-    doc_map(root, "gateway", "keepalive_ms credentials_window_ms plain_credentials", &map);
+    doc_map(root, "gateway",
+            "keepalive_ms credentials_window_ms plain_credentials require_context login_rate",
+            &map);
     config->keepalive_ms =
         (uint32_t)doc_u64(&map, "keepalive_ms", KEEPALIVE_MS_MIN, KEEPALIVE_MS_MAX, 1000);
     config->credentials_window_ms =
         (uint32_t)doc_u64(&map, "credentials_window_ms", CREDENTIALS_WINDOW_MS_MIN,
                           CREDENTIALS_WINDOW_MS_MAX, CREDENTIALS_WINDOW_MS);
     config->plain_credentials = doc_bool(&map, "plain_credentials", false);
+    config->require_context = doc_bool(&map, "require_context", false);
+    config->login_rate = (uint32_t)doc_u64(&map, "login_rate", 1, LOGIN_RATE_MAX, LOGIN_RATE);
 }
 
 static void

@@ -175,6 +175,8 @@ struct config {
     uint32_t keepalive_ms;
     uint32_t credentials_window_ms;
     bool plain_credentials;
+    bool require_context;
+    uint32_t login_rate;
 
     unsigned threads_cnt;
     struct config_thread threads[CONFIG_STAGES_CNT];

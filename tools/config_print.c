@@ -96,10 +96,11 @@ print_general(const struct config *config, FILE *out)
             engine->firms_max, engine->sessions_max, engine->positions_max, engine->pages_max,
             engine->extras_max, config->in_ring_cells, config->out_ring_cells, config->retransmit);
     fprintf(out,
-            "gateway: {keepalive_ms: %u, credentials_window_ms: %u, plain_credentials: %s}\n"
-            "admins: [",
+            "gateway: {keepalive_ms: %u, credentials_window_ms: %u, plain_credentials: %s, "
+            "require_context: %s, login_rate: %u}\nadmins: [",
             config->keepalive_ms, config->credentials_window_ms,
-            config->plain_credentials ? "true" : "false");
+            config->plain_credentials ? "true" : "false",
+            config->require_context ? "true" : "false", config->login_rate);
     for (unsigned i = 0; i < config->admins_cnt; i++)
         fprintf(out, "%s{uid: %u}", i > 0 ? ", " : "", config->admins[i]);
     fputs("]\n", out);

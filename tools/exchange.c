@@ -126,6 +126,8 @@ gateway_cfg_of(const struct exchange *exchange, struct gateway_cfg *cfg)
         .ports_max = config->ports_cnt,
         .credentials_window_ms = config->credentials_window_ms,
         .plain_credentials = config->plain_credentials,
+        .require_context = config->require_context,
+        .login_rate = config->login_rate,
     };
 }
 

@@ -133,6 +133,7 @@ session_open(struct link *link, unsigned index, char why[LINK_WHY_BYTES])
         .name = link->cfg.sessions[index]->name,
         .key = link->cfg.sessions[index]->key,
         .keepalive_ms = link->cfg.config->keepalive_ms,
+        .context = link->cfg.config->require_context,
         .on_report = report,
         .on_not_applied = not_applied,
         .ctx = session,

@@ -40,12 +40,13 @@ def plain(message, name, key):
 class Client:
     """Client negotiates and establishes in its constructor."""
 
-    def __init__(self, address, name, key, seconds=30.0, login=signed):
+    def __init__(self, address, name, key, seconds=30.0, login=signed, context=False):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         # On a machine that is busy elsewhere much comes before it is read.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self.socket.connect(address)
         self.seconds = seconds
+        self.context = context
         self.uuid = uuid.uuid4().bytes
         self.next_no = 1
         self.next_report = 1
@@ -119,7 +120,11 @@ class Client:
         """send numbers one application message and returns its number."""
         number = self.next_no
         self.next_no += 1
-        self.socket.send(header(8, 8, FIXP) + struct.pack('<Q', number) + message)
+        if self.context:
+            begin = header(24, 9, FIXP) + self.uuid + struct.pack('<Q', number)
+        else:
+            begin = header(8, 8, FIXP) + struct.pack('<Q', number)
+        self.socket.send(begin + message)
         return number
 
     def wait(self, count):

@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -317,6 +318,27 @@ def test_login(tap, outcry):
             exchange.stop()
 
 
+def test_context(tap, outcry):
+    with Folder() as folder:
+        make_journal(folder)
+        config = write_config(folder, more='gateway: {require_context: true}\n')
+        with Exchange(outcry, config) as exchange:
+            client = Client(exchange.ports['kernel'], 'BROKER1', 'alpha')
+            client.order(1, '1', 1, 100 * PX, 0)
+            tap.same(client.receive(0.5), [], 'an order without Context is not heard')
+            client.context = True
+            client.next_no = 1
+            client.order(2, '1', 1, 100 * PX, 0)
+            tap.same(client.wait(1)[0][0], 'New', 'with Context it is')
+            code, out, err = run(outcry, 'send', config, 'new', '--session', 'BROKER2',
+                                 '--instrument', 'ACME', '--side', 'sell', '--qty', '1', '--px',
+                                 '100.00', '--udp-port', f'{exchange.ports["kernel"][1]}')
+            tap.same((code, err), (0, ''), f'the tools send it too: {out}')
+            exchange.stop()
+            tap.ok(re.search(r'contexts 1; logins dropped 0', exchange.text),
+                   'what was not heard was counted', exchange.text)
+
+
 def test_documented_client(tap, outcry):
     """The client that the protocol's page shows does what the page says."""
     page = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'docs',
@@ -356,6 +378,7 @@ def main():
     test_stop_with_sessions(tap, outcry)
     test_hangup(tap, outcry)
     test_login(tap, outcry)
+    test_context(tap, outcry)
     test_documented_client(tap, outcry)
     tap.done()
 

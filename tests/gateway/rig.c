@@ -104,6 +104,7 @@ gateway_make(struct rig *rig)
         .keepalive_ms = RIG_KEEPALIVE_MS,
         .ports_max = 2, /* the net and, in the flood test, a second one */
         .plain_credentials = rig->plain_credentials,
+        .require_context = rig->require_context,
     };
 
     rig->gateway = gateway_init(memory(gateway_footprint(&cfg)), &cfg);
@@ -458,6 +459,7 @@ rig_client_cfg(struct rig *rig, unsigned i, struct client_cfg *cfg)
     struct rig_client *rc = &rig->clients[i];
 
     cfg->port = rc->port;
+    cfg->context = rig->require_context;
     cfg->server = (struct peer){.ip = RIG_SERVER_IP, .udp_port = RIG_SERVER_PORT};
     cfg->on_report = on_report;
     cfg->on_not_applied = on_not_applied;

@@ -88,6 +88,7 @@ struct rig {
     uint64_t durable;       /* position of this run's out-ring */
     bool hold_durable;      /* the disk is stuck */
     bool hold_engine;       /* the engine is stuck */
+    bool require_context;   /* so too, and of new clients */
     bool plain_credentials; /* of the gateway from the next restart on */
     uint32_t in_cells;      /* size of the in-ring */
     struct rig_client clients[RIG_CLIENTS_MAX];
