@@ -8,6 +8,7 @@ struct inbound {
     struct fixp_session *session;
     uint64_t no;   /* of the next application message in it */
     bool numbered; /* it has said so: Sequence or Context came */
+    bool waits;    /* for the throttle: from the message on that was to be taken */
 };
 
 /* violation ends the binding: what came is well formed and may not come. */
@@ -47,6 +48,62 @@ is_ours(struct inbound *in, const uint8_t uuid[16])
     return false;
 }
 
+/* refuse uses a number up for a message that is not taken. */
+static void
+refuse(struct inbound *in,
+       const uint8_t *buf,
+       uint64_t no,
+       enum oe_reject_reason reason,
+       uint32_t retry_us)
+{
+    struct gateway *gateway = in->gateway;
+    struct fixp_session *session = in->session;
+    union cell cell;
+
+    order_refuse(&cell, buf, session_number(gateway, session), no, gateway->now_ns, reason,
+                 retry_us);
+    gateway->stats.refused++;
+    gateway->stats.messages++;
+    gateway_command(gateway, &cell, 1);
+    session->next_in_no++;
+}
+
+static bool
+is_cancel(const uint8_t *buf)
+{
+    const unsigned template_id = ((const struct oe_header *)buf)->template_id;
+
+    return template_id == OE_ORDER_CANCEL_REQUEST_ID ||
+           template_id == OE_ORDER_MASS_CANCEL_REQUEST_ID;
+}
+
+/* throttled tells whether a message is above the session's rates: then it waits or
+ * is refused. */
+static bool
+throttled(struct inbound *in, const uint8_t *buf, size_t len, uint64_t no)
+{
+    struct fixp_session *session = in->session;
+    const uint64_t now_ns = in->gateway->now_ns;
+    const uint64_t wait_ns = throttle_take(&session->throttle, is_cancel(buf), len, now_ns);
+    const uint64_t retry_us = (wait_ns + 999) / 1000;
+
+    if (LIKELY(wait_ns == 0))
+        return false;
+    if (session->hold != NULL) {
+        in->no = no;
+        in->waits = true;
+        return true;
+    }
+    in->gateway->stats.throttled++;
+    if (!throttle_may_refuse(&session->throttle, now_ns)) {
+        violation(in, "sends on and on above its rate");
+        return true;
+    }
+    refuse(in, buf, no, OE_REJECT_REASON_THROTTLED,
+           retry_us < UINT32_MAX ? (uint32_t)retry_us : UINT32_MAX - 1);
+    return true;
+}
+
 /* take_order makes an application message a command, if its number is the next.
  * Lower ones were applied; higher ones cannot be, for Sequence skips first. */
 static void
@@ -62,6 +119,12 @@ take_order(struct inbound *in, const uint8_t *buf, size_t len)
         return;
     }
     ASSERT(no == session->next_in_no);
+    if (UNLIKELY(len > gateway->cfg.message_max)) {
+        refuse(in, buf, no, OE_REJECT_REASON_MALFORMED_MESSAGE, 0);
+        return;
+    }
+    if (session->limited && throttled(in, buf, len, no))
+        return;
 
     const unsigned cnt =
         order_decode(buf, len, session_number(gateway, session), no, gateway->now_ns, cells);
@@ -278,6 +341,8 @@ take_message(struct inbound *in, const uint8_t *buf, size_t len)
         if (bytes == 0)
             bytes = len;
         take_order(in, buf, bytes);
+        if (UNLIKELY(in->waits || !session_listens(in->session)))
+            bytes = 0;
     } else if (hdr->schema_id == FIXP_SCHEMA_ID) {
         bytes = fixp_message_length(buf, len);
         if (bytes == 0 || !message_valid(hdr->template_id, buf, bytes)) {
@@ -313,6 +378,84 @@ take_request(struct gateway *gateway, const struct transport *from, const struct
     default:
         return false;
     }
+}
+
+/* take_datagram reads from off on; returns where it stopped: at a message that has
+ * to wait, if in->waits. */
+static size_t
+take_datagram(struct inbound *in, const uint8_t *bytes, size_t off, size_t len)
+{
+    for (size_t size; off < len; off += size) {
+        size = take_message(in, bytes + off, len - off);
+        if (size == 0)
+            break;
+    }
+    return off;
+}
+
+/* hold_datagram keeps what cannot be taken now. */
+static void
+hold_datagram(struct inbound *in, const uint8_t *bytes, size_t len)
+{
+    struct gateway *gateway = in->gateway;
+    struct fixp_session *session = in->session;
+
+    if (!hold_put(session->hold, bytes, len, in->no, in->numbered)) {
+        gateway->stats.hold_full++;
+        return;
+    }
+    gateway->stats.throttled++;
+    session->last_rx_ns = gateway->now_ns;
+    if (session->holding)
+        return;
+    session->holding = true;
+    ASSERT(gateway->holding_cnt < gateway->cfg.sessions_max);
+    gateway->holding[gateway->holding_cnt++] = session_number(gateway, session);
+}
+
+/* held_take takes datagrams of one session that wait, as far as they may and the
+ * in-ring has room; false if none is left. */
+static bool
+held_take(struct gateway *gateway, struct fixp_session *session, int *done)
+{
+    struct hold *hold = session->hold;
+
+    while (hold->cnt > 0 && session_listens(session)) {
+        struct held *held = hold_head(hold);
+        struct inbound in = {
+            .gateway = gateway, .session = session, .no = held->no, .numbered = held->numbered};
+
+        if (ring_writer_room(gateway->in, gateway->datagram_cells) < gateway->datagram_cells)
+            return true;
+        held->off = (uint16_t)take_datagram(&in, held->bytes, held->off, held->len);
+        if (in.waits) {
+            held->no = in.no;
+            held->numbered = in.numbered;
+            return true;
+        }
+        hold_pop(hold);
+        (*done)++;
+    }
+    /* Whoever sent what is left is gone: it will be found missing. */
+    hold->cnt = 0;
+    return false;
+}
+
+int
+fixp_server_held(struct gateway *gateway)
+{
+    uint32_t left_cnt = 0;
+    int done = 0;
+
+    for (uint32_t i = 0; i < gateway->holding_cnt; i++) {
+        struct fixp_session *session = &gateway->sessions[gateway->holding[i]];
+
+        session->holding = held_take(gateway, session, &done);
+        if (session->holding)
+            gateway->holding[left_cnt++] = gateway->holding[i];
+    }
+    gateway->holding_cnt = left_cnt;
+    return done;
 }
 
 void
@@ -351,9 +494,13 @@ fixp_server_datagram(struct gateway *gateway, unsigned port_idx, const struct da
         take_unbound(&in, datagram->data, datagram->len);
         return;
     }
-    for (size_t off = 0, bytes; off < datagram->len; off += bytes) {
-        bytes = take_message(&in, datagram->data + off, datagram->len - off);
-        if (bytes == 0)
-            break;
+    if (UNLIKELY(in.session->holding)) {
+        hold_datagram(&in, datagram->data, datagram->len);
+        return;
     }
+
+    const size_t off = take_datagram(&in, datagram->data, 0, datagram->len);
+
+    if (UNLIKELY(in.waits))
+        hold_datagram(&in, datagram->data + off, datagram->len - off);
 }

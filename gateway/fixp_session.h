@@ -49,8 +49,10 @@
 #include "gateway/directory.h"
 #include "gateway/gateway.h"
 #include "gateway/history.h"
+#include "gateway/hold.h"
 #include "gateway/login_limit.h"
 #include "gateway/port.h"
+#include "gateway/throttle.h"
 #include "proto/base.h"
 #include "proto/fixp.h"
 #include "proto/limits.h"
@@ -122,11 +124,15 @@ struct fixp_session {
     bool dirty;                 /* in the list of those with reports to send */
     bool leaving;               /* unbound, but the port had no room for the farewell */
     bool listed;                /* transport is in the directory */
+    bool limited;               /* throttle has a limit */
+    bool holding;               /* in the list of those with datagrams that wait */
     bool negotiated;            /* uuid and negotiate_time are what the engine knows */
     struct transport transport; /* last bound */
     uint64_t next_in_no;
     uint64_t last_rx_ns;
-    uint32_t firm; /* CELL_ANY: not known */
+    uint32_t firm;     /* CELL_ANY: not known */
+    struct hold *hold; /* NULL: what is above the rates is refused */
+    struct throttle throttle;
 
     /* Every report. */
     uint64_t last_tx_ns;
@@ -191,6 +197,8 @@ struct gateway {
     struct gateway_history history; /* asks NULL: there is none */
     uint32_t history_generation;    /* of tokens */
     struct old_reports old;
+    uint16_t *holding; /* sessions with datagrams that wait */
+    uint32_t holding_cnt;
 
     gateway_watcher *watcher; /* NULL: nobody */
     void *watcher_ctx;
@@ -271,6 +279,10 @@ gateway_command(struct gateway *gateway, const union cell *cells, unsigned count
  * dropped, as if the network had lost it. */
 void
 fixp_server_datagram(struct gateway *gateway, unsigned port_idx, const struct datagram *datagram);
+
+/* fixp_server_held takes what waits and may now be taken; returns how many
+ * datagrams. */
+int fixp_server_held(struct gateway *gateway);
 
 /* fixp_request.c */
 

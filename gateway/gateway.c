@@ -18,6 +18,10 @@ session_cfg_valid(const struct gateway_session_cfg *cfg)
 
     if (!cfg->used)
         return true;
+    if (cfg->throttle.messages_per_s > GATEWAY_MESSAGES_PER_S_MAX ||
+        cfg->throttle.cancels_per_s > GATEWAY_MESSAGES_PER_S_MAX ||
+        cfg->throttle.bytes_per_s > GATEWAY_BYTES_PER_S_MAX)
+        return false;
     return cfg->name[0] != '\0' && memchr(cfg->name, ':', sizeof cfg->name) == NULL &&
            key_len >= 1 && key_len < sizeof cfg->key;
 }
@@ -35,7 +39,10 @@ cfg_valid(const struct gateway_cfg *cfg)
         return false;
     if (cfg->ports_max < 1 || cfg->ports_max > GATEWAY_PORTS_MAX)
         return false;
-    if (cfg->login_rate > LOGIN_RATE_MAX)
+    if (cfg->login_rate > LOGIN_RATE_MAX || cfg->throttle_burst_ms > THROTTLE_BURST_MS_MAX)
+        return false;
+    if (cfg->message_max != 0 &&
+        (cfg->message_max < MESSAGE_BYTES_MIN || cfg->message_max > DATAGRAM_BYTES_MAX))
         return false;
     if (cfg->credentials_window_ms != 0 &&
         (cfg->credentials_window_ms < CREDENTIALS_WINDOW_MS_MIN ||
@@ -56,9 +63,21 @@ struct layout {
     size_t bound_off;
     size_t dirty_off;
     size_t history_off;
+    size_t holding_off;
+    size_t holds_off;
     size_t slots_off;
     size_t bytes;
 };
+
+/* holds tells whether datagrams of the session may have to wait. */
+static COLD bool
+holds(const struct gateway_cfg *cfg, uint16_t session)
+{
+    const struct gateway_throttle *throttle = &cfg->sessions[session].throttle;
+
+    return cfg->throttle_queue && cfg->sessions[session].used &&
+           (throttle->messages_per_s | throttle->cancels_per_s | throttle->bytes_per_s) != 0;
+}
 
 static COLD struct layout
 layout_of(const struct gateway_cfg *cfg)
@@ -66,16 +85,21 @@ layout_of(const struct gateway_cfg *cfg)
     const size_t list_bytes = round_up(cfg->sessions_max * sizeof(uint16_t));
     struct layout layout;
     size_t used_cnt = 0;
+    size_t holds_cnt = 0;
 
-    for (uint16_t i = 0; i < cfg->sessions_max; i++)
+    for (uint16_t i = 0; i < cfg->sessions_max; i++) {
         used_cnt += cfg->sessions[i].used;
+        holds_cnt += holds(cfg, i);
+    }
     layout.sessions_off = round_up(sizeof(struct gateway));
     layout.route_off = layout.sessions_off + cfg->sessions_max * sizeof(struct fixp_session);
     layout.directory_off = layout.route_off + round_up(route_footprint(cfg->sessions_max));
     layout.bound_off = layout.directory_off + directory_footprint(cfg->sessions_max);
     layout.dirty_off = layout.bound_off + list_bytes;
     layout.history_off = layout.dirty_off + list_bytes;
-    layout.slots_off = layout.history_off + round_up(used_cnt * sizeof(struct history_index));
+    layout.holding_off = layout.history_off + round_up(used_cnt * sizeof(struct history_index));
+    layout.holds_off = layout.holding_off + list_bytes;
+    layout.slots_off = layout.holds_off + holds_cnt * round_up(sizeof(struct hold));
     layout.bytes = layout.slots_off + used_cnt * cfg->retransmit_max * sizeof(struct report_slot);
     return layout;
 }
@@ -87,14 +111,25 @@ gateway_footprint(const struct gateway_cfg *cfg)
 }
 
 static COLD void
-sessions_init(struct gateway *gateway, struct history_index *history, struct report_slot *slots)
+sessions_init(struct gateway *gateway, const struct layout *layout, uint8_t *bytes)
 {
+    struct history_index *history = (struct history_index *)(void *)(bytes + layout->history_off);
+    struct report_slot *slots = (struct report_slot *)(void *)(bytes + layout->slots_off);
+    const struct gateway_cfg *cfg = &gateway->cfg;
+    uint8_t *hold_bytes = bytes + layout->holds_off;
+
     for (uint16_t i = 0; i < gateway->cfg.sessions_max; i++) {
         struct fixp_session *session = &gateway->sessions[i];
 
         session->used = gateway->cfg.sessions[i].used;
         session->sent_no = 1;
         session->firm = CELL_ANY;
+        session->limited =
+            throttle_init(&session->throttle, &cfg->sessions[i].throttle, cfg->throttle_burst_ms);
+        if (holds(cfg, i)) {
+            session->hold = (struct hold *)(void *)hold_bytes;
+            hold_bytes += round_up(sizeof(struct hold));
+        }
         if (session->used) {
             session->history = history++;
             session->slots = slots;
@@ -117,6 +152,10 @@ gateway_init(void *mem, const struct gateway_cfg *cfg)
     gateway->cfg = *cfg;
     if (cfg->credentials_window_ms == 0)
         gateway->cfg.credentials_window_ms = CREDENTIALS_WINDOW_MS;
+    if (cfg->throttle_burst_ms == 0)
+        gateway->cfg.throttle_burst_ms = THROTTLE_BURST_MS;
+    if (cfg->message_max == 0)
+        gateway->cfg.message_max = DATAGRAM_BYTES_MAX;
     login_limit_init(&gateway->login_limit, cfg->login_rate == 0 ? LOGIN_RATE : cfg->login_rate);
     gateway->sessions = (struct fixp_session *)(void *)(bytes + layout.sessions_off);
     gateway->route = route_init(bytes + layout.route_off, cfg->sessions_max);
@@ -124,8 +163,8 @@ gateway_init(void *mem, const struct gateway_cfg *cfg)
     gateway->dirty = (uint16_t *)(void *)(bytes + layout.dirty_off);
     directory_init(&gateway->directory, bytes + layout.directory_off, cfg->sessions,
                    cfg->sessions_max);
-    sessions_init(gateway, (struct history_index *)(void *)(bytes + layout.history_off),
-                  (struct report_slot *)(void *)(bytes + layout.slots_off));
+    gateway->holding = (uint16_t *)(void *)(bytes + layout.holding_off);
+    sessions_init(gateway, &layout, bytes);
     return gateway;
 }
 
@@ -291,6 +330,7 @@ gateway_poll(struct gateway *gateway, uint64_t now_ns)
     gateway->now_ns = now_ns;
     gateway->poll_no++;
     if (LIKELY(!gateway->stopping)) {
+        done += fixp_server_held(gateway);
         for (unsigned i = 0; i < gateway->ports_cnt; i++)
             done += receive(gateway, i);
     } else {

@@ -50,6 +50,11 @@
  * counts only if it begins with Context and the session's UUID, which nobody off the
  * path can know; without, whoever can forge the session's address can speak for it.
  *
+ * A session may have rates (gateway/throttle.h). What is above them is refused with
+ * the time until it may be tried again, as MessageRefused, so that its number is
+ * used; or it waits here (gateway/hold.h). So is refused what is longer than
+ * message_max.
+ *
  * Hostile bytes: never an assert, never a log line; a counter per reason.
  *
  * Credentials of Negotiate and Establish: the session's name and a signature
@@ -73,10 +78,21 @@
 
 struct gateway;
 
+/* What a session may send in a second; 0: no limit. */
+struct gateway_throttle {
+    uint32_t messages_per_s; /* but cancels; up to GATEWAY_MESSAGES_PER_S_MAX, as is the next */
+    uint32_t cancels_per_s;
+    uint32_t bytes_per_s; /* of messages but cancels, up to GATEWAY_BYTES_PER_S_MAX */
+};
+
+#define GATEWAY_MESSAGES_PER_S_MAX 100000000u
+#define GATEWAY_BYTES_PER_S_MAX    1000000000u
+
 struct gateway_session_cfg {
     char name[16];
     char key[33]; /* access key, 1 to 32 characters */
     bool used;    /* false: no such session */
+    struct gateway_throttle throttle;
 };
 
 struct gateway_cfg {
@@ -92,6 +108,9 @@ struct gateway_cfg {
     bool require_context;   /* every datagram begins with Context and the session's UUID */
     /* Signatures checked in a second, of all who ask, 1 .. LOGIN_RATE_MAX; 0: the default. */
     uint32_t login_rate;
+    uint32_t throttle_burst_ms; /* of the rates at once, up to .._MAX; 0: the default */
+    bool throttle_queue;        /* what is above the rates waits; else it is refused */
+    uint32_t message_max;       /* bytes of a message, MESSAGE_BYTES_MIN ..; 0: of a datagram */
 };
 
 #define GATEWAY_PORTS_MAX 4u
@@ -99,6 +118,10 @@ struct gateway_cfg {
 #define CREDENTIALS_WINDOW_MS     5000u
 #define CREDENTIALS_WINDOW_MS_MIN 100u
 #define CREDENTIALS_WINDOW_MS_MAX 3600000u
+
+#define THROTTLE_BURST_MS     100u
+#define THROTTLE_BURST_MS_MAX 10000u
+#define MESSAGE_BYTES_MIN     128u
 
 #define LOGIN_RATE     8000u
 #define LOGIN_RATE_MAX 1000000u
@@ -172,6 +195,8 @@ struct gateway_stats {
     uint64_t bad_session;  /* unknown UUID, wrong peer, wrong state */
     uint64_t bad_credentials;
     uint64_t bad_context;    /* did not begin with Context, where that is required */
+    uint64_t throttled;      /* messages above their rate: refused, or made to wait */
+    uint64_t hold_full;      /* datagrams dropped: too many wait */
     uint64_t logins_dropped; /* requests above login_rate */
     uint64_t refused;        /* application messages that became MessageRefused */
     uint64_t timeouts;

@@ -32,6 +32,7 @@
 
 #include "engine/route.h"
 #include "proto/cell.h"
+#include "proto/orders.h"
 
 /* Bytes of the longest report, header included. */
 #define REPORT_BYTES_MAX 128u
@@ -46,6 +47,16 @@ unsigned order_decode(const uint8_t *buf,
                       uint64_t no,
                       uint64_t time_ns,
                       union cell *cells);
+
+/* order_refuse makes the command MessageRefused of a message that the gateway does
+ * not take; retry_us: how long until it may be tried again, 0: that is not it. */
+void order_refuse(union cell *cell,
+                  const uint8_t *buf,
+                  uint16_t session,
+                  uint64_t no,
+                  uint64_t time_ns,
+                  enum oe_reject_reason reason,
+                  uint32_t retry_us);
 
 /* order_encode writes the report on the message for one of its recipients as
  * route_message gave it; returns its bytes (at most REPORT_BYTES_MAX), 0 if the

@@ -391,3 +391,18 @@ order_decode(const uint8_t *buf,
         return decode_refused(&ctx, template_id, OE_REJECT_REASON_MALFORMED_MESSAGE, cells);
     return cnt;
 }
+
+void
+order_refuse(union cell *cell,
+             const uint8_t *buf,
+             uint16_t session,
+             uint64_t no,
+             uint64_t time_ns,
+             enum oe_reject_reason reason,
+             uint32_t retry_us)
+{
+    const struct decode_ctx ctx = {.session = session, .no = no, .time_ns = time_ns};
+
+    (void)decode_refused(&ctx, ((const struct oe_header *)buf)->template_id, reason, cell);
+    cell->message_refused.retry_us = retry_us;
+}

@@ -429,6 +429,7 @@ encode_message_refused(const union cell *cells, uint8_t *buf, size_t cap)
         .transact_time = refused->time,
         .reject_reason = refused->reason,
         .ref_template_id = refused->template_id == UINT16_MAX ? 0 : refused->template_id,
+        .retry_after = refused->retry_us,
     };
 
     return oe_business_message_reject_encode(buf, cap, &msg);

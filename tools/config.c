@@ -207,7 +207,8 @@ read_gateway(struct config *config, const struct doc_map *root)
     struct doc_map map;
 
     doc_map(root, "gateway",
-            "keepalive_ms credentials_window_ms plain_credentials require_context login_rate",
+            "keepalive_ms credentials_window_ms plain_credentials require_context login_rate "
+            "messages_per_s cancels_per_s bytes_per_s burst_ms throttle message_bytes",
             &map);
     config->keepalive_ms =
         (uint32_t)doc_u64(&map, "keepalive_ms", KEEPALIVE_MS_MIN, KEEPALIVE_MS_MAX, 1000);
@@ -216,6 +217,12 @@ read_gateway(struct config *config, const struct doc_map *root)
                           CREDENTIALS_WINDOW_MS_MAX, CREDENTIALS_WINDOW_MS);
     config->plain_credentials = doc_bool(&map, "plain_credentials", false);
     config->require_context = doc_bool(&map, "require_context", false);
+    config_read_throttle(&map, &(struct gateway_throttle){0}, &config->throttle);
+    config->throttle_burst_ms =
+        (uint32_t)doc_u64(&map, "burst_ms", 1, THROTTLE_BURST_MS_MAX, THROTTLE_BURST_MS);
+    config->throttle_queue = doc_word(&map, "throttle", CONFIG_THROTTLE_WORDS, 0) == 1;
+    config->message_bytes = (uint32_t)doc_u64(&map, "message_bytes", MESSAGE_BYTES_MIN,
+                                              DATAGRAM_BYTES_MAX, DATAGRAM_BYTES_MAX);
     config->login_rate = (uint32_t)doc_u64(&map, "login_rate", 1, LOGIN_RATE_MAX, LOGIN_RATE);
 }
 

@@ -33,6 +33,7 @@
 #include <stdio.h>
 
 #include "engine/engine.h"
+#include "gateway/gateway.h"
 #include "proto/base.h"
 #include "proto/px_qty.h"
 
@@ -152,6 +153,7 @@ struct config_session {
     char name[CONFIG_NAME_MAX + 1];
     char key[CONFIG_KEY_MAX + 1];
     unsigned firm; /* index in firms */
+    struct gateway_throttle throttle;
     uint32_t cancel_on_disconnect_ms;
     bool blocked;
 };
@@ -177,6 +179,10 @@ struct config {
     bool plain_credentials;
     bool require_context;
     uint32_t login_rate;
+    struct gateway_throttle throttle; /* of sessions that have none of their own */
+    uint32_t throttle_burst_ms;
+    bool throttle_queue;
+    uint32_t message_bytes;
 
     unsigned threads_cnt;
     struct config_thread threads[CONFIG_STAGES_CNT];

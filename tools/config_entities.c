@@ -415,6 +415,19 @@ read_key(const struct doc_map *map, struct config_session *session)
         doc_refuse(map, "key", "is not usable, expected %s", expected);
 }
 
+void
+config_read_throttle(const struct doc_map *map,
+                     const struct gateway_throttle *fallback,
+                     struct gateway_throttle *throttle)
+{
+    throttle->messages_per_s = (uint32_t)doc_u64(
+        map, "messages_per_s", 0, GATEWAY_MESSAGES_PER_S_MAX, fallback->messages_per_s);
+    throttle->cancels_per_s = (uint32_t)doc_u64(map, "cancels_per_s", 0, GATEWAY_MESSAGES_PER_S_MAX,
+                                                fallback->cancels_per_s);
+    throttle->bytes_per_s =
+        (uint32_t)doc_u64(map, "bytes_per_s", 0, GATEWAY_BYTES_PER_S_MAX, fallback->bytes_per_s);
+}
+
 static void
 read_sessions(struct config *config, const struct doc_map *root, const struct table *firms)
 {
@@ -428,7 +441,10 @@ read_sessions(struct config *config, const struct doc_map *root, const struct ta
         struct config_session *session = &config->sessions[config->sessions_cnt++];
         struct doc_map map;
 
-        doc_item(&list, i, "id name firm key cancel_on_disconnect_ms blocked", &map);
+        doc_item(&list, i,
+                 "id name firm key cancel_on_disconnect_ms blocked messages_per_s cancels_per_s "
+                 "bytes_per_s",
+                 &map);
         session->id = read_id(&map, config->engine.sessions_max);
         config_read_name(&map, "name", CONFIG_NAME_MAX, CONFIG_NAME_EXPECTED, session->name);
         session->firm = read_ref(&map, "firm", firms, "the name of a firm");
@@ -436,6 +452,7 @@ read_sessions(struct config *config, const struct doc_map *root, const struct ta
         session->cancel_on_disconnect_ms =
             (uint32_t)doc_u64(&map, "cancel_on_disconnect_ms", 0, 86400000, 0);
         session->blocked = doc_bool(&map, "blocked", false);
+        config_read_throttle(&map, &config->throttle, &session->throttle);
         table_put(&table, session->name, session->id);
     }
     table_seal(&table, &list);

@@ -68,6 +68,31 @@ put_args(FILE *out, const char *const *args)
     fputc(']', out);
 }
 
+/* print_rates prints what a session may send; keys in front of which others stand. */
+static void
+print_rates(const struct gateway_throttle *throttle, FILE *out)
+{
+    fprintf(out, ", messages_per_s: %u, cancels_per_s: %u, bytes_per_s: %u",
+            throttle->messages_per_s, throttle->cancels_per_s, throttle->bytes_per_s);
+}
+
+static void
+print_gateway(const struct config *config, FILE *out)
+{
+    char word[16];
+
+    fprintf(out,
+            "gateway: {keepalive_ms: %u, credentials_window_ms: %u, plain_credentials: %s, "
+            "require_context: %s, login_rate: %u",
+            config->keepalive_ms, config->credentials_window_ms,
+            config->plain_credentials ? "true" : "false",
+            config->require_context ? "true" : "false", config->login_rate);
+    print_rates(&config->throttle, out);
+    fprintf(out, ", burst_ms: %u, throttle: %s, message_bytes: %u}\n", config->throttle_burst_ms,
+            config_word(CONFIG_THROTTLE_WORDS, config->throttle_queue, word),
+            config->message_bytes);
+}
+
 static void
 print_general(const struct config *config, FILE *out)
 {
@@ -95,12 +120,8 @@ print_general(const struct config *config, FILE *out)
             engine->orders_max, engine->instruments_max, engine->accounts_max, engine->groups_max,
             engine->firms_max, engine->sessions_max, engine->positions_max, engine->pages_max,
             engine->extras_max, config->in_ring_cells, config->out_ring_cells, config->retransmit);
-    fprintf(out,
-            "gateway: {keepalive_ms: %u, credentials_window_ms: %u, plain_credentials: %s, "
-            "require_context: %s, login_rate: %u}\nadmins: [",
-            config->keepalive_ms, config->credentials_window_ms,
-            config->plain_credentials ? "true" : "false",
-            config->require_context ? "true" : "false", config->login_rate);
+    print_gateway(config, out);
+    fputs("admins: [", out);
     for (unsigned i = 0; i < config->admins_cnt; i++)
         fprintf(out, "%s{uid: %u}", i > 0 ? ", " : "", config->admins[i]);
     fputs("]\n", out);
@@ -257,6 +278,7 @@ print_sessions(const struct config *config, FILE *out)
         fprintf(out, "  - {id: %u, name: \"%s\", firm: \"%s\", key: ", session->id, session->name,
                 config->firms[session->firm].name);
         put_text(out, session->key);
+        print_rates(&session->throttle, out);
         fprintf(out, ", cancel_on_disconnect_ms: %u, blocked: %s}\n",
                 session->cancel_on_disconnect_ms, session->blocked ? "true" : "false");
     }

@@ -24,10 +24,16 @@
 #define CONFIG_STAGE_WORDS      "gateway engine journal"
 #define CONFIG_IDLE_WORDS       "spin yield block"
 #define CONFIG_KIND_WORDS       "udp dpdk"
+#define CONFIG_THROTTLE_WORDS   "reject queue"
 
 void config_read_threads(struct config *config, const struct doc_map *root);
 void config_read_ports(struct config *config, const struct doc_map *root);
 void config_read_entities(struct config *config, const struct doc_map *root);
+
+/* config_read_throttle reads the rates of a session, or those of all. */
+void config_read_throttle(const struct doc_map *map,
+                          const struct gateway_throttle *fallback,
+                          struct gateway_throttle *throttle);
 
 void config_read_fees(const struct doc_map *map, struct config_instrument *instrument);
 

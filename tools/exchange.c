@@ -128,6 +128,9 @@ gateway_cfg_of(const struct exchange *exchange, struct gateway_cfg *cfg)
         .plain_credentials = config->plain_credentials,
         .require_context = config->require_context,
         .login_rate = config->login_rate,
+        .throttle_burst_ms = config->throttle_burst_ms,
+        .throttle_queue = config->throttle_queue,
+        .message_max = config->message_bytes,
     };
 }
 
@@ -146,6 +149,7 @@ make_sessions(struct exchange *exchange)
         memcpy(to->name, from->name, sizeof to->name);
         memcpy(to->key, from->key, sizeof to->key);
         to->used = true;
+        to->throttle = from->throttle;
     }
 }
 

@@ -339,6 +339,26 @@ def test_context(tap, outcry):
                    'what was not heard was counted', exchange.text)
 
 
+def test_throttle(tap, outcry):
+    with Folder() as folder:
+        make_journal(folder)
+        config = write_config(folder, more='gateway: {messages_per_s: 1, burst_ms: 10000}\n')
+        with Exchange(outcry, config) as exchange:
+            client = Client(exchange.ports['kernel'], 'BROKER1', 'alpha')
+            for clord in range(1, 41):
+                client.order(clord, '1', 1, PX, 0)
+            reports = client.wait(40)
+            refused = [body for kind, body in reports if kind == 'MessageReject']
+            tap.ok(len(refused) > 0, 'of 40 orders at once not all are taken', reports)
+            tap.ok(all(struct.unpack_from('<H', body, 16)[0] == 78 and
+                       0 < struct.unpack_from('<I', body, 20)[0] <= 1000000 for body in refused),
+                   'the others are refused with the time to wait', refused)
+            exchange.stop()
+            tap.ok(f'throttled {len(refused)}, not held 0' in exchange.text, 'and counted',
+                   exchange.text)
+        tap.same(replay(outcry, folder)[0], 0, 'and in the journal')
+
+
 def test_documented_client(tap, outcry):
     """The client that the protocol's page shows does what the page says."""
     page = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'docs',
@@ -379,6 +399,7 @@ def main():
     test_hangup(tap, outcry)
     test_login(tap, outcry)
     test_context(tap, outcry)
+    test_throttle(tap, outcry)
     test_documented_client(tap, outcry)
     tap.done()
 

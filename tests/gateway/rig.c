@@ -105,6 +105,8 @@ gateway_make(struct rig *rig)
         .ports_max = 2, /* the net and, in the flood test, a second one */
         .plain_credentials = rig->plain_credentials,
         .require_context = rig->require_context,
+        .throttle_queue = rig->throttle_queue,
+        .message_max = rig->message_max,
     };
 
     rig->gateway = gateway_init(memory(gateway_footprint(&cfg)), &cfg);

@@ -88,6 +88,8 @@ struct rig {
     uint64_t durable;       /* position of this run's out-ring */
     bool hold_durable;      /* the disk is stuck */
     bool hold_engine;       /* the engine is stuck */
+    bool throttle_queue;    /* so too */
+    uint32_t message_max;   /* so too; 0: default */
     bool require_context;   /* so too, and of new clients */
     bool plain_credentials; /* of the gateway from the next restart on */
     uint32_t in_cells;      /* size of the in-ring */
