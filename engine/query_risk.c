@@ -21,6 +21,7 @@ session_config(const struct engine *engine, uint32_t id, union cell *cells)
         .firm = at->firm,
         .cancel_on_disconnect_ms = at->cancel_on_disconnect_ms,
         .blocked = at->blocked,
+        .drop_copy = at->drop_copy,
         .session = (uint16_t)id,
     };
     memcpy(cells[0].session_set.name, engine->sessions.names[id + 1],

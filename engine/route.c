@@ -5,11 +5,15 @@
 #include "proto/limits.h"
 #include "proto/orders.h"
 
+#define ROUTE_NO_FIRM UINT32_MAX
+
 /* What the journal says of one server flow. */
 struct route_flow {
     uint64_t next_no;
     uint8_t uuid[16]; /* of the flow; zeros: none was negotiated */
-    uint64_t pad;     /* 32 bytes: two flows to a line */
+    uint32_t firm;    /* ROUTE_NO_FIRM: not known */
+    uint16_t copy;    /* the session that is the firm's drop copy; CELL_SESSION: none */
+    uint16_t is_copy; /* 1: it is one itself */
 };
 _Static_assert(sizeof(struct route_flow) == 32, "no flow straddles two lines");
 
@@ -60,6 +64,10 @@ route_init(void *mem, uint32_t sessions_max)
     route->sessions_max = sessions_max;
     route->ack_mode = CELL_ACK_MODE_DURABLE;
     route_flows_end(route);
+    for (uint32_t i = 0; i < sessions_max; i++) {
+        route->flows[i].firm = ROUTE_NO_FIRM;
+        route->flows[i].copy = CELL_SESSION;
+    }
     return route;
 }
 
@@ -81,6 +89,48 @@ route_add(struct route *route,
         .no = route->flows[session].next_no++,
     };
     return cnt + 1;
+}
+
+/* route_add_firm appends a recipient, and behind it its firm's drop copy. */
+static unsigned
+route_add_firm(struct route *route,
+               uint16_t session,
+               bool maker,
+               unsigned cnt,
+               struct route_recipient recipients[ROUTE_RECIPIENTS_MAX])
+{
+    const unsigned before = cnt;
+
+    cnt = route_add(route, session, maker, cnt, recipients);
+    if (cnt == before || LIKELY(route->flows[session].copy == CELL_SESSION))
+        return cnt;
+    ASSERT(cnt < ROUTE_RECIPIENTS_MAX);
+    cnt = route_add(route, route->flows[session].copy, maker, cnt, recipients);
+    recipients[cnt - 1].copy = true;
+    recipients[cnt - 1].of = session;
+    return cnt;
+}
+
+/* route_session_set learns whose session it is. */
+static void
+route_session_set(struct route *route, const struct cell_session_set *cell)
+{
+    struct route_flow *flows = route->flows;
+    struct route_flow *flow = &flows[cell->session];
+
+    if (cell->outcome != OE_REJECT_REASON_NONE)
+        return;
+    ASSERT(cell->session < route->sessions_max);
+    flow->firm = cell->firm;
+    flow->is_copy = cell->drop_copy;
+    for (uint32_t i = 0; i < route->sessions_max; i++) {
+        if (flows[i].firm != cell->firm || i == cell->session)
+            continue;
+        if (flow->is_copy != 0)
+            flows[i].copy = cell->session;
+        else if (flows[i].is_copy != 0)
+            flow->copy = (uint16_t)i;
+    }
 }
 
 /* route_negotiate starts a flow, unless the client only repeated its request:
@@ -127,21 +177,25 @@ route_message(struct route *route,
     case CELL_KIND_ORDER_TRIGGERED:
     case CELL_KIND_QUOTE_ENTRY:
     case CELL_KIND_MASS_CANCELED:
+        return route_add_firm(route, cell_session(cells), false, 0, recipients);
     case CELL_KIND_SESSION_NOT_APPLIED:
         return route_add(route, cell_session(cells), false, 0, recipients);
     case CELL_KIND_MASS_CANCEL:
         if (cell_outcome(cells) == OE_REJECT_REASON_NONE)
             return 0;
-        return route_add(route, cell_session(cells), false, 0, recipients);
+        return route_add_firm(route, cell_session(cells), false, 0, recipients);
     case CELL_KIND_TRADE:
     case CELL_KIND_MATCH_PREVENTED: {
         ASSERT(cell_count(cells) >= 2);
-        const unsigned cnt = route_add(route, cell_session(cells), false, 0, recipients);
+        const unsigned cnt = route_add_firm(route, cell_session(cells), false, 0, recipients);
 
-        return route_add(route, cells[1].trade_maker.session, true, cnt, recipients);
+        return route_add_firm(route, cells[1].trade_maker.session, true, cnt, recipients);
     }
     case CELL_KIND_SESSION_NEGOTIATE:
         route_negotiate(route, &cells->session_negotiate);
+        return 0;
+    case CELL_KIND_SESSION_SET:
+        route_session_set(route, &cells->session_set);
         return 0;
     case CELL_KIND_RESTART:
         route_restart(route, &cells->restart);
@@ -149,6 +203,13 @@ route_message(struct route *route,
     default:
         return 0;
     }
+}
+
+bool
+route_is_drop_copy(const struct route *route, uint16_t session)
+{
+    ASSERT(session < route->sessions_max);
+    return route->flows[session].is_copy != 0;
 }
 
 uint64_t
@@ -181,6 +242,20 @@ route_save(const struct route *route, struct image_out *out)
     image_put(out, route->flows, route->sessions_max * sizeof *route->flows);
 }
 
+/* route_copies_good: an image comes from a file. */
+static bool
+route_copies_good(const struct route *route)
+{
+    for (uint32_t i = 0; i < route->sessions_max; i++) {
+        const uint16_t copy = route->flows[i].copy;
+
+        if (route->flows[i].is_copy > 1 ||
+            (copy != CELL_SESSION && (copy >= route->sessions_max || copy == i)))
+            return false;
+    }
+    return true;
+}
+
 bool
 route_load(struct route *route, struct image_in *in)
 {
@@ -190,5 +265,6 @@ route_load(struct route *route, struct image_in *in)
         !cell_ack_mode_valid((uint8_t)head[1]) || head[1] > UINT8_MAX)
         return false;
     route->ack_mode = (uint8_t)head[1];
-    return image_get(in, route->flows, route->sessions_max * sizeof *route->flows);
+    return image_get(in, route->flows, route->sessions_max * sizeof *route->flows) &&
+           route_copies_good(route);
 }

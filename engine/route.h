@@ -20,8 +20,14 @@
  *   SessionNotApplied           its session
  *   SessionNegotiate accepted   restarts the numbers of its session at 1
  *   Restart                     ends all flows after a lossy run
+ *   SessionSet accepted         says whose session it is, and whether it is the drop
+ *                               copy of its firm
  *   all others                  none; OrderRefreshed too: how much an iceberg
  *                               shows is for market data
+ *
+ * A firm may have one session that is its drop copy. Behind each recipient of that firm
+ * it is one too, with a number of its own flow; but for SessionNotApplied, which is of
+ * the session's flow and nothing else.
  *
  * CELL_SESSION is no recipient: commands of the exchange itself get no reports.
  */
@@ -38,11 +44,13 @@
 
 struct route;
 
-#define ROUTE_RECIPIENTS_MAX 2u
+#define ROUTE_RECIPIENTS_MAX 4u
 
 struct route_recipient {
     uint16_t session;
     bool maker;  /* of a Trade or MatchPrevented: the maker's side */
+    bool copy;   /* session is the drop copy of the firm of */
+    uint16_t of; /* whose report it is, if copy */
     uint64_t no; /* number of the report in the session's server flow */
 };
 
@@ -55,6 +63,9 @@ struct route *route_init(void *mem, uint32_t sessions_max);
 unsigned route_message(struct route *route,
                        const union cell *cells,
                        struct route_recipient recipients[ROUTE_RECIPIENTS_MAX]);
+
+/* route_is_drop_copy tells whether the session is the drop copy of its firm. */
+bool route_is_drop_copy(const struct route *route, uint16_t session);
 
 /* route_next_no returns the number that the session's next report will have. */
 uint64_t route_next_no(const struct route *route, uint16_t session);

@@ -3,8 +3,19 @@
 #include <string.h>
 
 #define NS_PER_MS           UINT64_C(1000000)
-#define CLIENT_FLOW_ALLOWED 1u /* FIXP Idempotent */
+#define CLIENT_FLOW_ORDERS  1u /* FIXP Idempotent */
+#define CLIENT_FLOW_COPY    3u /* FIXP None */
 #define SERVER_FLOW_ALLOWED 0u /* FIXP Recoverable */
+
+/* copied tells whether another session than idx is the drop copy of the firm. */
+static bool
+copied(const struct sessions *sessions, uint32_t idx, uint32_t firm)
+{
+    for (uint32_t i = 1; i < sessions->used_cnt; i++)
+        if (i != idx && sessions->at[i].drop_copy != 0 && sessions->at[i].firm == firm)
+            return true;
+    return false;
+}
 
 /* unbind takes a session out of BOUND and starts its grace time. */
 static void
@@ -27,7 +38,8 @@ sessions_set(struct sessions *sessions,
              const struct risk *risk,
              const struct cell_session_set *cell)
 {
-    if (cell->session >= sessions->sessions_max || cell->name[0] == '\0' || cell->blocked > 1)
+    if (cell->session >= sessions->sessions_max || cell->name[0] == '\0' || cell->blocked > 1 ||
+        cell->drop_copy > 1)
         return OE_REJECT_REASON_CONFIGURATION_RANGE;
 
     const uint32_t idx = cell->session + 1u;
@@ -35,7 +47,10 @@ sessions_set(struct sessions *sessions,
 
     if (!risk_firm_known(risk, cell->firm))
         return OE_REJECT_REASON_CONFIGURATION_CONFLICT;
-    if (session->state != ENGINE_SESSION_UNKNOWN && session->firm != cell->firm)
+    if (session->state != ENGINE_SESSION_UNKNOWN &&
+        (session->firm != cell->firm || session->drop_copy != cell->drop_copy))
+        return OE_REJECT_REASON_CONFIGURATION_CONFLICT;
+    if (cell->drop_copy != 0 && copied(sessions, idx, cell->firm))
         return OE_REJECT_REASON_CONFIGURATION_CONFLICT;
     if (session->state == ENGINE_SESSION_UNKNOWN) {
         session->state = ENGINE_SESSION_IDLE;
@@ -45,6 +60,7 @@ sessions_set(struct sessions *sessions,
     session->numbered = 1;
     session->firm = cell->firm;
     session->blocked = cell->blocked;
+    session->drop_copy = cell->drop_copy;
     session->cancel_on_disconnect_ms = cell->cancel_on_disconnect_ms;
     memcpy(sessions->names[idx], cell->name, sizeof sessions->names[idx]);
     if (sessions->used_cnt <= idx)
@@ -84,7 +100,8 @@ sessions_negotiate(struct sessions *sessions,
         return OE_REJECT_REASON_UNKNOWN_SESSION;
     if (session->blocked != 0)
         return OE_REJECT_REASON_SESSION_BLOCKED;
-    if (cell->client_flow != CLIENT_FLOW_ALLOWED || cell->server_flow != SERVER_FLOW_ALLOWED)
+    if (cell->client_flow != (session->drop_copy != 0 ? CLIENT_FLOW_COPY : CLIENT_FLOW_ORDERS) ||
+        cell->server_flow != SERVER_FLOW_ALLOWED)
         return OE_REJECT_REASON_SESSION_FLOW_TYPE;
     /* The answer to the first was lost: the same question gets the same one. */
     if (session->state == ENGINE_SESSION_NEGOTIATED && has_uuid(sessions, idx, cell->uuid) &&

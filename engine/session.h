@@ -41,13 +41,14 @@ struct session {
     struct risk_session risk;
     uint8_t state; /* enum engine_session_state */
     uint8_t blocked;
-    uint8_t due;      /* its Day orders go with the Clock command in work */
-    uint8_t numbered; /* 1: next_in_no counts its commands; 0: the exchange itself */
-    uint8_t zero[12];
+    uint8_t due;       /* its Day orders go with the Clock command in work */
+    uint8_t numbered;  /* 1: next_in_no counts its commands; 0: the exchange itself */
+    uint8_t drop_copy; /* 1: of its firm; it sends nothing itself */
+    uint8_t zero[11];
 };
 
 _Static_assert(sizeof(struct session) == CACHE_LINE, "one line");
-_Static_assert(offsetof(struct session, zero) == 52, "no padding");
+_Static_assert(offsetof(struct session, zero) == 53, "no padding");
 
 /* What is not asked by orders. */
 struct session_cold {

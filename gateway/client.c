@@ -87,7 +87,7 @@ say_negotiate(struct client *client, uint64_t now_ns)
     static const struct credentials unsigned_yet;
     struct fixp_negotiate msg = {
         .timestamp = client->request_ns,
-        .client_flow = FIXP_FLOW_TYPE_IDEMPOTENT,
+        .client_flow = client->cfg.drop_copy ? FIXP_FLOW_TYPE_NONE : FIXP_FLOW_TYPE_IDEMPOTENT,
     };
     uint8_t *buf = client_claim(client);
 
@@ -159,13 +159,21 @@ client_say_terminate(struct client *client, enum fixp_termination_code code, uin
                 now_ns);
 }
 
+/* say_heartbeat: Sequence, or of a flow without messages one of its own. */
 static void
-say_sequence(struct client *client, uint64_t now_ns)
+say_heartbeat(struct client *client, uint64_t now_ns)
 {
     uint8_t *buf = client_claim(client);
+    size_t len;
 
-    if (buf != NULL)
-        client_push(client, put_number(client, buf), now_ns);
+    if (buf == NULL)
+        return;
+    len = client->cfg.drop_copy ? client_begin(client, buf) : put_number(client, buf);
+    if (client->cfg.drop_copy) {
+        fixp_header_put(buf + len, FIXP_UNSEQUENCED_HEARTBEAT_ID, 0);
+        len += sizeof(struct fixp_header);
+    }
+    client_push(client, len, now_ns);
 }
 
 /* request says what the state asks for. */
@@ -244,7 +252,7 @@ queue_push(struct client *client)
 uint64_t
 client_send(struct client *client, const void *message, size_t len)
 {
-    if (client->state != CLIENT_ESTABLISHED || len > CLIENT_MESSAGE_MAX)
+    if (client->state != CLIENT_ESTABLISHED || len > CLIENT_MESSAGE_MAX || client->cfg.drop_copy)
         return 0;
     if (client->queued_len + len > sizeof client->queued && !queue_push(client))
         return 0;
@@ -320,7 +328,7 @@ poll_established(struct client *client, uint64_t now_ns)
     client_ask(client, now_ns);
     if (client->queued_len == 0 &&
         now_ns - client->last_tx_ns >= client->cfg.keepalive_ms * CLIENT_NS_PER_MS)
-        say_sequence(client, now_ns);
+        say_heartbeat(client, now_ns);
 }
 
 /* poll_request repeats what was not answered, and gives up in the end. */

@@ -50,6 +50,7 @@ struct client_cfg {
     uint8_t uuid[16];               /* random, new for each session ever; on resume the one of
                                      * before. The bits of version 4 are set by client_new */
     bool resume;                    /* Establish without Negotiate */
+    bool drop_copy;                 /* of its firm: it is sent reports and sends nothing */
     bool context;                   /* begin datagrams with Context, as the exchange may require */
 
     /* Each report, in order: its number and the SBE message from its header

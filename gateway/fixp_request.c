@@ -196,10 +196,13 @@ fixp_negotiate(struct gateway *gateway,
         gateway->stats.duplicates++;
         return;
     }
-    if (msg->client_flow != FIXP_FLOW_TYPE_IDEMPOTENT) {
+    const bool copies = session_copies(gateway, session);
+
+    if (msg->client_flow != (copies ? FIXP_FLOW_TYPE_NONE : FIXP_FLOW_TYPE_IDEMPOTENT)) {
         fixp_send_negotiation_reject(gateway, from, msg->session_id, msg->timestamp, len,
                                      FIXP_NEGOTIATION_REJECT_CODE_FLOW_TYPE_NOT_SUPPORTED,
-                                     "the client flow is Idempotent");
+                                     copies ? "the client flow of a drop copy is None"
+                                            : "the client flow is Idempotent");
         return;
     }
     if (session->negotiated && fixp_uuid_is(session, msg->session_id) &&

@@ -175,7 +175,10 @@ take_context(struct inbound *in, const uint8_t *buf, size_t len)
 {
     const struct fixp_context *msg = fixp_context_view(buf, len);
 
-    return is_ours(in, msg->session_id) && take_sequence(in, msg->next_seq_no);
+    if (!is_ours(in, msg->session_id))
+        return false;
+    /* Of a flow without messages it says whose it is, and no more. */
+    return session_copies(in->gateway, in->session) || take_sequence(in, msg->next_seq_no);
 }
 
 /* take_retransmit_request answers at once; one per session and poll. */
@@ -248,11 +251,35 @@ message_valid(unsigned template_id, const uint8_t *buf, size_t len)
     }
 }
 
+/* take_of_copy handles what the client of a drop copy may not send, or may alone;
+ * false if it is for others to handle. */
+static bool
+take_of_copy(struct inbound *in, unsigned template_id, bool *goes_on)
+{
+    *goes_on = template_id == FIXP_UNSEQUENCED_HEARTBEAT_ID;
+    switch (template_id) {
+    case FIXP_UNSEQUENCED_HEARTBEAT_ID:
+        return true;
+    case FIXP_CONTEXT_ID:
+    case FIXP_RETRANSMIT_REQUEST_ID:
+    case FIXP_TERMINATE_ID:
+        return false;
+    default:
+        violation(in, "a message that a client of no flow may not send");
+        return true;
+    }
+}
+
 /* take_session_message handles one of schema 2748 from a bound peer; false if
  * the rest of the datagram means nothing any more. */
 static bool
 take_session_message(struct inbound *in, unsigned template_id, const uint8_t *buf, size_t len)
 {
+    bool goes_on;
+
+    if (UNLIKELY(session_copies(in->gateway, in->session)) &&
+        take_of_copy(in, template_id, &goes_on))
+        return goes_on;
     switch (template_id) {
     case FIXP_SEQUENCE_ID:
         return take_sequence(in, fixp_sequence_view(buf, len)->next_seq_no);
@@ -332,6 +359,10 @@ take_message(struct inbound *in, const uint8_t *buf, size_t len)
         return 0;
     }
     if (hdr->schema_id == OE_SCHEMA_ID) {
+        if (UNLIKELY(session_copies(gateway, in->session))) {
+            violation(in, "a message that a client of no flow may not send");
+            return 0;
+        }
         /* Were it counted on, a datagram that comes twice would be applied twice. */
         if (UNLIKELY(!in->numbered)) {
             gateway->stats.bad_session++;

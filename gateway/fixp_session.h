@@ -214,6 +214,14 @@ session_number(const struct gateway *gateway, const struct fixp_session *session
     return (uint16_t)(session - gateway->sessions);
 }
 
+/* session_copies tells whether the session is the drop copy of its firm: its client
+ * sends no application messages, and its flow is None. */
+static inline bool
+session_copies(const struct gateway *gateway, const struct fixp_session *session)
+{
+    return route_is_drop_copy(gateway->route, session_number(gateway, session));
+}
+
 /* fixp_uuid_is tells whether the session was negotiated under the UUID. */
 static inline bool
 fixp_uuid_is(const struct fixp_session *session, const uint8_t uuid[16])

@@ -60,7 +60,8 @@ void order_refuse(union cell *cell,
 
 /* order_encode writes the report on the message for one of its recipients as
  * route_message gave it; returns its bytes (at most REPORT_BYTES_MAX), 0 if the
- * message has none for it. NotApplied (schema 2748) is one of them. */
+ * message has none for it. NotApplied (schema 2748) is one of them. For a drop copy
+ * the fixed part is longer by the id of the session whose report it is (u32). */
 size_t order_encode(const union cell *cells,
                     unsigned shard,
                     const struct route_recipient *recipient,

@@ -450,12 +450,13 @@ encode_not_applied(const union cell *cells, uint8_t *buf, size_t cap)
     return fixp_not_applied_encode(buf, cap, &msg);
 }
 
-size_t
-order_encode(const union cell *cells,
-             unsigned shard,
-             const struct route_recipient *recipient,
-             uint8_t *buf,
-             size_t cap)
+/* encode_report writes the report as the session itself gets it. */
+static size_t
+encode_report(const union cell *cells,
+              unsigned shard,
+              const struct route_recipient *recipient,
+              uint8_t *buf,
+              size_t cap)
 {
     const bool accepted = cell_outcome(cells) == OE_REJECT_REASON_NONE;
 
@@ -500,4 +501,27 @@ order_encode(const union cell *cells,
     default:
         return 0;
     }
+}
+
+size_t
+order_encode(const union cell *cells,
+             unsigned shard,
+             const struct route_recipient *recipient,
+             uint8_t *buf,
+             size_t cap)
+{
+    const uint32_t of = recipient->of;
+    size_t len = encode_report(cells, shard, recipient, buf, cap);
+    struct oe_header *hdr = (struct oe_header *)(void *)buf;
+
+    if (LIKELY(!recipient->copy) || len == 0)
+        return len;
+    /* A report has nothing behind its fixed part, which so becomes longer: who does
+     * not know the field skips it. */
+    ASSERT(len == sizeof *hdr + hdr->block_length);
+    if (cap - len < sizeof of)
+        return 0;
+    memcpy(buf + len, &of, sizeof of);
+    hdr->block_length = (uint16_t)(hdr->block_length + sizeof of);
+    return len + sizeof of;
 }

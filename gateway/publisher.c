@@ -4,8 +4,8 @@
 #include "gateway/order_codec.h"
 
 _Static_assert(sizeof(((struct report_slot *)0)->bytes) >=
-                   sizeof(struct oe_header) + OE_EXECUTION_REPORT_REPLACE_BLOCK,
-               "the longest report fits");
+                   sizeof(struct oe_header) + OE_EXECUTION_REPORT_REPLACE_BLOCK + sizeof(uint32_t),
+               "the longest report fits, of a drop copy too");
 
 uint32_t
 publisher_append(const struct gateway *gateway,

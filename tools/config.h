@@ -156,6 +156,7 @@ struct config_session {
     struct gateway_throttle throttle;
     uint32_t cancel_on_disconnect_ms;
     bool blocked;
+    bool drop_copy;
 };
 
 struct config {

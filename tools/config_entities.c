@@ -442,7 +442,8 @@ read_sessions(struct config *config, const struct doc_map *root, const struct ta
         struct doc_map map;
 
         doc_item(&list, i,
-                 "id name firm key cancel_on_disconnect_ms blocked messages_per_s cancels_per_s "
+                 "id name firm key cancel_on_disconnect_ms blocked drop_copy messages_per_s "
+                 "cancels_per_s "
                  "bytes_per_s",
                  &map);
         session->id = read_id(&map, config->engine.sessions_max);
@@ -452,6 +453,11 @@ read_sessions(struct config *config, const struct doc_map *root, const struct ta
         session->cancel_on_disconnect_ms =
             (uint32_t)doc_u64(&map, "cancel_on_disconnect_ms", 0, 86400000, 0);
         session->blocked = doc_bool(&map, "blocked", false);
+        session->drop_copy = doc_bool(&map, "drop_copy", false);
+        for (unsigned k = 0; k < i && session->drop_copy; k++)
+            if (config->sessions[k].drop_copy && config->sessions[k].firm == session->firm)
+                doc_refuse(&map, "drop_copy", "is true of %s as well, expected one of a firm",
+                           config->sessions[k].name);
         config_read_throttle(&map, &config->throttle, &session->throttle);
         table_put(&table, session->name, session->id);
     }

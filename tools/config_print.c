@@ -279,8 +279,9 @@ print_sessions(const struct config *config, FILE *out)
                 config->firms[session->firm].name);
         put_text(out, session->key);
         print_rates(&session->throttle, out);
-        fprintf(out, ", cancel_on_disconnect_ms: %u, blocked: %s}\n",
-                session->cancel_on_disconnect_ms, session->blocked ? "true" : "false");
+        fprintf(out, ", cancel_on_disconnect_ms: %u, blocked: %s, drop_copy: %s}\n",
+                session->cancel_on_disconnect_ms, session->blocked ? "true" : "false",
+                session->drop_copy ? "true" : "false");
     }
 }
 

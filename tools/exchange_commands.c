@@ -215,6 +215,7 @@ configure_sessions(struct exchange *exchange, char *why)
         cell->firm = config->firms[session->firm].id;
         cell->cancel_on_disconnect_ms = session->cancel_on_disconnect_ms;
         cell->blocked = session->blocked;
+        cell->drop_copy = session->drop_copy;
         proposal_put_name(cell->name, sizeof cell->name, session->name);
         snprintf(proposal.what, sizeof proposal.what, "session %s", session->name);
         if (proposal_send(exchange, &proposal, session->id, 0, why) != 0)

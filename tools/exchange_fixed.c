@@ -82,8 +82,17 @@ check_session(const struct engine *engine,
 {
     union cell now[CELL_COMMAND_MAX];
 
-    if (engine_config_get(engine, CELL_KIND_SESSION_SET, session->id, 0, now) == 0 ||
-        now[0].session_set.firm == config->firms[session->firm].id)
+    if (engine_config_get(engine, CELL_KIND_SESSION_SET, session->id, 0, now) == 0)
+        return 0;
+    if (now[0].session_set.drop_copy != session->drop_copy) {
+        snprintf(why, EXCHANGE_WHY_BYTES,
+                 "%s: session %s is %s drop copy here, but in the journal session %u is %s; this "
+                 "never changes, expected an id of its own for a new session",
+                 config->file, session->name, session->drop_copy ? "a" : "no", session->id,
+                 session->drop_copy ? "none" : "one");
+        return -1;
+    }
+    if (now[0].session_set.firm == config->firms[session->firm].id)
         return 0;
     snprintf(why, EXCHANGE_WHY_BYTES,
              "%s: session %s is of firm %s here, but in the journal session %u is of firm %u; this "

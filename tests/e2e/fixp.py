@@ -40,13 +40,15 @@ def plain(message, name, key):
 class Client:
     """Client negotiates and establishes in its constructor."""
 
-    def __init__(self, address, name, key, seconds=30.0, login=signed, context=False):
+    def __init__(self, address, name, key, seconds=30.0, login=signed, context=False,
+                 flow=1):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         # On a machine that is busy elsewhere much comes before it is read.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self.socket.connect(address)
         self.seconds = seconds
         self.context = context
+        self.flow = flow
         self.uuid = uuid.uuid4().bytes
         self.next_no = 1
         self.next_report = 1
@@ -58,7 +60,7 @@ class Client:
             self.shake(self.establish, 6, 7)
 
     def negotiate(self, now):
-        return self.login(header(25, 1, FIXP) + self.uuid + struct.pack('<QB', now, 1))
+        return self.login(header(25, 1, FIXP) + self.uuid + struct.pack('<QB', now, self.flow))
 
     def establish(self, now):
         return self.login(header(36, 5, FIXP) + self.uuid + struct.pack(

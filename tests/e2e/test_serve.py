@@ -359,6 +359,31 @@ def test_throttle(tap, outcry):
         tap.same(replay(outcry, folder)[0], 0, 'and in the journal')
 
 
+def test_drop_copy(tap, outcry):
+    with Folder() as folder:
+        make_journal(folder)
+        more = '  - {id: 2, name: COPY, firm: ALPHA, key: copy, drop_copy: true}\n'
+        with Exchange(outcry, write_config(folder, more=more)) as exchange:
+            tap.same(Client(exchange.ports['kernel'], 'COPY', 'copy').refused, (3, 1),
+                     'a drop copy has no flow of orders')
+            copy = Client(exchange.ports['kernel'], 'COPY', 'copy', flow=3)
+            alpha = Client(exchange.ports['kernel'], 'BROKER1', 'alpha')
+            beta = Client(exchange.ports['kernel'], 'BROKER2', 'beta')
+            beta.order(1, '2', 10, 100 * PX, 1)
+            beta.wait(1)
+            alpha.order(7, '1', 4, 100 * PX, 0)
+            own = alpha.wait(2)
+            copies = copy.wait(2)
+            tap.same([(kind, body[:-4]) for kind, body in copies], own,
+                     'its reports are those of the firm')
+            tap.same([body[-4:] for _, body in copies], [struct.pack('<I', 0)] * 2,
+                     'and name the session')
+            exchange.stop()
+        plain_config = write_config(folder, more=more.replace('true', 'false'))
+        code, _, err = run(outcry, 'serve', plain_config)
+        tap.ok(code == 3 and 'is no drop copy here' in err, 'what it is never changes', err)
+
+
 def test_documented_client(tap, outcry):
     """The client that the protocol's page shows does what the page says."""
     page = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'docs',
@@ -399,6 +424,7 @@ def main():
     test_hangup(tap, outcry)
     test_login(tap, outcry)
     test_context(tap, outcry)
+    test_drop_copy(tap, outcry)
     test_throttle(tap, outcry)
     test_documented_client(tap, outcry)
     tap.done()

@@ -290,3 +290,71 @@ Test(route, session_out_of_range_is_corruption, .signal = SIGABRT)
 {
     pass(route_new(), message(CELL_KIND_ORDER_NEW, SESSIONS, 0));
 }
+
+/* of_firm makes a session one of a firm, maybe as its drop copy. */
+static void
+of_firm(struct route *route, uint16_t session, uint32_t firm, bool drop_copy)
+{
+    const union cell cell = {.session_set = {.kind = CELL_KIND_SESSION_SET,
+                                             .shape = 1,
+                                             .firm = firm,
+                                             .drop_copy = drop_copy,
+                                             .session = session}};
+    struct route_recipient recipients[ROUTE_RECIPIENTS_MAX];
+
+    cr_assert_eq(route_message(route, &cell, recipients), 0);
+}
+
+Test(route, drop_copy_of_a_firm_comes_behind_each_of_its_recipients)
+{
+    struct route *route = route_new();
+    struct route_recipient recipients[ROUTE_RECIPIENTS_MAX];
+
+    of_firm(route, 3, 7, false);
+    of_firm(route, 1, 7, true);
+    of_firm(route, 5, 7, false); /* later than its copy */
+    of_firm(route, 4, 8, false);
+    cr_assert(route_is_drop_copy(route, 1));
+    cr_assert_not(route_is_drop_copy(route, 3));
+    cr_assert_eq(trade(route, 3, 5, recipients), 4);
+    cr_assert_eq(recipients[0].session, 3);
+    cr_assert_not(recipients[0].copy);
+    cr_assert_eq(recipients[1].session, 1);
+    cr_assert(recipients[1].copy);
+    cr_assert_eq(recipients[1].of, 3);
+    cr_assert_eq(recipients[1].no, 1);
+    cr_assert_not(recipients[1].maker);
+    cr_assert_eq(recipients[2].session, 5);
+    cr_assert_eq(recipients[3].session, 1);
+    cr_assert_eq(recipients[3].of, 5);
+    cr_assert_eq(recipients[3].no, 2);
+    cr_assert(recipients[3].maker);
+    cr_assert_eq(trade(route, 4, 5, recipients), 3, "of another firm there is no copy");
+    cr_assert_eq(recipients[0].session, 4);
+    cr_assert_eq(recipients[2].no, 3);
+    cr_assert_eq(pass(route, message(CELL_KIND_SESSION_NOT_APPLIED, 3, 0)), 1,
+                 "what a session lost is nobody else's");
+    free(route);
+}
+
+Test(route, drop_copy_outlives_lossy_runs_and_a_refused_session_is_none)
+{
+    struct route *route = route_new();
+    union cell refused = {.session_set = {.kind = CELL_KIND_SESSION_SET,
+                                          .shape = 1,
+                                          .outcome = OE_REJECT_REASON_CONFIGURATION_CONFLICT,
+                                          .firm = 7,
+                                          .drop_copy = 1,
+                                          .session = 2}};
+
+    of_firm(route, 3, 7, false);
+    cr_assert_eq(pass(route, refused), 0);
+    cr_assert_eq(pass(route, message(CELL_KIND_ORDER_CANCELED, 3, 0)), 1);
+    of_firm(route, 1, 7, true);
+    cr_assert_eq(pass(route, message(CELL_KIND_ORDER_CANCELED, 3, 0)), 2);
+    cr_assert_eq(pass(route, restart(CELL_ACK_MODE_MEMORY)), 0);
+    cr_assert_eq(pass(route, restart(CELL_ACK_MODE_MEMORY)), 0);
+    cr_assert_eq(route_next_no(route, 1), 1);
+    cr_assert_eq(pass(route, message(CELL_KIND_ORDER_CANCELED, 3, 0)), 2);
+    free(route);
+}

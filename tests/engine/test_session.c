@@ -125,6 +125,44 @@ Test(session, blocked_after_it_was_negotiated_does_not_come_back)
     harness_fini(&h);
 }
 
+Test(session, drop_copy_is_one_of_a_firm_for_ever_and_of_flow_none)
+{
+    struct harness h;
+    uint8_t uuid[16];
+    union cell set = {
+        .session_set = {
+            .kind = CELL_KIND_SESSION_SET, .shape = 1, .name = "x", .drop_copy = 1, .session = 5}};
+
+    harness_init(&h, NULL);
+    (void)harness_apply(&h, &set);
+    cr_assert_eq(harness_outcome(&h), 0);
+    (void)harness_apply(&h, &set);
+    cr_assert_eq(harness_outcome(&h), 0, "as it was");
+    set.session_set.session = 6;
+    (void)harness_apply(&h, &set);
+    cr_assert_eq(harness_outcome(&h), OE_REJECT_REASON_CONFIGURATION_CONFLICT, "a second one");
+    set.session_set.session = 5;
+    set.session_set.drop_copy = 0;
+    (void)harness_apply(&h, &set);
+    cr_assert_eq(harness_outcome(&h), OE_REJECT_REASON_CONFIGURATION_CONFLICT, "for ever");
+    set.session_set.drop_copy = 2;
+    (void)harness_apply(&h, &set);
+    cr_assert_eq(harness_outcome(&h), OE_REJECT_REASON_CONFIGURATION_RANGE);
+    other_uuid(uuid, 96);
+    cr_assert_eq(harness_negotiate(&h, 5, uuid, 1), OE_REJECT_REASON_SESSION_FLOW_TYPE);
+
+    union cell negotiate = {.session_negotiate = {.kind = CELL_KIND_SESSION_NEGOTIATE,
+                                                  .shape = 1,
+                                                  .request_time = 1,
+                                                  .client_flow = 3,
+                                                  .session = 5}};
+
+    memcpy(negotiate.session_negotiate.uuid, uuid, sizeof uuid);
+    (void)harness_apply(&h, &negotiate);
+    cr_assert_eq(harness_outcome(&h), 0);
+    harness_fini(&h);
+}
+
 Test(session, keepalive_has_a_range)
 {
     struct harness h;

@@ -303,17 +303,19 @@ configure(struct rig *rig, uint8_t ack_mode)
         cell = frame_of(CELL_KIND_SESSION_SET, 1);
         memcpy(cell.session_set.name, rig->sessions[i].name, sizeof cell.session_set.name);
         cell.session_set.session = i;
+        cell.session_set.drop_copy = rig->copied && i == RIG_COPY;
         rig_admin(rig, &cell, 1);
     }
 }
 
-struct rig *
-rig_new(uint64_t seed, uint8_t ack_mode, uint32_t in_cells)
+static struct rig *
+rig_make(uint64_t seed, uint8_t ack_mode, uint32_t in_cells, bool copied)
 {
     struct rig *rig = memory(sizeof *rig);
 
     net_init(&rig->net, seed);
     rig->net.now_ns = RIG_START_NS;
+    rig->copied = copied;
     rig->in_cells = in_cells == 0 ? IN_CELLS : in_cells;
     /* Large and mostly not used: not touched. */
     rig->log = take(RIG_LOG_MAX * sizeof *rig->log);
@@ -341,6 +343,18 @@ rig_new(uint64_t seed, uint8_t ack_mode, uint32_t in_cells)
     rig_step(rig, 0);
     rig_step(rig, 0);
     return rig;
+}
+
+struct rig *
+rig_new(uint64_t seed, uint8_t ack_mode, uint32_t in_cells)
+{
+    return rig_make(seed, ack_mode, in_cells, false);
+}
+
+struct rig *
+rig_new_copied(uint64_t seed)
+{
+    return rig_make(seed, 0, 0, true);
 }
 
 /* stop frees what a restart makes anew. */
@@ -462,6 +476,7 @@ rig_client_cfg(struct rig *rig, unsigned i, struct client_cfg *cfg)
 
     cfg->port = rc->port;
     cfg->context = rig->require_context;
+    cfg->drop_copy = rig->copied && rc->session == RIG_COPY;
     cfg->server = (struct peer){.ip = RIG_SERVER_IP, .udp_port = RIG_SERVER_PORT};
     cfg->on_report = on_report;
     cfg->on_not_applied = on_not_applied;

@@ -88,6 +88,7 @@ struct rig {
     uint64_t durable;       /* position of this run's out-ring */
     bool hold_durable;      /* the disk is stuck */
     bool hold_engine;       /* the engine is stuck */
+    bool copied;            /* session RIG_COPY is a drop copy */
     bool throttle_queue;    /* so too */
     uint32_t message_max;   /* so too; 0: default */
     bool require_context;   /* so too, and of new clients */
@@ -99,6 +100,10 @@ struct rig {
 /* rig_new makes an exchange that is up, with no client; in_cells 0: default. */
 struct rig *rig_new(uint64_t seed, uint8_t ack_mode, uint32_t in_cells);
 void rig_free(struct rig *rig);
+
+/* rig_new_copied is rig_new with the last session as the drop copy of the firm. */
+#define RIG_COPY (RIG_SESSIONS - 1)
+struct rig *rig_new_copied(uint64_t seed);
 
 /* rig_step lets ns pass and then everybody poll once. */
 void rig_step(struct rig *rig, uint64_t ns);
