@@ -219,6 +219,14 @@ route_next_no(const struct route *route, uint16_t session)
     return route->flows[session].next_no;
 }
 
+void
+route_copy(struct route *route, const struct route *from)
+{
+    ASSERT(route->sessions_max == from->sessions_max);
+    memcpy(route->flows, from->flows, from->sessions_max * sizeof *from->flows);
+    route->ack_mode = from->ack_mode;
+}
+
 uint8_t
 route_ack_mode(const struct route *route)
 {

@@ -74,6 +74,9 @@ uint64_t route_next_no(const struct route *route, uint16_t session);
  * reads messages from the middle and counts for this one session. */
 void route_seek(struct route *route, uint16_t session, const uint8_t uuid[16], uint64_t next_no);
 
+/* route_copy makes route, of as many sessions, what from is. */
+void route_copy(struct route *route, const struct route *from);
+
 /* route_ack_mode returns the enum cell_ack_mode of the run that is being read: what its
  * end may lose is known when the next Restart comes. */
 uint8_t route_ack_mode(const struct route *route);

@@ -192,6 +192,12 @@ gateway_attach(struct gateway *gateway,
     gateway->gate = gate;
 }
 
+const struct route *
+gateway_route(const struct gateway *gateway)
+{
+    return gateway->route;
+}
+
 COLD void
 gateway_attach_history(struct gateway *gateway, const struct gateway_history *history)
 {

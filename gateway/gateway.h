@@ -143,6 +143,10 @@ void gateway_attach(struct gateway *gateway,
                     struct ring_reader *out,
                     const uint64_t *gate);
 
+/* gateway_route is what it knows of the numbers of reports, not to be looked at while
+ * it is polled. */
+const struct route *gateway_route(const struct gateway *gateway);
+
 /* gateway_attach_history wires it to a reader of the journal (history.h), for reports
  * that are older than retransmit_max. wake is called when something was asked. Without
  * it such reports are out of range. */

@@ -32,6 +32,7 @@ history_footprint(uint32_t sessions_max)
 struct history *
 history_init(void *mem,
              uint32_t sessions_max,
+             const struct route *sessions,
              struct ring_reader *asks,
              struct ring_writer *told,
              const struct history_source *source)
@@ -41,6 +42,7 @@ history_init(void *mem,
     ASSERT((uintptr_t)mem % CACHE_LINE == 0);
     *history = (struct history){.asks = asks, .told = told, .source = *source};
     history->route = route_init((uint8_t *)mem + route_offset(), sessions_max);
+    route_copy(history->route, sessions);
     return history;
 }
 
@@ -57,16 +59,20 @@ tell(struct history *history,
      const union cell *cells,
      const struct route_recipient *recipient)
 {
-    const struct history_told told = {
+    struct history_told told = {
         .token = history->ask.token,
         .session = history->ask.session,
         .what = (uint8_t)what,
         .cells = cells == NULL ? 0 : (uint8_t)cell_count(cells),
-        .no = recipient == NULL ? 0 : recipient->no,
-        .maker = recipient != NULL && recipient->maker,
     };
     union cell head;
 
+    if (recipient != NULL) {
+        told.no = recipient->no;
+        told.maker = recipient->maker;
+        told.copy = recipient->copy;
+        told.of = recipient->of;
+    }
     memcpy(&head, &told, sizeof head);
     ring_write(history->told, &head, 1);
     if (cells != NULL)

@@ -30,6 +30,7 @@
 #include <stdint.h>
 
 #include "engine/ring.h"
+#include "engine/route.h"
 #include "gateway/history_index.h"
 #include "proto/base.h"
 #include "proto/cell.h"
@@ -65,7 +66,9 @@ struct history_told {
     uint8_t cells;
     uint64_t no;
     uint8_t maker;
-    uint8_t zero[47];
+    uint8_t copy;
+    uint16_t of; /* as in route_recipient */
+    uint8_t zero[44];
 };
 _Static_assert(sizeof(struct history_told) == CELL_BYTES, "so is what is told");
 
@@ -81,10 +84,12 @@ struct history_source {
 struct history;
 
 /* history_footprint returns the bytes for sessions_max sessions; history_init makes
- * one in mem, CACHE_LINE aligned. Rings and source outlive it. */
+ * one in mem, CACHE_LINE aligned. It takes over from sessions, of as many, whose each
+ * is and which are drop copies. Rings and source outlive it. */
 size_t history_footprint(uint32_t sessions_max);
 struct history *history_init(void *mem,
                              uint32_t sessions_max,
+                             const struct route *sessions,
                              struct ring_reader *asks,
                              struct ring_writer *told,
                              const struct history_source *source);

@@ -140,6 +140,8 @@ old_add(struct gateway *gateway, const struct history_told *told, const union ce
     const struct route_recipient recipient = {
         .session = told->session,
         .maker = told->maker != 0,
+        .copy = told->copy != 0,
+        .of = told->of,
         .no = told->no,
     };
     struct old_reports *old = &gateway->old;

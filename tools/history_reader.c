@@ -115,7 +115,7 @@ ring_for(void **memory, uint64_t cells_cnt)
 }
 
 static int
-make(struct history_reader *reader, uint32_t sessions_max)
+make(struct history_reader *reader, const struct gateway *gateway, uint32_t sessions_max)
 {
     const struct history_source source = {.ctx = reader, .seek = seek, .next = next};
     const size_t bytes = history_footprint(sessions_max);
@@ -130,8 +130,8 @@ make(struct history_reader *reader, uint32_t sessions_max)
     ring_reader_init(&reader->asks_reader, asks, 0);
     ring_writer_init(&reader->told, told);
     ring_reader_init(&reader->told_reader, told, 0);
-    reader->history = history_init(reader->history_memory, sessions_max, &reader->asks_reader,
-                                   &reader->told, &source);
+    reader->history = history_init(reader->history_memory, sessions_max, gateway_route(gateway),
+                                   &reader->asks_reader, &reader->told, &source);
     reader->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return reader->event_fd < 0 ? -errno : 0;
 }
@@ -152,7 +152,7 @@ history_reader_start(struct history_reader **reader,
     made->event_fd = -1;
     made->dir = dir;
     made->shard = shard;
-    rc = make(made, sessions_max);
+    rc = make(made, gateway, sessions_max);
     if (rc == 0)
         rc = -pthread_create(&made->thread, NULL, loop, made);
     if (rc != 0) {

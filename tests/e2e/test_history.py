@@ -118,7 +118,7 @@ def test(tap, outcry):
         with open(config, 'w', encoding='ascii') as file:
             file.write(text.replace('udp_port: 0', f'udp_port: {port}'))
         with Exchange(outcry, config) as exchange:
-            alpha.shake(5, alpha.establish(), 6, 7)
+            alpha.shake(alpha.establish, 6, 7)
             tap.ok(all_again(alpha, last) == told, 'and after a kill')
             tap.same(exchange.stop(), 0, 'it stops')
             counted = exchange.text.split(' retransmitted (')[1].split(' from the journal')[0]
@@ -127,7 +127,7 @@ def test(tap, outcry):
         tap.ok(code == 0, 'a snapshot is made', out, err)
         with Exchange(outcry, config) as exchange:
             tap.ok('snapshot' in exchange.text, 'and loaded', exchange.text)
-            alpha.shake(5, alpha.establish(), 6, 7)
+            alpha.shake(alpha.establish, 6, 7)
             tap.ok(all_again(alpha, last) == told, 'and after a start from a snapshot')
             exchange.stop()
 

@@ -21,7 +21,7 @@
 #define SESSIONS   3u
 #define CELLS_MAX  400000u
 #define GIVEN_MAX  200000u
-#define TOLD_CELLS 64u
+#define TOLD_CELLS 256u
 
 /* One report, and where its message lies. */
 struct given {
@@ -197,8 +197,8 @@ make_history(void)
     ring_reader_init(&asks_reader, asks.ring, 0);
     ring_writer_init(&told, ring_init(memory(ring_footprint(TOLD_CELLS, 1)), TOLD_CELLS, 1));
     ring_reader_init(&told_reader, told.ring, 0);
-    history =
-        history_init(memory(history_footprint(SESSIONS)), SESSIONS, &asks_reader, &told, &source);
+    history = history_init(memory(history_footprint(SESSIONS)), SESSIONS, route, &asks_reader,
+                           &told, &source);
 }
 
 static void
