@@ -8,6 +8,7 @@ struct inbound {
     struct fixp_session *session;
     uint64_t no;   /* of the next application message in it */
     bool numbered; /* it has said so: Sequence or Context came */
+    bool lost;     /* the rest of it is as if it had not come */
     bool waits;    /* for the throttle: from the message on that was to be taken */
 };
 
@@ -104,6 +105,19 @@ throttled(struct inbound *in, const uint8_t *buf, size_t len, uint64_t no)
     return true;
 }
 
+/* is_one_too_many tells whether the journal has no room to refuse this order as well. */
+static COLD bool
+is_one_too_many(struct gateway *gateway, const uint8_t *buf)
+{
+    if (is_cancel(buf))
+        return false;
+    if (elapsed_ns(gateway->now_ns, gateway->low_ns) >= LOW_WINDOW_NS) {
+        gateway->low_ns = gateway->now_ns;
+        gateway->low_cnt = 0;
+    }
+    return gateway->low_cnt++ >= LOW_ORDERS_MAX;
+}
+
 /* take_order makes an application message a command, if its number is the next.
  * Lower ones were applied; higher ones cannot be, for Sequence skips first. */
 static void
@@ -119,6 +133,11 @@ take_order(struct inbound *in, const uint8_t *buf, size_t len)
         return;
     }
     ASSERT(no == session->next_in_no);
+    if (UNLIKELY(gateway->journal_low) && is_one_too_many(gateway, buf)) {
+        gateway->stats.low_dropped++;
+        in->lost = true;
+        return;
+    }
     if (UNLIKELY(len > gateway->cfg.message_max)) {
         refuse(in, buf, no, OE_REJECT_REASON_MALFORMED_MESSAGE, 0);
         return;
@@ -372,7 +391,7 @@ take_message(struct inbound *in, const uint8_t *buf, size_t len)
         if (bytes == 0)
             bytes = len;
         take_order(in, buf, bytes);
-        if (UNLIKELY(in->waits || !session_listens(in->session)))
+        if (UNLIKELY(in->waits || in->lost || !session_listens(in->session)))
             bytes = 0;
     } else if (hdr->schema_id == FIXP_SCHEMA_ID) {
         bytes = fixp_message_length(buf, len);

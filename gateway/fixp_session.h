@@ -82,6 +82,11 @@
 /* Silence after which a client is gone: twice its interval and this. */
 #define SILENCE_GRACE_NS 50000000ull
 
+/* Orders that are let in each second, to be refused, while the journal's disk is nearly
+ * full: a refusal is in the journal, too, and cancels must have the room. */
+#define LOW_ORDERS_MAX 10u
+#define LOW_WINDOW_NS  1000000000ull
+
 /* At most one Terminate in this time to a peer that does not know it is unbound. */
 #define REMIND_NS 1000000000ull
 
@@ -199,6 +204,10 @@ struct gateway {
     struct old_reports old;
     uint16_t *holding; /* sessions with datagrams that wait */
     uint32_t holding_cnt;
+
+    bool journal_low; /* new orders are refused */
+    uint32_t low_cnt; /* of those since low_ns */
+    uint64_t low_ns;
 
     gateway_watcher *watcher; /* NULL: nobody */
     void *watcher_ctx;

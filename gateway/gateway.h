@@ -55,6 +55,10 @@
  * used; or it waits here (gateway/hold.h). So is refused what is longer than
  * message_max.
  *
+ * While the journal's disk is nearly full the engine refuses new orders, and each refusal
+ * is journaled. A few a second are let in to be refused; what comes beyond is dropped, as
+ * if the network had lost it, and NotApplied in the end. Cancels go on.
+ *
  * Hostile bytes: never an assert, never a log line; a counter per reason.
  *
  * Credentials of Negotiate and Establish: the session's name and a signature
@@ -199,6 +203,7 @@ struct gateway_stats {
     uint64_t bad_session;  /* unknown UUID, wrong peer, wrong state */
     uint64_t bad_credentials;
     uint64_t bad_context;    /* did not begin with Context, where that is required */
+    uint64_t low_dropped;    /* datagrams cut at an order, the journal's disk being nearly full */
     uint64_t throttled;      /* messages above their rate: refused, or made to wait */
     uint64_t hold_full;      /* datagrams dropped: too many wait */
     uint64_t logins_dropped; /* requests above login_rate */

@@ -203,6 +203,10 @@ publisher_take(struct gateway *gateway, const union cell *cells, bool live)
         if (live && gateway->watcher != NULL)
             gateway->watcher(gateway->watcher_ctx, cells);
         break;
+    case CELL_KIND_JOURNAL_SPACE:
+        if (cell_outcome(cells) == OE_REJECT_REASON_NONE)
+            gateway->journal_low = cells->journal_space.low != 0;
+        break;
     case CELL_KIND_RESTART:
         restarted(gateway, &cells->restart, live);
         break;

@@ -1,8 +1,8 @@
 /*
  * The image of a gateway: what it learned of the journal, and nothing of transports.
  *
- *   sessions_max:u32 retransmit_max:u32   route   { session, its reports, its history
- *   index }...   end
+ *   sessions_max:u32 retransmit_max:u32 journal_low:u32 zero:u32   route   { session, its reports,
+ * its history index }...   end
  *
  * A report is its length in 16 bits and its bytes; those of a session are the last
  * min(retransmit_max, all) that it was given, oldest first. The index leads to all
@@ -16,6 +16,8 @@
 struct saved_head {
     uint32_t sessions_max;
     uint32_t retransmit_max;
+    uint32_t journal_low;
+    uint32_t zero;
 };
 
 struct saved_session {
@@ -73,7 +75,8 @@ void
 gateway_save(const struct gateway *gateway, struct image_out *out)
 {
     const struct saved_head head = {.sessions_max = gateway->cfg.sessions_max,
-                                    .retransmit_max = gateway->cfg.retransmit_max};
+                                    .retransmit_max = gateway->cfg.retransmit_max,
+                                    .journal_low = gateway->journal_low};
     const struct saved_session end = {.number = SAVED_END};
 
     image_put(out, &head, sizeof head);
@@ -215,7 +218,8 @@ gateway_load(struct gateway *gateway, struct image_in *in)
 
     ASSERT(gateway->poll_no == 0);
     if (!image_get(in, &head, sizeof head) || head.sessions_max != gateway->cfg.sessions_max ||
-        head.retransmit_max == 0 || !route_load(gateway->route, in))
+        head.retransmit_max == 0 || head.journal_low > 1 || head.zero != 0 ||
+        !route_load(gateway->route, in))
         return -EBADMSG;
     rc = image_fits(gateway, head.retransmit_max, *in);
     if (rc == 0 && !numbers_agree(gateway, head.retransmit_max, *in))
@@ -226,6 +230,7 @@ gateway_load(struct gateway *gateway, struct image_in *in)
     }
     while (take_session(gateway, head.retransmit_max, in, &saved, &reports, &index) > 0)
         load_session(gateway, &saved, reports, &index);
+    gateway->journal_low = head.journal_low != 0;
     gateway->ack_mode = route_ack_mode(gateway->route);
     return 0;
 }

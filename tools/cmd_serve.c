@@ -195,9 +195,10 @@ say_stats(const struct exchange *exchange)
     fprintf(stderr,
             "outcry: gateway: bad frames %" PRIu64 ", schemas %" PRIu64 ", sessions %" PRIu64
             ", credentials %" PRIu64 ", contexts %" PRIu64 "; logins dropped %" PRIu64
-            ", throttled %" PRIu64 ", not held %" PRIu64 "\n",
+            ", throttled %" PRIu64 ", not held %" PRIu64 ", no room %" PRIu64 "\n",
             gateway.bad_frame, gateway.bad_schema, gateway.bad_session, gateway.bad_credentials,
-            gateway.bad_context, gateway.logins_dropped, gateway.throttled, gateway.hold_full);
+            gateway.bad_context, gateway.logins_dropped, gateway.throttled, gateway.hold_full,
+            gateway.low_dropped);
     fprintf(stderr,
             "outcry: engine: %" PRIu64 " commands, %" PRIu64 " duplicates dropped, %" PRIu64
             " invalid, %" PRIu64 " stalls\n",

@@ -334,3 +334,61 @@ Test(fixp_throttle, message_longer_than_allowed_is_refused)
     cr_assert_eq(rig_template(&rc->reports[1]), OE_EXECUTION_REPORT_NEW_ID);
     rig_free(rig);
 }
+
+static void
+set_space(struct rig *rig, bool low)
+{
+    const union cell cell = {.journal_space = {.kind = CELL_KIND_JOURNAL_SPACE,
+                                               .shape = 1,
+                                               .time = rig->net.now_ns,
+                                               .reserve_bytes = 1000,
+                                               .low = low,
+                                               .session = CELL_SESSION}};
+
+    rig_admin(rig, &cell, 1);
+    rig_run(rig, 2);
+}
+
+/* A refusal is in the journal, too: one broker that goes on sending must not use up what
+ * the others need for their cancels. */
+Test(fixp_throttle, few_orders_are_refused_while_the_journal_has_no_room)
+{
+    struct rig *rig = rig_new(31, 0, 0);
+    struct rig_client *rc = rig_connect(rig, 0, 0);
+
+    rig_order(rig, rc, 1, false, PX);
+    rig_run(rig, 2);
+    set_space(rig, true);
+    for (uint64_t i = 0; i < 200; i++) {
+        rig_order(rig, rc, 100 + i, false, PX);
+        rig_step(rig, RIG_MS / 10);
+    }
+    cancel(rig, rc, 500, 1);
+    rig_run(rig, 5);
+    /* The order, ten refusals, NotApplied by its number, the cancel. */
+    cr_assert_eq(rc->reports_cnt, 12);
+    cr_assert_eq(rig_template(rig_last(rc)), OE_EXECUTION_REPORT_CANCEL_ID);
+    cr_assert_eq(rc->not_applied_cnt, 190);
+    cr_assert_geq(rig_stats(rig).low_dropped, 190);
+
+    rig_wait(rig, 1100);
+    rig_order(rig, rc, 600, false, PX);
+    rig_run(rig, 5);
+    cr_assert_eq(rig_template(rig_last(rc)), OE_EXECUTION_REPORT_REJECT_ID);
+
+    /* It is known over a restart, too. */
+    rig_restart(rig, 0);
+    rc = rig_resume(rig, 0);
+    for (uint64_t i = 0; i < 20; i++) {
+        rig_order(rig, rc, 700 + i, false, PX);
+        rig_step(rig, RIG_MS / 10);
+    }
+    cancel(rig, rc, 800, 999);
+    rig_run(rig, 5);
+    cr_assert_eq(rc->not_applied_cnt, 190 + 10);
+    set_space(rig, false);
+    rig_order(rig, rc, 900, false, PX);
+    rig_run(rig, 5);
+    cr_assert_eq(rig_template(rig_last(rc)), OE_EXECUTION_REPORT_NEW_ID);
+    rig_free(rig);
+}
