@@ -180,13 +180,12 @@ message_of(const struct engine *engine,
            struct session *session,
            uint32_t account)
 {
-    const uint64_t time_ns = cell_time(cell);
-
     return (struct risk_hot_message){
         .session = &session->risk,
         .firm = session->firm,
         .account = account,
-        .now_ns = time_ns > engine->time_ns ? time_ns : engine->time_ns,
+        .time_ns = &cell->order_new.time,
+        .clock_ns = &engine->time_ns,
     };
 }
 

@@ -41,7 +41,7 @@
 
 /* To be raised when what is saved means something else in the same structures: a field
  * that gets another meaning under its name, another order of pieces or of risk's arrays. */
-#define SAVE_VERSION 1u
+#define SAVE_VERSION 2u
 
 /* engine_save puts the state into an image; not while a command is in work. */
 void engine_save(const struct engine *engine, struct image_out *out);

@@ -1,37 +1,51 @@
 /*
  * Account: the layout of what the checks of an order touch. Private to risk/.
  *
- *   hot, one line each, read and written by every order
+ *   hot, read and written by every order
  *
- *     bounds[instrument]   tick, lot, collar and band, prepared (risk/state.h)
- *     pairs[slot]          account x instrument: position, room, run of equal orders
- *     accounts[account]    room of value, cash and open orders; bucket
- *     groups[group]        room of value
- *     firms[firm]          room of value; buckets
+ *     bounds[instrument]   a line: tick, lot, collar and band, prepared (risk/state.h)
+ *     pairs[slot]          a line: account x instrument, its rooms, run of equal orders
+ *     accounts[account]    a line: rooms of value, cash and open orders; both buckets
+ *     groups[group]        16 bytes, four to a line: room of value
+ *     firms[firm]          a line: room of value; both buckets
  *
- *   warm, one line each, touched by a fill besides the hot ones
+ *   warm, touched by a fill besides the hot ones
  *
- *     accounts_warm, groups_warm, firms_warm    what was traded today, balance, loss
- *
- *   pace, one line an account: touched by cancels and fills that are counted
+ *     accounts_warm, groups_warm, firms_warm    a line each: what was traded today, balance
+ *     accounts_pace                             a line: DailyNet, fills that are counted, loss
  *
  *   cold (risk/state.h): limits, names, kills, sets of restrictions
  *
  * Room, not use. A line does not hold how much is used and how much may be, but
  * the difference: a check is one comparison, a reservation one subtraction, and
  * a limit that is off is a room so large (RISK_ROOM_OFF) that nothing uses it up.
- * No flag is tested. Use is limit minus room, where somebody asks.
+ * No flag is tested. Use is a base less room, where somebody asks.
+ *
+ * 64 bits of 128. Sums of money have 128 bits. What an order compares with has 64, a part
+ * of the true room that is cut off at RISK_ROOM_MAX:
+ *
+ *   true room   = limit - use                     128 bits, reckoned where somebody asks
+ *   room        = min(true room, RISK_ROOM_MAX)   when it is made anew, then moved
+ *   value_base  = use + room + traded             of risk_subject; traded: bought + sold
+ *                                                 today, if DailyGross is limited, else 0
+ *   cash_base   = reserved - balance + cash_room  the same of cash
+ *
+ * Whatever moves a room leaves the base alone, so use is found again exactly. A room that
+ * is used up, or does not take what comes back, is made anew of use and limits, which
+ * with limits that fit 62 bits never happens to the second.
  *
  * One room for two limits. OpenNotional and DailyGross both count open value:
  *
- *   cap  = min(open_bound, gross_bound - bought - sold)     moves with fills alone
- *   room = cap - open value
+ *   true room = min(open_bound, gross_bound - bought - sold) - open value
  *
- * A fill takes its value off cap as if DailyGross were the tighter of the two, so cap
- * may be less than this, never more. DailyNet counts fills alone, so net_room[side]
- * also moves with fills alone; it is clipped to 64 bits and may be less than the
- * truth as well. A room that is used up is made anew, exactly, by the commit that
- * used it up (risk_look); a value that does not fit takes the slow road.
+ * A fill takes its value off as if DailyGross were the tighter of the two, so the room
+ * may be less than the truth, never more. A room that is used up is made anew, exactly, by the
+ * commit that used it up (risk_look).
+ *
+ * order_max says in one number that nothing else is to be asked of a subject: the largest
+ * value that an order may have for DailyNet, which counts fills alone, on either side, and
+ * -1, which nothing passes, while anything about the subject needs a look
+ * (RISK_LINE_SHUT). What does not fit takes the slow road.
  *
  * Prepared, not looked up. qty_max, value_max and both rooms of a pair come of the
  * limits of all levels, of restrictions, covered accounts and order rules: the
@@ -51,9 +65,11 @@
  * pass the slow one does, too.
  *
  * Invariants (risk_check_*)
- *  1. room of an account = cap - sum of px * leaves over its live orders; of a
- *     group and a firm the same over their accounts.
- *  2. cash_room = balance + credit - sum of risk_cash_of over its live orders.
+ *  1. value_base - traded - room of an account = sum of px * leaves over its live
+ *     orders; of a group and a firm the same over their accounts. room is at most
+ *     what is left of their limits.
+ *  2. cash_base + balance - cash_room = sum of risk_cash_of over its live orders;
+ *     cash_room is at most balance + credit less that.
  *  3. open_room = bound - number of its live orders.
  *  4. room[0] of a pair = long_max - position - open buys, room[1] = short_max +
  *     position - open sells, with the maxima in its cold half.
@@ -77,23 +93,36 @@
 /* Room of a limit that is off: 2^24 orders of 2^95 and a life of trades fit. */
 #define RISK_ROOM_OFF ((notional_t)1 << 125)
 
+/* The largest room that is made. What is moved at once is less than that, too, so that
+ * no room wraps that was not above it before. */
+#define RISK_ROOM_MAX (INT64_C(1) << 62)
+
+/* A group as every order sees it, and the first part of an account and of a firm. */
+struct risk_party_line {
+    int64_t room;      /* value: OpenNotional and DailyGross */
+    int64_t order_max; /* value of one order */
+};
+
 /* An account as every order sees it. */
 struct risk_account_line {
-    notional_t room; /* value: OpenNotional and DailyGross */
-    notional_t cash_room;
-    int64_t net_room[2]; /* bought less sold may grow by this; buys, sells */
+    struct risk_party_line party;
+    int64_t cash_room;
     uint64_t message_full_ns;
+    uint64_t cancel_full_ns;
     int32_t open_room;
     uint16_t group;
+    uint16_t firm; /* the group's */
     uint8_t flags; /* RISK_LINE_ */
     uint8_t message_rate;
+    uint8_t cancel_rate;
+    uint8_t zero[13];
 };
 
 /* Of accounts, groups and firms alike. DOUBT: something about it needs a look: it is
  * not active, killed, latched, closed only, blocked, restricted as a whole, or out of
  * its loss. The slow road. A line that was never set has none; nor has it any pair. */
 #define RISK_LINE_DOUBT   1u
-/* A cancel must look at the pace line; a fill must, for latch and loss. */
+/* Cancels are counted; a fill must look at latch and loss. */
 #define RISK_LINE_CANCELS 2u
 #define RISK_LINE_FILLS   4u
 /* The next commit goes through the stages, whatever is used. */
@@ -106,18 +135,18 @@ struct risk_account_line {
 /* Equal orders are counted. */
 #define RISK_LINE_EQUALS  128u
 
-/* A group or a firm as every order sees it. */
-struct risk_party_line {
-    notional_t room;
-    int64_t net_room[2];
-    uint64_t message_full_ns; /* of a firm; so are all below but parent and flags */
+/* The hot road is shut. */
+#define RISK_LINE_SHUT (RISK_LINE_DOUBT | RISK_LINE_LOOK | RISK_LINE_SLOW)
+
+/* A firm as every order sees it. */
+struct risk_firm_line {
+    struct risk_party_line party;
+    uint64_t message_full_ns;
     uint64_t cancel_full_ns;
     uint64_t messages_cnt; /* of today */
-    uint16_t parent;       /* firm of a group */
-    uint8_t flags;         /* RISK_LINE_ */
     uint8_t message_rate;
     uint8_t cancel_rate;
-    uint8_t zero[3];
+    uint8_t zero[22];
 };
 
 /* Account x instrument as every order sees it. */
@@ -145,23 +174,23 @@ struct risk_account_warm {
 struct risk_party_warm {
     notional_t bought;
     notional_t sold;
-    notional_t cap; /* of room */
-    uint64_t trades_cnt;
-    uint64_t zero;
+    int64_t net_room[2]; /* bought less sold may grow by this; buys, sells */
+    uint64_t trades_cnt; /* of a firm */
+    uint16_t parent;     /* firm of a group */
+    uint8_t flags;       /* RISK_LINE_ */
+    uint8_t zero[5];
 };
 
-/* What else cancels and fills ask of an account that has such limits. */
+/* What else fills ask of an account. */
 struct risk_account_pace {
-    uint64_t cancel_full_ns;
+    int64_t net_room[2];
     uint64_t executions_since_ns;
     uint64_t executions_window_ns;
     int64_t loss_max;        /* RISK_LIMIT_OFF: none */
     int64_t loss_bound;      /* the largest loss at which it is not reached, nor a stage begins */
     uint16_t executions_max; /* 0: none */
     uint16_t executions_cnt; /* of the window; 0: none is open */
-    uint8_t cancel_rate;
-    uint8_t zero[3];
-    notional_t cap; /* of room */
+    uint8_t zero[12];
 };
 
 /* Part of a session's line in the engine: risk reads and writes it when asked. */
@@ -176,7 +205,8 @@ struct risk_session {
 };
 
 _Static_assert(sizeof(struct risk_account_line) == CACHE_LINE, "one line");
-_Static_assert(sizeof(struct risk_party_line) == CACHE_LINE, "one line");
+_Static_assert(sizeof(struct risk_party_line) == CACHE_LINE / 4, "four to a line");
+_Static_assert(sizeof(struct risk_firm_line) == CACHE_LINE, "one line");
 _Static_assert(sizeof(struct risk_pair_line) == CACHE_LINE, "one line");
 _Static_assert(sizeof(struct risk_account_warm) == CACHE_LINE, "one line");
 _Static_assert(sizeof(struct risk_party_warm) == CACHE_LINE, "one line");

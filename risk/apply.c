@@ -36,7 +36,7 @@ rate_of(struct risk *risk, const struct cell_limit_set *cell)
 
     ASSERT(cancels || cell->limit == CELL_RISK_LIMIT_MESSAGE_RATE);
     if (cell->level == OE_RISK_LEVEL_ACCOUNT)
-        return cancels ? &risk->accounts_pace[cell->subject].cancel_rate
+        return cancels ? &risk->accounts[cell->subject].cancel_rate
                        : &risk->accounts[cell->subject].message_rate;
     ASSERT(cell->level == OE_RISK_LEVEL_FIRM);
     return cancels ? &risk->firms[cell->subject].cancel_rate
@@ -182,7 +182,6 @@ risk_apply_cash(struct risk *risk, const struct cell_cash_move *cell)
         !cell_move_mode_valid(cell->mode))
         return OE_REJECT_REASON_CONFIGURATION_RANGE;
 
-    struct risk_account_line *line = &risk->accounts[cell->account];
     struct risk_account_warm *warm = &risk->accounts_warm[cell->account];
     const struct risk_subject *subject =
         risk_subject_of(risk, OE_RISK_LEVEL_ACCOUNT, cell->account);
@@ -193,10 +192,14 @@ risk_apply_cash(struct risk *risk, const struct cell_cash_move *cell)
     if (balance > BALANCE_MAX || balance < -BALANCE_MAX)
         return OE_REJECT_REASON_CONFIGURATION_CONFLICT;
     if (subject->limits[CELL_RISK_LIMIT_CREDIT].value != RISK_LIMIT_OFF &&
-        line->cash_room + moved < 0)
+        risk_cash_free(risk, cell->account) + moved < 0)
         return OE_REJECT_REASON_CONFIGURATION_CONFLICT;
+
+    struct risk_usage usage = risk_usage_get(risk, OE_RISK_LEVEL_ACCOUNT, cell->account);
+
+    usage.balance = balance;
     warm->balance = balance;
-    line->cash_room += moved;
+    risk_usage_set(risk, OE_RISK_LEVEL_ACCOUNT, cell->account, &usage);
     risk->cash_moved += moved;
     return OE_REJECT_REASON_NONE;
 }

@@ -49,9 +49,9 @@ hash_account(const struct risk *risk, uint32_t id, struct hash_state *hash)
 
     hash_subject(risk, OE_RISK_LEVEL_ACCOUNT, id, hash);
     add_u64(hash, (uint64_t)line->group << 32 | (uint64_t)(line->flags & RISK_LINE_LOOK) << 16 |
-                      (uint64_t)line->message_rate << 8 | pace->cancel_rate);
+                      (uint64_t)line->message_rate << 8 | line->cancel_rate);
     add_u64(hash, line->message_full_ns);
-    add_u64(hash, pace->cancel_full_ns);
+    add_u64(hash, line->cancel_full_ns);
     add_u64(hash, pace->executions_since_ns);
     add_u64(hash, pace->executions_cnt);
 }
@@ -60,12 +60,13 @@ static void
 hash_party(const struct risk *risk, uint8_t level, uint32_t id, struct hash_state *hash)
 {
     const bool is_firm = level == OE_RISK_LEVEL_FIRM;
-    const struct risk_party_line *line = is_firm ? &risk->firms[id] : &risk->groups[id];
-    const struct risk_party_warm *warm = is_firm ? &risk->firms_warm[id] : &risk->groups_warm[id];
+    static const struct risk_firm_line none; /* of a group */
+    const struct risk_firm_line *line = is_firm ? &risk->firms[id] : &none;
+    const struct risk_party_warm *warm = risk_party_warm_of(risk, level, id);
 
     ASSERT(is_firm || level == OE_RISK_LEVEL_GROUP);
     hash_subject(risk, level, id, hash);
-    add_u64(hash, (uint64_t)line->parent << 32 | (uint64_t)(line->flags & RISK_LINE_LOOK) << 16 |
+    add_u64(hash, (uint64_t)warm->parent << 32 | (uint64_t)(warm->flags & RISK_LINE_LOOK) << 16 |
                       (uint64_t)line->message_rate << 8 | line->cancel_rate);
     add_u64(hash, line->message_full_ns);
     add_u64(hash, line->cancel_full_ns);
@@ -188,7 +189,7 @@ risk_account_check(const struct risk *risk, uint32_t account, const struct risk_
     ASSERT(usage.reserved == sums->cash);
     ASSERT(usage.orders_cnt == sums->orders_cnt);
     if (credit->value != RISK_LIMIT_OFF && (subject->flags & RISK_IS_LOWERED) == 0)
-        ASSERT(risk->accounts[account].cash_room >= 0);
+        ASSERT(risk_cash_free(risk, account) >= 0);
 }
 
 /* total_check asserts that a group or firm uses what its members do. */
@@ -233,10 +234,11 @@ check_money(const struct risk *risk)
             continue;
 
         const struct risk_usage usage = risk_usage_get(risk, OE_RISK_LEVEL_ACCOUNT, i);
-        const uint32_t group = risk->accounts[i].group;
+        const struct risk_account_line *line = &risk->accounts[i];
 
-        total_add(&groups[group], &usage);
-        total_add(&firms[risk->groups[group].parent], &usage);
+        ASSERT(line->firm == risk->groups_warm[line->group].parent);
+        total_add(&groups[line->group], &usage);
+        total_add(&firms[line->firm], &usage);
         total_add(&all, &usage);
         balances += usage.balance;
     }

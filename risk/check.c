@@ -26,7 +26,7 @@ lines_of(const struct risk *risk, const struct risk_order *order, struct lines *
     lines->bounds = &risk->bounds[order->instrument];
     lines->account = &risk->accounts[order->account];
     lines->group = &risk->groups[lines->account->group];
-    lines->firm = &risk->firms[lines->group->parent];
+    lines->firm = &risk->firms[lines->account->firm].party;
     return true;
 }
 
@@ -51,11 +51,9 @@ terms_pass(const struct risk *risk,
 {
     const struct risk_bounds *bounds = lines->bounds;
     const uint64_t tick = risk_tick_of(bounds, order->px);
-    const unsigned doubt =
-        (lines->account->flags | lines->group->flags | lines->firm->flags) & RISK_LINE_DOUBT;
 
-    if (UNLIKELY((doubt != 0) | (bounds->open == 0) | order->market | order->stop |
-                 ((order->firm != lines->group->parent) & (order->firm != RISK_FIRM_ANY)) |
+    if (UNLIKELY((bounds->open == 0) | order->market | order->stop |
+                 ((order->firm != lines->account->firm) & (order->firm != RISK_FIRM_ANY)) |
                  (tick - 1 >= TICK_MAX - UINT64_C(1)) | (order->px <= 0) | (order->qty == 0) |
                  (order->qty < bounds->order_qty_min) | (order->qty > lines->pair->qty_max)))
         return false;
@@ -75,6 +73,18 @@ is_equal(const struct lines *lines, const struct risk_order *order, uint32_t tic
     return ((lines->account->flags & RISK_LINE_EQUALS) != 0) &
            (lines->pair->run_tick_sell == tick * 2 + order->sell) &
            (lines->pair->run_qty == order->qty);
+}
+
+/* order_max_of returns the largest value that the hot road lets pass at all levels. */
+static inline int64_t
+order_max_of(const struct lines *lines)
+{
+    const int64_t parties = lines->group->order_max < lines->firm->order_max
+                                ? lines->group->order_max
+                                : lines->firm->order_max;
+    const int64_t account = lines->account->party.order_max;
+
+    return account < parties ? account : parties;
 }
 
 static inline bool
@@ -98,10 +108,8 @@ new_passes(const struct risk *risk, const struct risk_order *order, struct risk_
     const notional_t cash =
         risk_cash_of(order->px, order->leaves_qty, order->sell, lines.bounds->fees);
 
-    return LIKELY(!((value > lines.account->room) | (value > lines.group->room) |
-                    (value > lines.firm->room) | (value > lines.account->net_room[order->sell]) |
-                    (value > lines.group->net_room[order->sell]) |
-                    (value > lines.firm->net_room[order->sell]) |
+    return LIKELY(!((value > lines.account->party.room) | (value > lines.group->room) |
+                    (value > lines.firm->room) | (value > order_max_of(&lines)) |
                     (cash > lines.account->cash_room) | (lines.account->open_room < 1) |
                     (order->session_cnt >= order->session_max) |
                     (lines.pair->room[order->sell] < (int64_t)order->leaves_qty) |
@@ -132,12 +140,11 @@ amend_passes(const struct risk *risk,
     const notional_t value = whole - px_mul_qty(hold->px, hold->leaves_qty);
     const notional_t cash = risk_cash_of(order->px, order->leaves_qty, order->sell, fees) -
                             risk_cash_of(hold->px, hold->leaves_qty, hold->sell, fees);
-    const bool uses = (value > lines.account->room) | (value > lines.group->room) |
-                      (value > lines.firm->room) | (whole > lines.account->net_room[order->sell]) |
-                      (whole > lines.group->net_room[order->sell]) |
-                      (whole > lines.firm->net_room[order->sell]);
+    const bool uses = (value > lines.account->party.room) | (value > lines.group->room) |
+                      (value > lines.firm->room) | (whole > order_max_of(&lines));
 
-    return LIKELY(!(((value > 0) & uses) | ((cash > 0) & (cash > lines.account->cash_room)) |
+    return LIKELY(!(((value > 0) & uses) | (order_max_of(&lines) < 0) |
+                    ((cash > 0) & (cash > lines.account->cash_room)) |
                     ((qty > 0) & (qty > lines.pair->room[order->sell]))));
 }
 
@@ -190,7 +197,7 @@ risk_hot_agrees(const struct risk *risk,
         .session_max = message->session->orders_max,
         .session_cnt = order->session_cnt,
         .mid_px = order->mid_px,
-        .now_ns = message->now_ns,
+        .now_ns = risk_hot_now(message),
     };
     const struct risk_ticket ticket = {
         .position = hold != NULL ? hold->position
@@ -200,4 +207,32 @@ risk_hot_agrees(const struct risk *risk,
     };
 
     return risk_slow_agrees(risk, &full, hold, &ticket);
+}
+
+COLD bool
+risk_hot_undo(struct risk *risk,
+              uint32_t at,
+              int64_t signed_qty,
+              int64_t value,
+              int64_t cash,
+              unsigned steps_cnt)
+{
+    struct risk_pair_line *pair = &risk->pairs[at];
+    struct risk_account_line *account = &risk->accounts[pair->account];
+    const bool sell = signed_qty < 0;
+
+    ASSERT(steps_cnt >= 1);
+    ASSERT(steps_cnt <= RISK_HOT_STEPS);
+    risk_room_add(&pair->room[sell], sell ? -signed_qty : signed_qty);
+    if (steps_cnt >= 2)
+        account->party.room += value;
+    if (steps_cnt >= 3)
+        account->cash_room += cash;
+    if (steps_cnt >= 4)
+        account->open_room++;
+    if (steps_cnt >= 5)
+        risk->groups[account->group].room += value;
+    if (steps_cnt >= 6)
+        risk->firms[account->firm].party.room += value;
+    return false;
 }

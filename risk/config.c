@@ -260,7 +260,7 @@ name_get(const struct risk *risk, uint8_t level, uint32_t id, union cell *cell)
     }
     ASSERT(level == OE_RISK_LEVEL_GROUP);
     cell->group_set.group = id;
-    cell->group_set.firm = risk->groups[id].parent;
+    cell->group_set.firm = risk->groups_warm[id].parent;
     memcpy(cell->group_set.name, subject->name, sizeof cell->group_set.name);
     return 1;
 }

@@ -98,10 +98,11 @@ subject_roll(struct risk *risk, uint8_t level, uint32_t id)
 
         *warm = (struct risk_account_warm){.balance = warm->balance};
     } else {
-        struct risk_party_warm *warm =
-            level == OE_RISK_LEVEL_GROUP ? &risk->groups_warm[id] : &risk->firms_warm[id];
+        struct risk_party_warm *warm = risk_party_warm_of(risk, level, id);
 
-        *warm = (struct risk_party_warm){.cap = warm->cap};
+        warm->bought = 0;
+        warm->sold = 0;
+        warm->trades_cnt = 0;
         if (level == OE_RISK_LEVEL_FIRM)
             risk->firms[id].messages_cnt = 0;
     }

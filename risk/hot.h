@@ -17,9 +17,9 @@
  * nothing is pending. (Keeping what would be left in registers, its signs put together
  * and looked at once, took 30 instructions more: there are not that many registers.)
  *
- * 64 bits. A value that passes value_max is below 2^62 (risk_pair_prepare), the fee of
- * a lot is at most its price, so value, cash and what a replace adds to either fit a
- * signed number. Rooms keep their 128 bits.
+ * 64 bits. A value that passes value_max is below 2^61 (risk_pair_prepare), the fee of
+ * a lot is at most its price, so value, cash and what a replace adds to either are below
+ * 2^62 and fit where rooms do (risk/account.h).
  *
  * The engine has asked before: the price is a tick of the instrument and positive, the
  * quantity not 0 and a multiple of the lot, and the instrument open.
@@ -33,12 +33,14 @@
 
 #include "risk/state.h"
 
-/* A message, as far as buckets ask. */
+/* A message, as far as buckets ask. What is asked last is behind pointers: read where it
+ * is needed, it need not be kept. */
 struct risk_hot_message {
     struct risk_session *session;
     uint32_t firm; /* of the session */
     uint32_t account;
-    uint64_t now_ns;
+    const uint64_t *time_ns;  /* of the command */
+    const uint64_t *clock_ns; /* of the engine, which never goes back */
 };
 
 /* What a plain order, new or replaced, asks for. */
@@ -58,7 +60,7 @@ struct risk_hot_order {
 struct risk_hot_lines {
     struct risk_account_line *account;
     struct risk_party_line *group;
-    struct risk_party_line *firm;
+    struct risk_firm_line *firm;
     const struct risk_bounds *bounds;
 };
 
@@ -76,64 +78,79 @@ risk_hot_lines(const struct risk *risk, uint32_t account, uint32_t instrument)
 
     lines.account = &risk->accounts[account];
     lines.group = &risk->groups[lines.account->group];
-    lines.firm = &risk->firms[lines.group->parent];
+    lines.firm = &risk->firms[lines.account->firm];
     lines.bounds = &risk->bounds[instrument];
     return lines;
 }
 
-/* risk_hot_has says whether a bucket has a token. */
-static ALWAYS_INLINE bool
-risk_hot_has(const struct risk *risk, uint64_t full_ns, uint8_t rate, uint64_t now_ns)
+/* risk_hot_anew lets the compiler forget what it has read. It reads ahead of all checks
+ * what only the last of them need, and has to keep it in the stack. */
+static ALWAYS_INLINE void
+risk_hot_anew(void)
 {
-    return LIKELY(full_ns <= now_ns + risk->rates[rate].slack_ns);
+    __asm__ __volatile__("" : : : "memory");
 }
 
-static ALWAYS_INLINE void
-risk_hot_take(const struct risk *risk, uint64_t *full_ns, uint8_t rate, uint64_t now_ns)
+/* risk_hot_now returns the time of a message. */
+static ALWAYS_INLINE uint64_t
+risk_hot_now(const struct risk_hot_message *message)
 {
-    const uint64_t at_ns = *full_ns;
+    const uint64_t time_ns = *message->time_ns;
+    const uint64_t clock_ns = *message->clock_ns;
 
-    *full_ns = (EITHER(at_ns > now_ns) ? at_ns : now_ns) + risk->rates[rate].interval_ns;
+    return EITHER(time_ns > clock_ns) ? time_ns : clock_ns;
+}
+
+/* risk_hot_token says whether a bucket has a token, and when it is full again with that
+ * taken. Times and slacks are below 2^62, so that their differences have a sign. */
+static ALWAYS_INLINE bool
+risk_hot_token(const struct risk *risk,
+               uint64_t full_ns,
+               uint8_t rate,
+               uint64_t now_ns,
+               uint64_t *next_ns)
+{
+    const struct risk_rate *of = &risk->rates[rate];
+    const int64_t ahead_ns = (int64_t)(full_ns - now_ns);
+
+    *next_ns = now_ns + (uint64_t)(ahead_ns > 0 ? ahead_ns : 0) + of->interval_ns;
+    return LIKELY(ahead_ns <= (int64_t)of->slack_ns);
 }
 
 /* risk_hot_quiet says whether the next message of a firm is none behind which
  * OrderToTrade is looked at. */
 static ALWAYS_INLINE bool
-risk_hot_quiet(const struct risk_party_line *firm)
+risk_hot_quiet(const struct risk_firm_line *firm)
 {
     return LIKELY((firm->messages_cnt & 1023) != 1023);
 }
 
-/* risk_hot_may_send says whether there is a token of all for a message that is no
- * cancel; risk_hot_send takes them. */
+/* risk_hot_send takes the tokens of all for a message that is no cancel, or none. */
 static ALWAYS_INLINE bool
-risk_hot_may_send(const struct risk *risk,
-                  const struct risk_hot_message *message,
-                  const struct risk_hot_lines *lines)
-{
-    const struct risk_session *session = message->session;
-    const uint64_t now_ns = message->now_ns;
-
-    return LIKELY(now_ns < RISK_TIME_NS_MAX) && LIKELY(session->killed == 0) &&
-           risk_hot_has(risk, session->message_full_ns, session->message_rate, now_ns) &&
-           risk_hot_has(risk, lines->account->message_full_ns, lines->account->message_rate,
-                        now_ns) &&
-           risk_hot_has(risk, lines->firm->message_full_ns, lines->firm->message_rate, now_ns) &&
-           risk_hot_quiet(lines->firm);
-}
-
-static ALWAYS_INLINE void
 risk_hot_send(const struct risk *risk,
               const struct risk_hot_message *message,
-              const struct risk_hot_lines *lines)
+              struct risk_account_line *account,
+              struct risk_firm_line *firm,
+              uint64_t now_ns)
 {
     struct risk_session *session = message->session;
-    const uint64_t now_ns = message->now_ns;
+    uint64_t of_session;
+    uint64_t of_account;
+    uint64_t of_firm;
 
-    risk_hot_take(risk, &session->message_full_ns, session->message_rate, now_ns);
-    risk_hot_take(risk, &lines->account->message_full_ns, lines->account->message_rate, now_ns);
-    risk_hot_take(risk, &lines->firm->message_full_ns, lines->firm->message_rate, now_ns);
-    lines->firm->messages_cnt++;
+    if (UNLIKELY(now_ns >= RISK_TIME_NS_MAX) || UNLIKELY(session->killed != 0) ||
+        !risk_hot_token(risk, session->message_full_ns, session->message_rate, now_ns,
+                        &of_session) ||
+        !risk_hot_token(risk, account->message_full_ns, account->message_rate, now_ns,
+                        &of_account) ||
+        !risk_hot_token(risk, firm->message_full_ns, firm->message_rate, now_ns, &of_firm) ||
+        !risk_hot_quiet(firm))
+        return false;
+    session->message_full_ns = of_session;
+    account->message_full_ns = of_account;
+    firm->message_full_ns = of_firm;
+    firm->messages_cnt++;
+    return true;
 }
 
 /* risk_hot_cash returns what qty of a buy at px binds, of a sell 0. */
@@ -146,86 +163,26 @@ risk_hot_cash(const struct risk_bounds *bounds, px_t px, qty_t qty, bool sell)
     return lot * (qty & ((uint32_t)sell - 1));
 }
 
-/* risk_hot_terms asks all but use: nobody needs a look, price, quantity and value are
- * inside. */
+/* risk_hot_terms asks all but use: price, quantity and value are inside. */
 static ALWAYS_INLINE bool
-risk_hot_terms(const struct risk_hot_message *message,
-               const struct risk_hot_order *order,
-               const struct risk_hot_lines *lines,
-               const struct risk_pair_line *pair)
+risk_hot_terms(const struct risk_hot_order *order,
+               const struct risk_bounds *bounds,
+               const struct risk_pair_line *pair,
+               int64_t *value)
 {
-    const unsigned flags = lines->account->flags | lines->group->flags | lines->firm->flags;
-    int64_t value;
-
-    if (UNLIKELY((flags & (RISK_LINE_DOUBT | RISK_LINE_LOOK | RISK_LINE_SLOW)) != 0) ||
-        UNLIKELY(lines->group->parent != message->firm))
-        return false;
-    if (UNLIKELY(order->qty < lines->bounds->order_qty_min) || UNLIKELY(order->qty > pair->qty_max))
-        return false;
-    ASSERT_SLOW(lines->bounds->last_px == order->last_px ||
-                lines->bounds->last_px == RISK_PX_STALE);
-    if (UNLIKELY(order->px < lines->bounds->low_px) || UNLIKELY(order->px > lines->bounds->high_px))
-        return false;
-    return LIKELY(!__builtin_mul_overflow(order->px, (int64_t)order->qty, &value)) &&
-           LIKELY(value <= pair->value_max);
+    ASSERT_SLOW(bounds->last_px == order->last_px || bounds->last_px == RISK_PX_STALE);
+    return LIKELY(order->qty >= bounds->order_qty_min) && LIKELY(order->qty <= pair->qty_max) &&
+           LIKELY(order->px >= bounds->low_px) && LIKELY(order->px <= bounds->high_px) &&
+           LIKELY(!__builtin_mul_overflow(order->px, (int64_t)order->qty, value)) &&
+           LIKELY(*value <= pair->value_max);
 }
 
-/* risk_hot_fits says whether a room takes an amount. By halves: the compiler would keep
- * a number of 128 bits in vector registers and go through memory with it, 25
- * instructions of a new order. */
+/* risk_hot_fits says whether nobody needs a look, and a room takes what more an order of
+ * value asks for. */
 static ALWAYS_INLINE bool
-risk_hot_fits(const notional_t *room, notional_t amount)
+risk_hot_fits(const struct risk_party_line *party, int64_t value, int64_t more)
 {
-    uint64_t low;
-    int64_t high;
-
-    memcpy(&low, room, sizeof low);
-    memcpy(&high, (const char *)room + sizeof low, sizeof high);
-    return LIKELY(high - (int64_t)(amount >> 64) >= (int64_t)(low < (uint64_t)amount));
-}
-
-/* risk_hot_net says whether DailyNet takes value, and nothing of it is used up. */
-static ALWAYS_INLINE bool
-risk_hot_net(const int64_t net_room[2], bool sell, int64_t value)
-{
-    return LIKELY(net_room[sell] >= value) && LIKELY(net_room[!sell] >= 0);
-}
-
-/* risk_hot_passes asks for all use of an order of value in all that adds these to what
- * is used: a new order all of itself, a replace what it has more than before. */
-static ALWAYS_INLINE bool
-risk_hot_passes(const struct risk_hot_lines *lines,
-                const struct risk_pair_line *pair,
-                bool sell,
-                int64_t value,
-                notional_t more,
-                notional_t more_cash,
-                int64_t more_qty)
-{
-    const struct risk_account_line *account = lines->account;
-
-    return risk_hot_fits(&account->room, more) && risk_hot_net(account->net_room, sell, value) &&
-           risk_hot_fits(&lines->group->room, more) &&
-           risk_hot_net(lines->group->net_room, sell, value) &&
-           risk_hot_fits(&lines->firm->room, more) &&
-           risk_hot_net(lines->firm->net_room, sell, value) &&
-           risk_hot_fits(&account->cash_room, more_cash) && LIKELY(pair->room[sell] >= more_qty) &&
-           LIKELY(pair->room[sell] >= 0);
-}
-
-static ALWAYS_INLINE void
-risk_hot_use(const struct risk_hot_lines *lines,
-             struct risk_pair_line *pair,
-             bool sell,
-             notional_t more,
-             notional_t more_cash,
-             int64_t more_qty)
-{
-    lines->account->room -= more;
-    lines->group->room -= more;
-    lines->firm->room -= more;
-    lines->account->cash_room -= more_cash;
-    risk_room_add(&pair->room[sell], -more_qty);
+    return LIKELY(value <= party->order_max) && LIKELY(more <= party->room);
 }
 
 /* risk_hot_knows says whether collar and band of an instrument are those of a last
@@ -242,6 +199,102 @@ bool risk_hot_agrees(const struct risk *risk,
                      const struct risk_hot_order *order,
                      const struct risk_hold *hold);
 
+/* risk_hot_pair returns the line of a pair, prepared; NULL if it has none. An account that
+ * is not known has no pair. */
+static ALWAYS_INLINE struct risk_pair_line *
+risk_hot_pair(const struct risk *risk, uint32_t account, uint32_t instrument, uint32_t *at)
+{
+    struct risk_pair_line *pair;
+
+    *at = risk_pair_home(risk, account, instrument);
+    pair = &risk->pairs[*at];
+    if (UNLIKELY((pair->account != account) | (pair->instrument != instrument))) {
+        *at = risk_pair_find(risk, account, instrument);
+        pair = &risk->pairs[*at];
+    }
+    if (UNLIKELY(pair->version != risk->version)) {
+        if (pair->version == 0)
+            return NULL;
+        risk_pair_prepare(risk, *at);
+    }
+    return pair;
+}
+
+/* The steps of risk_hot_reserve: pair, value, cash and number of the account, group, firm. */
+#define RISK_HOT_STEPS 6u
+
+/* What an order uses. */
+struct risk_hot_use {
+    int64_t value;
+    int64_t cash;
+    qty_t qty;
+    bool sell;
+};
+
+/* risk_hot_undo gives back what the first steps of risk_hot_reserve took, and returns
+ * false. signed_qty is negative of a sell. */
+COLD bool risk_hot_undo(struct risk *risk,
+                        uint32_t at,
+                        int64_t signed_qty,
+                        int64_t value,
+                        int64_t cash,
+                        unsigned steps_cnt);
+
+static ALWAYS_INLINE bool
+risk_hot_back(struct risk *risk, uint32_t at, const struct risk_hot_use *use, unsigned steps_cnt)
+{
+    return risk_hot_undo(risk, at, use->sell ? -(int64_t)use->qty : (int64_t)use->qty, use->value,
+                         use->cash, steps_cnt);
+}
+
+/* risk_hot_take takes of a room; false if that uses it up. A room that is used up is made
+ * anew by the commit that did so, and is not below -RISK_ROOM_MAX: nothing wraps. */
+static ALWAYS_INLINE bool
+risk_hot_take(int64_t *room, int64_t amount)
+{
+    ASSERT_SLOW(*room >= -RISK_ROOM_MAX);
+    *room -= amount;
+    return LIKELY(*room >= 0);
+}
+
+/* risk_hot_reserve takes of all rooms what a new order of a pair uses, or of none. Step by
+ * step: what is taken and looked at at once needs no second look, and no line has to be kept
+ * at hand. */
+static ALWAYS_INLINE bool
+risk_hot_reserve(struct risk *risk,
+                 struct risk_account_line *account,
+                 struct risk_pair_line *pair,
+                 uint32_t at,
+                 const struct risk_hot_use *use)
+{
+    if (UNLIKELY(use->value > account->party.order_max))
+        return false;
+    risk_room_add(&pair->room[use->sell], -(int64_t)use->qty);
+    if (UNLIKELY(pair->room[use->sell] < 0))
+        return risk_hot_back(risk, at, use, 1);
+    if (!risk_hot_take(&account->party.room, use->value))
+        return risk_hot_back(risk, at, use, 2);
+    if (!risk_hot_take(&account->cash_room, use->cash))
+        return risk_hot_back(risk, at, use, 3);
+    if (UNLIKELY(--account->open_room < 0))
+        return risk_hot_back(risk, at, use, 4);
+
+    struct risk_party_line *group = &risk->groups[account->group];
+
+    if (UNLIKELY(use->value > group->order_max))
+        return risk_hot_back(risk, at, use, 4);
+    if (!risk_hot_take(&group->room, use->value))
+        return risk_hot_back(risk, at, use, 5);
+
+    struct risk_party_line *firm = &risk->firms[account->firm].party;
+
+    if (UNLIKELY(use->value > firm->order_max))
+        return risk_hot_back(risk, at, use, 5);
+    if (!risk_hot_take(&firm->room, use->value))
+        return risk_hot_back(risk, at, use, 6);
+    return true;
+}
+
 /* risk_hot_new asks, takes the token and reserves; position becomes the pair's. False:
  * nothing has changed. */
 static ALWAYS_INLINE bool
@@ -250,48 +303,75 @@ risk_hot_new(struct risk *risk,
              const struct risk_hot_order *order,
              uint32_t *position)
 {
-    const uint32_t instrument = order->instrument;
-    uint32_t at = risk_pair_home(risk, message->account, instrument);
-    struct risk_pair_line *pair = &risk->pairs[at];
+    if (UNLIKELY(order->session_cnt >= message->session->orders_max))
+        return false;
 
-    /* An account that is not known has no pair. */
-    if (UNLIKELY((pair->account != message->account) | (pair->instrument != instrument))) {
-        at = risk_pair_find(risk, message->account, instrument);
-        pair = &risk->pairs[at];
-    }
-    if (UNLIKELY(pair->version != risk->version)) {
-        if (pair->version == 0)
-            return false;
-        risk_pair_prepare(risk, at);
-    }
+    uint32_t at;
+    struct risk_pair_line *pair = risk_hot_pair(risk, message->account, order->instrument, &at);
 
-    const struct risk_hot_lines lines = risk_hot_lines(risk, message->account, instrument);
+    if (UNLIKELY(pair == NULL))
+        return false;
+
+    struct risk_account_line *account = &risk->accounts[message->account];
+    const struct risk_bounds *bounds = &risk->bounds[order->instrument];
     const uint32_t tick_sell = order->tick * 2 + order->sell;
+    struct risk_hot_use use = {.qty = order->qty, .sell = order->sell};
 
-    if (UNLIKELY(!risk_hot_terms(message, order, &lines, pair)))
+    if (UNLIKELY(account->firm != message->firm) ||
+        UNLIKELY(!risk_hot_terms(order, bounds, pair, &use.value)) ||
+        (UNLIKELY((pair->run_tick_sell == tick_sell) & (pair->run_qty == order->qty)) &&
+         (account->flags & RISK_LINE_EQUALS) != 0))
         return false;
-    if (UNLIKELY((pair->run_tick_sell == tick_sell) & (pair->run_qty == order->qty)) &&
-        (lines.account->flags & RISK_LINE_EQUALS) != 0)
+    use.cash = (int64_t)risk_hot_cash(bounds, order->px, order->qty, order->sell);
+    risk_hot_anew();
+    if (!risk_hot_reserve(risk, account, pair, at, &use))
         return false;
+    if (OUTCRY_SLOW_CHECKS) {
+        (void)risk_hot_back(risk, at, &use, RISK_HOT_STEPS);
+        ASSERT(risk_hot_agrees(risk, message, order, NULL));
+        (void)risk_hot_reserve(risk, account, pair, at, &use);
+    }
+    risk_hot_anew();
 
-    const bool sell = order->sell;
-    const int64_t value = order->px * (int64_t)order->qty;
-    const uint64_t cash = risk_hot_cash(lines.bounds, order->px, order->qty, sell);
+    const uint64_t now_ns = risk_hot_now(message);
 
-    if (UNLIKELY(!risk_hot_passes(&lines, pair, sell, value, (uint64_t)value, cash, order->qty)) ||
-        UNLIKELY(lines.account->open_room < 1) ||
-        UNLIKELY(order->session_cnt >= message->session->orders_max) ||
-        UNLIKELY(!risk_hot_may_send(risk, message, &lines)))
-        return false;
-    ASSERT_SLOW(risk_hot_agrees(risk, message, order, NULL));
-    risk_hot_send(risk, message, &lines);
-    risk_hot_use(&lines, pair, sell, (uint64_t)value, cash, order->qty);
-    lines.account->open_room--;
+    if (UNLIKELY(!risk_hot_send(risk, message, account, &risk->firms[account->firm], now_ns)))
+        return risk_hot_back(risk, at, &use, RISK_HOT_STEPS);
     pair->run_tick_sell = tick_sell;
     pair->run_qty = order->qty;
-    pair->run = (message->now_ns & ~UINT64_C(0xffff)) | 1;
+    pair->run = (now_ns & ~UINT64_C(0xffff)) | 1;
     *position = at;
     return true;
+}
+
+/* risk_hot_is_wide says whether a room may not take what comes back: more than is ever
+ * made, as only rooms are that are cut off. */
+static ALWAYS_INLINE bool
+risk_hot_is_wide(const struct risk_hot_lines *lines)
+{
+    return UNLIKELY(lines->account->party.room > RISK_ROOM_MAX) ||
+           UNLIKELY(lines->group->room > RISK_ROOM_MAX) ||
+           UNLIKELY(lines->firm->party.room > RISK_ROOM_MAX) ||
+           UNLIKELY(lines->account->cash_room > RISK_ROOM_MAX);
+}
+
+/* risk_hot_grows asks for all use of a replace that will have value in all, and adds these
+ * to what is used. */
+static ALWAYS_INLINE bool
+risk_hot_grows(const struct risk_hot_lines *lines,
+               const struct risk_pair_line *pair,
+               const struct risk_hot_use *more,
+               int64_t more_qty,
+               int64_t value)
+{
+    const struct risk_account_line *account = lines->account;
+
+    return risk_hot_fits(&account->party, value, more->value) &&
+           risk_hot_fits(lines->group, value, more->value) &&
+           risk_hot_fits(&lines->firm->party, value, more->value) &&
+           LIKELY(more->cash <= account->cash_room) && LIKELY(account->cash_room >= 0) &&
+           LIKELY(more_qty <= pair->room[more->sell]) && LIKELY(pair->room[more->sell] >= 0) &&
+           LIKELY(account->open_room >= 0);
 }
 
 /* risk_hot_amend does so for a replace of what hold has. */
@@ -304,29 +384,39 @@ risk_hot_amend(struct risk *risk,
     const struct risk_hot_lines lines = risk_hot_lines(risk, message->account, order->instrument);
     struct risk_pair_line *pair = &risk->pairs[hold->position];
     int64_t held;
+    int64_t value;
 
     ASSERT_SLOW(hold->position <= risk->slots_mask);
     ASSERT_SLOW(pair->version != 0);
     if (UNLIKELY(pair->version != risk->version))
         risk_pair_prepare(risk, hold->position);
-    if (UNLIKELY(!risk_hot_terms(message, order, &lines, pair)) ||
+    if (UNLIKELY(lines.account->firm != message->firm) ||
+        UNLIKELY(!risk_hot_terms(order, lines.bounds, pair, &value)) ||
         UNLIKELY(__builtin_mul_overflow(hold->px, (int64_t)hold->leaves_qty, &held)) ||
         UNLIKELY(held > RISK_HOT_VALUE_MAX))
         return false;
+    value = order->px * (int64_t)order->leaves_qty;
 
     const bool sell = hold->sell;
-    const int64_t value = order->px * (int64_t)order->leaves_qty;
-    const int64_t cash = (int64_t)(risk_hot_cash(lines.bounds, order->px, order->leaves_qty, sell) -
-                                   risk_hot_cash(lines.bounds, hold->px, hold->leaves_qty, sell));
-    const int64_t qty = (int64_t)order->leaves_qty - hold->leaves_qty;
+    const int64_t more_qty = (int64_t)order->leaves_qty - hold->leaves_qty;
+    const struct risk_hot_use more = {
+        .value = value - held,
+        .cash = (int64_t)(risk_hot_cash(lines.bounds, order->px, order->leaves_qty, sell) -
+                          risk_hot_cash(lines.bounds, hold->px, hold->leaves_qty, sell)),
+        .sell = sell,
+    };
 
-    if (UNLIKELY(!risk_hot_passes(&lines, pair, sell, value, value - held, cash, qty)) ||
-        UNLIKELY(lines.account->open_room < 0) ||
-        UNLIKELY(!risk_hot_may_send(risk, message, &lines)))
+    if (UNLIKELY(!risk_hot_grows(&lines, pair, &more, more_qty, value)) ||
+        UNLIKELY(risk_hot_is_wide(&lines)))
         return false;
     ASSERT_SLOW(risk_hot_agrees(risk, message, order, hold));
-    risk_hot_send(risk, message, &lines);
-    risk_hot_use(&lines, pair, sell, value - held, cash, qty);
+    if (UNLIKELY(!risk_hot_send(risk, message, lines.account, lines.firm, risk_hot_now(message))))
+        return false;
+    lines.account->party.room -= more.value;
+    lines.group->room -= more.value;
+    lines.firm->party.room -= more.value;
+    lines.account->cash_room -= more.cash;
+    risk_room_add(&pair->room[sell], -more_qty);
     return true;
 }
 
@@ -354,7 +444,6 @@ static ALWAYS_INLINE void
 risk_hot_fetch_live(const struct risk *risk, uint32_t account, uint32_t position)
 {
     PREFETCH_W(&risk->accounts[account]);
-    PREFETCH_W(&risk->accounts_pace[account]);
     PREFETCH_W(&risk->pairs[position]);
 }
 
@@ -375,6 +464,35 @@ risk_hot_fetch_group(const struct risk *risk, uint32_t account)
     PREFETCH_W(&risk->groups[risk->accounts[within].group]);
 }
 
+/* risk_hot_send_cancel takes the tokens of all for a cancel, or none. */
+static ALWAYS_INLINE bool
+risk_hot_send_cancel(const struct risk *risk,
+                     const struct risk_hot_message *message,
+                     struct risk_account_line *account,
+                     struct risk_firm_line *firm,
+                     uint64_t now_ns)
+{
+    struct risk_session *session = message->session;
+    /* Where cancels are not counted: see take.c. */
+    uint64_t *full_ns = LIKELY(account->cancel_rate != RISK_RATE_NONE) ? &account->cancel_full_ns
+                                                                       : &account->message_full_ns;
+    uint64_t of_session;
+    uint64_t of_account;
+    uint64_t of_firm;
+
+    if (UNLIKELY(now_ns >= RISK_TIME_NS_MAX) ||
+        !risk_hot_token(risk, session->cancel_full_ns, session->cancel_rate, now_ns, &of_session) ||
+        !risk_hot_token(risk, *full_ns, account->cancel_rate, now_ns, &of_account) ||
+        !risk_hot_token(risk, firm->cancel_full_ns, firm->cancel_rate, now_ns, &of_firm) ||
+        !risk_hot_quiet(firm))
+        return false;
+    session->cancel_full_ns = of_session;
+    *full_ns = of_account;
+    firm->cancel_full_ns = of_firm;
+    firm->messages_cnt++;
+    return true;
+}
+
 /* risk_hot_cancel takes the token of a cancel and gives back all that hold has. */
 static ALWAYS_INLINE bool
 risk_hot_cancel(struct risk *risk,
@@ -383,36 +501,22 @@ risk_hot_cancel(struct risk *risk,
                 const struct risk_hold *hold)
 {
     const struct risk_hot_lines lines = risk_hot_lines(risk, message->account, instrument);
-    struct risk_session *session = message->session;
     struct risk_pair_line *pair = &risk->pairs[hold->position];
     struct risk_account_line *account = lines.account;
-    const bool counted = (account->flags & RISK_LINE_CANCELS) != 0;
-    struct risk_account_pace *pace = &risk->accounts_pace[message->account];
-    /* Where cancels are not counted the pace line is left alone: see take.c. */
-    uint64_t *full_ns = counted ? &pace->cancel_full_ns : &account->message_full_ns;
-    const uint8_t rate = counted ? pace->cancel_rate : RISK_RATE_NONE;
-    const uint64_t now_ns = message->now_ns;
     int64_t value;
 
     ASSERT_SLOW(hold->position <= risk->slots_mask);
     ASSERT_SLOW(pair->account == message->account);
-    if (UNLIKELY(now_ns >= RISK_TIME_NS_MAX) ||
-        UNLIKELY(!risk_hot_has(risk, session->cancel_full_ns, session->cancel_rate, now_ns)) ||
-        UNLIKELY(!risk_hot_has(risk, *full_ns, rate, now_ns)) ||
-        UNLIKELY(
-            !risk_hot_has(risk, lines.firm->cancel_full_ns, lines.firm->cancel_rate, now_ns)) ||
-        UNLIKELY(!risk_hot_quiet(lines.firm)) || UNLIKELY(lines.group->parent != message->firm) ||
+    if (UNLIKELY(account->firm != message->firm) ||
         UNLIKELY(__builtin_mul_overflow(hold->px, (int64_t)hold->leaves_qty, &value)) ||
-        UNLIKELY(value > RISK_HOT_VALUE_MAX))
+        UNLIKELY(value > RISK_HOT_VALUE_MAX) || UNLIKELY(risk_hot_is_wide(&lines)) ||
+        UNLIKELY(!risk_hot_send_cancel(risk, message, account, lines.firm, risk_hot_now(message))))
         return false;
-    risk_hot_take(risk, &session->cancel_full_ns, session->cancel_rate, now_ns);
-    risk_hot_take(risk, full_ns, rate, now_ns);
-    risk_hot_take(risk, &lines.firm->cancel_full_ns, lines.firm->cancel_rate, now_ns);
-    lines.firm->messages_cnt++;
-    account->room += (uint64_t)value;
-    lines.group->room += (uint64_t)value;
-    lines.firm->room += (uint64_t)value;
-    account->cash_room += risk_hot_cash(lines.bounds, hold->px, hold->leaves_qty, hold->sell);
+    account->party.room += value;
+    lines.group->room += value;
+    lines.firm->party.room += value;
+    account->cash_room +=
+        (int64_t)risk_hot_cash(lines.bounds, hold->px, hold->leaves_qty, hold->sell);
     risk_room_add(&pair->room[hold->sell], hold->leaves_qty);
     account->open_room++;
     return true;

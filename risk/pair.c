@@ -25,7 +25,7 @@ asks_more(const struct risk *risk, uint32_t at)
         risk_subject_of(risk, OE_RISK_LEVEL_ACCOUNT, pair->account);
     const struct risk_instrument *instrument = &risk->instruments[pair->instrument];
     const uint32_t group = risk->accounts[pair->account].group;
-    const uint32_t firm = risk->groups[group].parent;
+    const uint32_t firm = risk->accounts[pair->account].firm;
     const bool all = account->types == RISK_TYPES_ALL && account->tifs == RISK_TIFS_ALL &&
                      instrument->types == RISK_TYPES_ALL && instrument->tifs == RISK_TIFS_ALL;
 
@@ -38,11 +38,11 @@ asks_more(const struct risk *risk, uint32_t at)
 static int64_t
 least(const struct risk *risk, const struct risk_pair_line *pair, uint8_t limit)
 {
-    const uint32_t group = risk->accounts[pair->account].group;
+    const struct risk_account_line *line = &risk->accounts[pair->account];
     const int64_t values[] = {
         risk_subject_of(risk, OE_RISK_LEVEL_ACCOUNT, pair->account)->limits[limit].value,
-        risk_subject_of(risk, OE_RISK_LEVEL_GROUP, group)->limits[limit].value,
-        risk_subject_of(risk, OE_RISK_LEVEL_FIRM, risk->groups[group].parent)->limits[limit].value,
+        risk_subject_of(risk, OE_RISK_LEVEL_GROUP, line->group)->limits[limit].value,
+        risk_subject_of(risk, OE_RISK_LEVEL_FIRM, line->firm)->limits[limit].value,
         risk->instruments[pair->instrument].limits[limit - CELL_RISK_LIMIT_ORDER_QTY].value,
     };
     int64_t value = RISK_LIMIT_OFF;

@@ -61,7 +61,7 @@ risk_account_firm(const struct risk *risk, uint32_t account, uint32_t *group, ui
         (risk->subjects[0][account].flags & RISK_IS_KNOWN) == 0)
         return false;
     *group = risk->accounts[account].group;
-    *firm = risk->groups[*group].parent;
+    *firm = risk->accounts[account].firm;
     return true;
 }
 
@@ -70,7 +70,7 @@ risk_group_firm(const struct risk *risk, uint32_t group, uint32_t *firm)
 {
     if (group >= risk->cfg.groups_max || (risk->subjects[1][group].flags & RISK_IS_KNOWN) == 0)
         return false;
-    *firm = risk->groups[group].parent;
+    *firm = risk->groups_warm[group].parent;
     return true;
 }
 
@@ -211,7 +211,7 @@ risk_cash_get(const struct risk *risk, uint32_t account, struct risk_cash *out)
     *out = (struct risk_cash){
         .balance = usage.balance,
         .reserved = usage.reserved,
-        .free = risk->accounts[account].cash_room,
+        .free = risk_cash_free(risk, account),
         .fees = risk->fees,
     };
     return true;

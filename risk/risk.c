@@ -70,7 +70,7 @@ layout_of(const struct risk_cfg *cfg)
     (void)take(bytes, 1, sizeof(struct risk));
     at.accounts = take(bytes, cfg->accounts_max, sizeof(struct risk_account_line));
     at.groups = take(bytes, cfg->groups_max, sizeof(struct risk_party_line));
-    at.firms = take(bytes, cfg->firms_max, sizeof(struct risk_party_line));
+    at.firms = take(bytes, cfg->firms_max, sizeof(struct risk_firm_line));
     at.pairs = take(bytes, slots_cnt(cfg->positions_max), sizeof(struct risk_pair_line));
     at.bounds = take(bytes, cfg->instruments_max, sizeof(struct risk_bounds));
     at.accounts_warm = take(bytes, cfg->accounts_max, sizeof(struct risk_account_warm));
@@ -116,7 +116,7 @@ risk_init(void *mem, const struct risk_cfg *cfg)
     risk->rates[RISK_RATE_NONE] = risk_rate_off();
     risk->accounts = (struct risk_account_line *)(void *)(base + at.accounts);
     risk->groups = (struct risk_party_line *)(void *)(base + at.groups);
-    risk->firms = (struct risk_party_line *)(void *)(base + at.firms);
+    risk->firms = (struct risk_firm_line *)(void *)(base + at.firms);
     risk->pairs = (struct risk_pair_line *)(void *)(base + at.pairs);
     risk->bounds = (struct risk_bounds *)(void *)(base + at.bounds);
     risk->accounts_warm = (struct risk_account_warm *)(void *)(base + at.accounts_warm);

@@ -67,6 +67,7 @@ risk_shape(const struct risk *risk, struct hash_state *hash)
         PLAIN_OFF,
         sizeof(struct risk_account_line),
         sizeof(struct risk_party_line),
+        sizeof(struct risk_firm_line),
         sizeof(struct risk_pair_line),
         sizeof(struct risk_bounds),
         sizeof(struct risk_account_warm),

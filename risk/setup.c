@@ -57,14 +57,14 @@ risk_group_set(struct risk *risk, const struct cell_group_set *cell)
     const bool known = (group->flags & RISK_IS_KNOWN) != 0;
 
     if (!risk_firm_known(risk, cell->firm) ||
-        (known && risk->groups[cell->group].parent != cell->firm))
+        (known && risk->groups_warm[cell->group].parent != cell->firm))
         return OE_REJECT_REASON_CONFIGURATION_CONFLICT;
     if (!known)
         subject_begin(risk, OE_RISK_LEVEL_GROUP, cell->group);
     if (memcmp(group->name, cell->name, sizeof group->name) != 0)
         group->by_hand &= (uint16_t)~RISK_HAND_SET;
     memcpy(group->name, cell->name, sizeof group->name);
-    risk->groups[cell->group].parent = (uint16_t)cell->firm;
+    risk->groups_warm[cell->group].parent = (uint16_t)cell->firm;
     mark(&risk->marks.groups_cnt, cell->group);
     return OE_REJECT_REASON_NONE;
 }
@@ -126,6 +126,7 @@ risk_account_set(struct risk *risk,
         memcmp(account->name, cell->name, sizeof account->name) != 0)
         account->by_hand &= (uint16_t)~RISK_HAND_SET;
     risk->accounts[cell->account].group = (uint16_t)cell->group;
+    risk->accounts[cell->account].firm = (uint16_t)firm;
     account->state = cell->state;
     value_set(&account->limits[CELL_RISK_LIMIT_ORDER_QTY], limit_of_qty(limits->order_qty_max));
     value_set(&account->limits[CELL_RISK_LIMIT_ORDER_VALUE], limits->order_value_max);

@@ -93,7 +93,7 @@ check_account(struct question *ask)
         return OE_REJECT_REASON_UNKNOWN_ACCOUNT;
     ask->ids[0] = account;
     ask->ids[1] = risk->accounts[account].group;
-    ask->ids[2] = risk->groups[ask->ids[1]].parent;
+    ask->ids[2] = risk->accounts[account].firm;
     if (ask->order->firm != ask->ids[2] && ask->order->firm != RISK_FIRM_ANY)
         return OE_REJECT_REASON_ACCOUNT_NOT_OF_FIRM;
     for (unsigned i = 0; i < PARTIES_CNT; i++) {

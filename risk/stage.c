@@ -34,18 +34,11 @@ credit_of(const struct risk_subject *subject)
     return credit == RISK_LIMIT_OFF ? RISK_ROOM_OFF : credit;
 }
 
-static struct risk_party_line *
-party_line(const struct risk *risk, uint8_t level, uint32_t id)
+/* traded_of returns what DailyGross counts of the fills of today. */
+static notional_t
+traded_of(const struct risk_subject *subject, notional_t bought, notional_t sold)
 {
-    ASSERT(level == OE_RISK_LEVEL_GROUP || level == OE_RISK_LEVEL_FIRM);
-    return level == OE_RISK_LEVEL_GROUP ? &risk->groups[id] : &risk->firms[id];
-}
-
-static struct risk_party_warm *
-party_warm(const struct risk *risk, uint8_t level, uint32_t id)
-{
-    ASSERT(level == OE_RISK_LEVEL_GROUP || level == OE_RISK_LEVEL_FIRM);
-    return level == OE_RISK_LEVEL_GROUP ? &risk->groups_warm[id] : &risk->firms_warm[id];
+    return subject->limits[CELL_RISK_LIMIT_DAILY_GROSS].value == RISK_LIMIT_OFF ? 0 : bought + sold;
 }
 
 struct risk_usage
@@ -58,23 +51,34 @@ risk_usage_get(const struct risk *risk, uint8_t level, uint32_t id)
         const struct risk_account_warm *warm = &risk->accounts_warm[id];
 
         return (struct risk_usage){
-            .value = risk->accounts_pace[id].cap - line->room,
+            .value = subject->value_base - traded_of(subject, warm->bought, warm->sold) -
+                     line->party.room,
             .bought = warm->bought,
             .sold = warm->sold,
-            .reserved = credit_of(subject) + warm->balance - line->cash_room,
+            .reserved = subject->cash_base + warm->balance - line->cash_room,
             .balance = warm->balance,
             .profit = warm->profit,
             .orders_cnt = (int64_t)orders_bound(subject) - line->open_room,
         };
     }
 
-    const struct risk_party_warm *warm = party_warm(risk, level, id);
+    const struct risk_party_warm *warm = risk_party_warm_of(risk, level, id);
 
     return (struct risk_usage){
-        .value = warm->cap - party_line(risk, level, id)->room,
+        .value = subject->value_base - traded_of(subject, warm->bought, warm->sold) -
+                 risk_party_of(risk, level, id)->room,
         .bought = warm->bought,
         .sold = warm->sold,
     };
+}
+
+notional_t
+risk_cash_free(const struct risk *risk, uint32_t account)
+{
+    const struct risk_usage usage = risk_usage_get(risk, OE_RISK_LEVEL_ACCOUNT, account);
+
+    return credit_of(risk_subject_of(risk, OE_RISK_LEVEL_ACCOUNT, account)) + usage.balance -
+           usage.reserved;
 }
 
 /* cap_of returns how much open value there may be. */
@@ -122,29 +126,52 @@ pace_set(struct risk *risk, uint32_t id)
     pace->executions_window_ns = executions->window_ns;
 }
 
+/* room_of cuts a true room off. */
+static int64_t
+room_of(notional_t room)
+{
+    return room > RISK_ROOM_MAX    ? RISK_ROOM_MAX
+           : room < -RISK_ROOM_MAX ? -RISK_ROOM_MAX
+                                   : (int64_t)room;
+}
+
 void
 risk_usage_set(struct risk *risk, uint8_t level, uint32_t id, const struct risk_usage *usage)
 {
-    const struct risk_subject *subject = risk_subject_of(risk, level, id);
-    const notional_t cap = cap_of(subject, usage);
+    struct risk_subject *subject = risk_subject_of(risk, level, id);
+    const int64_t room = room_of(cap_of(subject, usage) - usage->value);
 
+    subject->value_base = usage->value + room + traded_of(subject, usage->bought, usage->sold);
+    risk_party_of(risk, level, id)->room = room;
     if (level == OE_RISK_LEVEL_ACCOUNT) {
         struct risk_account_line *line = &risk->accounts[id];
 
-        risk->accounts_pace[id].cap = cap;
-        line->room = cap - usage->value;
-        net_rooms(subject, usage, line->net_room);
-        line->cash_room = credit_of(subject) + usage->balance - usage->reserved;
+        line->cash_room = room_of(credit_of(subject) + usage->balance - usage->reserved);
+        subject->cash_base = usage->reserved - usage->balance + line->cash_room;
         line->open_room = (int32_t)(orders_bound(subject) - usage->orders_cnt);
+        net_rooms(subject, usage, risk->accounts_pace[id].net_room);
         pace_set(risk, id);
     } else {
-        struct risk_party_line *line = party_line(risk, level, id);
-
-        party_warm(risk, level, id)->cap = cap;
-        line->room = cap - usage->value;
-        net_rooms(subject, usage, line->net_room);
+        net_rooms(subject, usage, risk_party_warm_of(risk, level, id)->net_room);
     }
     risk_flags_set(risk, level, id);
+}
+
+COLD void
+risk_rooms_anew(struct risk *risk,
+                uint8_t level,
+                uint32_t id,
+                notional_t more_room,
+                notional_t more_cash_room)
+{
+    struct risk_usage usage = risk_usage_get(risk, level, id);
+
+    ASSERT(level == OE_RISK_LEVEL_ACCOUNT || more_cash_room == 0);
+    ASSERT(usage.bought >= 0);
+    ASSERT(usage.sold >= 0);
+    usage.value -= more_room;
+    usage.reserved -= more_cash_room;
+    risk_usage_set(risk, level, id, &usage);
 }
 
 notional_t
@@ -199,21 +226,23 @@ common_flags(struct risk_subject *subject)
     return flags;
 }
 
-void
-risk_flags_set(struct risk *risk, uint8_t level, uint32_t id)
+COLD void
+risk_room_wrapped(struct risk *risk, uint8_t level, uint32_t id, int64_t *room, int64_t more)
 {
-    struct risk_subject *subject = risk_subject_of(risk, level, id);
-    uint8_t flags = common_flags(subject);
+    const bool value = room == &risk_party_of(risk, level, id)->room;
 
-    if (level != OE_RISK_LEVEL_ACCOUNT) {
-        struct risk_party_line *line = party_line(risk, level, id);
+    ASSERT(value || room == &risk->accounts[id].cash_room);
+    risk_room_add(room, (int64_t) - (uint64_t)more);
+    risk_rooms_anew(risk, level, id, value ? more : 0, value ? 0 : more);
+}
 
-        line->flags = (uint8_t)(flags | (line->flags & RISK_LINE_LOOK));
-        return;
-    }
-
-    struct risk_account_line *line = &risk->accounts[id];
+/* account_flags returns those that an account has besides. */
+static uint8_t
+account_flags(struct risk *risk, uint32_t id)
+{
+    struct risk_subject *subject = risk_subject_of(risk, OE_RISK_LEVEL_ACCOUNT, id);
     const struct risk_account_pace *pace = &risk->accounts_pace[id];
+    uint8_t flags = 0;
 
     subject->flags &= (uint16_t)~RISK_IS_OUT;
     if (pace->loss_max != RISK_LIMIT_OFF && -risk->accounts_warm[id].profit >= pace->loss_max)
@@ -221,32 +250,66 @@ risk_flags_set(struct risk *risk, uint8_t level, uint32_t id)
     if ((subject->flags & (RISK_IS_LATCHED | RISK_IS_OUT)) != 0 ||
         subject->state != CELL_ACCOUNT_STATE_ACTIVE)
         flags |= RISK_LINE_DOUBT;
-    if (pace->cancel_rate != RISK_RATE_NONE)
+    if (risk->accounts[id].cancel_rate != RISK_RATE_NONE)
         flags |= RISK_LINE_CANCELS;
     if (pace->executions_max != 0 || pace->loss_max != RISK_LIMIT_OFF)
         flags |= RISK_LINE_FILLS;
     if (subject->limits[CELL_RISK_LIMIT_DUPLICATES].value != RISK_LIMIT_OFF)
         flags |= RISK_LINE_EQUALS;
-    line->flags = (uint8_t)(flags | (line->flags & RISK_LINE_LOOK));
+    return flags;
 }
 
-/* look_clear and risk_look_next: whether the next commit is to look. */
+static const int64_t *
+net_room_of(const struct risk *risk, uint8_t level, uint32_t id)
+{
+    return level == OE_RISK_LEVEL_ACCOUNT ? risk->accounts_pace[id].net_room
+                                          : risk_party_warm_of(risk, level, id)->net_room;
+}
+
+/* flags_put gives a subject its flags, and order_max what follows from them. */
 static void
-look_clear(struct risk *risk, uint8_t level, uint32_t id)
+flags_put(struct risk *risk, uint8_t level, uint32_t id, uint8_t flags)
 {
     if (level == OE_RISK_LEVEL_ACCOUNT)
-        risk->accounts[id].flags &= (uint8_t)~RISK_LINE_LOOK;
+        risk->accounts[id].flags = flags;
     else
-        party_line(risk, level, id)->flags &= (uint8_t)~RISK_LINE_LOOK;
+        risk_party_warm_of(risk, level, id)->flags = flags;
+    risk_party_of(risk, level, id)->order_max = risk_order_max(net_room_of(risk, level, id), flags);
+}
+
+static uint8_t
+flags_of(const struct risk *risk, uint8_t level, uint32_t id)
+{
+    return level == OE_RISK_LEVEL_ACCOUNT ? risk->accounts[id].flags
+                                          : risk_party_warm_of(risk, level, id)->flags;
+}
+
+void
+risk_flags_set(struct risk *risk, uint8_t level, uint32_t id)
+{
+    const unsigned look = flags_of(risk, level, id) & RISK_LINE_LOOK;
+    const unsigned common = common_flags(risk_subject_of(risk, level, id));
+    const unsigned own = level == OE_RISK_LEVEL_ACCOUNT ? account_flags(risk, id) : 0;
+
+    flags_put(risk, level, id, (uint8_t)(common | own | look));
 }
 
 void
 risk_look_next(struct risk *risk, uint8_t level, uint32_t id)
 {
-    if (level == OE_RISK_LEVEL_ACCOUNT)
-        risk->accounts[id].flags |= RISK_LINE_LOOK;
-    else
-        party_line(risk, level, id)->flags |= RISK_LINE_LOOK;
+    flags_put(risk, level, id, flags_of(risk, level, id) | RISK_LINE_LOOK);
+}
+
+COLD void
+risk_look_again(struct risk *risk, uint8_t level, uint32_t id, uint32_t instrument)
+{
+    const int64_t *net_room = net_room_of(risk, level, id);
+    const int64_t open_room = level == OE_RISK_LEVEL_ACCOUNT ? risk->accounts[id].open_room : 0;
+
+    /* order_max is below 0 as well where it is shut for other reasons. */
+    if ((risk_party_of(risk, level, id)->room | open_room | net_room[0] | net_room[1]) < 0 ||
+        (flags_of(risk, level, id) & RISK_LINE_LOOK) != 0)
+        risk_look(risk, level, id, instrument);
 }
 
 COLD void
@@ -281,7 +344,7 @@ risk_look(struct risk *risk, uint8_t level, uint32_t id, uint32_t instrument)
         due.stage = risk_stage_worst(limit, begun, &due.permille);
         risk_pend(risk, &due);
     }
-    look_clear(risk, level, id);
+    flags_put(risk, level, id, flags_of(risk, level, id) & (uint8_t)~RISK_LINE_LOOK);
     risk_usage_set(risk, level, id, &usage);
 }
 

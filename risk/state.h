@@ -47,6 +47,8 @@
 /* An account, a group or a firm, but for what is hot. */
 struct risk_subject {
     struct risk_limit limits[RISK_LIMITS_CNT];
+    notional_t value_base; /* of room and cash_room, see account.h */
+    notional_t cash_base;
     struct risk_due due;   /* while RISK_IS_PENDING */
     uint64_t slow_full_ns; /* while slowed: the next message from here on */
     uint32_t pending_next; /* RISK_KEY of the next, 0: none */
@@ -126,7 +128,7 @@ struct risk_bounds {
 };
 
 /* The largest value that the hot road lets pass, see risk/hot.h. */
-#define RISK_HOT_VALUE_MAX ((INT64_C(1) << 62) - 1)
+#define RISK_HOT_VALUE_MAX ((INT64_C(1) << 61) - 1)
 
 /* No last trade: collar and band are found anew by each order. */
 #define RISK_PX_STALE ((px_t)-1)
@@ -170,7 +172,7 @@ struct risk {
     uint32_t row_words;
     struct risk_account_line *accounts;
     struct risk_party_line *groups;
-    struct risk_party_line *firms;
+    struct risk_firm_line *firms;
     struct risk_pair_line *pairs;
     struct risk_bounds *bounds;
     struct risk_account_warm *accounts_warm;
@@ -375,11 +377,14 @@ struct risk_usage {
     int64_t orders_cnt;
 };
 
-/* risk_usage_get finds what is used from rooms and bounds, which must be of the same
+/* risk_usage_get finds what is used from rooms, bases and limits, which must be of the same
  * moment; risk_usage_set makes rooms and flags of the limits of now. A change of
  * limits lies between the two. */
 struct risk_usage risk_usage_get(const struct risk *risk, uint8_t level, uint32_t id);
 void risk_usage_set(struct risk *risk, uint8_t level, uint32_t id, const struct risk_usage *usage);
+
+/* risk_cash_free returns the true room of cash. */
+notional_t risk_cash_free(const struct risk *risk, uint32_t account);
 
 /* risk_used returns what counts against a limit that adds up; 0 for others. */
 notional_t risk_used(const struct risk_usage *usage, uint8_t limit);
@@ -387,7 +392,7 @@ notional_t risk_used(const struct risk_usage *usage, uint8_t limit);
 /* risk_look begins the stages that use has reached, by an order in instrument. */
 COLD void risk_look(struct risk *risk, uint8_t level, uint32_t id, uint32_t instrument);
 
-/* risk_flags_set makes the flags of the line anew. */
+/* risk_flags_set makes the flags of a subject anew. */
 void risk_flags_set(struct risk *risk, uint8_t level, uint32_t id);
 
 /* risk_look_next lets the next commit of a subject go through its stages. */
@@ -399,30 +404,71 @@ void risk_pend(struct risk *risk, const struct risk_due *due);
 /* risk_stage_end ends stages of a limit; use stays. */
 void risk_stage_end(struct risk_limit *limit, unsigned begun);
 
-/* risk_wants_look says whether a commit may have begun a stage: a room is used up
- * or the subject waits for a commit. */
-static inline bool
-risk_wants_look(notional_t room, const int64_t net_room[2], int64_t other, uint8_t flags)
-{
-    const int64_t signs = (int64_t)(room >> 64) | net_room[0] | net_room[1] | other;
+/* risk_rooms_anew makes the rooms of a subject of its limits and of what is used, with
+ * what more of value and cash is to be free: what they cannot be moved by. */
+COLD void risk_rooms_anew(struct risk *risk,
+                          uint8_t level,
+                          uint32_t id,
+                          notional_t more_room,
+                          notional_t more_cash_room);
 
-    return (signs < 0) | ((flags & RISK_LINE_LOOK) != 0);
+/* risk_look_again does what risk_look does, if a commit may have begun a stage. */
+COLD void risk_look_again(struct risk *risk, uint8_t level, uint32_t id, uint32_t instrument);
+
+/* risk_order_max returns the largest value of an order for DailyNet, of a subject with
+ * those flags. */
+static inline int64_t
+risk_order_max(const int64_t net_room[2], uint8_t flags)
+{
+    const int64_t least = net_room[0] < net_room[1] ? net_room[0] : net_room[1];
+
+    return (flags & RISK_LINE_SHUT) != 0 ? -1 : least;
 }
 
-/* risk_look_all does so for an account, its group and its firm. */
+/* risk_party_of returns the hot part of an account, a group or a firm. */
+static inline struct risk_party_line *
+risk_party_of(const struct risk *risk, uint8_t level, uint32_t id)
+{
+    ASSERT(level >= OE_RISK_LEVEL_ACCOUNT && level <= OE_RISK_LEVEL_FIRM);
+    return level == OE_RISK_LEVEL_ACCOUNT ? &risk->accounts[id].party
+           : level == OE_RISK_LEVEL_GROUP ? &risk->groups[id]
+                                          : &risk->firms[id].party;
+}
+
+static inline struct risk_party_warm *
+risk_party_warm_of(const struct risk *risk, uint8_t level, uint32_t id)
+{
+    ASSERT(level == OE_RISK_LEVEL_GROUP || level == OE_RISK_LEVEL_FIRM);
+    return level == OE_RISK_LEVEL_GROUP ? &risk->groups_warm[id] : &risk->firms_warm[id];
+}
+
+/* risk_look_all begins the stages that a commit has reached, of an account, its group
+ * and its firm. */
 static inline void
 risk_look_all(struct risk *risk, uint32_t account, uint32_t instrument)
 {
     const struct risk_account_line *line = &risk->accounts[account];
     const struct risk_party_line *group = &risk->groups[line->group];
-    const struct risk_party_line *firm = &risk->firms[group->parent];
+    const struct risk_party_line *firm = &risk->firms[line->firm].party;
 
-    if (UNLIKELY(risk_wants_look(line->room, line->net_room, line->open_room, line->flags)))
-        risk_look(risk, OE_RISK_LEVEL_ACCOUNT, account, instrument);
-    if (UNLIKELY(risk_wants_look(group->room, group->net_room, 0, group->flags)))
-        risk_look(risk, OE_RISK_LEVEL_GROUP, line->group, instrument);
-    if (UNLIKELY(risk_wants_look(firm->room, firm->net_room, 0, firm->flags)))
-        risk_look(risk, OE_RISK_LEVEL_FIRM, group->parent, instrument);
+    if (UNLIKELY((line->party.room | line->party.order_max | line->open_room) < 0))
+        risk_look_again(risk, OE_RISK_LEVEL_ACCOUNT, account, instrument);
+    if (UNLIKELY((group->room | group->order_max) < 0))
+        risk_look_again(risk, OE_RISK_LEVEL_GROUP, line->group, instrument);
+    if (UNLIKELY((firm->room | firm->order_max) < 0))
+        risk_look_again(risk, OE_RISK_LEVEL_FIRM, line->firm, instrument);
+}
+
+/* risk_room_wrapped mends what a room wrapped by: that of value of a party, or an
+ * account's of cash. */
+COLD void
+risk_room_wrapped(struct risk *risk, uint8_t level, uint32_t id, int64_t *room, int64_t more);
+
+/* risk_room_move moves a room; false if it wraps, which risk_room_wrapped mends. */
+static ALWAYS_INLINE bool
+risk_room_move(int64_t *room, int64_t more)
+{
+    return LIKELY(!__builtin_add_overflow(*room, more, room));
 }
 
 /* trade.c */

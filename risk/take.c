@@ -121,8 +121,8 @@ is_too_soon(const struct risk *risk,
 static COLD enum oe_reject_reason
 check_pause(struct risk *risk, uint32_t account, uint64_t now_ns, struct risk_detail *detail)
 {
-    const uint32_t group = risk->accounts[account].group;
-    const uint32_t ids[] = {account, group, risk->groups[group].parent};
+    const struct risk_account_line *line = &risk->accounts[account];
+    const uint32_t ids[] = {account, line->group, line->firm};
 
     for (unsigned i = 0; i < ARRAY_LEN(ids); i++)
         if (is_too_soon(risk, (uint8_t)(OE_RISK_LEVEL_ACCOUNT + i), ids[i], now_ns, detail))
@@ -172,29 +172,33 @@ bucket_of_session(struct risk *risk, struct risk_session *session, bool cancels)
     };
 }
 
-/* bucket_of_account leaves the pace line alone if cancels are not counted: that of
- * messages stands in for it, without a rate. It then only moves a time that has
- * passed to now, which is the same full bucket. */
+/* bucket_of_account: where cancels are not counted that of messages stands in, without a
+ * rate. It then only moves a time that has passed to now, which is the same full bucket. */
 static inline struct bucket
 bucket_of_account(struct risk *risk, uint32_t account, bool cancels)
 {
     struct risk_account_line *line = &risk->accounts[account];
 
-    if (cancels && UNLIKELY((line->flags & RISK_LINE_CANCELS) != 0)) {
-        struct risk_account_pace *pace = &risk->accounts_pace[account];
-
-        return (struct bucket){&pace->cancel_full_ns, &risk->rates[pace->cancel_rate]};
-    }
+    if (cancels && line->cancel_rate != RISK_RATE_NONE)
+        return (struct bucket){&line->cancel_full_ns, &risk->rates[line->cancel_rate]};
     return (struct bucket){&line->message_full_ns, &risk->rates[cancels ? 0 : line->message_rate]};
 }
 
 static inline struct bucket
-bucket_of_firm(struct risk *risk, struct risk_party_line *firm, bool cancels)
+bucket_of_firm(struct risk *risk, struct risk_firm_line *firm, bool cancels)
 {
     return (struct bucket){
         cancels ? &firm->cancel_full_ns : &firm->message_full_ns,
         &risk->rates[cancels ? firm->cancel_rate : firm->message_rate],
     };
+}
+
+/* is_shut says whether any level may be slowed, as all are that need a look. */
+static inline bool
+is_shut(const struct risk *risk, const struct risk_account_line *line)
+{
+    return (line->party.order_max | risk->groups[line->group].order_max |
+            risk->firms[line->firm].party.order_max) < 0;
 }
 
 /* take_all takes a token of all three or of none. */
@@ -208,8 +212,7 @@ take_all(struct risk *risk,
          struct risk_detail *detail)
 {
     const struct risk_account_line *line = &risk->accounts[account];
-    const struct risk_party_line *group = &risk->groups[line->group];
-    struct risk_party_line *firm = &risk->firms[group->parent];
+    struct risk_firm_line *firm = &risk->firms[line->firm];
     const struct bucket of_account = bucket_of_account(risk, account, cancels);
     const struct bucket of_firm = bucket_of_firm(risk, firm, cancels);
 
@@ -218,8 +221,8 @@ take_all(struct risk *risk,
     if (UNLIKELY(!bucket_has(&of_account, now_ns)))
         return throttle(&of_account, OE_RISK_LEVEL_ACCOUNT, account, now_ns, detail);
     if (UNLIKELY(!bucket_has(&of_firm, now_ns)))
-        return throttle(&of_firm, OE_RISK_LEVEL_FIRM, group->parent, now_ns, detail);
-    if (UNLIKELY(((line->flags | group->flags | firm->flags) & RISK_LINE_SLOW) != 0) && !cancels &&
+        return throttle(&of_firm, OE_RISK_LEVEL_FIRM, line->firm, now_ns, detail);
+    if (!cancels && UNLIKELY(is_shut(risk, line)) &&
         check_pause(risk, account, now_ns, detail) != OE_REJECT_REASON_NONE)
         return OE_REJECT_REASON_THROTTLED;
     bucket_take(of_session, now_ns);
@@ -227,7 +230,7 @@ take_all(struct risk *risk,
     bucket_take(&of_firm, now_ns);
     firm->messages_cnt++;
     if (UNLIKELY((firm->messages_cnt & 1023) == 0))
-        warn_of_ratio(risk, group->parent);
+        warn_of_ratio(risk, line->firm);
     return OE_REJECT_REASON_NONE;
 }
 
@@ -241,7 +244,7 @@ is_of_firm(const struct risk *risk, uint32_t account, uint32_t firm)
     const struct risk_account_line *line = &risk->accounts[account];
 
     return LIKELY((line->flags & RISK_LINE_KNOWN) != 0) &&
-           LIKELY((risk->groups[line->group].parent == firm) | (firm == RISK_FIRM_ANY));
+           LIKELY((line->firm == firm) | (firm == RISK_FIRM_ANY));
 }
 
 HOT enum oe_reject_reason

@@ -5,37 +5,13 @@
  * prices. None of it asks; a commit looks at stages behind it.
  */
 
-/* Rooms of DailyNet are moved by additions as long as all numbers are below this. */
-#define NET_STEP_MAX (INT64_C(1) << 62)
-
 /* A profit or loss beyond is taken for that: far beyond all limits. */
 #define PROFIT_MAX ((notional_t)1 << 126)
 
-/* net_move moves the rooms of DailyNet; false if they have to be made anew. A room
- * that is full stays so: it is never more than the truth. */
-static inline bool
-net_move(int64_t room[2], bool sell, notional_t value)
-{
-    if (UNLIKELY(value > NET_STEP_MAX || room[0] < -NET_STEP_MAX || room[1] < -NET_STEP_MAX))
-        return false;
-    room[sell] -= (int64_t)value;
-    if (__builtin_add_overflow(room[!sell], (int64_t)value, &room[!sell]))
-        room[!sell] = INT64_MAX;
-    return true;
-}
+/* Within this a sum of two has 127 bits. */
+#define PROFIT_HIGH_MAX (INT64_C(1) << 62)
 
-/* make_anew makes the rooms of a subject of what is used and its limits. */
-static COLD void
-make_anew(struct risk *risk, uint8_t level, uint32_t id)
-{
-    const struct risk_usage usage = risk_usage_get(risk, level, id);
-
-    ASSERT(usage.bought >= 0);
-    ASSERT(usage.sold >= 0);
-    risk_usage_set(risk, level, id, &usage);
-}
-
-/* One side of a trade, as a party sees it. Narrow: all values are below 2^62, which the
+/* One side of a trade, as a party sees it. Narrow: all values are below 2^61, which the
  * compiler knows and which all but a few trades are. */
 struct side {
     notional_t released; /* value that was reserved */
@@ -43,6 +19,60 @@ struct side {
     bool sell;
     bool narrow;
 };
+
+/* fits says whether an amount can be moved at once. */
+static inline bool
+fits(notional_t amount)
+{
+    return amount <= RISK_ROOM_MAX && amount >= -RISK_ROOM_MAX;
+}
+
+/* value_move gives room of value to an account, a group or a firm; of less than 0 it
+ * takes. */
+static ALWAYS_INLINE void
+value_move(struct risk *risk,
+           uint8_t level,
+           uint32_t id,
+           int64_t *room,
+           notional_t more,
+           const bool narrow)
+{
+    if (!narrow && UNLIKELY(!fits(more)))
+        risk_rooms_anew(risk, level, id, more, 0);
+    else if (UNLIKELY(!risk_room_move(room, (int64_t)more)))
+        risk_room_wrapped(risk, level, id, room, (int64_t)more);
+}
+
+/* cash_move does so with cash of an account. What is cut off of a room comes to light
+ * when it is made anew. */
+static ALWAYS_INLINE void
+cash_move(struct risk *risk, uint32_t account, notional_t more, const bool narrow)
+{
+    int64_t *room = &risk->accounts[account].cash_room;
+
+    if (!narrow && UNLIKELY(!fits(more)))
+        risk_rooms_anew(risk, OE_RISK_LEVEL_ACCOUNT, account, 0, more);
+    else if (UNLIKELY(!risk_room_move(room, (int64_t)more)))
+        risk_room_wrapped(risk, OE_RISK_LEVEL_ACCOUNT, account, room, (int64_t)more);
+    else if (!narrow && UNLIKELY(*room < 0) && more < 0)
+        risk_rooms_anew(risk, OE_RISK_LEVEL_ACCOUNT, account, 0, 0);
+}
+
+/* net_move moves the rooms of DailyNet; false if they have to be made anew. A room
+ * that is full stays so: it is never more than the truth. */
+static ALWAYS_INLINE bool
+net_move(int64_t room[2], const struct side *side)
+{
+    const bool sell = side->sell;
+    const int64_t value = (int64_t)side->value;
+
+    if ((!side->narrow && UNLIKELY(!fits(side->value))) ||
+        UNLIKELY(__builtin_sub_overflow(room[sell], value, &room[sell])))
+        return false;
+    if (__builtin_add_overflow(room[!sell], value, &room[!sell]))
+        room[!sell] = INT64_MAX;
+    return true;
+}
 
 /* traded_of returns what was bought or sold today, of which bought is given. By
  * arithmetic: nobody can foretell the side. */
@@ -60,49 +90,28 @@ _Static_assert(offsetof(struct risk_party_warm, sold) ==
                "a pair");
 
 /* party_fill moves what counts of an account, a group or a firm: what was released comes
- * back, value was traded. cap falls by value as if DailyGross were the tighter of its two:
+ * back, value was traded. room falls by value as if DailyGross were the tighter of its two:
  * so it is never more than the truth, and made anew when it is used up. */
 static ALWAYS_INLINE void
 party_fill(struct risk *risk,
            uint8_t level,
            uint32_t id,
-           notional_t *room,
-           int64_t net_room[2],
-           notional_t *cap,
-           notional_t *bought,
-           bool gross,
-           const struct side *side)
-{
-    const bool sell = side->sell;
-
-    *traded_of(bought, sell) += side->value;
-    if (gross) {
-        *room += side->narrow ? (notional_t)((int64_t)side->released - (int64_t)side->value)
-                              : side->released - side->value;
-        *cap -= side->value;
-    } else {
-        *room += side->released;
-    }
-    if (side->narrow && LIKELY((net_room[0] | net_room[1]) >= 0)) {
-        const uint64_t sum = (uint64_t)net_room[!sell] + (uint64_t)side->value;
-
-        net_room[sell] -= (int64_t)side->value;
-        net_room[!sell] = sum < INT64_MAX ? (int64_t)sum : INT64_MAX;
-    } else if (UNLIKELY(!net_move(net_room, sell, side->value))) {
-        make_anew(risk, level, id);
-    }
-}
-
-static ALWAYS_INLINE void
-group_fill(struct risk *risk,
-           uint8_t level,
-           uint32_t id,
            struct risk_party_line *line,
-           struct risk_party_warm *warm,
+           int64_t net_room[2],
+           notional_t *bought,
+           const uint8_t *flags,
            const struct side *side)
 {
-    party_fill(risk, level, id, &line->room, line->net_room, &warm->cap, &warm->bought,
-               (line->flags & RISK_LINE_GROSS) != 0, side);
+    const notional_t used = (*flags & RISK_LINE_GROSS) != 0 ? side->value : 0;
+    const notional_t more =
+        side->narrow ? (int64_t)side->released - (int64_t)used : side->released - used;
+
+    *traded_of(bought, side->sell) += side->value;
+    value_move(risk, level, id, &line->room, more, side->narrow);
+    if (LIKELY(net_move(net_room, side)))
+        line->order_max = risk_order_max(net_room, *flags);
+    else
+        risk_rooms_anew(risk, level, id, 0, 0);
 }
 
 void
@@ -197,7 +206,7 @@ profit_fill(struct risk_account_warm *warm, const struct deal *deal, int64_t sig
     const int64_t high = (int64_t)(profit >> 64);
 
     /* No sum of the two overflows; only far out it is clipped. */
-    if (UNLIKELY(high >= NET_STEP_MAX || high < -NET_STEP_MAX))
+    if (UNLIKELY(high >= PROFIT_HIGH_MAX || high < -PROFIT_HIGH_MAX))
         risk_profit_add(warm, amount);
     else
         warm->profit = profit;
@@ -236,7 +245,9 @@ fill_side(struct risk *risk,
     struct risk_account_warm *warm = &risk->accounts_warm[account];
     struct risk_account_pace *pace = &risk->accounts_pace[account];
     const uint32_t group = line->group;
-    const uint32_t firm = risk->groups[group].parent;
+    const uint32_t firm = line->firm;
+    struct risk_party_warm *group_warm = &risk->groups_warm[group];
+    struct risk_party_warm *firm_warm = &risk->firms_warm[firm];
     const bool sell = hold->sell;
     const qty_t qty = deal->qty;
     const int64_t sign = -(int64_t)sell;
@@ -260,16 +271,17 @@ fill_side(struct risk *risk,
     pair->position_qty += signed_qty;
     risk_room_add(&pair->room[!sell], qty);
     line->open_room += qty == hold->leaves_qty;
-    line->cash_room += hold_cash(deal->bounds, hold, qty) - paid;
     warm->balance -= paid;
+    cash_move(risk, account, hold_cash(deal->bounds, hold, qty) - paid, narrow);
     risk->fees += fee;
     profit_fill(warm, deal, signed_qty, (px_t)fee);
-    party_fill(risk, OE_RISK_LEVEL_ACCOUNT, account, &line->room, line->net_room, &pace->cap,
-               &warm->bought, (line->flags & RISK_LINE_GROSS) != 0, &side);
-    group_fill(risk, OE_RISK_LEVEL_GROUP, group, &risk->groups[group], &risk->groups_warm[group],
-               &side);
-    group_fill(risk, OE_RISK_LEVEL_FIRM, firm, &risk->firms[firm], &risk->firms_warm[firm], &side);
-    risk->firms_warm[firm].trades_cnt++;
+    party_fill(risk, OE_RISK_LEVEL_ACCOUNT, account, &line->party, pace->net_room, &warm->bought,
+               &line->flags, &side);
+    party_fill(risk, OE_RISK_LEVEL_GROUP, group, &risk->groups[group], group_warm->net_room,
+               &group_warm->bought, &group_warm->flags, &side);
+    party_fill(risk, OE_RISK_LEVEL_FIRM, firm, &risk->firms[firm].party, firm_warm->net_room,
+               &firm_warm->bought, &firm_warm->flags, &side);
+    firm_warm->trades_cnt++;
     if ((line->flags & RISK_LINE_FILLS) != 0) {
         count_execution(risk, account, pair->instrument, deal->now_ns);
         if (loss_moves(line, warm, pace))
@@ -279,7 +291,7 @@ fill_side(struct risk *risk,
     return (px_t)fee;
 }
 
-/* is_narrow says whether the value of qty at px is below 2^62. */
+/* is_narrow says whether the value of qty at px is below 2^61. */
 static inline bool
 is_narrow(px_t px, qty_t qty)
 {
@@ -341,13 +353,15 @@ risk_on_trades(struct risk *risk, const struct risk_trade *trade)
 
 /* value_back gives value of open orders back at all levels; negative: takes it. */
 static inline void
-value_back(struct risk *risk, struct risk_account_line *line, notional_t value)
+value_back(struct risk *risk, uint32_t account, notional_t value)
 {
-    struct risk_party_line *group = &risk->groups[line->group];
+    struct risk_account_line *line = &risk->accounts[account];
+    const uint32_t group = line->group;
+    const uint32_t firm = line->firm;
 
-    line->room += value;
-    group->room += value;
-    risk->firms[group->parent].room += value;
+    value_move(risk, OE_RISK_LEVEL_ACCOUNT, account, &line->party.room, value, false);
+    value_move(risk, OE_RISK_LEVEL_GROUP, group, &risk->groups[group].room, value, false);
+    value_move(risk, OE_RISK_LEVEL_FIRM, firm, &risk->firms[firm].party.room, value, false);
 }
 
 HOT void
@@ -360,24 +374,26 @@ risk_give_back(struct risk *risk, const struct risk_hold *hold, qty_t qty)
     ASSERT(qty <= hold->leaves_qty);
     ASSERT_SLOW(risk_pair_open(risk, hold->position, hold->sell) >= qty);
     risk_room_add(&pair->room[hold->sell], qty);
-    value_back(risk, line, px_mul_qty(hold->px, qty));
-    line->cash_room += risk_cash_of(hold->px, qty, hold->sell, risk->bounds[pair->instrument].fees);
+    value_back(risk, pair->account, px_mul_qty(hold->px, qty));
+    cash_move(risk, pair->account,
+              risk_cash_of(hold->px, qty, hold->sell, risk->bounds[pair->instrument].fees), false);
     line->open_room += qty == hold->leaves_qty;
 }
 
 HOT void
 risk_reprice(struct risk *risk, const struct risk_hold *hold, px_t px)
 {
-    struct risk_pair_line *pair = &risk->pairs[hold->position];
-    struct risk_account_line *line = &risk->accounts[pair->account];
+    const struct risk_pair_line *pair = &risk->pairs[hold->position];
     const struct risk_fees fees = risk->bounds[pair->instrument].fees;
     const qty_t qty = hold->leaves_qty;
 
     ASSERT(hold->position <= risk->slots_mask);
     ASSERT(qty >= 1);
-    value_back(risk, line, px_mul_qty(hold->px, qty) - px_mul_qty(px, qty));
-    line->cash_room +=
-        risk_cash_of(hold->px, qty, hold->sell, fees) - risk_cash_of(px, qty, hold->sell, fees);
+    value_back(risk, pair->account, px_mul_qty(hold->px, qty) - px_mul_qty(px, qty));
+    cash_move(risk, pair->account,
+              risk_cash_of(hold->px, qty, hold->sell, fees) -
+                  risk_cash_of(px, qty, hold->sell, fees),
+              false);
     risk_look_all(risk, pair->account, pair->instrument);
 }
 
@@ -388,16 +404,17 @@ risk_reserve_amend(struct risk *risk,
                    const struct risk_ticket *ticket)
 {
     struct risk_pair_line *pair = &risk->pairs[hold->position];
-    struct risk_account_line *line = &risk->accounts[order->account];
     const struct risk_fees fees = risk->bounds[order->instrument].fees;
 
     ASSERT(ticket->position == hold->position);
     ASSERT(hold->sell == order->sell);
     risk_room_add(&pair->room[hold->sell], (int64_t)hold->leaves_qty - (int64_t)order->leaves_qty);
-    value_back(risk, line,
+    value_back(risk, order->account,
                px_mul_qty(hold->px, hold->leaves_qty) - px_mul_qty(ticket->px, order->leaves_qty));
-    line->cash_room += risk_cash_of(hold->px, hold->leaves_qty, hold->sell, fees) -
-                       risk_cash_of(ticket->px, order->leaves_qty, order->sell, fees);
+    cash_move(risk, order->account,
+              risk_cash_of(hold->px, hold->leaves_qty, hold->sell, fees) -
+                  risk_cash_of(ticket->px, order->leaves_qty, order->sell, fees),
+              false);
     risk_look_all(risk, order->account, order->instrument);
 }
 
@@ -443,9 +460,11 @@ risk_reserve_new(struct risk *risk,
     risk_room_add(&pair->room[order->sell], -(int64_t)order->leaves_qty);
     if (LIKELY(!order->quote))
         note_run(risk, pair, order, ticket->tick);
-    value_back(risk, line, -px_mul_qty(ticket->px, order->leaves_qty));
-    line->cash_room -= risk_cash_of(ticket->px, order->leaves_qty, order->sell,
-                                    risk->bounds[order->instrument].fees);
+    value_back(risk, order->account, -px_mul_qty(ticket->px, order->leaves_qty));
+    cash_move(risk, order->account,
+              -risk_cash_of(ticket->px, order->leaves_qty, order->sell,
+                            risk->bounds[order->instrument].fees),
+              false);
     line->open_room--;
     risk_look_all(risk, order->account, order->instrument);
 }
