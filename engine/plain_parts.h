@@ -182,7 +182,7 @@ message_of(const struct engine *engine,
 {
     return (struct risk_hot_message){
         .session = &session->risk,
-        .firm = session->firm,
+        .firm = &session->firm,
         .account = account,
         .time_ns = &cell->order_new.time,
         .clock_ns = &engine->time_ns,
@@ -193,11 +193,12 @@ message_of(const struct engine *engine,
 static ALWAYS_INLINE struct risk_hot_order
 order_of(const struct engine *engine,
          const struct book *book,
+         uint32_t instrument,
          const struct session *session,
          const struct ask *ask)
 {
     return (struct risk_hot_order){
-        .instrument = (uint32_t)(book - engine->books),
+        .instrument = instrument,
         .tick = ask->tick,
         .px = ask->px,
         .last_px = book_last_px(book),
@@ -247,7 +248,8 @@ risk_new(struct engine *engine,
 {
     const struct risk_hot_message message =
         message_of(engine, cell, session, cell->order_new.account);
-    const struct risk_hot_order order = order_of(engine, book, session, ask);
+    const struct risk_hot_order order =
+        order_of(engine, book, cell->order_new.instrument, session, ask);
 
     uint32_t position;
 

@@ -25,7 +25,8 @@ risk_replace(struct engine *engine,
              const struct ask *ask)
 {
     const struct risk_hot_message message = message_of(engine, cell, session, order->account);
-    const struct risk_hot_order asked = order_of(engine, book, session, ask);
+    const struct risk_hot_order asked =
+        order_of(engine, book, cell->order_new.instrument, session, ask);
 
     return (LIKELY(ask_bounds(engine, book, &asked)) &&
             LIKELY(risk_hot_amend(engine->risk, &message, &asked, hold))) ||

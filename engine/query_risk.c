@@ -124,8 +124,8 @@ session_use(const struct engine *engine, uint32_t id, uint8_t limit, struct risk
     if (limit == CELL_RISK_LIMIT_OPEN_ORDERS) {
         use->used = session->orders_cnt;
     } else {
-        full_ns = limit == CELL_RISK_LIMIT_MESSAGE_RATE ? session->risk.message_full_ns
-                                                        : session->risk.cancel_full_ns;
+        full_ns = risk_session_full_ns(engine->risk, &session->risk,
+                                       limit == CELL_RISK_LIMIT_CANCEL_RATE);
         use->used = 0;
         if (full_ns > engine->time_ns && use->limit.window_ns != 0)
             use->used = (full_ns - engine->time_ns - 1) / use->limit.window_ns + 1;

@@ -10,6 +10,24 @@ hash_orders(const struct order_pool *pool, struct hash_state *hash)
         hash_update(hash, batch, cnt * sizeof *batch);
 }
 
+/* hash_sessions goes by when buckets are full: what is kept of them depends on their
+ * rates as well. */
+static void
+hash_sessions(const struct engine *engine, struct hash_state *hash)
+{
+    const struct sessions *sessions = &engine->sessions;
+
+    for (uint32_t i = 0; i < sessions->used_cnt; i++) {
+        struct session session = sessions->at[i];
+
+        session.risk.message_ready_ns =
+            (int64_t)risk_session_full_ns(engine->risk, &sessions->at[i].risk, false);
+        session.risk.cancel_ready_ns =
+            (int64_t)risk_session_full_ns(engine->risk, &sessions->at[i].risk, true);
+        hash_update(hash, &session, sizeof session);
+    }
+}
+
 /* The id map is covered by the orders: it holds exactly the live ones, and
  * where an entry lies decides nothing. */
 struct hash128
@@ -35,7 +53,7 @@ engine_hash(const struct engine *engine)
                 (engine->pages.used_cnt + (size_t)1) * 64 * sizeof *engine->pages.levels);
     hash_update(&hash, engine->pages.heads,
                 (engine->pages.used_cnt + (size_t)1) * sizeof *engine->pages.heads);
-    hash_update(&hash, sessions->at, sessions->used_cnt * sizeof *sessions->at);
+    hash_sessions(engine, &hash);
     hash_update(&hash, sessions->cold, sessions->used_cnt * sizeof *sessions->cold);
     hash_update(&hash, sessions->names, sessions->used_cnt * sizeof *sessions->names);
     timers_hash(&sessions->timers, &hash);

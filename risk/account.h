@@ -107,8 +107,8 @@ struct risk_party_line {
 struct risk_account_line {
     struct risk_party_line party;
     int64_t cash_room;
-    uint64_t message_full_ns;
-    uint64_t cancel_full_ns;
+    int64_t message_ready_ns; /* see bucket.h */
+    int64_t cancel_ready_ns;
     int32_t open_room;
     uint16_t group;
     uint16_t firm; /* the group's */
@@ -141,8 +141,8 @@ struct risk_account_line {
 /* A firm as every order sees it. */
 struct risk_firm_line {
     struct risk_party_line party;
-    uint64_t message_full_ns;
-    uint64_t cancel_full_ns;
+    int64_t message_ready_ns; /* see bucket.h */
+    int64_t cancel_ready_ns;
     uint64_t messages_cnt; /* of today */
     uint8_t message_rate;
     uint8_t cancel_rate;
@@ -151,8 +151,8 @@ struct risk_firm_line {
 
 /* Account x instrument as every order sees it. */
 struct risk_pair_line {
-    uint32_t account;
     uint32_t instrument;
+    uint32_t account;
     int64_t position_qty;
     int64_t room[2]; /* buys, sells */
     px_t value_max;
@@ -195,8 +195,8 @@ struct risk_account_pace {
 
 /* Part of a session's line in the engine: risk reads and writes it when asked. */
 struct risk_session {
-    uint64_t message_full_ns;
-    uint64_t cancel_full_ns;
+    int64_t message_ready_ns; /* see bucket.h */
+    int64_t cancel_ready_ns;
     uint32_t orders_max; /* live, UINT32_MAX: no limit */
     uint8_t message_rate;
     uint8_t cancel_rate;

@@ -28,19 +28,26 @@ pair_known(const struct risk *risk, uint32_t account, uint32_t instrument)
            risk_instrument_known(risk, instrument);
 }
 
-/* rate_of returns the byte that names a rate of a subject. */
-static uint8_t *
-rate_of(struct risk *risk, const struct cell_limit_set *cell)
+/* rate_set gives a subject the rate of its limit. */
+static bool
+rate_set(struct risk *risk, const struct cell_limit_set *cell, const struct risk_limit *limit)
 {
     const bool cancels = cell->limit == CELL_RISK_LIMIT_CANCEL_RATE;
+    struct risk_account_line *account = &risk->accounts[cell->subject];
+    struct risk_firm_line *firm = &risk->firms[cell->subject];
+    uint8_t *rate;
+    int64_t *ready_ns;
 
     ASSERT(cancels || cell->limit == CELL_RISK_LIMIT_MESSAGE_RATE);
-    if (cell->level == OE_RISK_LEVEL_ACCOUNT)
-        return cancels ? &risk->accounts[cell->subject].cancel_rate
-                       : &risk->accounts[cell->subject].message_rate;
-    ASSERT(cell->level == OE_RISK_LEVEL_FIRM);
-    return cancels ? &risk->firms[cell->subject].cancel_rate
-                   : &risk->firms[cell->subject].message_rate;
+    if (cell->level == OE_RISK_LEVEL_ACCOUNT) {
+        rate = cancels ? &account->cancel_rate : &account->message_rate;
+        ready_ns = cancels ? &account->cancel_ready_ns : &account->message_ready_ns;
+    } else {
+        ASSERT(cell->level == OE_RISK_LEVEL_FIRM);
+        rate = cancels ? &firm->cancel_rate : &firm->message_rate;
+        ready_ns = cancels ? &firm->cancel_ready_ns : &firm->message_ready_ns;
+    }
+    return risk_rate_set(risk, rate, ready_ns, limit->window_ns, limit->value);
 }
 
 static enum oe_reject_reason
@@ -52,14 +59,14 @@ session_limit(struct risk *risk,
     const unsigned bit = cell->limit == CELL_RISK_LIMIT_OPEN_ORDERS    ? 1u
                          : cell->limit == CELL_RISK_LIMIT_MESSAGE_RATE ? 2u
                                                                        : 4u;
+    const bool cancels = cell->limit == CELL_RISK_LIMIT_CANCEL_RATE;
 
     if (session == NULL)
         return OE_REJECT_REASON_CONFIGURATION_RANGE;
     if (cell->limit == CELL_RISK_LIMIT_OPEN_ORDERS)
         session->orders_max = limit->value > UINT32_MAX ? UINT32_MAX : (uint32_t)limit->value;
-    else if (!risk_rate_set(risk,
-                            cell->limit == CELL_RISK_LIMIT_MESSAGE_RATE ? &session->message_rate
-                                                                        : &session->cancel_rate,
+    else if (!risk_rate_set(risk, cancels ? &session->cancel_rate : &session->message_rate,
+                            cancels ? &session->cancel_ready_ns : &session->message_ready_ns,
                             limit->window_ns, limit->value))
         return OE_REJECT_REASON_CONFIGURATION_RANGE;
     session->by_hand &= (uint8_t)~bit;
@@ -112,7 +119,7 @@ subject_limit(struct risk *risk, const struct cell_limit_set *cell, const struct
     const bool rate =
         cell->limit == CELL_RISK_LIMIT_MESSAGE_RATE || cell->limit == CELL_RISK_LIMIT_CANCEL_RATE;
 
-    if (rate && !risk_rate_set(risk, rate_of(risk, cell), limit->window_ns, limit->value))
+    if (rate && !rate_set(risk, cell, limit))
         return OE_REJECT_REASON_CONFIGURATION_RANGE;
     subject->limits[cell->limit] = *limit;
     if (cell->limit == CELL_RISK_LIMIT_EXECUTIONS) {

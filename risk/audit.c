@@ -50,8 +50,8 @@ hash_account(const struct risk *risk, uint32_t id, struct hash_state *hash)
     hash_subject(risk, OE_RISK_LEVEL_ACCOUNT, id, hash);
     add_u64(hash, (uint64_t)line->group << 32 | (uint64_t)(line->flags & RISK_LINE_LOOK) << 16 |
                       (uint64_t)line->message_rate << 8 | line->cancel_rate);
-    add_u64(hash, line->message_full_ns);
-    add_u64(hash, line->cancel_full_ns);
+    add_u64(hash, risk_bucket_full(line->message_ready_ns, risk->rates[line->message_rate]));
+    add_u64(hash, risk_bucket_full(line->cancel_ready_ns, risk->rates[line->cancel_rate]));
     add_u64(hash, pace->executions_since_ns);
     add_u64(hash, pace->executions_cnt);
 }
@@ -68,8 +68,8 @@ hash_party(const struct risk *risk, uint8_t level, uint32_t id, struct hash_stat
     hash_subject(risk, level, id, hash);
     add_u64(hash, (uint64_t)warm->parent << 32 | (uint64_t)(warm->flags & RISK_LINE_LOOK) << 16 |
                       (uint64_t)line->message_rate << 8 | line->cancel_rate);
-    add_u64(hash, line->message_full_ns);
-    add_u64(hash, line->cancel_full_ns);
+    add_u64(hash, risk_bucket_full(line->message_ready_ns, risk->rates[line->message_rate]));
+    add_u64(hash, risk_bucket_full(line->cancel_ready_ns, risk->rates[line->cancel_rate]));
     add_u64(hash, line->messages_cnt);
     add_u64(hash, warm->trades_cnt);
     add(hash, risk_restricted_row(risk, level, id),
@@ -132,11 +132,13 @@ risk_hash(const struct risk *risk, struct hash_state *hash)
 {
     const struct risk_marks *marks = &risk->marks;
     const notional_t amounts[] = {risk->cash_moved, risk->fees};
+    const struct risk_rate unlimited = {0, RISK_TIME_NS_MAX};
 
     add(hash, &risk->cfg, sizeof risk->cfg);
     add(hash, marks, sizeof *marks);
     add(hash, amounts, sizeof amounts);
-    add(hash, risk->rates, sizeof risk->rates);
+    add(hash, &unlimited, sizeof unlimited);
+    add(hash, &risk->rates[1], sizeof risk->rates - sizeof risk->rates[0]);
     add(hash, risk->rates_users, sizeof risk->rates_users);
     add_u64(hash, (uint64_t)risk->date << 32 | risk->pending_head);
     add_u64(hash, (uint64_t)risk->moving_instrument << 32 | risk->pending_tail);

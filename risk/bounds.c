@@ -70,6 +70,7 @@ risk_bounds_fees(struct risk_bounds *bounds, struct risk_fees fees)
     ASSERT(fees.maker_ppm + fees.taker_ppm >= 0);
     bounds->fees = fees;
     bounds->hold_ppm = risk_hold_ppm(fees);
+    bounds->last_px = RISK_PX_STALE;
 }
 
 /* asks_mid says whether the middle may be the reference. */
@@ -101,6 +102,8 @@ risk_bounds_look(const struct risk *risk, uint32_t at, px_t last_px, px_t mid_px
         bounds->low_px = instrument->band_low_px;
     if (instrument->band_high_px != 0 && instrument->band_high_px < bounds->high_px)
         bounds->high_px = instrument->band_high_px;
+    if (bounds->hold_ppm != 0 && bounds->high_px > RISK_HOT_FEE_MAX / bounds->hold_ppm)
+        bounds->high_px = RISK_HOT_FEE_MAX / bounds->hold_ppm;
     bounds->last_px = asks_mid(instrument, last_px) ? RISK_PX_STALE : last_px;
     return true;
 }

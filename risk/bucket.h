@@ -10,6 +10,10 @@
  * slack_ns is (burst - 1) * interval_ns; the message then moves full_ns to
  * max(full_ns, now_ns) + interval_ns. Nothing is divided, so nothing is rounded.
  *
+ * What is kept is ready_ns = full_ns - slack_ns, the time from which on there is a token:
+ * so a message is let pass by one comparison, and the rate is only looked up by what
+ * takes the token. Another rate leaves full_ns as it is and moves ready_ns.
+ *
  * Parameters are shared: a rate is one of at most RISK_RATES_MAX pairs that are
  * in use, and a bucket names it by a byte. Rate 0 is no limit: its interval is 0
  * and its slack the largest number, so that it is asked like any other.
@@ -55,21 +59,36 @@ risk_rate_of(uint64_t interval_ns, uint32_t burst)
 static inline struct risk_rate
 risk_rate_off(void)
 {
-    return (struct risk_rate){0, RISK_TIME_NS_MAX};
+    return (struct risk_rate){0, 0};
+}
+
+/* risk_bucket_ready returns what is kept of a bucket, risk_bucket_full when it is full. */
+static inline int64_t
+risk_bucket_ready(uint64_t full_ns, struct risk_rate rate)
+{
+    return (int64_t)(full_ns - rate.slack_ns);
+}
+
+static inline uint64_t
+risk_bucket_full(int64_t ready_ns, struct risk_rate rate)
+{
+    return (uint64_t)ready_ns + rate.slack_ns;
 }
 
 /* risk_bucket_has says whether there is a token; it takes none. */
 static inline bool
-risk_bucket_has(uint64_t full_ns, struct risk_rate rate, uint64_t now_ns)
+risk_bucket_has(int64_t ready_ns, struct risk_rate rate, uint64_t now_ns)
 {
-    return full_ns <= now_ns + rate.slack_ns;
+    return ready_ns <= (int64_t)now_ns || rate.interval_ns == 0;
 }
 
-/* risk_bucket_take returns when the bucket will be full after one token more. */
-static inline uint64_t
-risk_bucket_take(uint64_t full_ns, struct risk_rate rate, uint64_t now_ns)
+/* risk_bucket_take returns from when on there is a token after one is taken. */
+static ALWAYS_INLINE int64_t
+risk_bucket_take(int64_t ready_ns, struct risk_rate rate, uint64_t now_ns)
 {
-    return (full_ns > now_ns ? full_ns : now_ns) + rate.interval_ns;
+    const int64_t least_ns = (int64_t)(now_ns - rate.slack_ns);
+
+    return (EITHER(ready_ns > least_ns) ? ready_ns : least_ns) + (int64_t)rate.interval_ns;
 }
 
 #endif

@@ -108,8 +108,10 @@ new_passes(const struct risk *risk, const struct risk_order *order, struct risk_
     const notional_t cash =
         risk_cash_of(order->px, order->leaves_qty, order->sell, lines.bounds->fees);
 
+    const int64_t order_max = order_max_of(&lines);
+
     return LIKELY(!((value > lines.account->party.room) | (value > lines.group->room) |
-                    (value > lines.firm->room) | (value > order_max_of(&lines)) |
+                    (value > lines.firm->room) | (value > order_max) |
                     (cash > lines.account->cash_room) | (lines.account->open_room < 1) |
                     (order->session_cnt >= order->session_max) |
                     (lines.pair->room[order->sell] < (int64_t)order->leaves_qty) |
@@ -140,10 +142,11 @@ amend_passes(const struct risk *risk,
     const notional_t value = whole - px_mul_qty(hold->px, hold->leaves_qty);
     const notional_t cash = risk_cash_of(order->px, order->leaves_qty, order->sell, fees) -
                             risk_cash_of(hold->px, hold->leaves_qty, hold->sell, fees);
+    const int64_t order_max = order_max_of(&lines);
     const bool uses = (value > lines.account->party.room) | (value > lines.group->room) |
-                      (value > lines.firm->room) | (whole > order_max_of(&lines));
+                      (value > lines.firm->room) | (whole > order_max);
 
-    return LIKELY(!(((value > 0) & uses) | (order_max_of(&lines) < 0) |
+    return LIKELY(!(((value > 0) & uses) | (order_max < 0) |
                     ((cash > 0) & (cash > lines.account->cash_room)) |
                     ((qty > 0) & (qty > lines.pair->room[order->sell]))));
 }
@@ -186,7 +189,7 @@ risk_hot_agrees(const struct risk *risk,
     const struct risk_order full = {
         .instrument = order->instrument,
         .account = message->account,
-        .firm = message->firm,
+        .firm = *message->firm,
         .px = order->px,
         .last_px = order->last_px,
         .qty = order->qty,

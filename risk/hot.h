@@ -29,6 +29,7 @@
 #ifndef OUTCRY_RISK_HOT_H
 #define OUTCRY_RISK_HOT_H
 
+#include <stddef.h>
 #include <string.h>
 
 #include "risk/state.h"
@@ -37,8 +38,8 @@
  * is needed, it need not be kept. */
 struct risk_hot_message {
     struct risk_session *session;
-    uint32_t firm; /* of the session */
     uint32_t account;
+    const uint32_t *firm;     /* of the session */
     const uint64_t *time_ns;  /* of the command */
     const uint64_t *clock_ns; /* of the engine, which never goes back */
 };
@@ -101,55 +102,48 @@ risk_hot_now(const struct risk_hot_message *message)
     return EITHER(time_ns > clock_ns) ? time_ns : clock_ns;
 }
 
-/* risk_hot_token says whether a bucket has a token, and when it is full again with that
- * taken. Times and slacks are below 2^62, so that their differences have a sign. */
+/* risk_hot_has says whether a bucket has a token; a bucket without a rate may be asked
+ * elsewhere. risk_hot_token takes it. */
 static ALWAYS_INLINE bool
-risk_hot_token(const struct risk *risk,
-               uint64_t full_ns,
-               uint8_t rate,
-               uint64_t now_ns,
-               uint64_t *next_ns)
+risk_hot_has(int64_t ready_ns, uint64_t now_ns)
 {
-    const struct risk_rate *of = &risk->rates[rate];
-    const int64_t ahead_ns = (int64_t)(full_ns - now_ns);
-
-    *next_ns = now_ns + (uint64_t)(ahead_ns > 0 ? ahead_ns : 0) + of->interval_ns;
-    return LIKELY(ahead_ns <= (int64_t)of->slack_ns);
+    return LIKELY(ready_ns <= (int64_t)now_ns);
 }
 
-/* risk_hot_quiet says whether the next message of a firm is none behind which
- * OrderToTrade is looked at. */
-static ALWAYS_INLINE bool
-risk_hot_quiet(const struct risk_firm_line *firm)
+static ALWAYS_INLINE void
+risk_hot_token(const struct risk *risk, int64_t *ready_ns, uint8_t rate, uint64_t now_ns)
 {
-    return LIKELY((firm->messages_cnt & 1023) != 1023);
+    *ready_ns = risk_bucket_take(*ready_ns, risk->rates[rate], now_ns);
+}
+
+/* risk_hot_count counts a message of a firm, and looks at OrderToTrade when it is time. */
+static ALWAYS_INLINE void
+risk_hot_count(struct risk *risk, struct risk_firm_line *firm)
+{
+    firm->messages_cnt++;
+    if (UNLIKELY((firm->messages_cnt & 1023) == 0))
+        risk_warn_of_ratio(risk, (uint32_t)(firm - risk->firms));
 }
 
 /* risk_hot_send takes the tokens of all for a message that is no cancel, or none. */
 static ALWAYS_INLINE bool
-risk_hot_send(const struct risk *risk,
+risk_hot_send(struct risk *risk,
               const struct risk_hot_message *message,
               struct risk_account_line *account,
               struct risk_firm_line *firm,
               uint64_t now_ns)
 {
     struct risk_session *session = message->session;
-    uint64_t of_session;
-    uint64_t of_account;
-    uint64_t of_firm;
 
-    if (UNLIKELY(now_ns >= RISK_TIME_NS_MAX) || UNLIKELY(session->killed != 0) ||
-        !risk_hot_token(risk, session->message_full_ns, session->message_rate, now_ns,
-                        &of_session) ||
-        !risk_hot_token(risk, account->message_full_ns, account->message_rate, now_ns,
-                        &of_account) ||
-        !risk_hot_token(risk, firm->message_full_ns, firm->message_rate, now_ns, &of_firm) ||
-        !risk_hot_quiet(firm))
+    if (UNLIKELY(now_ns >> 62 != 0) || UNLIKELY(session->killed != 0) ||
+        !risk_hot_has(session->message_ready_ns, now_ns) ||
+        !risk_hot_has(account->message_ready_ns, now_ns) ||
+        !risk_hot_has(firm->message_ready_ns, now_ns))
         return false;
-    session->message_full_ns = of_session;
-    account->message_full_ns = of_account;
-    firm->message_full_ns = of_firm;
-    firm->messages_cnt++;
+    risk_hot_token(risk, &session->message_ready_ns, session->message_rate, now_ns);
+    risk_hot_token(risk, &account->message_ready_ns, account->message_rate, now_ns);
+    risk_hot_token(risk, &firm->message_ready_ns, firm->message_rate, now_ns);
+    risk_hot_count(risk, firm);
     return true;
 }
 
@@ -161,6 +155,16 @@ risk_hot_cash(const struct risk_bounds *bounds, px_t px, qty_t qty, bool sell)
 
     /* A sell comes to 0, and no branch. */
     return lot * (qty & ((uint32_t)sell - 1));
+}
+
+/* risk_hot_cash_bounded does so at a price that the bounds let pass: nothing wraps. */
+static ALWAYS_INLINE uint64_t
+risk_hot_cash_bounded(const struct risk_bounds *bounds, px_t px, qty_t qty, bool sell)
+{
+    const uint64_t fee = ((uint64_t)px * (uint32_t)bounds->hold_ppm + 999999) / 1000000;
+
+    ASSERT_SLOW(fee == (uint64_t)risk_fee_lot(px, bounds->hold_ppm));
+    return ((uint64_t)px + fee) * (qty & ((uint32_t)sell - 1));
 }
 
 /* risk_hot_terms asks all but use: price, quantity and value are inside. */
@@ -205,10 +209,12 @@ static ALWAYS_INLINE struct risk_pair_line *
 risk_hot_pair(const struct risk *risk, uint32_t account, uint32_t instrument, uint32_t *at)
 {
     struct risk_pair_line *pair;
+    uint64_t key;
 
     *at = risk_pair_home(risk, account, instrument);
     pair = &risk->pairs[*at];
-    if (UNLIKELY((pair->account != account) | (pair->instrument != instrument))) {
+    memcpy(&key, pair, sizeof key);
+    if (UNLIKELY(key != risk_pair_key(account, instrument))) {
         *at = risk_pair_find(risk, account, instrument);
         pair = &risk->pairs[*at];
     }
@@ -248,11 +254,12 @@ risk_hot_back(struct risk *risk, uint32_t at, const struct risk_hot_use *use, un
 }
 
 /* risk_hot_take takes of a room; false if that uses it up. A room that is used up is made
- * anew by the commit that did so, and is not below -RISK_ROOM_MAX: nothing wraps. */
+ * anew by the commit that did so, and is not below -RISK_ROOM_MAX, and those of a pair
+ * count what is below 2^62: nothing wraps. */
 static ALWAYS_INLINE bool
 risk_hot_take(int64_t *room, int64_t amount)
 {
-    ASSERT_SLOW(*room >= -RISK_ROOM_MAX);
+    ASSERT_SLOW(*room >= INT64_MIN + amount);
     *room -= amount;
     return LIKELY(*room >= 0);
 }
@@ -269,8 +276,7 @@ risk_hot_reserve(struct risk *risk,
 {
     if (UNLIKELY(use->value > account->party.order_max))
         return false;
-    risk_room_add(&pair->room[use->sell], -(int64_t)use->qty);
-    if (UNLIKELY(pair->room[use->sell] < 0))
+    if (!risk_hot_take(&pair->room[use->sell], use->qty))
         return risk_hot_back(risk, at, use, 1);
     if (!risk_hot_take(&account->party.room, use->value))
         return risk_hot_back(risk, at, use, 2);
@@ -314,15 +320,16 @@ risk_hot_new(struct risk *risk,
 
     struct risk_account_line *account = &risk->accounts[message->account];
     const struct risk_bounds *bounds = &risk->bounds[order->instrument];
-    const uint32_t tick_sell = order->tick * 2 + order->sell;
+    const uint64_t equal = (uint64_t)order->qty << 32 | (order->tick * 2 + order->sell);
+    uint64_t before;
     struct risk_hot_use use = {.qty = order->qty, .sell = order->sell};
 
-    if (UNLIKELY(account->firm != message->firm) ||
+    memcpy(&before, &pair->run_tick_sell, sizeof before);
+    if (UNLIKELY(account->firm != *message->firm) ||
         UNLIKELY(!risk_hot_terms(order, bounds, pair, &use.value)) ||
-        (UNLIKELY((pair->run_tick_sell == tick_sell) & (pair->run_qty == order->qty)) &&
-         (account->flags & RISK_LINE_EQUALS) != 0))
+        (UNLIKELY(before == equal) && (account->flags & RISK_LINE_EQUALS) != 0))
         return false;
-    use.cash = (int64_t)risk_hot_cash(bounds, order->px, order->qty, order->sell);
+    use.cash = (int64_t)risk_hot_cash_bounded(bounds, order->px, order->qty, order->sell);
     risk_hot_anew();
     if (!risk_hot_reserve(risk, account, pair, at, &use))
         return false;
@@ -335,10 +342,9 @@ risk_hot_new(struct risk *risk,
 
     const uint64_t now_ns = risk_hot_now(message);
 
-    if (UNLIKELY(!risk_hot_send(risk, message, account, &risk->firms[account->firm], now_ns)))
+    if (!risk_hot_send(risk, message, account, &risk->firms[account->firm], now_ns))
         return risk_hot_back(risk, at, &use, RISK_HOT_STEPS);
-    pair->run_tick_sell = tick_sell;
-    pair->run_qty = order->qty;
+    memcpy(&pair->run_tick_sell, &equal, sizeof equal);
     pair->run = (now_ns & ~UINT64_C(0xffff)) | 1;
     *position = at;
     return true;
@@ -390,7 +396,7 @@ risk_hot_amend(struct risk *risk,
     ASSERT_SLOW(pair->version != 0);
     if (UNLIKELY(pair->version != risk->version))
         risk_pair_prepare(risk, hold->position);
-    if (UNLIKELY(lines.account->firm != message->firm) ||
+    if (UNLIKELY(lines.account->firm != *message->firm) ||
         UNLIKELY(!risk_hot_terms(order, lines.bounds, pair, &value)) ||
         UNLIKELY(__builtin_mul_overflow(hold->px, (int64_t)hold->leaves_qty, &held)) ||
         UNLIKELY(held > RISK_HOT_VALUE_MAX))
@@ -401,7 +407,7 @@ risk_hot_amend(struct risk *risk,
     const int64_t more_qty = (int64_t)order->leaves_qty - hold->leaves_qty;
     const struct risk_hot_use more = {
         .value = value - held,
-        .cash = (int64_t)(risk_hot_cash(lines.bounds, order->px, order->leaves_qty, sell) -
+        .cash = (int64_t)(risk_hot_cash_bounded(lines.bounds, order->px, order->leaves_qty, sell) -
                           risk_hot_cash(lines.bounds, hold->px, hold->leaves_qty, sell)),
         .sell = sell,
     };
@@ -410,7 +416,7 @@ risk_hot_amend(struct risk *risk,
         UNLIKELY(risk_hot_is_wide(&lines)))
         return false;
     ASSERT_SLOW(risk_hot_agrees(risk, message, order, hold));
-    if (UNLIKELY(!risk_hot_send(risk, message, lines.account, lines.firm, risk_hot_now(message))))
+    if (!risk_hot_send(risk, message, lines.account, lines.firm, risk_hot_now(message)))
         return false;
     lines.account->party.room -= more.value;
     lines.group->room -= more.value;
@@ -419,6 +425,10 @@ risk_hot_amend(struct risk *risk,
     risk_room_add(&pair->room[sell], -more_qty);
     return true;
 }
+
+_Static_assert(offsetof(struct risk_pair_line, run_qty) ==
+                   offsetof(struct risk_pair_line, run_tick_sell) + 4,
+               "one word");
 
 /* Fetching ahead. Whatever is given, an address is only fetched, or read within what
  * there is. */
@@ -464,32 +474,38 @@ risk_hot_fetch_group(const struct risk *risk, uint32_t account)
     PREFETCH_W(&risk->groups[risk->accounts[within].group]);
 }
 
+/* risk_hot_uncounted moves the bucket of an account whose cancels are not counted, as
+ * take.c does. */
+static ALWAYS_INLINE void
+risk_hot_uncounted(const struct risk *risk, struct risk_account_line *account, uint64_t now_ns)
+{
+    const struct risk_rate rate = {0, risk->rates[account->message_rate].slack_ns};
+
+    account->message_ready_ns = risk_bucket_take(account->message_ready_ns, rate, now_ns);
+}
+
 /* risk_hot_send_cancel takes the tokens of all for a cancel, or none. */
 static ALWAYS_INLINE bool
-risk_hot_send_cancel(const struct risk *risk,
+risk_hot_send_cancel(struct risk *risk,
                      const struct risk_hot_message *message,
                      struct risk_account_line *account,
                      struct risk_firm_line *firm,
                      uint64_t now_ns)
 {
     struct risk_session *session = message->session;
-    /* Where cancels are not counted: see take.c. */
-    uint64_t *full_ns = LIKELY(account->cancel_rate != RISK_RATE_NONE) ? &account->cancel_full_ns
-                                                                       : &account->message_full_ns;
-    uint64_t of_session;
-    uint64_t of_account;
-    uint64_t of_firm;
+    const bool counted = account->cancel_rate != RISK_RATE_NONE;
 
-    if (UNLIKELY(now_ns >= RISK_TIME_NS_MAX) ||
-        !risk_hot_token(risk, session->cancel_full_ns, session->cancel_rate, now_ns, &of_session) ||
-        !risk_hot_token(risk, *full_ns, account->cancel_rate, now_ns, &of_account) ||
-        !risk_hot_token(risk, firm->cancel_full_ns, firm->cancel_rate, now_ns, &of_firm) ||
-        !risk_hot_quiet(firm))
+    if (UNLIKELY(now_ns >> 62 != 0) || !risk_hot_has(session->cancel_ready_ns, now_ns) ||
+        (counted && !risk_hot_has(account->cancel_ready_ns, now_ns)) ||
+        !risk_hot_has(firm->cancel_ready_ns, now_ns))
         return false;
-    session->cancel_full_ns = of_session;
-    *full_ns = of_account;
-    firm->cancel_full_ns = of_firm;
-    firm->messages_cnt++;
+    risk_hot_token(risk, &session->cancel_ready_ns, session->cancel_rate, now_ns);
+    if (counted)
+        risk_hot_token(risk, &account->cancel_ready_ns, account->cancel_rate, now_ns);
+    else
+        risk_hot_uncounted(risk, account, now_ns);
+    risk_hot_token(risk, &firm->cancel_ready_ns, firm->cancel_rate, now_ns);
+    risk_hot_count(risk, firm);
     return true;
 }
 
@@ -507,10 +523,10 @@ risk_hot_cancel(struct risk *risk,
 
     ASSERT_SLOW(hold->position <= risk->slots_mask);
     ASSERT_SLOW(pair->account == message->account);
-    if (UNLIKELY(account->firm != message->firm) ||
+    if (UNLIKELY(account->firm != *message->firm) ||
         UNLIKELY(__builtin_mul_overflow(hold->px, (int64_t)hold->leaves_qty, &value)) ||
         UNLIKELY(value > RISK_HOT_VALUE_MAX) || UNLIKELY(risk_hot_is_wide(&lines)) ||
-        UNLIKELY(!risk_hot_send_cancel(risk, message, account, lines.firm, risk_hot_now(message))))
+        !risk_hot_send_cancel(risk, message, account, lines.firm, risk_hot_now(message)))
         return false;
     account->party.room += value;
     lines.group->room += value;

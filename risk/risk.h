@@ -391,6 +391,10 @@ bool risk_session_limit(const struct risk *risk,
                         uint8_t limit,
                         struct risk_limit *out);
 
+/* risk_session_full_ns returns when a bucket of a session will be full again. */
+uint64_t
+risk_session_full_ns(const struct risk *risk, const struct risk_session *session, bool cancels);
+
 /* Commands that go through many subjects: begin checks and does what is O(1), step
  * does at most budget subjects from *at on and returns whether any are left. No
  * other function of risk is called between the steps of a command. */

@@ -130,6 +130,10 @@ struct risk_bounds {
 /* The largest value that the hot road lets pass, see risk/hot.h. */
 #define RISK_HOT_VALUE_MAX ((INT64_C(1) << 61) - 1)
 
+/* The largest price times rate for which nothing wraps when the fee is reckoned in 64 bits;
+ * above it the slow road is taken. */
+#define RISK_HOT_FEE_MAX (PX_MAX - 999999)
+
 /* No last trade: collar and band are found anew by each order. */
 #define RISK_PX_STALE ((px_t)-1)
 
@@ -225,13 +229,20 @@ risk_tick_of(const struct risk_bounds *bounds, px_t px)
     return px_divide(px, bounds->tick_inverse, bounds->tick_shift);
 }
 
+/* risk_pair_key returns account and instrument of a pair as one number, as the first word
+ * of its line is. */
+static inline uint64_t
+risk_pair_key(uint32_t account, uint32_t instrument)
+{
+    return (uint64_t)account << 32 | instrument;
+}
+
 /* risk_pair_home returns where the search for a pair begins. */
 static inline uint32_t
 risk_pair_home(const struct risk *risk, uint32_t account, uint32_t instrument)
 {
-    const uint64_t key = (uint64_t)account << 32 | instrument;
-
-    return (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> risk->slots_shift);
+    return (uint32_t)(risk_pair_key(account, instrument) * UINT64_C(0x9e3779b97f4a7c15) >>
+                      risk->slots_shift);
 }
 
 /* risk_pair_find returns the slot of the pair or, if it has none, the free one
@@ -482,8 +493,15 @@ void risk_loss_look(struct risk *risk, uint32_t account, uint32_t instrument);
 
 /* take.c */
 
-/* risk_rate_set gives a bucket another rate; burst RISK_LIMIT_OFF is none. False if
- * there are too many. */
-NODISCARD bool risk_rate_set(struct risk *risk, uint8_t *rate, uint64_t interval_ns, int64_t burst);
+/* risk_warn_of_ratio warns once a day of a firm that sends much and trades little. */
+COLD void risk_warn_of_ratio(struct risk *risk, uint32_t firm);
+
+/* risk_rate_set gives a bucket another rate, full when it was; burst RISK_LIMIT_OFF is none. False
+ * if there are too many. */
+NODISCARD bool risk_rate_set(struct risk *risk,
+                             uint8_t *rate,
+                             int64_t *ready_ns,
+                             uint64_t interval_ns,
+                             int64_t burst);
 
 #endif

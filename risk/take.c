@@ -1,10 +1,15 @@
 #include "risk/state.h"
 
 bool
-risk_rate_set(struct risk *risk, uint8_t *rate, uint64_t interval_ns, int64_t burst)
+risk_rate_set(struct risk *risk,
+              uint8_t *rate,
+              int64_t *ready_ns,
+              uint64_t interval_ns,
+              int64_t burst)
 {
     const struct risk_rate wanted =
         burst == RISK_LIMIT_OFF ? risk_rate_off() : risk_rate_of(interval_ns, (uint32_t)burst);
+    const uint64_t full_ns = risk_bucket_full(*ready_ns, risk->rates[*rate]);
     unsigned found = RISK_RATES_CNT;
 
     ASSERT(*rate == RISK_RATE_NONE || risk->rates_users[*rate] > 0);
@@ -26,6 +31,7 @@ risk_rate_set(struct risk *risk, uint8_t *rate, uint64_t interval_ns, int64_t bu
         risk->rates_users[found]++;
     risk->rates[found] = wanted;
     *rate = (uint8_t)found;
+    *ready_ns = risk_bucket_ready(full_ns, wanted);
     return true;
 }
 
@@ -60,22 +66,30 @@ risk_session_limit(const struct risk *risk,
     return true;
 }
 
+uint64_t
+risk_session_full_ns(const struct risk *risk, const struct risk_session *session, bool cancels)
+{
+    return cancels
+               ? risk_bucket_full(session->cancel_ready_ns, risk->rates[session->cancel_rate])
+               : risk_bucket_full(session->message_ready_ns, risk->rates[session->message_rate]);
+}
+
 /* One bucket that a message is asked. */
 struct bucket {
-    uint64_t *full_ns;
-    const struct risk_rate *rate;
+    int64_t *ready_ns;
+    struct risk_rate rate;
 };
 
 static inline bool
 bucket_has(const struct bucket *bucket, uint64_t now_ns)
 {
-    return risk_bucket_has(*bucket->full_ns, *bucket->rate, now_ns);
+    return risk_bucket_has(*bucket->ready_ns, bucket->rate, now_ns);
 }
 
 static inline void
 bucket_take(const struct bucket *bucket, uint64_t now_ns)
 {
-    *bucket->full_ns = risk_bucket_take(*bucket->full_ns, *bucket->rate, now_ns);
+    *bucket->ready_ns = risk_bucket_take(*bucket->ready_ns, bucket->rate, now_ns);
 }
 
 /* throttle refuses for want of a token of bucket, and says whose it is. */
@@ -86,15 +100,16 @@ throttle(const struct bucket *bucket,
          uint64_t now_ns,
          struct risk_detail *detail)
 {
-    const uint64_t interval_ns = bucket->rate->interval_ns;
+    const uint64_t interval_ns = bucket->rate.interval_ns;
+    const uint64_t full_ns = risk_bucket_full(*bucket->ready_ns, bucket->rate);
 
     ASSERT(interval_ns > 0);
-    ASSERT(*bucket->full_ns > now_ns);
+    ASSERT(full_ns > now_ns);
     *detail = (struct risk_detail){
         .level = level,
         .subject = subject,
-        .limit = (int64_t)(bucket->rate->slack_ns / interval_ns) + 1,
-        .used = (int64_t)((*bucket->full_ns - now_ns + interval_ns - 1) / interval_ns),
+        .limit = (int64_t)(bucket->rate.slack_ns / interval_ns) + 1,
+        .used = (int64_t)((full_ns - now_ns + interval_ns - 1) / interval_ns),
         .value = 1,
     };
     return OE_REJECT_REASON_THROTTLED;
@@ -137,9 +152,8 @@ check_pause(struct risk *risk, uint32_t account, uint64_t now_ns, struct risk_de
     return OE_REJECT_REASON_NONE;
 }
 
-/* warn_of_ratio warns once a day of a firm that sends much and trades little. */
-static COLD void
-warn_of_ratio(struct risk *risk, uint32_t firm)
+COLD void
+risk_warn_of_ratio(struct risk *risk, uint32_t firm)
 {
     struct risk_limit *limit =
         &risk_subject_of(risk, OE_RISK_LEVEL_FIRM, firm)->limits[CELL_RISK_LIMIT_ORDER_TO_TRADE];
@@ -167,29 +181,35 @@ static inline struct bucket
 bucket_of_session(struct risk *risk, struct risk_session *session, bool cancels)
 {
     return (struct bucket){
-        cancels ? &session->cancel_full_ns : &session->message_full_ns,
-        &risk->rates[cancels ? session->cancel_rate : session->message_rate],
+        cancels ? &session->cancel_ready_ns : &session->message_ready_ns,
+        risk->rates[cancels ? session->cancel_rate : session->message_rate],
     };
 }
 
-/* bucket_of_account: where cancels are not counted that of messages stands in, without a
- * rate. It then only moves a time that has passed to now, which is the same full bucket. */
+/* bucket_of_account: where cancels are not counted that of messages stands in, and takes no
+ * time for one. It then only moves a time that has passed to now, which is the same full
+ * bucket. */
 static inline struct bucket
 bucket_of_account(struct risk *risk, uint32_t account, bool cancels)
 {
     struct risk_account_line *line = &risk->accounts[account];
 
     if (cancels && line->cancel_rate != RISK_RATE_NONE)
-        return (struct bucket){&line->cancel_full_ns, &risk->rates[line->cancel_rate]};
-    return (struct bucket){&line->message_full_ns, &risk->rates[cancels ? 0 : line->message_rate]};
+        return (struct bucket){&line->cancel_ready_ns, risk->rates[line->cancel_rate]};
+
+    struct risk_rate rate = risk->rates[line->message_rate];
+
+    if (cancels)
+        rate.interval_ns = 0;
+    return (struct bucket){&line->message_ready_ns, rate};
 }
 
 static inline struct bucket
 bucket_of_firm(struct risk *risk, struct risk_firm_line *firm, bool cancels)
 {
     return (struct bucket){
-        cancels ? &firm->cancel_full_ns : &firm->message_full_ns,
-        &risk->rates[cancels ? firm->cancel_rate : firm->message_rate],
+        cancels ? &firm->cancel_ready_ns : &firm->message_ready_ns,
+        risk->rates[cancels ? firm->cancel_rate : firm->message_rate],
     };
 }
 
@@ -230,7 +250,7 @@ take_all(struct risk *risk,
     bucket_take(&of_firm, now_ns);
     firm->messages_cnt++;
     if (UNLIKELY((firm->messages_cnt & 1023) == 0))
-        warn_of_ratio(risk, line->firm);
+        risk_warn_of_ratio(risk, line->firm);
     return OE_REJECT_REASON_NONE;
 }
 
