@@ -16,7 +16,9 @@
  * Of risk the first stage fetches account, pair and bounds of a new order; the second its
  * group, and account, pace and pair of an order that is named; where there is a taker
  * the second and last what fills touch. Firms are few, and near. The second stage's
- * part is done too where the rest of it does not pay.
+ * part is done too where the rest of it does not pay. Where all that orders touch is near,
+ * and only risk is not, there is one stage: accounts and pairs, of new orders and of those
+ * that are named, as these are near.
  *
  * What one stage fetched the next one reads, a group of commands later: long
  * enough for a line to come from memory, so nothing here waits.
@@ -36,6 +38,7 @@
 #define GROUP    ENGINE_AHEAD_GROUP
 #define GROUPS   ENGINE_AHEAD_GROUPS
 #define DISTANCE 4u /* groups from STAGE_1 to the group in work */
+#define NEAR     2u /* groups ahead where risk alone is fetched */
 #define LATER    3u /* groups from STAGE_1 to the cells that are fetched themselves */
 
 _Static_assert(GROUPS > DISTANCE, "groups in flight");
@@ -212,6 +215,7 @@ stage_1(const struct engine *engine,
             const struct cell_order_new *in = &cells[first_of(left)].order_new;
 
             risk_hot_fetch_new(engine->risk, in->account, in->instrument);
+            risk_hot_fetch_bounds(engine->risk, in->instrument);
         }
     }
     for (uint32_t left = group->named; left != 0; left &= left - 1)
@@ -387,6 +391,29 @@ step(const struct engine *engine,
         stage_4(engine, group_of(ahead, number - 3), bare);
 }
 
+/* step_near fetches what is far of risk, where all else is near. */
+static __attribute__((noinline)) void
+step_near(const struct engine *engine, struct engine_ahead *ahead, const union cell *cells)
+{
+    struct engine_ahead_group *group = group_of(ahead, ahead->next++);
+    const struct risk *risk = engine->risk;
+
+    part(group, cells);
+    for (uint32_t left = group->news; left != 0; left &= left - 1) {
+        const struct cell_order_new *in = &cells[first_of(left)].order_new;
+
+        risk_hot_fetch_new(risk, in->account, in->instrument);
+    }
+    for (uint32_t left = group->named; left != 0; left &= left - 1) {
+        const struct order *order =
+            &engine->orders.orders[slot_named(engine, &cells[first_of(left)])];
+
+        risk_hot_fetch_live(risk, order->account, order->position);
+    }
+    /* It goes no further, should the rest come to be far. */
+    ahead->first = ahead->next;
+}
+
 static __attribute__((noinline)) void
 step_bare(const struct engine *engine,
           struct engine_ahead *ahead,
@@ -432,6 +459,7 @@ engine_look_ahead(const struct engine *engine,
 {
     const uint64_t at_work = pos / GROUP;
     const bool far_away = bytes_live(engine) > LIVE_BYTES;
+    const bool named_far = bytes_named(engine) > NAMED_BYTES;
 
     if (!engine_looks_ahead(engine))
         return;
@@ -441,7 +469,9 @@ engine_look_ahead(const struct engine *engine,
         ahead->first = at_work + 1;
         ahead->begun = at_work + 1;
     }
-    while (ahead->next <= at_work + DISTANCE && (ahead->next + 1) * GROUP <= end)
+    while (!named_far && ahead->next <= at_work + NEAR && (ahead->next + 1) * GROUP <= end)
+        step_near(engine, ahead, &cells[ahead->next * GROUP & mask]);
+    while (named_far && ahead->next <= at_work + DISTANCE && (ahead->next + 1) * GROUP <= end)
         engine->cfg.no_risk ? step_bare(engine, ahead, cells, mask, at_work, far_away)
                             : step_risk(engine, ahead, cells, mask, at_work, far_away);
 }

@@ -102,12 +102,12 @@ risk_hot_now(const struct risk_hot_message *message)
     return EITHER(time_ns > clock_ns) ? time_ns : clock_ns;
 }
 
-/* risk_hot_has says whether a bucket has a token; a bucket without a rate may be asked
- * elsewhere. risk_hot_token takes it. */
+/* risk_hot_lacks says whether a bucket has no token; one without a rate may say so where
+ * elsewhere it has. risk_hot_token takes a token. */
 static ALWAYS_INLINE bool
-risk_hot_has(int64_t ready_ns, uint64_t now_ns)
+risk_hot_lacks(int64_t ready_ns, uint64_t now_ns)
 {
-    return LIKELY(ready_ns <= (int64_t)now_ns);
+    return UNLIKELY(ready_ns > (int64_t)now_ns);
 }
 
 static ALWAYS_INLINE void
@@ -136,9 +136,9 @@ risk_hot_send(struct risk *risk,
     struct risk_session *session = message->session;
 
     if (UNLIKELY(now_ns >> 62 != 0) || UNLIKELY(session->killed != 0) ||
-        !risk_hot_has(session->message_ready_ns, now_ns) ||
-        !risk_hot_has(account->message_ready_ns, now_ns) ||
-        !risk_hot_has(firm->message_ready_ns, now_ns))
+        risk_hot_lacks(session->message_ready_ns, now_ns) ||
+        risk_hot_lacks(account->message_ready_ns, now_ns) ||
+        risk_hot_lacks(firm->message_ready_ns, now_ns))
         return false;
     risk_hot_token(risk, &session->message_ready_ns, session->message_rate, now_ns);
     risk_hot_token(risk, &account->message_ready_ns, account->message_rate, now_ns);
@@ -412,8 +412,7 @@ risk_hot_amend(struct risk *risk,
         .sell = sell,
     };
 
-    if (UNLIKELY(!risk_hot_grows(&lines, pair, &more, more_qty, value)) ||
-        UNLIKELY(risk_hot_is_wide(&lines)))
+    if (!risk_hot_grows(&lines, pair, &more, more_qty, value) || risk_hot_is_wide(&lines))
         return false;
     ASSERT_SLOW(risk_hot_agrees(risk, message, order, hold));
     if (!risk_hot_send(risk, message, lines.account, lines.firm, risk_hot_now(message)))
@@ -437,7 +436,7 @@ _Static_assert(offsetof(struct risk_pair_line, run_qty) ==
 static inline uint64_t
 risk_hot_bytes(const struct risk *risk)
 {
-    return (2 * (uint64_t)risk->marks.accounts_cnt + risk->marks.positions_cnt) * CACHE_LINE;
+    return ((uint64_t)risk->marks.accounts_cnt + risk->marks.positions_cnt) * CACHE_LINE;
 }
 
 /* risk_hot_fetch_new fetches what an order of an account in an instrument will touch. */
@@ -445,8 +444,13 @@ static ALWAYS_INLINE void
 risk_hot_fetch_new(const struct risk *risk, uint32_t account, uint32_t instrument)
 {
     PREFETCH_W(&risk->accounts[account]);
-    PREFETCH_R(&risk->bounds[instrument]);
     PREFETCH_W(&risk->pairs[risk_pair_home(risk, account, instrument)]);
+}
+
+static ALWAYS_INLINE void
+risk_hot_fetch_bounds(const struct risk *risk, uint32_t instrument)
+{
+    PREFETCH_R(&risk->bounds[instrument]);
 }
 
 /* risk_hot_fetch_live fetches what a live order will touch that ends. */
@@ -495,9 +499,13 @@ risk_hot_send_cancel(struct risk *risk,
     struct risk_session *session = message->session;
     const bool counted = account->cancel_rate != RISK_RATE_NONE;
 
-    if (UNLIKELY(now_ns >> 62 != 0) || !risk_hot_has(session->cancel_ready_ns, now_ns) ||
-        (counted && !risk_hot_has(account->cancel_ready_ns, now_ns)) ||
-        !risk_hot_has(firm->cancel_ready_ns, now_ns))
+    if (UNLIKELY(now_ns >> 62 != 0))
+        return false;
+    if (risk_hot_lacks(session->cancel_ready_ns, now_ns))
+        return false;
+    if (counted && risk_hot_lacks(account->cancel_ready_ns, now_ns))
+        return false;
+    if (risk_hot_lacks(firm->cancel_ready_ns, now_ns))
         return false;
     risk_hot_token(risk, &session->cancel_ready_ns, session->cancel_rate, now_ns);
     if (counted)
@@ -516,25 +524,39 @@ risk_hot_cancel(struct risk *risk,
                 uint32_t instrument,
                 const struct risk_hold *hold)
 {
-    const struct risk_hot_lines lines = risk_hot_lines(risk, message->account, instrument);
-    struct risk_pair_line *pair = &risk->pairs[hold->position];
-    struct risk_account_line *account = lines.account;
+    const struct risk_bounds *bounds = &risk->bounds[instrument];
     int64_t value;
+
+    if (UNLIKELY(__builtin_mul_overflow(hold->px, (int64_t)hold->leaves_qty, &value)))
+        return false;
+    if (UNLIKELY(value > RISK_HOT_VALUE_MAX))
+        return false;
+
+    const int64_t cash = (int64_t)risk_hot_cash(bounds, hold->px, hold->leaves_qty, hold->sell);
+
+    risk_hot_anew();
+
+    const struct risk_hot_lines lines = risk_hot_lines(risk, message->account, instrument);
+    struct risk_account_line *account = lines.account;
+
+    if (UNLIKELY(account->firm != *message->firm))
+        return false;
+    if (risk_hot_is_wide(&lines))
+        return false;
+    if (!risk_hot_send_cancel(risk, message, account, lines.firm, risk_hot_now(message)))
+        return false;
+    account->party.room += value;
+    account->cash_room += cash;
+    account->open_room++;
+    lines.group->room += value;
+    lines.firm->party.room += value;
+    risk_hot_anew();
+
+    struct risk_pair_line *pair = &risk->pairs[hold->position];
 
     ASSERT_SLOW(hold->position <= risk->slots_mask);
     ASSERT_SLOW(pair->account == message->account);
-    if (UNLIKELY(account->firm != *message->firm) ||
-        UNLIKELY(__builtin_mul_overflow(hold->px, (int64_t)hold->leaves_qty, &value)) ||
-        UNLIKELY(value > RISK_HOT_VALUE_MAX) || UNLIKELY(risk_hot_is_wide(&lines)) ||
-        !risk_hot_send_cancel(risk, message, account, lines.firm, risk_hot_now(message)))
-        return false;
-    account->party.room += value;
-    lines.group->room += value;
-    lines.firm->party.room += value;
-    account->cash_room +=
-        (int64_t)risk_hot_cash(lines.bounds, hold->px, hold->leaves_qty, hold->sell);
     risk_room_add(&pair->room[hold->sell], hold->leaves_qty);
-    account->open_room++;
     return true;
 }
 

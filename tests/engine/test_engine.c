@@ -193,6 +193,43 @@ Test(engine, looking_ahead_has_no_effect_whatever_it_is_given)
     harness_fini(&h);
 }
 
+Test(engine, looking_ahead_at_risk_alone_has_no_effect_either)
+{
+    struct harness h;
+    union cell cells[64] = {{.words = {0}}};
+    struct engine_ahead ahead = {.next = 0};
+    struct engine_cfg cfg = harness_default_cfg();
+
+    /* A few orders, but accounts enough to be far. */
+    cfg.accounts_max = 20000;
+    harness_init(&h, &cfg);
+    cr_assert_not(engine_looks_ahead(h.engine));
+    cr_assert_eq(harness_account_set(&h, cfg.accounts_max - 1, 0, CELL_ACCOUNT_STATE_ACTIVE,
+                                     harness_no_account_limits()),
+                 0);
+    cr_assert(engine_looks_ahead(h.engine));
+
+    const uint64_t id = harness_new(&h, (struct harness_order){.clord = 1, .px = 5, .qty = 1});
+    const uint64_t ids[] = {0, id, id + 1, UINT64_MAX};
+    const struct hash128 before = engine_hash(h.engine);
+
+    for (uint64_t pos = 0; pos < 4096; pos++) {
+        union cell *cell = &cells[pos % ARRAY_LEN(cells)];
+        const unsigned i = pos / 256 % 4;
+
+        cell->order_cancel.kind = (uint8_t)pos;
+        cell->order_cancel.shape = (uint8_t)(1u | (pos % 3 == 0 ? 0 : CELL_BY_ID));
+        cell->order_cancel.order_id = ids[i];
+        cell->order_cancel.instrument = i == 3 ? UINT32_MAX : i;
+        cell->order_cancel.account = i == 3 ? UINT32_MAX : i;
+        engine_look_ahead(h.engine, &ahead, cells, ARRAY_LEN(cells) - 1, pos,
+                          pos + ARRAY_LEN(cells));
+    }
+    cr_assert_gt(ahead.next, 4096 / ENGINE_AHEAD_GROUP);
+    cr_assert(hash128_equal(before, engine_hash(h.engine)));
+    harness_fini(&h);
+}
+
 /* random_step applies one random command of a random session. */
 static void
 random_step(struct harness *h, uint64_t ids[64], uint64_t clord)
