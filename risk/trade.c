@@ -1,4 +1,4 @@
-#include "risk/state.h"
+#include "risk/hot.h"
 
 /*
  * What happens to what was reserved: by fills, by what takes orders away, by new
@@ -91,8 +91,9 @@ _Static_assert(offsetof(struct risk_party_warm, sold) ==
 
 /* party_fill moves what counts of an account, a group or a firm: what was released comes
  * back, value was traded. room falls by value as if DailyGross were the tighter of its two:
- * so it is never more than the truth, and made anew when it is used up. */
-static ALWAYS_INLINE void
+ * so it is never more than the truth, and made anew when it is used up. What is returned is
+ * negative if a stage may have begun. */
+static ALWAYS_INLINE int64_t
 party_fill(struct risk *risk,
            uint8_t level,
            uint32_t id,
@@ -106,12 +107,14 @@ party_fill(struct risk *risk,
     const notional_t more =
         side->narrow ? (int64_t)side->released - (int64_t)used : side->released - used;
 
+    risk_hot_anew();
     *traded_of(bought, side->sell) += side->value;
     value_move(risk, level, id, &line->room, more, side->narrow);
     if (LIKELY(net_move(net_room, side)))
         line->order_max = risk_order_max(net_room, *flags);
     else
         risk_rooms_anew(risk, level, id, 0, 0);
+    return line->room | line->order_max;
 }
 
 void
@@ -224,14 +227,46 @@ paid_of(notional_t value, notional_t fee, bool sell, const bool narrow)
 
 /* hold_cash returns the cash that is released. */
 static ALWAYS_INLINE notional_t
-hold_cash(const struct risk_bounds *bounds, const struct risk_hold *hold, qty_t qty)
+hold_cash(const struct risk_bounds *bounds,
+          const struct risk_hold *hold,
+          qty_t qty,
+          const bool narrow)
 {
     const uint64_t lot = (uint64_t)hold->px + (uint64_t)risk_fee_lot(hold->px, bounds->hold_ppm);
+    const qty_t bought_qty = qty & ((uint32_t)hold->sell - 1);
 
-    return (notional_t)lot * (qty & ((uint32_t)hold->sell - 1));
+    return narrow ? (notional_t)(int64_t)(lot * bought_qty) : (notional_t)lot * bought_qty;
 }
 
-/* fill_side confirms one side of a deal and returns its fee. */
+/* fill_parties confirms a side at its three levels. Negative: a stage may have begun. */
+static ALWAYS_INLINE int64_t
+fill_parties(struct risk *risk, uint32_t account, const struct side *side)
+{
+    struct risk_account_line *line = &risk->accounts[account];
+    int64_t signs = party_fill(risk, OE_RISK_LEVEL_ACCOUNT, account, &line->party,
+                               risk->accounts_pace[account].net_room,
+                               &risk->accounts_warm[account].bought, &line->flags, side);
+
+    risk_hot_anew();
+
+    const uint32_t group = line->group;
+    struct risk_party_warm *group_warm = &risk->groups_warm[group];
+
+    signs |= party_fill(risk, OE_RISK_LEVEL_GROUP, group, &risk->groups[group],
+                        group_warm->net_room, &group_warm->bought, &group_warm->flags, side);
+    risk_hot_anew();
+
+    const uint32_t firm = line->firm;
+    struct risk_party_warm *firm_warm = &risk->firms_warm[firm];
+
+    signs |= party_fill(risk, OE_RISK_LEVEL_FIRM, firm, &risk->firms[firm].party,
+                        firm_warm->net_room, &firm_warm->bought, &firm_warm->flags, side);
+    firm_warm->trades_cnt++;
+    return signs;
+}
+
+/* fill_side confirms one side of a deal and returns its fee, of which the sum of all fees
+ * is not told. */
 static ALWAYS_INLINE px_t
 fill_side(struct risk *risk,
           const struct deal *deal,
@@ -243,11 +278,6 @@ fill_side(struct risk *risk,
     const uint32_t account = pair->account;
     struct risk_account_line *line = &risk->accounts[account];
     struct risk_account_warm *warm = &risk->accounts_warm[account];
-    struct risk_account_pace *pace = &risk->accounts_pace[account];
-    const uint32_t group = line->group;
-    const uint32_t firm = line->firm;
-    struct risk_party_warm *group_warm = &risk->groups_warm[group];
-    struct risk_party_warm *firm_warm = &risk->firms_warm[firm];
     const bool sell = hold->sell;
     const qty_t qty = deal->qty;
     const int64_t sign = -(int64_t)sell;
@@ -272,22 +302,19 @@ fill_side(struct risk *risk,
     risk_room_add(&pair->room[!sell], qty);
     line->open_room += qty == hold->leaves_qty;
     warm->balance -= paid;
-    cash_move(risk, account, hold_cash(deal->bounds, hold, qty) - paid, narrow);
-    risk->fees += fee;
+    cash_move(risk, account, hold_cash(deal->bounds, hold, qty, narrow) - paid, narrow);
     profit_fill(warm, deal, signed_qty, (px_t)fee);
-    party_fill(risk, OE_RISK_LEVEL_ACCOUNT, account, &line->party, pace->net_room, &warm->bought,
-               &line->flags, &side);
-    party_fill(risk, OE_RISK_LEVEL_GROUP, group, &risk->groups[group], group_warm->net_room,
-               &group_warm->bought, &group_warm->flags, &side);
-    party_fill(risk, OE_RISK_LEVEL_FIRM, firm, &risk->firms[firm].party, firm_warm->net_room,
-               &firm_warm->bought, &firm_warm->flags, &side);
-    firm_warm->trades_cnt++;
+    risk_hot_anew();
+
+    const int64_t signs = fill_parties(risk, account, &side);
+
     if ((line->flags & RISK_LINE_FILLS) != 0) {
         count_execution(risk, account, pair->instrument, deal->now_ns);
-        if (loss_moves(line, warm, pace))
+        if (loss_moves(line, warm, &risk->accounts_pace[account]))
             risk_loss_look(risk, account, pair->instrument);
     }
-    risk_look_all(risk, account, pair->instrument);
+    if (UNLIKELY((signs | line->open_room) < 0))
+        risk_look_all(risk, account, pair->instrument);
     return (px_t)fee;
 }
 
@@ -328,7 +355,11 @@ risk_on_trade(struct risk *risk, const struct risk_fill *fill)
     const struct deal deal = deal_of(risk, fill->hold.position, fill->px, fill->qty, fill->now_ns);
     const struct risk_fees fees = deal.bounds->fees;
 
-    return fill_wide(risk, &deal, &fill->hold, fill->maker ? fees.maker_ppm : fees.taker_ppm);
+    const px_t fee =
+        fill_wide(risk, &deal, &fill->hold, fill->maker ? fees.maker_ppm : fees.taker_ppm);
+
+    risk->fees += fee;
+    return fee;
 }
 
 HOT struct risk_trade_fees
@@ -348,6 +379,7 @@ risk_on_trades(struct risk *risk, const struct risk_trade *trade)
         paid.taker = fill_wide(risk, &deal, &trade->taker, fees.taker_ppm);
         paid.maker = fill_wide(risk, &deal, &trade->maker, fees.maker_ppm);
     }
+    risk->fees += (notional_t)paid.taker + paid.maker;
     return paid;
 }
 
