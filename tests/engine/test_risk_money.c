@@ -253,3 +253,90 @@ Test(risk_money, fees_stay_while_an_order_lives)
     cr_assert_eq(harness_fees(&h, 0, 0, 0), 0);
     harness_fini(&h);
 }
+
+/* Orders whose values and sums do not fit where the checks of an order look: 2^60 each. */
+#define HUGE_PX    (INT64_C(1) << 29)
+#define HUGE_QTY   (UINT32_C(1) << 31)
+#define HUGE_CNT   40u
+#define HUGE_VALUE ((notional_t)HUGE_PX * HUGE_QTY)
+
+static notional_t
+amount_of(struct engine_wide wide)
+{
+    return (notional_t)wide.high * ((notional_t)1 << 64) + (notional_t)wide.low;
+}
+
+static notional_t
+used_at(const struct harness *h, uint8_t level, uint32_t subject, uint8_t limit)
+{
+    return amount_of(harness_use(h, level, subject, limit).used);
+}
+
+/* assert_open asserts the open value of account, group and firm 0, and the cash of the
+ * account. */
+static void
+assert_open(const struct harness *h, notional_t value)
+{
+    for (uint8_t level = OE_RISK_LEVEL_ACCOUNT; level <= OE_RISK_LEVEL_FIRM; level++)
+        cr_assert(used_at(h, level, 0, CELL_RISK_LIMIT_OPEN_NOTIONAL) == value);
+    cr_assert(amount_of(harness_cash_of(h, 0).reserved) == value);
+}
+
+Test(risk_money, sums_beyond_64_bits_are_kept_exactly)
+{
+    struct harness h;
+    uint64_t ids[HUGE_CNT];
+
+    harness_init(&h, NULL);
+    for (uint32_t i = 0; i < HUGE_CNT; i++) {
+        ids[i] =
+            harness_new(&h, (struct harness_order){.clord = 1 + i, .px = HUGE_PX, .qty = HUGE_QTY});
+        cr_assert_neq(ids[i], 0);
+        assert_open(&h, (i + 1) * HUGE_VALUE);
+    }
+    /* Half of them come back, the others are traded. */
+    for (uint32_t i = 0; i < HUGE_CNT / 2; i++) {
+        cr_assert_eq(harness_cancel(&h, 0, ids[i]), 0);
+        assert_open(&h, (HUGE_CNT - 1 - i) * HUGE_VALUE);
+    }
+    for (uint32_t i = 0; i < HUGE_CNT / 2; i++) {
+        const notional_t traded = (i + 1) * HUGE_VALUE;
+
+        cr_assert_neq(harness_new(&h, (struct harness_order){.clord = 1 + i,
+                                                             .px = HUGE_PX,
+                                                             .qty = HUGE_QTY,
+                                                             .session = 2,
+                                                             .sell = true}),
+                      0);
+        assert_open(&h, HUGE_CNT / 2 * HUGE_VALUE - traded);
+        cr_assert(amount_of(harness_cash_of(&h, 0).balance) == -traded);
+        for (uint8_t level = OE_RISK_LEVEL_ACCOUNT; level <= OE_RISK_LEVEL_FIRM; level++)
+            cr_assert(used_at(&h, level, 0, CELL_RISK_LIMIT_DAILY_NET) == traded);
+    }
+    harness_fini(&h);
+}
+
+Test(risk_money, limit_that_is_set_late_counts_what_was_before)
+{
+    struct harness h;
+    uint64_t ids[HUGE_CNT];
+
+    harness_init(&h, NULL);
+    for (uint32_t i = 0; i < HUGE_CNT; i++)
+        ids[i] =
+            harness_new(&h, (struct harness_order){.clord = 1 + i, .px = HUGE_PX, .qty = HUGE_QTY});
+    cr_assert_eq(harness_limit(&h, (struct harness_limit){.level = OE_RISK_LEVEL_FIRM,
+                                                          .limit = CELL_RISK_LIMIT_OPEN_NOTIONAL,
+                                                          .value = (int64_t)HUGE_VALUE}),
+                 0);
+    /* All of it but the last one has to come back first. */
+    for (uint32_t i = 0; i < HUGE_CNT; i++) {
+        cr_assert_eq(harness_new(&h, (struct harness_order){.clord = 1000, .px = 1, .qty = 1}), 0);
+        cr_assert_eq(harness_outcome(&h), OE_REJECT_REASON_OPEN_NOTIONAL);
+        cr_assert_eq(harness_cancel(&h, 0, ids[i]), 0);
+    }
+    cr_assert_neq(
+        harness_new(&h, (struct harness_order){.clord = 1000, .px = HUGE_PX, .qty = HUGE_QTY}), 0);
+    assert_open(&h, HUGE_VALUE);
+    harness_fini(&h);
+}
