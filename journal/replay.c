@@ -9,92 +9,10 @@
 #include "engine/event_hash.h"
 #include "journal/diverge.h"
 #include "journal/reader_span.h"
-#include "proto/limits.h"
+#include "journal/replay_parts.h"
 
-/*
- *  journal   |ccectt..|ecccc..|     spans: pages that lie between gather and compare
- *             ^compare       ^gather
- *               |              '--> ring   ...cccccccc...    the commands alone
- *               |                             ^pos    ^end
- *               |                             engine_run
- *               '--------- == ------------ sink  ccecttecc
- *
- * Commands are copied out of the journal, far enough ahead that the engine can
- * look at them, and applied by runs; what comes out is compared by spans.
- */
-
-/* Commands that are there beyond the one in work, in cells. */
-#define AHEAD_CELLS ((ENGINE_AHEAD_GROUPS + 1) * ENGINE_AHEAD_GROUP)
-
-/* They come by spans of a page at most, and a command may still be in work. */
-#define RING_CELLS 256u
-_Static_assert(AHEAD_CELLS + JOURNAL_PAGE_CELLS + CELL_COMMAND_MAX <= RING_CELLS, "they fit");
-
-/* Cells that engine_run is given at once, so that looking ahead keeps its pace. */
-#define RUN_CELLS ENGINE_AHEAD_GROUP
-
-#define SPANS      64u
-#define SINK_CELLS 1024u
-#define SINK_UNTIL (SINK_CELLS - SLICE_CELLS_MAX - RUN_CELLS - CELL_COMMAND_MAX)
-
-/* What a command's frame has of its outcome. */
-#define WORD_OUTCOME UINT64_C(0xffff0000)
-
-/* Finished cells of one page, as the reader gives them. */
-struct span {
-    const union cell *cells;
-    unsigned cnt;
-};
-
-struct replay {
-    struct journal_reader *reader;
-    struct replay_cfg cfg;
-    struct replay_result result;
-    struct engine *engine;
-    int error; /* that ended the replay, 0: none */
-    int end;   /* what the reader said last, if not above 0: the end or -errno */
-
-    struct span spans[SPANS];
-    unsigned span_first; /* compare is in here; counts on, as span_end does */
-    unsigned span_end;
-    unsigned at; /* next cell of the first span to compare */
-
-    uint64_t ring_pos;        /* next to apply */
-    uint64_t ring_end;        /* behind the last that is gathered */
-    const union cell *group;  /* in the journal: of which compare has seen a part */
-    unsigned group_cells_cnt; /* that part */
-    struct engine_ahead ahead;
-    struct cell_sink sink;
-    struct replay_diverged diverged;
-    _Alignas(CACHE_LINE) union cell ring[RING_CELLS];
-    union cell sink_cells[SINK_CELLS];
-};
-
-/* gather_cells copies the commands among cells into the ring, without their
- * outcome: a run passes over what looks refused. Kinds alternate without a
- * pattern, so each cell is copied, and only commands are kept. */
-static HOT void
-gather_cells(struct replay *replay, const union cell *cells, unsigned cnt)
-{
-    uint64_t end = replay->ring_end;
-    bool in_command = false;
-
-    ASSERT(end - replay->ring_pos + cnt <= RING_CELLS);
-    for (unsigned i = 0; i < cnt; i++) {
-        union cell *copy = &replay->ring[end % RING_CELLS];
-        const bool is_command = cell_is_command(&cells[i]);
-
-        *copy = cells[i];
-        copy->words[0] &= ~(WORD_OUTCOME & -(uint64_t)is_command);
-        in_command = is_command | (in_command & (cell_kind(&cells[i]) >= CELL_KIND_CONTINUATIONS));
-        end += in_command;
-    }
-    replay->ring_end = end;
-}
-
-/* gather_span takes one more span from the reader; false at the end. */
-static bool
-gather_span(struct replay *replay)
+bool
+replay_take_span(struct replay *replay)
 {
     const union cell *cells;
     const int cnt = reader_span(replay->reader, &cells);
@@ -104,7 +22,21 @@ gather_span(struct replay *replay)
         return false;
     reader_skip(replay->reader, (unsigned)cnt);
     replay->spans[replay->span_end++ % SPANS] = (struct span){.cells = cells, .cnt = (unsigned)cnt};
-    gather_cells(replay, cells, (unsigned)cnt);
+    return true;
+}
+
+/* gather_span takes a span and gathers its commands; false at the end. */
+static bool
+gather_span(struct replay *replay)
+{
+    if (UNLIKELY(!replay_take_span(replay)))
+        return false;
+
+    const struct span *span = &replay->spans[(replay->span_end - 1) % SPANS];
+
+    ASSERT(replay->ring_end - replay->ring_pos + span->cnt <= RING_CELLS);
+    replay->ring_end =
+        gather_cells(replay->ring, RING_CELLS - 1, replay->ring_end, span->cells, span->cnt);
     return true;
 }
 
@@ -117,8 +49,13 @@ gather(struct replay *replay)
         continue;
 }
 
-/* next_span returns the span that holds the next cell to compare, NULL at the
- * end of the journal. */
+/* more_spans takes a span when compare has come to the end of those that were taken. */
+static COLD bool
+more_spans(struct replay *replay)
+{
+    return replay->pair != NULL ? replay_take_span(replay) : gather_span(replay);
+}
+
 static inline const struct span *
 next_span(struct replay *replay)
 {
@@ -133,21 +70,15 @@ next_span(struct replay *replay)
                                                   ? replay->group
                                                   : &span->cells[span->cnt - 1]);
     }
-    if (UNLIKELY(replay->span_first == replay->span_end) && !gather_span(replay))
+    if (UNLIKELY(replay->span_first == replay->span_end) && !more_spans(replay))
         return NULL;
     return &replay->spans[replay->span_first % SPANS];
 }
 
-static inline bool
-cells_equal(const union cell *a, const union cell *b, unsigned cnt)
+const struct span *
+replay_next_span(struct replay *replay)
 {
-    uint64_t differ = 0;
-
-    for (unsigned i = 0; i < cnt; i++) {
-        for (unsigned j = 0; j < CELL_BYTES / 8; j++)
-            differ |= a[i].words[j] ^ b[i].words[j];
-    }
-    return differ == 0;
+    return next_span(replay);
 }
 
 /* count_cells counts cells that came out right, and hashes them. */
@@ -198,6 +129,12 @@ came_out_right(struct replay *replay, const union cell *cells, unsigned cnt)
     replay->at += cnt;
     if (replay->cfg.on_message != NULL)
         hand_on(replay, cells, cnt);
+}
+
+void
+replay_came_out_right(struct replay *replay, const union cell *cells, unsigned cnt)
+{
+    came_out_right(replay, cells, cnt);
 }
 
 /* show_journal keeps what the journal has of the group in work from here on. */
@@ -258,11 +195,11 @@ equal_cells(const union cell *expected, const union cell *actual)
     return equal;
 }
 
-/* diverge tells of the first cell that is not the same, which there is among the
- * cnt that the engine wrote, and counts the messages before it. expected NULL: the
- * journal has ended. */
-static COLD bool
-diverge(struct replay *replay, const union cell *expected, const union cell *actual, unsigned cnt)
+COLD bool
+replay_diverge(struct replay *replay,
+               const union cell *expected,
+               const union cell *actual,
+               unsigned cnt)
 {
     const unsigned equal = expected == NULL ? 0 : equal_cells(expected, actual);
     unsigned whole = 0;
@@ -290,14 +227,14 @@ compare(struct replay *replay)
         const struct span *span = next_span(replay);
 
         if (UNLIKELY(span == NULL))
-            return diverge(replay, NULL, actual, left);
+            return replay_diverge(replay, NULL, actual, left);
 
         const union cell *expected = &span->cells[replay->at];
         const unsigned there = span->cnt - replay->at;
         const unsigned cnt = left < there ? left : there;
 
         if (UNLIKELY(!cells_equal(expected, actual, cnt)))
-            return diverge(replay, expected, actual, left);
+            return replay_diverge(replay, expected, actual, left);
         came_out_right(replay, expected, cnt);
         actual += cnt;
         left -= cnt;
@@ -362,10 +299,8 @@ check_restart(struct replay *replay, const union cell *command)
     return -EPROTO;
 }
 
-/* check_command refuses cells that no engine took for a command, and a new run under
- * other rules. */
-static int
-check_command(struct replay *replay, const union cell *cells, unsigned count)
+int
+replay_check_command(struct replay *replay, const union cell *cells, unsigned count)
 {
     if (LIKELY(command_well_formed(cells, count)))
         return cell_kind(cells) == CELL_KIND_RESTART ? check_restart(replay, cells) : 0;
@@ -411,6 +346,13 @@ begin(struct replay *replay)
     return cnt;
 }
 
+COLD void
+replay_drop(struct replay *replay, const union cell *command)
+{
+    diverge_dropped(&replay->result, command);
+    show(replay, command, 0);
+}
+
 /* apply_one applies the next command by itself. ENGINE_DROPPED: it was not
  * admitted, or error is set. */
 static enum engine_result
@@ -425,15 +367,14 @@ apply_one(struct replay *replay)
     ASSERT(count <= replay->ring_end - replay->ring_pos);
     for (unsigned i = 0; i < count; i++)
         whole[i] = replay->ring[(replay->ring_pos + i) % RING_CELLS];
-    replay->error = check_command(replay, whole, count);
+    replay->error = replay_check_command(replay, whole, count);
     if (replay->error != 0)
         return ENGINE_DROPPED;
 
     const enum engine_result rc = engine_apply(replay->engine, whole, &replay->sink);
 
     if (UNLIKELY(rc == ENGINE_DROPPED)) {
-        diverge_dropped(&replay->result, whole);
-        show(replay, whole, 0);
+        replay_drop(replay, whole);
         return rc;
     }
     replay->ring_pos += count;
@@ -531,6 +472,8 @@ replay_until(struct replay *replay, uint64_t until_seq)
         if (rc <= 0)
             return rc;
     }
+    if (replay->pair != NULL)
+        return replay_pair_until(replay, until_seq);
     while (result->last_seq < until_seq) {
         gather(replay);
         if (replay->ring_pos == replay->ring_end)
@@ -560,6 +503,8 @@ replay_open(struct replay **replay, struct journal_reader *reader, const struct 
         made->result.cfg = cfg->engine_cfg;
         made->result.last_seq = engine_seq(cfg->engine);
     }
+    if (cfg->pair && cfg->on_command == NULL)
+        made->pair = replay_pair_make(made);
     *replay = made;
     return 0;
 }
@@ -585,6 +530,7 @@ replay_diverged(const struct replay *replay)
 void
 replay_close(struct replay *replay)
 {
+    replay_pair_free(replay->pair);
     free(replay);
 }
 

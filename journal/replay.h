@@ -44,6 +44,11 @@ struct replay_cfg {
     struct engine_cfg engine_cfg; /* of that engine */
     uint64_t event_hash;          /* of all that came before, if it is to go on */
 
+    /* The engine runs in a thread of its own while replay_more does, for who has a second
+     * core: the same comes out, faster. All callbacks come from the caller's thread. Not
+     * with on_command. */
+    bool pair;
+
     uint64_t until_seq;           /* of replay_run: stop behind this command; 0: at the end */
     replay_message_fn on_message; /* may be NULL */
     replay_command_fn on_command; /* may be NULL */

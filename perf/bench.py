@@ -54,6 +54,7 @@ FIGURES = [
     ("journal", "the same, p99", r"raw_write_p99_us +([\d.]+) +([\d.]+)", "us", ""),
     ("journal", "cells of 63 in a page, 10 M commands", r"day_page_cells +([\d.]+) +([\d.]+)", "", ">= 56.7"),
     ("journal", "replay, every cell compared", r"replay_commands_per_s +([\d.]+) +([\d.]+)", "/s", ">= 8000000"),
+    ("journal", "the same by two threads", r"replay_pair_commands_per_s +([\d.]+) +([\d.]+)", "/s", ">= 8000000"),
     ("journal", "restart of 10 M commands from the journal", r"restart_10m_journal_s +([\d.]+) +([\d.]+)", "s", "<= 3"),
     ("journal", "restart from a snapshot", r"restart_10m_snapshot_s +([\d.]+) +([\d.]+)", "s", "<= 0.2"),
     ("journal", "verify, from the page cache", r"verify_mb_s +([\d.]+) +([\d.]+)", "MB/s", ">= 4000"),

@@ -75,9 +75,9 @@ compare(const struct engine *engine, const struct pump_day *day)
 
 /* replay replays all and returns the seconds; recover: as at a start. */
 static double
-replay(const char *dir, const struct pump_day *day, bool recover, uint64_t *commands_cnt)
+replay(const char *dir, const struct pump_day *day, bool recover, bool pair, uint64_t *commands_cnt)
 {
-    const struct replay_cfg cfg = {.alloc = take};
+    const struct replay_cfg cfg = {.alloc = take, .pair = pair};
     struct replay_result result;
     struct journal_reader *reader;
     struct journal_fault fault = {.text = ""};
@@ -230,11 +230,16 @@ day_read(const char *dir, const struct pump_day *day)
 
     (void)core_pin(0);
     forget(dir);
-    result.restart_s = replay(dir, day, true, &commands_cnt);
+    result.restart_s = replay(dir, day, true, false, &commands_cnt);
     result.snapshot_s = restart_from(dir, day, commands_cnt, &result.snapshot_mb);
-    (void)replay(dir, day, false, &commands_cnt); /* the page cache is warm again */
-    result.replay_mps = 1e-6 / replay(dir, day, false, &commands_cnt) * (double)commands_cnt;
+    (void)replay(dir, day, false, false, &commands_cnt); /* the page cache is warm again */
+    result.replay_mps = 1e-6 / replay(dir, day, false, false, &commands_cnt) * (double)commands_cnt;
     result.verify_one_mb_s = verify(dir, 1);
-    result.verify_mb_s = verify(dir, core_unpin());
+
+    const unsigned cores = core_unpin();
+
+    result.verify_mb_s = verify(dir, cores);
+    result.replay_pair_mps =
+        cores < 2 ? 0 : 1e-6 / replay(dir, day, false, true, &commands_cnt) * (double)commands_cnt;
     return result;
 }

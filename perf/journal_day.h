@@ -1,7 +1,8 @@
 /*
  * Journal day: a journal that is read again, from the start and from a snapshot.
  *
- *   replay    every command into a new engine, compared cell by cell, page cache warm
+ *   replay    every command into a new engine, compared cell by cell, page cache warm: by
+ *             one thread on one core, and by two
  *   restart   what an exchange does before it can go on: replay, then recovery. The
  *             page cache is emptied of the journal first: it is read from the disk
  *   snapshot  the same from a snapshot that has all but the last DAY_BEHIND commands,
@@ -24,7 +25,8 @@
 #define VERIFY_THREADS_MAX 8u
 
 struct day_read {
-    double replay_mps;
+    double replay_mps;      /* by one thread */
+    double replay_pair_mps; /* by two; 0: there is no second core */
     double restart_s;
     double snapshot_s;
     double snapshot_mb;

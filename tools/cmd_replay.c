@@ -18,6 +18,7 @@
 #include "tools/cli.h"
 #include "tools/clock.h"
 #include "tools/commands.h"
+#include "tools/cores.h"
 #include "tools/json.h"
 #include "tools/memory.h"
 #include "tools/play.h"
@@ -25,9 +26,9 @@
 #include "tools/text.h"
 
 static const char help[] =
-    "usage: outcry replay DIR [--from T] [--to T] [--json | --books]\n"
+    "usage: outcry replay DIR [--from T] [--to T] [--json | --books] [--threads 1|2]\n"
     "       outcry replay DIR --print text|json [--speed N|max] [--from T] [--to T]\n"
-    "                         [--verify | --until-divergence]\n"
+    "                         [--verify | --until-divergence] [--threads 1|2]\n"
     "\n"
     "Replays the journal in DIR and proves that the engine gives the same bytes again. Two\n"
     "journals with the same state hash have led to the same exchange. Or plays it to stdout:\n"
@@ -49,6 +50,8 @@ static const char help[] =
     "  --verify            of --print: compares as well. A divergence is told on stderr, and\n"
     "                      the journal is played on without the engine\n"
     "  --until-divergence  the same, but ends at the divergence, as it does without --print\n"
+    "  --threads N         1, or 2: the engine in a thread of its own, which is what it does\n"
+    "                      where there is a second core. The same comes out\n"
     "  --json              the result as one line of JSON\n"
     "  --books             the books behind the last command, a JSON object for each\n"
     "                      instrument; the result is told on stderr\n"
@@ -66,6 +69,7 @@ struct request {
     bool until_divergence;
     bool json;
     bool books;
+    bool pair; /* of threads */
 };
 
 /* What a replay gave, behind what led to --from, and how long it took. */
@@ -369,7 +373,10 @@ begin(struct behind *behind, struct journal_reader *reader, struct request *requ
     struct play *play = &request->play;
     const struct behind_cfg cfg = {
         .dir = request->dir,
-        .replay = {.on_message = request->prints ? on_message : NULL, .ctx = play, .alloc = take},
+        .replay = {.on_message = request->prints ? on_message : NULL,
+                   .ctx = play,
+                   .alloc = take,
+                   .pair = request->pair},
         .seq_max = leads_to(request),
         .seq_to = play->to.given ? play->to.value : 0,
     };
@@ -458,6 +465,11 @@ take_option(int option, struct request *request)
             return cli_wrong("replay", "--speed %s is neither max nor a number above 0", optarg);
         request->prints = true;
         break;
+    case 't':
+        if (strcmp(optarg, "1") != 0 && strcmp(optarg, "2") != 0)
+            return cli_wrong("replay", "--threads %s is neither 1 nor 2", optarg);
+        request->pair = optarg[0] == '2';
+        break;
     case 'd':
         request->until_divergence = true;
         break;
@@ -478,14 +490,20 @@ int
 cmd_replay(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"from", required_argument, NULL, 'b'},  {"to", required_argument, NULL, 'e'},
-        {"until", required_argument, NULL, 'u'}, {"print", required_argument, NULL, 'p'},
-        {"speed", required_argument, NULL, 's'}, {"verify", no_argument, NULL, 'v'},
-        {"json", no_argument, NULL, 'j'},        {"until-divergence", no_argument, NULL, 'd'},
-        {"books", no_argument, NULL, 'B'},       {0},
+        {"from", required_argument, NULL, 'b'},
+        {"to", required_argument, NULL, 'e'},
+        {"until", required_argument, NULL, 'u'},
+        {"print", required_argument, NULL, 'p'},
+        {"speed", required_argument, NULL, 's'},
+        {"verify", no_argument, NULL, 'v'},
+        {"json", no_argument, NULL, 'j'},
+        {"until-divergence", no_argument, NULL, 'd'},
+        {"books", no_argument, NULL, 'B'},
+        {"threads", required_argument, NULL, 't'},
+        {0},
     };
     struct cli cli = {.help = help, .arguments = 1, .keys = true};
-    struct request request = {.play = {.out = stdout}};
+    struct request request = {.play = {.out = stdout}, .pair = cores_cnt(2) == 2};
     struct journal_fault fault = {.text = ""};
     struct journal_reader *reader;
     int option;

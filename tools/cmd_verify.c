@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,6 +17,7 @@
 #include "tools/behind.h"
 #include "tools/cli.h"
 #include "tools/commands.h"
+#include "tools/cores.h"
 #include "tools/json.h"
 #include "tools/memory.h"
 #include "tools/text.h"
@@ -221,17 +221,6 @@ struct request {
 
 #define THREADS_DEFAULT_MAX 8u
 
-/* cores_cnt returns how many cores this process may use. */
-static unsigned
-cores_cnt(void)
-{
-    cpu_set_t cores;
-
-    /* -1: more cores than the set has room for. */
-    return sched_getaffinity(0, sizeof cores, &cores) == 0 ? (unsigned)CPU_COUNT(&cores)
-                                                           : THREADS_DEFAULT_MAX;
-}
-
 /* take_option sets what an option says; else its exit code. */
 static int
 take_option(int option, struct request *request)
@@ -332,9 +321,7 @@ cmd_verify(int argc, char **argv)
         {"salvage", required_argument, NULL, 's'}, {"snapshots", no_argument, NULL, 'S'},
         {"threads", required_argument, NULL, 't'}, {0}};
     struct cli cli = {.help = help, .arguments = 1, .keys = true};
-    const unsigned cores = cores_cnt();
-    struct request request = {.cfg.threads =
-                                  cores < THREADS_DEFAULT_MAX ? cores : THREADS_DEFAULT_MAX};
+    struct request request = {.cfg.threads = cores_cnt(THREADS_DEFAULT_MAX)};
     int option;
 
     while ((option = cli_next(&cli, argc, argv, options)) > 0) {

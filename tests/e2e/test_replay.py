@@ -37,6 +37,20 @@ def iso(nanoseconds):
     return time.strftime('%Y-%m-%dT%H:%M:%S', seconds) + f'.{nanoseconds % 10**9:09}Z'
 
 
+def said_by(outcry, folder, threads, *options):
+    """said_by is all that a replay says, but for its speed."""
+    code, out, err = run(outcry, 'replay', folder, '--threads', str(threads), *options)
+    return code, [line for line in out.splitlines() if not line.startswith('speed')], err
+
+
+def check_threads(tap, outcry, folder, name):
+    for options in ([], ['--to', '700'], ['--print', 'json', '--verify'],
+                    ['--print', 'text', '--until-divergence', '--from', '30']):
+        one, two = (said_by(outcry, folder, threads, *options) for threads in (1, 2))
+        tap.ok(one == two and one[1], f"{name}: {' '.join(options)}: two threads say the same",
+               one, two)
+
+
 def check_ranges(tap, outcry, folder, last):
     whole = played(outcry, folder)
     tap.same((whole[0], whole[1][-1]['seq']), (0, last['seq']), 'a journal is played to its end')
@@ -84,7 +98,7 @@ def check_speed(tap, outcry, folder, last):
         tap.ok(code == 2 and 'neither max nor a number' in err, f'--speed {wrong!r} is refused', err)
     code, out, _ = run(outcry, 'replay', folder, '--speed', 'max', '--to', '5')
     tap.ok(code == 0 and len(out.splitlines()) >= 5, '--speed max prints as text', out)
-    for wrong in (['--print', 'xml'], ['--json', '--print', 'text'], ['--books', '--json'],
+    for wrong in (['--threads', '3'], ['--print', 'xml'], ['--json', '--print', 'text'], ['--books', '--json'],
                   ['--from', 'noon']):
         tap.same(run(outcry, 'replay', folder, *wrong)[0], 2, f"{' '.join(wrong)} is refused")
 
@@ -97,6 +111,7 @@ def check_divergence(tap, outcry, recorder):
     trade = next(row for row in rows if row['kind'] == 'Trade' and row['last'])['seq']
     with Folder() as folder:
         record(recorder, folder, trade)
+        check_threads(tap, outcry, folder, 'one that diverges')
         code, out, err = run(outcry, 'replay', folder)
         lines = out.splitlines()
         tap.ok(code == 1 and lines[0].startswith(f'NOT IDENTICAL from seq {trade}: '),
@@ -281,6 +296,7 @@ def main():
     with Folder() as folder:
         last = record(recorder, folder)
         check_ranges(tap, outcry, folder, last)
+        check_threads(tap, outcry, folder, 'a good one')
         check_speed(tap, outcry, folder, last)
         check_output(tap, outcry, folder)
         check_snapshots(tap, outcry, folder)

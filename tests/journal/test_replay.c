@@ -2,7 +2,8 @@
  * Goal: a journal replays to the same cells and the same state, and anything
  * else is named: command, cell, field.
  * Method: random commands through an engine, journaled over several runs, then
- * replayed into another engine; then single fields of the journal are changed.
+ * replayed into another engine; then single fields of the journal are changed. Each replay
+ * is done by one thread and by two.
  */
 #include <errno.h>
 #include <string.h>
@@ -63,22 +64,71 @@ count(void *ctx, const union cell *cells)
     *cells_cnt += cell_count(cells);
 }
 
-/* replay replays dir with cfg. */
+/* replay_by replays dir with cfg, and keeps what there is to show of a divergence. */
 static int
-replay(struct replay_cfg *cfg, struct replay_result *result)
+replay_by(const struct replay_cfg *cfg,
+          struct replay_result *result,
+          struct replay_diverged *diverged)
 {
     struct journal_reader *reader;
     struct journal_fault fault;
-    const int rc = journal_reader_open(&reader, dir, 3, &fault);
+    struct replay *replay;
+    int rc = journal_reader_open(&reader, dir, 3, &fault);
 
     CHECK(rc == 0, "%s", fault.text);
+    memset(diverged, 0, sizeof *diverged);
+    memset(result, 0, sizeof *result);
+    rc = journal_reader_seek_seq(reader, 0);
+    if (rc == 0) {
+        cr_assert_eq(replay_open(&replay, reader, cfg), 0);
+        rc = replay_more(replay, cfg->until_seq, result);
+        if (replay_diverged(replay) != NULL)
+            *diverged = *replay_diverged(replay);
+        replay_close(replay);
+    }
+    journal_reader_close(reader);
+    return rc;
+}
+
+/* replay replays dir with cfg, by one thread and by two, which must be the same. */
+static int
+replay(struct replay_cfg *cfg, struct replay_result *result)
+{
+    uint64_t *cells_cnt = cfg->ctx;
+    struct replay_diverged diverged;
+    struct replay_diverged pair_diverged;
+    struct replay_result pair_result;
+
     if (cfg->alloc == NULL)
         cfg->alloc = workload_memory;
+    cfg->pair = true;
 
-    const int replayed = replay_run(reader, cfg, result);
+    const int pair_rc = replay_by(cfg, &pair_result, &pair_diverged);
 
-    journal_reader_close(reader);
-    return replayed;
+    cfg->pair = false;
+    if (cells_cnt != NULL) {
+        cr_assert_eq(*cells_cnt, pair_result.cells_cnt);
+        *cells_cnt = 0;
+    }
+
+    const int rc = replay_by(cfg, result, &diverged);
+
+    cr_assert_eq(pair_rc, rc, "%s", pair_result.text);
+    cr_assert_str_eq(pair_result.text, result->text);
+    cr_assert_eq(memcmp(&pair_diverged, &diverged, sizeof diverged), 0, "%s", result->text);
+    cr_assert_eq(pair_result.identical, result->identical);
+    cr_assert_eq(pair_result.diverged_seq, result->diverged_seq);
+    cr_assert_eq(pair_result.last_seq, result->last_seq);
+    cr_assert_eq(pair_result.commands_cnt, result->commands_cnt);
+    cr_assert_eq(pair_result.messages_cnt, result->messages_cnt);
+    cr_assert_eq(pair_result.cells_cnt, result->cells_cnt);
+    cr_assert_eq(pair_result.trades_cnt, result->trades_cnt);
+    cr_assert_eq(pair_result.event_hash, result->event_hash);
+    cr_assert_eq(pair_result.engine == NULL, result->engine == NULL);
+    if (rc == 0 && result->identical && result->engine != NULL)
+        cr_assert(hash128_equal(engine_hash(pair_result.engine), engine_hash(result->engine)));
+    free(pair_result.engine);
+    return rc;
 }
 
 Test(replay, gives_the_same_cells_and_the_same_state)

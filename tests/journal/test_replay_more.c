@@ -2,9 +2,11 @@
  * Goal: a replay that can go on says the same as one that runs through: piece by
  * piece, behind a journal that grows, and from an engine that was loaded.
  * Method: random commands through an engine, journaled while a replay follows;
- * its state and hashes are compared with the engine's at each stop.
+ * its state and hashes are compared with the engine's at each stop. All of it also by two
+ * threads.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #include <criterion/criterion.h>
@@ -21,6 +23,10 @@ static struct workload workload = {.all = &all};
 static struct journal_reader *reader;
 static struct replay *replay;
 static struct replay_result result;
+static bool pair;
+static bool replays; /* so it is replay that wants a thread */
+static bool refuses; /* such threads */
+static unsigned threads_cnt;
 
 static void
 setup(void)
@@ -42,6 +48,60 @@ teardown(void)
 }
 
 TestSuite(replay_more, .init = setup, .fini = teardown);
+
+static void
+setup_pair(void)
+{
+    setup();
+    pair = true;
+}
+
+TestSuite(replay_pair, .init = setup_pair, .fini = teardown);
+
+static void
+setup_refused(void)
+{
+    setup_pair();
+    refuses = true;
+}
+
+TestSuite(replay_refused, .init = setup_refused, .fini = teardown);
+
+int __real_pthread_create(pthread_t *thread,
+                          const pthread_attr_t *attr,
+                          void *(*start)(void *),
+                          void *ctx);
+int __wrap_pthread_create(pthread_t *thread,
+                          const pthread_attr_t *attr,
+                          void *(*start)(void *),
+                          void *ctx);
+
+int
+__wrap_pthread_create(pthread_t *thread,
+                      const pthread_attr_t *attr,
+                      void *(*start)(void *),
+                      void *ctx)
+{
+    threads_cnt += replays;
+    return replays && refuses ? EAGAIN : __real_pthread_create(thread, attr, start, ctx);
+}
+
+/* Each test by one thread, by two, and by who asks for two and gets none. */
+#define BOTH(name)          \
+ static void name(void);    \
+ Test(replay_more, name)    \
+ {                          \
+  name();                   \
+ }                          \
+ Test(replay_pair, name)    \
+ {                          \
+  name();                   \
+ }                          \
+ Test(replay_refused, name) \
+ {                          \
+  name();                   \
+ }                          \
+ static void name(void)
 
 static void
 steps(unsigned cnt)
@@ -74,7 +134,22 @@ begin(const struct replay_cfg *cfg)
     const int rc = journal_reader_open(&reader, dir, 3, &fault);
 
     CHECK(rc == 0, "%s", fault.text);
-    cr_assert_eq(replay_open(&replay, reader, cfg), 0);
+
+    struct replay_cfg with = *cfg;
+
+    with.pair = pair;
+    cr_assert_eq(replay_open(&replay, reader, &with), 0);
+}
+
+static int
+more(uint64_t until_seq)
+{
+    replays = true;
+
+    const int rc = replay_more(replay, until_seq, &result);
+
+    replays = false;
+    return rc;
 }
 
 static uint64_t
@@ -104,7 +179,7 @@ count(void *ctx, const union cell *cells)
     *cells_cnt += cell_count(cells);
 }
 
-Test(replay_more, goes_through_piece_by_piece)
+BOTH(goes_through_piece_by_piece)
 {
     uint64_t cells_cnt = 0;
     const struct replay_cfg cfg = {
@@ -114,7 +189,7 @@ Test(replay_more, goes_through_piece_by_piece)
     run(2, 500);
     begin(&cfg);
     for (uint64_t seq = 1; seq <= all.seq; seq += 1 + seq % 13) {
-        cr_assert_eq(replay_more(replay, seq, &result), 0);
+        cr_assert_eq(more(seq), 0);
         cr_assert(result.identical, "%s", result.text);
         cr_assert_eq(result.last_seq, seq);
         cr_assert_eq(result.commands_cnt, seq);
@@ -122,9 +197,10 @@ Test(replay_more, goes_through_piece_by_piece)
         cr_assert_eq(result.event_hash, hash_of(0, cells_cnt, 0));
         cr_assert_eq(result.cells_cnt, cells_cnt);
     }
-    cr_assert_eq(replay_more(replay, 0, &result), 0);
+    cr_assert_eq(more(0), 0);
     expect_all();
     cr_assert_eq(cells_cnt, all.cnt);
+    cr_assert_eq(threads_cnt != 0, pair);
     free(result.engine);
 }
 
@@ -142,7 +218,7 @@ watch(void *ctx, const struct engine *engine, const union cell *command)
     cr_assert_eq(memcmp(command, &all.cells[at], cell_count(command) * CELL_BYTES), 0);
 }
 
-Test(replay_more, shows_the_engine_behind_each_command)
+BOTH(shows_the_engine_behind_each_command)
 {
     uint64_t commands_cnt = 0;
     const struct replay_cfg cfg = {
@@ -151,15 +227,15 @@ Test(replay_more, shows_the_engine_behind_each_command)
     run(1, 1500);
     run(2, 100);
     begin(&cfg);
-    cr_assert_eq(replay_more(replay, 100, &result), 0);
+    cr_assert_eq(more(100), 0);
     cr_assert_eq(commands_cnt, 100);
-    cr_assert_eq(replay_more(replay, 0, &result), 0);
+    cr_assert_eq(more(0), 0);
     expect_all();
     cr_assert_eq(commands_cnt, all.seq);
     free(result.engine);
 }
 
-Test(replay_more, goes_on_with_what_was_written_meanwhile)
+BOTH(goes_on_with_what_was_written_meanwhile)
 {
     const struct replay_cfg cfg = {.alloc = workload_memory};
     struct journal_writer_cfg writer_cfg = {.no_direct = true};
@@ -169,7 +245,7 @@ Test(replay_more, goes_on_with_what_was_written_meanwhile)
     rig_open(&rig, dir, &writer_cfg);
     begin(&cfg);
     journal_reader_follow(reader);
-    cr_assert_eq(replay_more(replay, 0, &result), 0);
+    cr_assert_eq(more(0), 0);
     cr_assert_null(result.engine);
     cr_assert(result.identical);
     workload_begin(&workload, 1);
@@ -189,15 +265,15 @@ Test(replay_more, goes_on_with_what_was_written_meanwhile)
             from = all.cnt - 1;
             for (unsigned i = 0; i < 3; i++)
                 (void)journal_writer_poll(rig.writer, rig_clock_ns());
-            cr_assert_eq(replay_more(replay, 0, &result), 0);
+            cr_assert_eq(more(0), 0);
             cr_assert_eq(result.last_seq, last.last_seq);
         }
         rig_put(&rig, &all, from, all.cnt);
         rig_settle(&rig, all.cnt);
         from = all.cnt;
-        cr_assert_eq(replay_more(replay, 0, &result), 0);
+        cr_assert_eq(more(0), 0);
         expect_all();
-        cr_assert_eq(replay_more(replay, 0, &result), 0);
+        cr_assert_eq(more(0), 0);
         expect_all();
     }
     rig_close(&rig);
@@ -211,7 +287,7 @@ half(struct replay_cfg *cfg)
     const struct replay_cfg first = {.alloc = workload_memory};
 
     begin(&first);
-    cr_assert_eq(replay_more(replay, all.seq / 2, &result), 0);
+    cr_assert_eq(more(all.seq / 2), 0);
     replay_close(replay);
     journal_reader_close(reader);
     replay = NULL;
@@ -220,7 +296,7 @@ half(struct replay_cfg *cfg)
         .engine = result.engine, .engine_cfg = result.cfg, .event_hash = result.event_hash};
 }
 
-Test(replay_more, goes_on_from_an_engine)
+BOTH(goes_on_from_an_engine)
 {
     struct replay_cfg cfg;
 
@@ -230,7 +306,7 @@ Test(replay_more, goes_on_from_an_engine)
     const struct replay_result before = result;
 
     begin(&cfg);
-    cr_assert_eq(replay_more(replay, 0, &result), 0);
+    cr_assert_eq(more(0), 0);
     expect_all();
     cr_assert_eq(result.commands_cnt, all.seq - all.seq / 2);
     cr_assert_eq(result.cells_cnt, all.cnt - before.cells_cnt);
@@ -239,7 +315,7 @@ Test(replay_more, goes_on_from_an_engine)
     free(result.engine);
 }
 
-Test(replay_more, goes_on_from_an_engine_where_the_reader_stands)
+BOTH(goes_on_from_an_engine_where_the_reader_stands)
 {
     struct replay_cfg cfg;
 
@@ -247,12 +323,12 @@ Test(replay_more, goes_on_from_an_engine_where_the_reader_stands)
     half(&cfg);
     begin(&cfg);
     cr_assert_eq(journal_reader_seek_seq(reader, all.seq / 2 + 1), 0);
-    cr_assert_eq(replay_more(replay, 0, &result), 0);
+    cr_assert_eq(more(0), 0);
     expect_all();
     free(result.engine);
 }
 
-Test(replay_more, of_an_engine_at_the_end_has_nothing_to_do)
+BOTH(of_an_engine_at_the_end_has_nothing_to_do)
 {
     struct replay_cfg cfg = {0};
 
@@ -260,12 +336,12 @@ Test(replay_more, of_an_engine_at_the_end_has_nothing_to_do)
     cfg.engine = workload.engine;
     cfg.event_hash = hash_of(0, all.cnt, 0);
     begin(&cfg);
-    cr_assert_eq(replay_more(replay, 0, &result), 0);
+    cr_assert_eq(more(0), 0);
     expect_all();
     cr_assert_eq(result.commands_cnt, 0);
 }
 
-Test(replay_more, with_a_command_missing_is_refused)
+BOTH(with_a_command_missing_is_refused)
 {
     struct replay_cfg cfg;
     char text[100];
@@ -275,7 +351,7 @@ Test(replay_more, with_a_command_missing_is_refused)
     begin(&cfg);
     cr_assert_eq(journal_reader_seek_seq(reader, all.seq / 2 + 2), 0);
     for (unsigned i = 0; i < 2; i++) {
-        cr_assert_eq(replay_more(replay, 0, &result), -EPROTO);
+        cr_assert_eq(more(0), -EPROTO);
         (void)snprintf(text, sizeof text,
                        "the engine waits for command %llu, the journal goes on with %llu",
                        (unsigned long long)all.seq / 2 + 1, (unsigned long long)all.seq / 2 + 2);
@@ -284,7 +360,7 @@ Test(replay_more, with_a_command_missing_is_refused)
     free(result.engine);
 }
 
-Test(replay_more, says_again_where_it_diverged)
+BOTH(says_again_where_it_diverged)
 {
     struct replay_cfg cfg;
     union cell cell = {.order_new = {.kind = CELL_KIND_ORDER_NEW,
@@ -304,7 +380,7 @@ Test(replay_more, says_again_where_it_diverged)
     cr_assert_eq(engine_apply(cfg.engine, &cell, &sink), ENGINE_DONE);
     cr_assert_eq(cell_outcome(out), 0);
     begin(&cfg);
-    cr_assert_eq(replay_more(replay, 0, &result), 0);
+    cr_assert_eq(more(0), 0);
     cr_assert(!result.identical);
 
     const struct replay_result first = result;
@@ -324,7 +400,7 @@ Test(replay_more, says_again_where_it_diverged)
     cr_assert_eq(cell_is_last(&shown->actual[shown->actual_cnt - 1]), !shown->actual_more);
     cr_assert_gt(first.diverged_seq, all.seq / 2 + 1);
     cr_assert_eq(first.last_seq, first.diverged_seq - 1);
-    cr_assert_eq(replay_more(replay, 0, &result), 0);
+    cr_assert_eq(more(0), 0);
     cr_assert_eq(memcmp(&result, &first, sizeof first), 0);
     cr_assert_eq(memcmp(shown, &before, sizeof before), 0);
     free(result.engine);
