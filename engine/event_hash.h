@@ -17,7 +17,8 @@
 static inline uint64_t
 event_hash_cell(uint64_t hash, const union cell *cell)
 {
-    return hash64_of_seeded(cell, sizeof *cell, hash);
+    _Static_assert(sizeof *cell == 64, "a line");
+    return hash64_of_line_seeded(cell, hash);
 }
 
 #endif

@@ -87,16 +87,21 @@ gather_cells(union cell *ring, uint64_t mask, uint64_t end, const union cell *ce
     return end;
 }
 
+/* Half a cell. Said so, as the compiler by itself takes four cells at once and sorts their
+ * words, which is four times the instructions. */
+typedef uint64_t cell_half __attribute__((vector_size(32), aligned(32), may_alias));
+
+/* cells_equal tells whether cells, which lie on lines of their own, are the same. */
 static inline bool
 cells_equal(const union cell *a, const union cell *b, unsigned cnt)
 {
-    uint64_t differ = 0;
+    const cell_half *x = (const cell_half *)(const void *)a;
+    const cell_half *y = (const cell_half *)(const void *)b;
+    cell_half differ = {0};
 
-    for (unsigned i = 0; i < cnt; i++) {
-        for (unsigned j = 0; j < CELL_BYTES / 8; j++)
-            differ |= a[i].words[j] ^ b[i].words[j];
-    }
-    return differ == 0;
+    for (size_t i = 0; i < 2 * (size_t)cnt; i += 2)
+        differ |= (x[i] ^ y[i]) | (x[i + 1] ^ y[i + 1]);
+    return (differ[0] | differ[1] | differ[2] | differ[3]) == 0;
 }
 
 /* replay_take_span takes one more span from the reader; false at the end. There is room. */

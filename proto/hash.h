@@ -53,6 +53,14 @@ hash64_of_seeded(const void *data, size_t bytes, uint64_t seed)
     return XXH3_64bits_withSeed(data, bytes, seed);
 }
 
+/* hash64_of_line_seeded is hash64_of_seeded of 64 bytes. The library's function for all
+ * lengths is too large to be taken in line; this is what it comes to. */
+static ALWAYS_INLINE uint64_t
+hash64_of_line_seeded(const void *line, uint64_t seed)
+{
+    return XXH3_len_17to128_64b(line, 64, XXH3_kSecret, sizeof XXH3_kSecret, seed);
+}
+
 /* hash128_of hashes one piece of memory; data may be NULL if bytes is 0. */
 static inline struct hash128
 hash128_of(const void *data, size_t bytes)

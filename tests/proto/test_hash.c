@@ -91,3 +91,15 @@ Test(hash, address_of_the_text_does_not_matter)
     memcpy(moved + 1, page, 64);
     cr_assert(hash128_equal(hash128_of(moved + 1, 64), hash128_of(page, 64)));
 }
+
+Test(hash, of_a_line_in_line_is_that_of_the_library)
+{
+    uint64_t seed = 0;
+
+    for (size_t at = 0; at + 64 <= sizeof(page); at += 5) {
+        const uint64_t hash = hash64_of_line_seeded(page + at, seed);
+
+        cr_assert_eq(hash, hash64_of_seeded(page + at, 64, seed), "at %zu", at);
+        seed = hash;
+    }
+}
