@@ -25,6 +25,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "perf/bench_args.h"
 #include "perf/core_report.h"
 #include "perf/disk_raw.h"
 #include "perf/journal_day.h"
@@ -56,10 +57,7 @@ struct figure {
 
 struct bench {
     char dir[WIRE_FOLDER_MAX];
-    unsigned reps;
-    bool quick;
-    bool json;
-    const char *only;
+    struct bench_args args;
     struct figure figures[FIGURES_MAX];
     unsigned figures_cnt;
 };
@@ -95,7 +93,7 @@ empty_folder(const struct bench *bench)
 static unsigned
 less(const struct bench *bench, unsigned volume)
 {
-    return bench->quick ? volume / QUICK : volume;
+    return bench->args.quick ? volume / QUICK : volume;
 }
 
 /* run_raw finds the best bandwidth of the disk. */
@@ -110,7 +108,7 @@ run_raw(struct bench *bench)
     for (size_t bytes = 64u << 10; bytes <= RAW_BLOCK_BYTES; bytes *= 2)
         for (unsigned depth = 1; depth <= RAW_DEPTH_MAX; depth *= 2) {
             const double mb_s =
-                raw_bandwidth(raw, bytes, depth, RAW_BYTES / (bench->quick ? QUICK : 1));
+                raw_bandwidth(raw, bytes, depth, RAW_BYTES / (bench->args.quick ? QUICK : 1));
 
             if (mb_s > best) {
                 best = mb_s;
@@ -128,7 +126,7 @@ static void
 run_group(struct bench *bench)
 {
     const struct pump_group group =
-        pump_group(bench->dir, GROUP_BYTES / (bench->quick ? QUICK : 1));
+        pump_group(bench->dir, GROUP_BYTES / (bench->args.quick ? QUICK : 1));
 
     (void)fprintf(stderr, "group: %.0f MB/s, %.0f KiB a write, %.1f cells of 63, %zu stalls\n",
                   group.mb_s, group.batch_bytes / 1024, group.fill, (size_t)group.stalls);
@@ -253,29 +251,23 @@ run_day(struct bench *bench)
 }
 
 static bool
-wanted(const struct bench *bench, const char *part)
-{
-    return bench->only == NULL || strcmp(bench->only, part) == 0;
-}
-
-static bool
 run_all(struct bench *bench)
 {
     bool fine = true;
 
-    for (unsigned rep = 0; rep < bench->reps && fine; rep++) {
-        (void)fprintf(stderr, "bench_journal: repetition %u of %u\n", rep + 1, bench->reps);
-        if (wanted(bench, "raw") || wanted(bench, "group"))
+    for (unsigned rep = 0; rep < bench->args.reps && fine; rep++) {
+        (void)fprintf(stderr, "bench_journal: repetition %u of %u\n", rep + 1, bench->args.reps);
+        if (bench_args_want(&bench->args, "raw") || bench_args_want(&bench->args, "group"))
             run_raw(bench);
-        if (wanted(bench, "group"))
+        if (bench_args_want(&bench->args, "group"))
             run_group(bench);
-        if (wanted(bench, "rate"))
+        if (bench_args_want(&bench->args, "rate"))
             run_rate(bench);
-        if (wanted(bench, "loss"))
+        if (bench_args_want(&bench->args, "loss"))
             run_loss(bench);
-        if (wanted(bench, "wire"))
+        if (bench_args_want(&bench->args, "wire"))
             fine = run_wire(bench);
-        if (wanted(bench, "day"))
+        if (bench_args_want(&bench->args, "day"))
             run_day(bench);
         empty_folder(bench);
     }
@@ -291,11 +283,11 @@ print(const struct bench *bench)
         struct figure figure = bench->figures[i];
 
         median[i] = report_median(figure.values, figure.cnt); /* sorts */
-        if (!bench->json)
+        if (!bench->args.json)
             (void)printf("%-26s %14.2f %14.2f %s\n", figure.name, median[i],
                          figure.values[figure.high ? figure.cnt - 1 : 0], figure.unit);
     }
-    if (!bench->json)
+    if (!bench->args.json)
         return;
     (void)printf("{");
     for (unsigned i = 0; i < bench->figures_cnt; i++)
@@ -303,38 +295,15 @@ print(const struct bench *bench)
     (void)printf("}\n");
 }
 
-static bool
-parse_args(struct bench *bench, int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0)
-            bench->json = true;
-        else if (strcmp(argv[i], "--quick") == 0)
-            bench->quick = true;
-        else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
-            bench->only = argv[++i];
-        else if (strcmp(argv[i], "--reps") == 0 && i + 1 < argc)
-            bench->reps = (unsigned)strtoul(argv[++i], NULL, 10);
-        else
-            return false;
-    }
-    return bench->reps >= 1 && bench->reps <= REPS_MAX;
-}
-
 int
 main(int argc, char **argv)
 {
-    static struct bench bench = {.reps = REPS_DEFAULT};
+    static struct bench bench = {.args = {.reps = REPS_DEFAULT}};
     const char *parent = getenv("OUTCRY_BENCH_DIR");
     char path[PATH_MAX];
 
-    if (!parse_args(&bench, argc, argv)) {
-        (void)fprintf(stderr,
-                      "usage: bench_journal [--json] [--quick] [--reps 1..%u] [--only "
-                      "raw|group|rate|loss|wire|day]\n",
-                      REPS_MAX);
+    if (!bench_args_parse(&bench.args, REPS_MAX, "raw|group|rate|loss|wire|day", argc, argv))
         return 2;
-    }
     (void)snprintf(bench.dir, sizeof bench.dir, "%.60s/outcry-journal-XXXXXX",
                    parent == NULL ? "." : parent);
     if (mkdtemp(bench.dir) == NULL || realpath(bench.dir, path) == NULL) {

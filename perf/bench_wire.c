@@ -30,6 +30,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "perf/bench_args.h"
 #include "perf/wire_pair.h"
 
 #define REPS_MAX      9u
@@ -57,10 +58,7 @@ struct figure {
 struct bench {
     struct wire_shared *shared;
     char folder[WIRE_FOLDER_MAX];
-    unsigned reps;
-    bool quick;
-    bool json;
-    const char *only; /* part, or NULL: all */
+    struct bench_args args;
     struct figure figures[FIGURES_MAX];
     unsigned figures_cnt;
     uint32_t batch_bytes; /* of the journal when durable */
@@ -127,7 +125,7 @@ add_latencies(struct bench *bench, const char *group, const struct wire_result *
 static bool
 run_latency(struct bench *bench, const char *group, bool dpdk, bool durable)
 {
-    const uint32_t seconds = bench->quick ? SECONDS_QUICK : SECONDS;
+    const uint32_t seconds = bench->args.quick ? SECONDS_QUICK : SECONDS;
     const struct wire_cfg cfg = {
         .dpdk = dpdk,
         .durable = durable,
@@ -148,7 +146,7 @@ run_latency(struct bench *bench, const char *group, bool dpdk, bool durable)
 static bool
 run_ramp(struct bench *bench)
 {
-    const uint32_t seconds = bench->quick ? 1 : RAMP_SECONDS;
+    const uint32_t seconds = bench->args.quick ? 1 : RAMP_SECONDS;
     struct wire_cfg cfg = {.dpdk = true, .ramp = true, .steps_cnt = ARRAY_LEN(ramp_rates)};
     uint32_t sustained = 0;
 
@@ -189,7 +187,7 @@ run_raw(struct bench *bench)
     static double took_us[RAW_WRITES];
     const uint32_t bytes = (bench->batch_bytes + 4095u) / 4096u * 4096u;
     const uint32_t write_bytes = bytes == 0 ? 4096 : bytes > RAW_BYTES_MAX ? RAW_BYTES_MAX : bytes;
-    const unsigned writes = bench->quick ? RAW_WRITES / 10 : RAW_WRITES;
+    const unsigned writes = bench->args.quick ? RAW_WRITES / 10 : RAW_WRITES;
     char path[PATH_MAX];
     void *mem = NULL;
     bool fine = posix_memalign(&mem, 4096, RAW_BYTES_MAX) == 0;
@@ -242,7 +240,7 @@ print_table(struct bench *bench)
 static void
 print_json(struct bench *bench)
 {
-    printf("{\"reps\": %u", bench->reps);
+    printf("{\"reps\": %u", bench->args.reps);
     for (unsigned i = 0; i < bench->figures_cnt; i++) {
         struct figure *figure = &bench->figures[i];
         const char *unit = strcmp(figure->unit, "us") == 0 ? "_us" : "";
@@ -255,58 +253,30 @@ print_json(struct bench *bench)
 }
 
 static bool
-wanted(const struct bench *bench, const char *part)
-{
-    return bench->only == NULL || strcmp(bench->only, part) == 0;
-}
-
-static bool
 run_all(struct bench *bench)
 {
-    for (unsigned rep = 0; rep < bench->reps; rep++) {
-        fprintf(stderr, "bench_wire: repetition %u of %u\n", rep + 1, bench->reps);
-        if ((wanted(bench, "memif") && !run_latency(bench, "memif", true, false)) ||
-            (wanted(bench, "udp") && !run_latency(bench, "udp", false, false)) ||
-            (wanted(bench, "ramp") && !run_ramp(bench)) ||
-            (wanted(bench, "durable") && !run_latency(bench, "durable", true, true)) ||
-            (wanted(bench, "durable") && !run_raw(bench)))
+    for (unsigned rep = 0; rep < bench->args.reps; rep++) {
+        fprintf(stderr, "bench_wire: repetition %u of %u\n", rep + 1, bench->args.reps);
+        if ((bench_args_want(&bench->args, "memif") && !run_latency(bench, "memif", true, false)) ||
+            (bench_args_want(&bench->args, "udp") && !run_latency(bench, "udp", false, false)) ||
+            (bench_args_want(&bench->args, "ramp") && !run_ramp(bench)) ||
+            (bench_args_want(&bench->args, "durable") &&
+             !run_latency(bench, "durable", true, true)) ||
+            (bench_args_want(&bench->args, "durable") && !run_raw(bench)))
             return false;
     }
     return true;
 }
 
-static bool
-parse_args(struct bench *bench, int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0)
-            bench->json = true;
-        else if (strcmp(argv[i], "--quick") == 0)
-            bench->quick = true;
-        else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
-            bench->only = argv[++i];
-        else if (strcmp(argv[i], "--reps") == 0 && i + 1 < argc)
-            bench->reps = (unsigned)strtoul(argv[++i], NULL, 10);
-        else
-            return false;
-    }
-    return bench->reps >= 1 && bench->reps <= REPS_MAX;
-}
-
 int
 main(int argc, char **argv)
 {
-    static struct bench bench = {.reps = REPS_DEFAULT};
+    static struct bench bench = {.args = {.reps = REPS_DEFAULT}};
     const char *base = getenv("TMPDIR");
     cpu_set_t cores;
 
-    if (!parse_args(&bench, argc, argv)) {
-        fprintf(stderr,
-                "usage: bench_wire [--json] [--quick] [--reps 1..%u] "
-                "[--only memif|udp|ramp|durable]\n",
-                REPS_MAX);
+    if (!bench_args_parse(&bench.args, REPS_MAX, "memif|udp|ramp|durable", argc, argv))
         return 2;
-    }
     if (sched_getaffinity(0, sizeof cores, &cores) != 0 || !CPU_ISSET(0, &cores) ||
         !CPU_ISSET(1, &cores)) {
         printf("bench_wire: skipped, it needs the cores 0 and 1\n");
@@ -323,7 +293,7 @@ main(int argc, char **argv)
 
     wire_pair_empty(bench.folder);
     rmdir(bench.folder);
-    if (bench.json)
+    if (bench.args.json)
         print_json(&bench);
     else
         print_table(&bench);

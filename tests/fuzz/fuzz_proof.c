@@ -13,6 +13,8 @@
 #include "journal/merkle.h"
 #include "journal/proof.h"
 
+#include "tests/fuzz/fuzz_signer.h"
+
 #define FIX_HEADER    0x01u
 #define FIX_ROOT      0x02u
 #define FIX_SIGNATURE 0x04u
@@ -30,13 +32,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
-    if (crypto_open() != 0 || signer_open(&signer, false) != 0)
-        abort();
-    memset(signer_seed(signer), 7, SEED_BYTES);
-    signer_ready(signer);
-    memcpy(ring.keys[0].bytes, signer_public(signer), PUBLIC_BYTES);
-    ring.keys[0].id = key_id_of(ring.keys[0].bytes);
-    ring.cnt = 1;
+    fuzz_signer_open(&signer, &ring);
     return 0;
 }
 

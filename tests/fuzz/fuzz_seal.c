@@ -10,6 +10,8 @@
 
 #include "journal/seal.h"
 
+#include "tests/fuzz/fuzz_signer.h"
+
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
@@ -21,13 +23,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
-    if (crypto_open() != 0 || signer_open(&signer, false) != 0)
-        abort();
-    memset(signer_seed(signer), 7, SEED_BYTES);
-    signer_ready(signer);
-    memcpy(ring.keys[0].bytes, signer_public(signer), PUBLIC_BYTES);
-    ring.keys[0].id = key_id_of(ring.keys[0].bytes);
-    ring.cnt = 1;
+    fuzz_signer_open(&signer, &ring);
     return 0;
 }
 

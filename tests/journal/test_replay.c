@@ -24,35 +24,21 @@ static struct workload workload = {.all = &all};
 static void
 setup(void)
 {
-    rig_dir_make(dir);
-    workload.random = rig_seed();
+    workload_open(&workload, dir);
 }
 
 static void
 teardown(void)
 {
-    rig_dir_remove(dir);
-    free(workload.engine);
-    free(all.cells);
+    workload_close(&workload, dir);
 }
 
 TestSuite(replay, .init = setup, .fini = teardown);
 
-/* run journals a run of `steps` random commands; the engine goes on. */
 static void
 run(uint32_t epoch, unsigned steps)
 {
-    struct journal_writer_cfg cfg = {.no_direct = true};
-    const size_t from = all.cnt;
-    struct rig rig;
-
-    workload_begin(&workload, epoch);
-    for (unsigned i = 0; i < steps; i++)
-        workload_step(&workload);
-    rig_open(&rig, dir, &cfg);
-    cr_assert_eq(cfg.epoch, epoch);
-    rig_put(&rig, &all, from, all.cnt);
-    rig_close(&rig);
+    workload_run(&workload, dir, epoch, steps);
 }
 
 static void

@@ -31,8 +31,7 @@ static unsigned threads_cnt;
 static void
 setup(void)
 {
-    rig_dir_make(dir);
-    workload.random = rig_seed();
+    workload_open(&workload, dir);
 }
 
 static void
@@ -42,9 +41,7 @@ teardown(void)
         replay_close(replay);
     if (reader != NULL)
         journal_reader_close(reader);
-    rig_dir_remove(dir);
-    free(workload.engine);
-    free(all.cells);
+    workload_close(&workload, dir);
 }
 
 TestSuite(replay_more, .init = setup, .fini = teardown);

@@ -27,34 +27,21 @@ static struct workload workload = {.all = &all};
 static void
 setup(void)
 {
-    rig_dir_make(dir);
-    workload.random = rig_seed();
+    workload_open(&workload, dir);
 }
 
 static void
 teardown(void)
 {
-    rig_dir_remove(dir);
-    free(workload.engine);
-    free(all.cells);
+    workload_close(&workload, dir);
 }
 
 TestSuite(snapshot, .init = setup, .fini = teardown);
 
-/* run journals a run of random commands, several groups to a page. */
 static void
-run(uint32_t epoch, unsigned cnt)
+run(uint32_t epoch, unsigned steps)
 {
-    struct journal_writer_cfg cfg = {.no_direct = true};
-    const size_t from = all.cnt;
-    struct rig rig;
-
-    workload_begin(&workload, epoch);
-    for (unsigned i = 0; i < cnt; i++)
-        workload_step(&workload);
-    rig_open(&rig, dir, &cfg);
-    rig_put(&rig, &all, from, all.cnt);
-    rig_close(&rig);
+    workload_run(&workload, dir, epoch, steps);
 }
 
 static void

@@ -207,3 +207,34 @@ workload_step(struct workload *workload)
     else
         enter(workload, random);
 }
+
+void
+workload_open(struct workload *workload, char dir[64])
+{
+    rig_dir_make(dir);
+    workload->random = rig_seed();
+}
+
+void
+workload_close(struct workload *workload, const char *dir)
+{
+    rig_dir_remove(dir);
+    free(workload->engine);
+    free(workload->all->cells);
+}
+
+void
+workload_run(struct workload *workload, const char *dir, uint32_t epoch, unsigned steps)
+{
+    struct journal_writer_cfg cfg = {.no_direct = true};
+    const size_t from = workload->all->cnt;
+    struct rig rig;
+
+    workload_begin(workload, epoch);
+    for (unsigned i = 0; i < steps; i++)
+        workload_step(workload);
+    rig_open(&rig, dir, &cfg);
+    CHECK(cfg.epoch == epoch, "run %u, not %u", cfg.epoch, epoch);
+    rig_put(&rig, workload->all, from, workload->all->cnt);
+    rig_close(&rig);
+}

@@ -27,6 +27,15 @@ struct workload {
 /* workload_memory is an allocator for engines: zeroed, aligned. */
 void *workload_memory(size_t bytes);
 
+/* workload_open makes a folder for a journal and draws the seed; workload_close removes
+ * the folder and frees what the workload has. */
+void workload_open(struct workload *workload, char dir[64]);
+void workload_close(struct workload *workload, const char *dir);
+
+/* workload_run journals run `epoch` in dir: its first commands and then `steps` random
+ * ones, several groups to a page. The engine goes on. */
+void workload_run(struct workload *workload, const char *dir, uint32_t epoch, unsigned steps);
+
 /* workload_begin starts run `epoch`. The engine of a later run is given, as
  * replay has made it. */
 void workload_begin(struct workload *workload, uint32_t epoch);
