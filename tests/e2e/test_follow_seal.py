@@ -113,7 +113,7 @@ def test_live(keeper):
             load_until(keeper, exchange, follower, 3)
             # A few pages behind the last full segment call all of it durable.
             while not 20 <= last_used(journal) <= 200:
-                loader(keeper.outcry, keeper.config, exchange.ports['kernel'][1], 200).wait(SECONDS)
+                loader(keeper.outcry, keeper.config, exchange.ports['kernel'][1], 200).wait(3 * SECONDS)
             exchange.stop()
         last = full_in(journal)[-1]
         if f'{last:08}.seal' not in os.listdir(journal):
