@@ -7,26 +7,25 @@
 
 #include "proto/hash.h"
 
+#include "tests/sim/net_check.h"
 #include "tests/sim/net_trader.h"
-#include "tests/sim/sim_told.h"
 
-#define START_NS     1700000000000000000ull
-#define SERVER_IP    0x0a000001u
-#define SERVER_PORT  9000u
-#define STEPS_MAX    20000u
-#define SETTLE_MAX   40000u
-#define SETTLE_NS    (150 * NET_S)
-#define HEAL_NS      (100 * NET_MS)
-#define EVENTS_MAX   20u
-#define QUOTA_MIN    10u
-#define QUOTA_MAX    300u
-#define WINDOW_MAX   16u
-#define HOP_NS       (10 * NET_MS)
-#define EVENT_STEPS  250u
-#define SKEW_NS      (4 * NET_S) /* less than what a request may be off */
-#define LATE_NS      (3 * NET_S)
-#define REPLAY_EVERY 16u
-#define STAGES       (BROKERS + 3u)
+#define START_NS    1700000000000000000ull
+#define SERVER_IP   0x0a000001u
+#define SERVER_PORT 9000u
+#define STEPS_MAX   20000u
+#define SETTLE_MAX  40000u
+#define SETTLE_NS   (150 * NET_S)
+#define HEAL_NS     (100 * NET_MS)
+#define EVENTS_MAX  20u
+#define QUOTA_MIN   10u
+#define QUOTA_MAX   300u
+#define WINDOW_MAX  16u
+#define HOP_NS      (10 * NET_MS)
+#define EVENT_STEPS 250u
+#define SKEW_NS     (4 * NET_S) /* less than what a request may be off */
+#define LATE_NS     (3 * NET_S)
+#define STAGES      (BROKERS + 3u)
 
 const char *const net_event_names[NET_EVENTS] = {
     "broker dies",   "broker hangs",   "broker leaves", "broker moves",
@@ -229,27 +228,6 @@ exchange_goes(struct net_world *world)
         world->lossy = true;
 }
 
-/* check_told holds what was told against the journal. */
-static void
-check_told(struct net_world *world, bool over)
-{
-    struct ledger *ledgers[BROKERS];
-    struct sim_told told = {
-        .shard = NET_SHARD,
-        .sessions_max = BROKERS,
-        .cells = world->exchange.log,
-        .cells_cnt = world->exchange.log_cnt,
-        .ledgers = ledgers,
-        .ledgers_cnt = BROKERS,
-        .over = over,
-    };
-
-    for (unsigned i = 0; i < BROKERS; i++)
-        ledgers[i] = world->traders[i].hit ? NULL : world->traders[i].broker.ledger;
-    if (!sim_told_check(&told))
-        net_complain(world, "%s", told.why);
-}
-
 static void
 exchange_comes(struct net_world *world)
 {
@@ -259,7 +237,7 @@ exchange_comes(struct net_world *world)
     net_exchange_start(&world->exchange, world->wire.now_ns + world->exchange_skew_ns);
     net_say(world, "the exchange is back, with %" PRIu64 " cells", world->exchange.run_cnt);
     if (!world->lossy)
-        check_told(world, false);
+        net_check_told(world, false);
 }
 
 static uint64_t
@@ -457,23 +435,6 @@ calm(struct net_world *world)
     }
 }
 
-/* agrees tells whether exchange and broker are in one session, and count alike. */
-static bool
-agrees(const struct net_world *world, const struct net_trader *trader)
-{
-    const uint16_t number = (uint16_t)trader->broker.index;
-    const struct ledger *ledger = trader->broker.ledger;
-    struct engine_session session;
-
-    engine_session_get(world->exchange.engine, number, &session);
-    return trader->phase == NET_UP && trader->hit == trader->healed &&
-           client_state(trader->broker.client) == CLIENT_ESTABLISHED &&
-           session.state == ENGINE_SESSION_BOUND &&
-           memcmp(session.uuid, trader->broker.uuid, sizeof session.uuid) == 0 &&
-           session.next_in_no == ledger_next_no(ledger) && ledger_pending(ledger) == 0 &&
-           ledger_next_report_no(ledger) == route_next_no(world->exchange.route, number);
-}
-
 /* at_rest tells whether nobody waits for anything. */
 static bool
 at_rest(struct net_world *world)
@@ -484,7 +445,7 @@ at_rest(struct net_world *world)
         !net_exchange_idle(exchange))
         return false;
     for (unsigned i = 0; i < BROKERS; i++) {
-        if (!agrees(world, &world->traders[i]))
+        if (!net_check_agrees(world, &world->traders[i]))
             return false;
     }
     return true;
@@ -503,26 +464,6 @@ heal(struct net_world *world)
     }
 }
 
-/* no_rest tells where a broker is that does not come to rest. */
-static void
-no_rest(struct net_world *world, const struct net_trader *trader)
-{
-    const size_t len = strlen(world->why);
-    const struct ledger *ledger = trader->broker.ledger;
-    const uint16_t number = (uint16_t)trader->broker.index;
-    struct engine_session session;
-
-    engine_session_get(world->exchange.engine, number, &session);
-    snprintf(world->why + len, sizeof world->why - len,
-             "; broker %u is in phase %u, its client in state %d, its session in state %d, %" PRIu64
-             " requests are pending, the next is %" PRIu64 " here and %" PRIu64
-             " there, the next report %" PRIu64 " of %" PRIu64,
-             number, trader->phase,
-             trader->broker.client == NULL ? -1 : (int)client_state(trader->broker.client),
-             (int)session.state, ledger_pending(ledger), ledger_next_no(ledger), session.next_in_no,
-             ledger_next_report_no(ledger), route_next_no(world->exchange.route, number));
-}
-
 static void
 settle(struct net_world *world)
 {
@@ -537,59 +478,9 @@ settle(struct net_world *world)
     for (unsigned i = 0; i < BROKERS; i++) {
         const struct net_trader *trader = &world->traders[i];
 
-        if (world->exchange.up && !agrees(world, trader))
-            no_rest(world, trader);
+        if (world->exchange.up && !net_check_agrees(world, trader))
+            net_check_no_rest(world, trader);
     }
-}
-
-/* check_order holds an order of a ledger against the engine's. */
-static void
-check_order(struct net_world *world, unsigned session, const struct ledger_order *order)
-{
-    struct engine_order live;
-
-    if (!engine_order_get(world->exchange.engine, order->order_id, &live))
-        net_complain(world, "order %" PRIx64 " of broker %u is not live", order->order_id, session);
-    else if (live.session != session || live.clord != order->clord || live.px != order->px ||
-             live.instrument != order->instrument || live.sell != order->sell ||
-             live.leaves_qty != order->leaves_qty || live.cum_qty != order->cum_qty)
-        net_complain(world, "order %" PRIx64 " of broker %u is another one: leaves %u, not %u",
-                     order->order_id, session, live.leaves_qty, order->leaves_qty);
-}
-
-static void
-check_orders(struct net_world *world)
-{
-    uint64_t match_sum = 0;
-    uint32_t cnt = 0;
-    bool hit = false;
-
-    for (unsigned i = 0; i < BROKERS; i++) {
-        const struct ledger *ledger = world->traders[i].broker.ledger;
-
-        for (uint32_t j = 0; j < ledger_live_cnt(ledger); j++)
-            check_order(world, i, ledger_live(ledger, j));
-        cnt += ledger_live_cnt(ledger);
-        match_sum += ledger_stats(ledger)->match_sum;
-        hit = hit || world->traders[i].hit;
-    }
-    if (engine_orders_cnt(world->exchange.engine) != cnt)
-        net_complain(world, "%u orders are live, the brokers know %u",
-                     engine_orders_cnt(world->exchange.engine), cnt);
-    if (match_sum != 0 && !hit && !world->lossy)
-        net_complain(world, "the two sides of the trades were not told the same");
-    world->live += cnt;
-}
-
-static void
-check(struct net_world *world)
-{
-    struct net_exchange *exchange = &world->exchange;
-    check_told(world, true);
-    check_orders(world);
-    engine_check(exchange->engine);
-    if (world->seed % REPLAY_EVERY == 0 && !net_exchange_replays(exchange))
-        net_complain(world, "the journal makes another state");
 }
 
 static void
@@ -636,7 +527,7 @@ net_world_run(struct net_world *world, uint64_t seed, FILE *trace)
     if (net_world_why(world)[0] == '\0')
         settle(world);
     if (net_world_why(world)[0] == '\0')
-        check(world);
+        net_check_end(world);
     count(world);
     if (world->why[0] == '\0')
         net_complain(world, "%s", net_world_why(world));
