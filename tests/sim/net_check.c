@@ -106,6 +106,7 @@ void
 net_check_end(struct net_world *world)
 {
     struct net_exchange *exchange = &world->exchange;
+
     net_check_told(world, true);
     check_orders(world);
     engine_check(exchange->engine);

@@ -3,9 +3,16 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "gateway/client_state.h"
+#include "proto/orders.h"
+#include "proto/px_qty.h"
+
 #define BACK_MAX  20u
 #define SENDS_MAX 4u
 #define RETRY_NS  (20 * NET_MS)
+
+/* No ledger gives such a ClOrdID. */
+#define GHOST_CLORD 0xdead00000000ull
 
 static struct wire_port *
 port_of(const struct net_trader *trader)
@@ -40,12 +47,115 @@ look_at_hits(struct net_world *world, struct net_trader *trader)
     }
 }
 
+static void
+ghost_ends(struct net_trader *trader)
+{
+    if (trader->ghost == NULL)
+        return;
+    client_free(trader->ghost);
+    wire_close(trader->ghost_port);
+    trader->ghost = NULL;
+}
+
+static void
+ghost_hears(void *ctx, uint64_t no, const uint8_t *buf, size_t len)
+{
+    (void)ctx;
+    (void)no;
+    (void)buf;
+    (void)len;
+}
+
+static void
+ghost_misses(void *ctx, uint64_t from, uint64_t count)
+{
+    (void)ctx;
+    (void)from;
+    (void)count;
+}
+
+/* ghost_begins lets the client live on where it is, without a ledger, and asleep. One that
+ * is not established would go on with its handshake, and rightly have the session. */
+static void
+ghost_begins(struct net_trader *trader)
+{
+    struct client *client = trader->broker.client;
+
+    if (client == NULL ||
+        (client_state(client) != CLIENT_ESTABLISHED && client_state(client) != CLIENT_TERMINATING))
+        return;
+    ghost_ends(trader);
+    client->cfg.on_report = ghost_hears;
+    client->cfg.on_not_applied = ghost_misses;
+    trader->ghost = client;
+    trader->ghost_port = port_of(trader);
+    trader->broker.client = NULL;
+}
+
+/* ghost_sends sends an order of which no ledger knows. */
+static void
+ghost_sends(struct net_world *world, struct net_trader *trader)
+{
+    const struct oe_new_order_single msg = {
+        .cl_ord_id = GHOST_CLORD + client_next_no(trader->ghost),
+        .price = 100 * PX_ONE,
+        .stop_px = OE_NEW_ORDER_SINGLE_STOP_PX_NULL,
+        .expire_time = OE_NEW_ORDER_SINGLE_EXPIRE_TIME_NULL,
+        .order_qty = 1,
+        .display_qty = OE_NEW_ORDER_SINGLE_DISPLAY_QTY_NULL,
+        .min_qty = OE_NEW_ORDER_SINGLE_MIN_QTY_NULL,
+        .account = trader->broker.index,
+        .client_short_code = OE_NEW_ORDER_SINGLE_CLIENT_SHORT_CODE_NULL,
+        .decision_short_code = OE_NEW_ORDER_SINGLE_DECISION_SHORT_CODE_NULL,
+        .execution_short_code = OE_NEW_ORDER_SINGLE_EXECUTION_SHORT_CODE_NULL,
+        .peg_offset_value = OE_NEW_ORDER_SINGLE_PEG_OFFSET_VALUE_NULL,
+        .linked_cl_ord_id = OE_NEW_ORDER_SINGLE_LINKED_CL_ORD_ID_NULL,
+        .display_range = OE_NEW_ORDER_SINGLE_DISPLAY_RANGE_NULL,
+        .side = OE_SIDE_BUY,
+        .ord_type = OE_ORD_TYPE_LIMIT,
+        .time_in_force = OE_TIME_IN_FORCE_DAY,
+        .order_capacity = OE_ORDER_CAPACITY_PRINCIPAL,
+    };
+    uint8_t buf[sizeof(struct oe_header) + OE_NEW_ORDER_SINGLE_BLOCK];
+
+    world->ghosts++;
+    (void)client_send(trader->ghost, buf, oe_new_order_single_encode(buf, sizeof buf, &msg));
+    client_flush(trader->ghost, world->wire.now_ns + trader->skew_ns);
+}
+
+/* ghost_works lets it do what it would have done if it had never slept. */
+static uint64_t
+ghost_works(struct net_world *world, struct net_trader *trader)
+{
+    struct datagram datagrams[PORT_BURST_MAX];
+    const uint64_t now_ns = world->wire.now_ns + trader->skew_ns;
+    int cnt;
+
+    if (trader->ghost == NULL || trader->phase != NET_UP)
+        return 0;
+    if (net_below(world, 16) == 0)
+        ghost_sends(world, trader);
+    cnt = port_rx(&trader->ghost_port->port, datagrams, PORT_BURST_MAX);
+    for (int i = 0; i < cnt; i++)
+        client_datagram(trader->ghost, &datagrams[i], now_ns);
+    client_poll(trader->ghost, now_ns);
+    if (client_state(trader->ghost) == CLIENT_CLOSED) {
+        net_say(world, "the ghost of broker %u is closed: %s", trader->broker.index,
+                client_error(trader->ghost));
+        ghost_ends(trader);
+    }
+    return 1;
+}
+
 /* moves leaves the port for another one. */
 static void
 moves(struct net_trader *trader)
 {
-    wire_close(port_of(trader));
+    if (trader->ghost == NULL || trader->ghost_port != port_of(trader))
+        wire_close(port_of(trader));
     trader->port_idx = (trader->port_idx + 1) % NET_PORTS_EACH;
+    if (trader->ghost != NULL && trader->ghost_port == port_of(trader))
+        ghost_ends(trader);
     net_trader_sits(trader);
 }
 
@@ -59,7 +169,8 @@ dies(struct net_world *world, struct net_trader *trader)
     }
     trader->broker.client = NULL;
     trader->phase = NET_OFF;
-    wire_close(port_of(trader));
+    if (trader->ghost == NULL || trader->ghost_port != port_of(trader))
+        wire_close(port_of(trader));
 }
 
 /* begins_anew gives up the UUID. From another port: else what is late of the flow before
@@ -195,7 +306,7 @@ net_trader_works(struct net_world *world, struct net_trader *trader)
         cleaned(trader);
     if (trader->phase == NET_UP)
         done += sends(world, trader);
-    return done;
+    return done + ghost_works(world, trader);
 }
 
 bool
@@ -218,6 +329,8 @@ net_trader_event(struct net_world *world,
         client_terminate(trader->broker.client, clock_of(world, trader));
         return true;
     case NET_BROKER_MOVES:
+        if (net_below(world, 2) == 0)
+            ghost_begins(trader);
         dies(world, trader);
         moves(trader);
         trader->retry_ns = world->wire.now_ns;
@@ -253,6 +366,7 @@ net_trader_heals(struct net_world *world, struct net_trader *trader)
 void
 net_trader_ends(struct net_world *world, struct net_trader *trader)
 {
+    ghost_ends(trader);
     dies(world, trader);
     ledger_free(trader->broker.ledger);
     trader->broker.ledger = NULL;

@@ -481,10 +481,23 @@ wire_next_ns(const struct wire *wire)
     uint64_t next_ns = UINT64_MAX;
 
     for (unsigned i = 0; i < wire->ports_cnt; i++) {
-        const uint32_t idx = wire->ports[i].queue;
+        uint32_t idx = wire->ports[i].queue;
 
+        /* What has arrived waits for its reader. */
+        while (idx != WIRE_NONE && wire->packets[idx].due_ns <= wire->now_ns)
+            idx = wire->packets[idx].next;
         if (wire->ports[i].open && idx != WIRE_NONE && wire->packets[idx].due_ns < next_ns)
             next_ns = wire->packets[idx].due_ns;
     }
     return next_ns;
+}
+
+bool
+wire_quiet(const struct wire *wire)
+{
+    for (unsigned i = 0; i < wire->ports_cnt; i++) {
+        if (wire->ports[i].open && wire->ports[i].queue != WIRE_NONE)
+            return false;
+    }
+    return true;
 }

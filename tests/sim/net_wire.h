@@ -136,9 +136,10 @@ void wire_close(struct wire_port *port);
 /* wire_calm makes it a wire on which nothing goes wrong; what is on its way stays so. */
 void wire_calm(struct wire *wire);
 
-/* wire_next_ns returns when the next datagram is due at an open port, UINT64_MAX if
- * none is on its way. */
+/* wire_next_ns returns when the next datagram arrives at an open port, UINT64_MAX if
+ * none does; wire_quiet tells whether none is on its way or waits to be read. */
 uint64_t wire_next_ns(const struct wire *wire);
+bool wire_quiet(const struct wire *wire);
 
 /* wire_random is splitmix64. */
 static inline uint64_t

@@ -441,7 +441,7 @@ at_rest(struct net_world *world)
 {
     struct net_exchange *exchange = &world->exchange;
 
-    if (!exchange->up || world->stopping || wire_next_ns(&world->wire) != UINT64_MAX ||
+    if (!exchange->up || world->stopping || !wire_quiet(&world->wire) ||
         !net_exchange_idle(exchange))
         return false;
     for (unsigned i = 0; i < BROKERS; i++) {

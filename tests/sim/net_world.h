@@ -14,10 +14,11 @@
  *
  * Apart from the wire, a seed has some of these: a broker dies, and comes back; hangs;
  * terminates; comes back from another address while the exchange takes the old one for
- * alive; the exchange is killed, and comes back with what was durable; is stopped; its disk
- * or its engine hangs; a port is cut off, or full; the clock of the exchange is set
- * back. At the end the wire is good, all is left to come to rest, and both sides must
- * agree (net_world_why):
+ * alive, and the program at the old one may wake up again, a ghost that sends orders and
+ * Terminate when another has its session; the exchange is killed, and comes back with what was
+ * durable; is stopped; its disk or its engine hangs; a port is cut off, or full; the clock of the
+ * exchange is set back. At the end the wire is good, all is left to come to rest, and both sides
+ * must agree (net_world_why):
  *
  *  1. No ledger has found a contradiction: reports come in order, once, without a
  *     hole; each request is answered once or was not applied, never both; quantities
@@ -90,6 +91,8 @@ struct net_trader {
     uint64_t skew_ns; /* its clock is ahead of the world's */
     uint64_t retry_ns;
     uint64_t hang_until_ns;
+    struct client *ghost; /* what it was before it moved, NULL: nothing is left of it */
+    struct wire_port *ghost_port;
     uint64_t cuts;  /* messages that came cut when it sent its mass cancel */
     uint32_t quota; /* requests that it will send yet */
 };
@@ -130,6 +133,7 @@ struct net_world {
     uint64_t renegotiations;
     uint64_t retransmits;
     uint64_t hits;       /* sessions */
+    uint64_t ghosts;     /* requests that they sent */
     uint64_t timeouts;   /* sessions that the gateway found silent */
     uint64_t duplicates; /* messages that came again */
 };
