@@ -8,6 +8,7 @@
 #include "proto/limits.h"
 #include "proto/px_qty.h"
 
+#include "tests/engine/reload.h"
 #include "tests/sim/net_wire.h"
 
 #define IN_CELLS_MAX   1024u
@@ -17,6 +18,7 @@
 #define RETRANSMIT_MAX 1024u
 #define SLICES_MAX     1024u
 #define PUMPS_MAX      256u
+#define IMAGE_EVERY    4u
 _Static_assert(SLICE_CELLS_MAX <= OUT_CELLS / 2, "a slice fits");
 
 /* memory is zeroed and aligned for a ring. */
@@ -45,11 +47,27 @@ gateway_cfg_of(const struct net_exchange *exchange)
     };
 }
 
+/* keeper_cfg_of is what a follower has: no configuration, and more memory. */
+static struct gateway_cfg
+keeper_cfg_of(const struct net_exchange *exchange)
+{
+    static const struct gateway_session_cfg kept[BROKERS] = {
+        {.name = "KEPT", .key = "-", .used = true},
+        {.name = "KEPT", .key = "-", .used = true},
+        {.name = "KEPT", .key = "-", .used = true},
+    };
+    struct gateway_cfg cfg = gateway_cfg_of(exchange);
+
+    cfg.sessions = kept;
+    cfg.retransmit_max = 2 * RETRANSMIT_MAX;
+    return cfg;
+}
+
 void
 net_exchange_init(struct net_exchange *exchange)
 {
     static const uint32_t cells[3] = {IN_CELLS_MAX, ADMIN_CELLS, OUT_CELLS};
-    struct gateway_cfg gateway_cfg;
+    struct gateway_cfg gateway_cfg, keeper_cfg;
 
     memset(exchange, 0, sizeof *exchange);
     exchange->engine_cfg = (struct engine_cfg){
@@ -74,6 +92,9 @@ net_exchange_init(struct net_exchange *exchange)
     gateway_cfg = gateway_cfg_of(exchange);
     exchange->engine_mem = memory(engine_footprint(&exchange->engine_cfg));
     exchange->gateway_mem = memory(gateway_footprint(&gateway_cfg));
+    keeper_cfg = keeper_cfg_of(exchange);
+    exchange->keeper_mem = memory(gateway_footprint(&keeper_cfg));
+    exchange->half_mem = memory(engine_footprint(&exchange->engine_cfg));
     exchange->route_mem = memory(route_footprint(BROKERS));
     exchange->log = memory(NET_LOG_MAX * sizeof *exchange->log);
     for (unsigned i = 0; i < 3; i++)
@@ -86,6 +107,8 @@ net_exchange_fini(struct net_exchange *exchange)
     free(exchange->engine_mem);
     free(exchange->gateway_mem);
     free(exchange->route_mem);
+    free(exchange->half_mem);
+    free(exchange->keeper_mem);
     free(exchange->log);
     for (unsigned i = 0; i < 3; i++)
         free(exchange->rings[i]);
@@ -192,20 +215,68 @@ told(struct net_exchange *exchange)
     }
 }
 
-static void
-replay(struct net_exchange *exchange)
+/* go_on gives the log from a place on, to the first group that ends at or behind
+ * another, to an engine and a gateway; returns how far it came. */
+static uint64_t
+go_on(struct net_exchange *exchange,
+      struct engine *engine,
+      struct gateway *gateway,
+      uint64_t at,
+      uint64_t until)
 {
-    for (uint64_t at = 0; at < exchange->log_cnt;) {
-        const uint64_t cnt = apply(exchange, exchange->engine, at);
+    while (at < until) {
+        const uint64_t cnt = apply(exchange, engine, at);
 
         if (cnt == 0) {
             snprintf(exchange->why, sizeof exchange->why,
                      "a start makes other cells of the command at cell %" PRIu64, at);
-            return;
+            return at;
         }
         for (const uint64_t end = at + cnt; at < end; at += cell_count(&exchange->log[at]))
-            gateway_recover(exchange->gateway, &exchange->log[at]);
+            gateway_recover(gateway, &exchange->log[at]);
     }
+    return at;
+}
+
+/* images_take lets others come to some place of the log, and takes up their images;
+ * returns the place. */
+static uint64_t
+images_take(struct net_exchange *exchange)
+{
+    const struct gateway_cfg cfg = keeper_cfg_of(exchange);
+    const size_t engine_bytes = engine_footprint(&exchange->engine_cfg);
+    struct reload_image image = {.out = {.put = reload_put}};
+    struct image_in in;
+    struct gateway *keeper;
+    struct engine *half;
+    uint64_t at;
+    int rc;
+
+    half = engine_init(memset(exchange->half_mem, 0, engine_bytes), &exchange->engine_cfg);
+    keeper = gateway_init(memset(exchange->keeper_mem, 0, gateway_footprint(&cfg)), &cfg);
+    at = go_on(exchange, half, keeper, 0, 1 + wire_random(&exchange->random) % exchange->log_cnt);
+    gateway_save(keeper, &image.out);
+    in = (struct image_in){.at = image.bytes, .left = image.cnt};
+    rc = gateway_load(exchange->gateway, &in);
+    ASSERT(rc == 0);
+    free(image.bytes);
+    exchange->engine =
+        reload(half, &exchange->engine_cfg, memset(exchange->engine_mem, 0, engine_bytes),
+               wire_random(&exchange->random));
+    exchange->sequencer.engine = exchange->engine;
+    exchange->images_cnt++;
+    return at;
+}
+
+static void
+replay(struct net_exchange *exchange)
+{
+    uint64_t at = 0;
+
+    if (exchange->log_cnt > 0 && wire_random(&exchange->random) % IMAGE_EVERY == 0)
+        at = images_take(exchange);
+    if (exchange->why[0] == '\0')
+        (void)go_on(exchange, exchange->engine, exchange->gateway, at, exchange->log_cnt);
     told(exchange);
 }
 

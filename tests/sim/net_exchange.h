@@ -12,7 +12,9 @@
  * net_exchange_die throws everything away but the log up to the cursor, and what of the
  * batch under way had come to the disk. net_exchange_start makes engine and gateway of
  * that as `outcry serve` does: apply each command again, which must make the bytes that
- * it made before; tell the gateway; Restart. The first start has nothing to replay
+ * it made before; tell the gateway; Restart. One start in four takes up the images of
+ * an engine and a gateway that had come to some place of the log, and applies only what
+ * is behind it. The first start has nothing to replay
  * and configures: each broker has a firm, a group, an account and a session of its own.
  */
 #ifndef OUTCRY_TESTS_SIM_NET_EXCHANGE_H
@@ -47,6 +49,8 @@ struct net_exchange {
     void *engine_mem;
     void *gateway_mem;
     void *route_mem;
+    void *half_mem; /* engine and gateway that come to a place of the log */
+    void *keeper_mem;
     void *rings[3];
     struct engine *engine;
     struct gateway *gateway;
@@ -72,7 +76,8 @@ struct net_exchange {
     uint64_t batch_due_ns; /* 0: none is */
 
     uint64_t starts_cnt;
-    char why[200]; /* "" or what is wrong */
+    uint64_t images_cnt; /* of all lives: starts that took up images */
+    char why[200];       /* "" or what is wrong */
 };
 
 /* net_exchange_init takes the memory; net_exchange_fini gives it back. */

@@ -69,7 +69,8 @@ happened(void)
     bool all = world->told_again > 0 && world->not_applied > 0 && world->cut > 0 &&
                world->trades > 0 && world->live > 0 && world->resumes > 0 &&
                world->renegotiations > 0 && world->retransmits > 0 && world->timeouts > 0 &&
-               world->duplicates > 0 && world->ghosts > 0 && world->hits > 0;
+               world->duplicates > 0 && world->ghosts > 0 && world->exchange.images_cnt > 0 &&
+               world->hits > 0;
 
     for (unsigned i = 0; i < WIRE_FATES; i++)
         all = all && world->fates[i] > 0;
