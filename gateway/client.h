@@ -48,7 +48,9 @@ struct client_cfg {
     uint64_t resume_no;             /* own next number when resume is set */
     uint64_t resume_next_report_no; /* first report not yet seen when resume is set */
     uint8_t uuid[16];               /* random, new for each session ever; on resume the one of
-                                     * before. The bits of version 4 are set by client_new */
+                                     * before. The bits of version 4 are set by client_new.
+                                     * A new one goes with another source port: a report that
+                                     * comes late does not say of which UUID it is */
     bool resume;                    /* Establish without Negotiate */
     bool drop_copy;                 /* of its firm: it is sent reports and sends nothing */
     bool context;                   /* begin datagrams with Context, as the exchange may require */
