@@ -79,12 +79,13 @@ happened(void)
     return all;
 }
 
-/* on_abort names the seed, whoever failed an assert. */
+/* on_end names the seed, whoever failed an assert, or if it took too long. */
 static void
-on_abort(int signal)
+on_end(int number)
 {
-    (void)signal;
-    fprintf(stderr, "sim_net: aborted in seed %" PRIu64 "\n", world == NULL ? 0 : world->seed);
+    fprintf(stderr, "sim_net: ended in seed %" PRIu64 "\n", world == NULL ? 0 : world->seed);
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
 }
 
 int
@@ -95,7 +96,8 @@ main(void)
     const uint64_t seeds = one != 0 ? 1 : seed_cnt() * SEEDS_FACTOR;
     FILE *trace = seed_of_env("OUTCRY_NET_TRACE", 0) != 0 ? stderr : NULL;
 
-    (void)signal(SIGABRT, on_abort);
+    (void)signal(SIGABRT, on_end);
+    (void)signal(SIGTERM, on_end);
     world = net_world_new();
     for (uint64_t seed = first; seed < first + seeds; seed++) {
         const uint64_t print = net_world_run(world, seed, trace);
