@@ -336,7 +336,8 @@ gateway_poll(struct gateway *gateway, uint64_t now_ns)
     gateway->now_ns = now_ns;
     gateway->poll_no++;
     if (LIKELY(!gateway->stopping)) {
-        done += fixp_server_held(gateway);
+        if (UNLIKELY(gateway->holding_cnt > 0))
+            done += fixp_server_held(gateway);
         for (unsigned i = 0; i < gateway->ports_cnt; i++)
             done += receive(gateway, i);
     } else {
