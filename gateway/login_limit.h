@@ -37,10 +37,10 @@
 struct login_limit {
     struct risk_rate all;
     struct risk_rate share;
-    uint64_t known_ns; /* when each bucket is full again */
-    uint64_t strangers_ns;
-    uint64_t refusals_ns;
-    uint64_t slots_ns[LOGIN_SLOTS];
+    int64_t known_ns; /* when each bucket has a token */
+    int64_t strangers_ns;
+    int64_t refusals_ns;
+    int64_t slots_ns[LOGIN_SLOTS];
 };
 
 /* login_rate_of makes the parameters of so many a second. */
@@ -82,7 +82,7 @@ login_limit_known(struct login_limit *limit, uint64_t *last_ns, uint64_t now_ns)
 static inline bool
 login_limit_stranger(struct login_limit *limit, uint32_t ip, uint64_t now_ns)
 {
-    uint64_t *slot_ns = &limit->slots_ns[hash64_of(&ip, sizeof ip) % LOGIN_SLOTS];
+    int64_t *slot_ns = &limit->slots_ns[hash64_of(&ip, sizeof ip) % LOGIN_SLOTS];
 
     if (!risk_bucket_has(*slot_ns, limit->share, now_ns) ||
         !risk_bucket_has(limit->strangers_ns, limit->all, now_ns))
