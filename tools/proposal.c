@@ -209,6 +209,36 @@ compare(struct exchange *exchange,
     return left;
 }
 
+/* was_lifted says whether an operator took away what the file has: the engine then
+ * gives no command for it. What a person reads is that there is none. */
+static bool
+was_lifted(struct exchange *exchange, struct proposal *proposal, uint32_t id, uint32_t id2)
+{
+    const unsigned kind = cell_kind(&proposal->cells[0]);
+    const struct cell_limit_set *set = &proposal->cells[0].limit_set;
+    char amount[WORDS_AMOUNT_BYTES];
+
+    if ((kind != CELL_KIND_LIMIT_SET && kind != CELL_KIND_PERMISSION_SET) ||
+        !view_by_hand(exchange->engine, kind, id, id2))
+        return false;
+    if (kind == CELL_KIND_PERMISSION_SET)
+        note(exchange, proposal, "outcry: %s: lifted by hand, set in the configuration: kept\n",
+             proposal->what);
+    else if (set->value != RISK_LIMIT_OFF)
+        note(exchange, proposal,
+             "outcry: %s: value is none by hand, %s in the configuration: kept\n", proposal->what,
+             words_amount(set->limit, set->value, amount));
+    return true;
+}
+
+/* asks_for_nothing says whether the file wants no limit: there is none. */
+static bool
+asks_for_nothing(const struct proposal *proposal)
+{
+    return cell_kind(&proposal->cells[0]) == CELL_KIND_LIMIT_SET &&
+           proposal->cells[0].limit_set.value == RISK_LIMIT_OFF;
+}
+
 /* differs says whether the proposal is to be sent. */
 static bool
 differs(struct exchange *exchange, struct proposal *proposal, uint32_t id, uint32_t id2)
@@ -218,6 +248,8 @@ differs(struct exchange *exchange, struct proposal *proposal, uint32_t id, uint3
         engine_config_get(exchange->engine, cell_kind(&proposal->cells[0]), id, id2, now);
     bool left = false;
 
+    if (count == 0 && (was_lifted(exchange, proposal, id, id2) || asks_for_nothing(proposal)))
+        return false;
     if (count == 0) {
         note(exchange, proposal,
              "outcry: %s is not in the journal, but in the configuration: set\n", proposal->what);

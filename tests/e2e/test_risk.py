@@ -366,6 +366,48 @@ def test_restart(tap, outcry):
         prove(tap, outcry, op, 'restarts')
 
 
+LIFTED = '''limits:
+  - {level: account, subject: A1, limit: open_notional, value: "500000.00", warn: 800}
+  - {level: firm, subject: BETA, limit: message_rate, value: 9, window: 1ms}
+  - {level: session, subject: BROKER1, limit: open_orders, value: 9}
+  - {level: account, subject: B1, limit: credit, value: none}
+'''
+
+
+def test_lifted_stays_lifted(tap, outcry):
+    """What an operator took away, and the file still has, is not set again by a start."""
+    with Folder() as folder:
+        make_journal(folder)
+        op = Operator(tap, outcry, folder, more=LIFTED)
+        lines = ('open_notional of account A1: value is none by hand, 500000 in the configuration: kept',
+                 'message_rate of firm BETA: value is none by hand, 9 in the configuration: kept',
+                 'open_orders of session BROKER1: value is none by hand, 9 in the configuration: kept',
+                 'restriction of group BETA.HOUSE in ZINC: lifted by hand, set in the configuration: '
+                 'kept')
+        with op.serve() as exchange:
+            op.good(r'open_notional.* is none seq \d+', 'limit', 'account', 'A1', 'open_notional', 'none')
+            op.good(r'message_rate.* is none seq \d+', 'limit', 'firm', 'BETA', 'message_rate', 'none')
+            op.good(r'open_orders.* is none seq \d+', 'limit', 'session', 'BROKER1', 'open_orders',
+                    'none')
+            op.good(r'group BETA.HOUSE may trade ZINC seq \d+', 'permit', 'group', 'BETA.HOUSE', 'ZINC')
+            exchange.stop()
+        for _ in range(2):
+            with op.serve() as exchange:
+                for line in lines:
+                    tap.ok(f'outcry: {line}\n' in exchange.text, line, exchange.text)
+                tap.same(exchange.text.count('in the configuration'), len(lines), 'and no more is said')
+                tap.same([op.limit(name, level, subject).get('value') for name, level, subject in
+                          (('open_notional', 'account', 'A1'), ('message_rate', 'firm', 'BETA'),
+                           ('open_orders', 'session', 'BROKER1'))], ['none'] * 3, 'and so it is')
+                broker = Broker(exchange, 'BROKER2', 'beta', 1)
+                tap.same(broker.order(side='2', qty=10, px=50, instrument=1), 'New',
+                         'the restriction is off')
+                broker.sweep()
+                broker.client.close()
+                exchange.stop()
+        prove(tap, outcry, op, 'lifted')
+
+
 def test_start_of_day(tap, outcry, threads):
     rows = ''.join(f'limit,pair,{account},ACME,{name},{1000 + i}\n' for i, (account, name) in
                    enumerate((a, n) for a in ('A1', 'B1') for n in ('long', 'short')))
@@ -411,6 +453,7 @@ def main():
     outcry = os.path.abspath(sys.argv[1])
     tap = Tap()
     test_author_is_in_the_audit_trail(tap, outcry)
+    test_lifted_stays_lifted(tap, outcry)
     one = '  - {name: all, stages: [gateway, engine, journal], idle: yield}'
     three = ('  - {name: net, stages: [gateway], idle: yield}\n'
              '  - {name: engine, stages: [engine], idle: yield}\n'
