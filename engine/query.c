@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "engine/inside.h"
 #include "engine/work.h"
 
 uint64_t
@@ -48,6 +49,27 @@ const struct risk *
 engine_risk(const struct engine *engine)
 {
     return engine->risk;
+}
+
+bool
+engine_prices(const struct engine *engine, uint32_t instrument, struct risk_prices *out)
+{
+    if (instrument >= engine->books_cnt)
+        return false;
+    return risk_prices_get(engine->risk, instrument, book_last_px(&engine->books[instrument]),
+                           book_mid_px(engine, &engine->books[instrument]), out);
+}
+
+bool
+engine_session_stopped(const struct engine *engine, uint32_t session, bool *blocked, bool *killed)
+{
+    const struct session *at = session_set_of(&engine->sessions, session);
+
+    if (at == NULL)
+        return false;
+    *blocked = at->blocked != 0;
+    *killed = at->risk.killed != 0;
+    return true;
 }
 
 /* book_of returns an instrument's book, NULL if it is unknown. */

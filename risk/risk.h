@@ -417,6 +417,59 @@ bool risk_use_get(const struct risk *risk,
                   uint8_t limit,
                   struct risk_use *out);
 
+/* What stops an account, group or firm besides its limits, and its day. False if there is
+ * no such subject. */
+struct risk_standing {
+    bool killed;
+    bool latched;
+    bool blacklisted;
+    bool staged;           /* a stage of one of its limits has begun */
+    uint8_t state;         /* of an account: enum cell_account_state */
+    uint64_t messages_cnt; /* of a firm, today: what OrderToTrade compares */
+    uint64_t fills_cnt;
+    notional_t bought; /* of an account, today */
+    notional_t sold;
+    notional_t profit;
+};
+bool risk_standing_get(const struct risk *risk,
+                       uint8_t level,
+                       uint32_t subject,
+                       struct risk_standing *out);
+
+/* risk_subjects_cnt returns one past the largest id of the level, account to
+ * instrument, that was ever set. */
+uint32_t risk_subjects_cnt(const struct risk *risk, uint8_t level);
+
+/* risk_restriction_next moves *at to the next instrument below end, itself included,
+ * that the account, group or firm may not trade by its own restriction; false if there
+ * is none. end is not above risk_subjects_cnt. O(end - *at). */
+bool risk_restriction_next(const struct risk *risk,
+                           uint8_t level,
+                           uint32_t subject,
+                           uint32_t *at,
+                           uint32_t end);
+
+/* risk_pair_restriction says whose a position's slot is, and whether it is restricted. */
+bool risk_pair_restriction(const struct risk *risk,
+                           uint32_t position,
+                           uint32_t *account,
+                           uint32_t *instrument);
+
+/* What prices of an instrument are measured against; 0: there is none. */
+struct risk_prices {
+    px_t mark_px;
+    px_t settlement_px;
+    px_t reference_px; /* of the collar, as of now */
+    bool has_collar;   /* and its ends, both inclusive */
+    px_t low_px;
+    px_t high_px;
+};
+bool risk_prices_get(const struct risk *risk,
+                     uint32_t instrument,
+                     px_t last_px,
+                     px_t mid_px,
+                     struct risk_prices *out);
+
 struct risk_cash {
     notional_t balance;
     notional_t reserved;

@@ -217,7 +217,7 @@ admin_submit(struct admin *admin, struct admin_client *client)
     }
     if (verb->kind == VERB_SHOW) {
         admin->stats.questions++;
-        ask(admin, client, DESK_SHOW);
+        ask(admin, client, verb->level == OE_RISK_LEVEL_NONE ? DESK_BLOCKED : DESK_SHOW);
         return;
     }
     if (request.name != NULL)
@@ -253,9 +253,16 @@ settle_show(struct admin *admin)
     struct admin_client *client = asker_of(admin);
     char text[SHOW_TEXT_BYTES];
 
+    const enum desk_task task = admin->task;
+
     admin->task = DESK_NONE;
     if (client == NULL)
         return;
+    if (task == DESK_BLOCKED) {
+        admin_tell(admin, client, text,
+                   blocked_text(&admin->desk->blocked, &admin->roster, text, sizeof text));
+        return;
+    }
     if (!admin->desk->good) {
         snprintf(text, sizeof text, "the exchange knows no such %s, expected one that was set up",
                  words_level_name(admin->desk->show.level));
@@ -305,6 +312,7 @@ admin_settle(struct admin *admin)
         settle_command(admin);
         break;
     case DESK_SHOW:
+    case DESK_BLOCKED:
         settle_show(admin);
         break;
     case DESK_CHECK:

@@ -41,6 +41,7 @@ static const char help[] =
     "  load FILE                                a start of day from CSV, all or nothing\n"
     "  show LEVEL SUBJECT                       limits, use and headroom; show pair ACCOUNT "
     "SYMBOL\n"
+    "  show blocked                             all that is killed, restricted or else stopped\n"
     "\n"
     "  --by NAME       who says so, without a blank; default: the name of the user\n"
     "  --because TEXT  why, 1 to 40 characters; only open, halt, close and show do without\n"

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/blocked.h"
 #include "tools/cli.h"
 #include "tools/commands.h"
 #include "tools/config.h"
@@ -128,6 +129,29 @@ say_credentials(const struct config *config)
               stderr);
 }
 
+/* say_blocked tells that something is stopped: a kill of last week still holds. */
+static void
+say_blocked(const struct exchange *exchange)
+{
+    static struct blocked blocked;
+    bool first = true;
+
+    blocked_begin(&blocked);
+    while (blocked_step(&blocked, exchange->engine))
+        continue;
+    if (blocked.cnt == 0)
+        return;
+    fprintf(stderr, "outcry: blocked:");
+    for (unsigned i = 0; i < BLOCKED_WHAT_CNT; i++) {
+        if (blocked.counts[i] == 0)
+            continue;
+        fprintf(stderr, "%s %" PRIu64 " %s", first ? "" : ",", blocked.counts[i],
+                blocked_name((uint8_t)i, CELL_RISK_STAGE_NONE));
+        first = false;
+    }
+    fprintf(stderr, "; outcry admin CONFIG show blocked tells what\n");
+}
+
 static void
 say_layout(const struct config *config)
 {
@@ -230,6 +254,7 @@ serve(const struct config *config)
     say_changed(&exchange);
     say_unnamed(&exchange);
     say_credentials(exchange.config);
+    say_blocked(&exchange);
     say_layout(config);
     say_ready(&exchange);
     const int rc = exchange_run(&exchange, why);

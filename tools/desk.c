@@ -104,6 +104,25 @@ send(struct desk *desk, uint64_t now_ns)
     return true;
 }
 
+/* look answers a question, or does a slice of what it takes. */
+static void
+look(struct desk *desk)
+{
+    const bool blocked = desk->task == DESK_BLOCKED;
+
+    if (!desk->looking && blocked)
+        blocked_begin(&desk->blocked);
+    if (!desk->looking && !blocked)
+        show_take(&desk->show, desk->engine, desk->verb.level, desk->verb.subject,
+                  desk->verb.instrument);
+    desk->looking =
+        blocked ? blocked_step(&desk->blocked, desk->engine) : show_step(&desk->show, desk->engine);
+    if (desk->looking)
+        return;
+    desk->good = blocked || desk->show.known;
+    give_back(desk);
+}
+
 static void
 begin(struct desk *desk, uint64_t now_ns)
 {
@@ -113,10 +132,8 @@ begin(struct desk *desk, uint64_t now_ns)
         give_back(desk);
         break;
     case DESK_SHOW:
-        show_take(&desk->show, desk->engine, desk->verb.level, desk->verb.subject,
-                  desk->verb.instrument);
-        desk->good = desk->show.known;
-        give_back(desk);
+    case DESK_BLOCKED:
+        look(desk);
         break;
     case DESK_CHECK:
     case DESK_LOAD:

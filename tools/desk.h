@@ -10,6 +10,7 @@
  *
  *   command   goes into the admin ring; what comes of it comes back by the out-ring
  *   show      limits, use and headroom, read from the engine
+ *   blocked   all that is stopped: a walk, in slices between commands
  *   sheet     a start-of-day file: checked against the engine as it stands and, if
  *             it is not only to be checked, submitted row by row. From the check to
  *             the last row nothing else is sequenced: orders wait in their ring
@@ -35,6 +36,7 @@
 #include "engine/sequencer.h"
 #include "proto/base.h"
 
+#include "tools/blocked.h"
 #include "tools/sheet.h"
 #include "tools/show.h"
 #include "tools/verb.h"
@@ -50,6 +52,7 @@ enum desk_task {
     DESK_NONE,
     DESK_COMMAND,
     DESK_SHOW,
+    DESK_BLOCKED,
     DESK_CHECK, /* of a sheet */
     DESK_LOAD   /* check, then submit */
 };
@@ -65,6 +68,7 @@ struct desk {
     struct verb verb;
     struct sheet sheet;
     struct show show;
+    struct blocked blocked;
     bool good;                /* a command was sent, a sheet passed, a subject is known */
     uint32_t done_cnt;        /* rows of a sheet that were accepted */
     uint64_t first_seq;       /* of a sheet */
@@ -79,6 +83,7 @@ struct desk {
     struct sequencer alone;   /* of the admin ring */
     struct ring_writer *ring; /* admin ring */
     bool busy;                /* with a sheet */
+    bool looking;             /* a question was begun, and goes on in slices */
     bool row_sent;            /* the next row is in the admin ring, or in work */
     bool row_seen;            /* and its outcome was seen */
     uint32_t checked_cnt;

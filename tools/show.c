@@ -5,7 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/inside.h"
+
 #include "tools/words.h"
+
+/* Instruments that a slice of show_step looks at. */
+#define STEP_INSTRUMENTS 4096u
 
 static void
 take_rows(struct show *show, const struct engine *engine, uint8_t level, uint32_t subject, bool all)
@@ -25,6 +30,39 @@ take_rows(struct show *show, const struct engine *engine, uint8_t level, uint32_
         row->by_hand = row->use.limit.by_hand != 0;
         show->rows_cnt++;
     }
+}
+
+/* worst_of returns the worst stage of the limits of a subject that stops anything. */
+static uint8_t
+worst_of(const struct engine *engine, uint8_t level, uint32_t subject)
+{
+    uint8_t worst = CELL_RISK_STAGE_NONE;
+
+    for (uint8_t limit = 1; limit < RISK_LIMITS_CNT; limit++) {
+        struct view_use use;
+
+        if (view_use(engine, level, subject, 0, limit, &use) &&
+            use.limit.stage != CELL_RISK_STAGE_WARNED &&
+            risk_stage_rank(use.limit.stage) > risk_stage_rank(worst))
+            worst = use.limit.stage;
+    }
+    return worst;
+}
+
+/* take_party adds what stops an account, a group or a firm. */
+static void
+take_party(struct show *show, const struct engine *engine, uint8_t level, uint32_t subject)
+{
+    struct show_party *party = &show->parties[show->parties_cnt];
+
+    ASSERT(show->parties_cnt < SHOW_PARTIES_MAX);
+    if (!risk_standing_get(engine_risk(engine), level, subject, &party->standing))
+        return;
+    party->level = level;
+    party->subject = subject;
+    if (party->standing.staged)
+        party->stage = worst_of(engine, level, subject);
+    show->parties_cnt++;
 }
 
 /* take_group follows a group to its firm. */
@@ -49,6 +87,9 @@ take_account(struct show *show, const struct engine *engine)
                                   CELL_RISK_LIMIT_CREDIT, &credit) ||
                         credit.limit.value == RISK_LIMIT_OFF;
     take_group(show, engine, group);
+    take_party(show, engine, OE_RISK_LEVEL_ACCOUNT, show->subject);
+    take_party(show, engine, OE_RISK_LEVEL_GROUP, group);
+    take_party(show, engine, OE_RISK_LEVEL_FIRM, show->firm);
     if (show->level == OE_RISK_LEVEL_ACCOUNT_INSTRUMENT)
         return;
     take_rows(show, engine, OE_RISK_LEVEL_GROUP, group, false);
@@ -61,6 +102,7 @@ take_session(struct show *show, const struct engine *engine)
     struct engine_session session;
 
     engine_session_get(engine, (uint16_t)show->subject, &session);
+    (void)engine_session_stopped(engine, show->subject, &show->blocked, &show->killed);
     show->bound = session.state == ENGINE_SESSION_BOUND;
     show->firm = session.firm;
 }
@@ -74,6 +116,29 @@ take_one(const struct engine *engine, unsigned kind, uint32_t id, uint32_t id2, 
         return false;
     *to = cells[0];
     return true;
+}
+
+static void
+take_instrument(struct show *show, const struct engine *engine, uint32_t instrument)
+{
+    show->has_prices = engine_prices(engine, instrument, &show->prices);
+    show->last_px = engine_last_px(engine, instrument);
+}
+
+/* take_pair takes the position of a pair. A restriction of it is one in the range that
+ * is the instrument alone. */
+static void
+take_pair(struct show *show, const struct engine *engine)
+{
+    const struct risk *risk = engine_risk(engine);
+    uint32_t at = show->instrument;
+
+    if (!risk_instrument_known(risk, at))
+        return;
+    (void)risk_position_get(risk, show->subject, at, &show->position);
+    show->restricted =
+        risk_restriction_next(risk, OE_RISK_LEVEL_ACCOUNT, show->subject, &at, at + 1);
+    take_instrument(show, engine, show->instrument);
 }
 
 static unsigned
@@ -112,14 +177,49 @@ show_take(struct show *show,
     take_rows(show, engine, level, subject, true);
     if (kind_of(level) == CELL_KIND_ACCOUNT_SET)
         take_account(show, engine);
-    if (level == OE_RISK_LEVEL_GROUP)
+    if (level == OE_RISK_LEVEL_ACCOUNT_INSTRUMENT)
+        take_pair(show, engine);
+    if (level == OE_RISK_LEVEL_GROUP) {
         show->firm = show->set[0].group_set.firm;
+        take_party(show, engine, level, subject);
+        take_party(show, engine, OE_RISK_LEVEL_FIRM, show->firm);
+    }
+    if (level == OE_RISK_LEVEL_FIRM)
+        take_party(show, engine, level, subject);
+    if (level == OE_RISK_LEVEL_INSTRUMENT)
+        take_instrument(show, engine, subject);
     if (level == OE_RISK_LEVEL_SESSION)
         take_session(show, engine);
     if (level == OE_RISK_LEVEL_INSTRUMENT)
         show->has_fee = take_one(engine, CELL_KIND_FEE_SET, subject, 0, &show->fee);
     if (level == OE_RISK_LEVEL_INSTRUMENT || level == OE_RISK_LEVEL_ACCOUNT)
         show->has_rule = take_one(engine, CELL_KIND_ORDER_RULE_SET, subject, level, &show->rule);
+}
+
+bool
+show_step(struct show *show, const struct engine *engine)
+{
+    const struct risk *risk = engine_risk(engine);
+    const uint32_t end = risk_subjects_cnt(risk, OE_RISK_LEVEL_INSTRUMENT);
+
+    if (!show->known || show->party >= show->parties_cnt)
+        return false;
+
+    struct show_party *party = &show->parties[show->party];
+    const uint32_t stop =
+        end - show->restriction < STEP_INSTRUMENTS ? end : show->restriction + STEP_INSTRUMENTS;
+
+    while (risk_restriction_next(risk, party->level, party->subject, &show->restriction, stop)) {
+        if (party->restricted_cnt < SHOW_NAMES_MAX)
+            party->restricted[party->restricted_cnt] = show->restriction;
+        party->restricted_cnt++;
+        show->restriction++;
+    }
+    if (stop == end) {
+        show->restriction = 0;
+        show->party++;
+    }
+    return show->party < show->parties_cnt;
 }
 
 /* Text in the making; what does not fit is cut, which SHOW_TEXT_BYTES rules out. */
@@ -173,6 +273,131 @@ put_rule(struct text *text, const struct cell_order_rule_set *rule)
     put(text, "unreferenced\t%s\n", rule->unreferenced != 0 ? "yes" : "no");
 }
 
+/* put_restricted names the instruments that a party may not trade. */
+static void
+put_restricted(struct text *text,
+               const char *key,
+               const struct show_party *party,
+               const struct roster *roster)
+{
+    char name[ROSTER_NAME_BYTES];
+
+    put(text, "%s\t", key);
+    for (unsigned i = 0; i < party->restricted_cnt && i < SHOW_NAMES_MAX; i++)
+        put(text, "%s%s", i == 0 ? "" : "+",
+            roster_name(roster, OE_RISK_LEVEL_INSTRUMENT, party->restricted[i], name));
+    if (party->restricted_cnt > SHOW_NAMES_MAX)
+        put(text, "+%u", party->restricted_cnt - SHOW_NAMES_MAX);
+    put(text, party->restricted_cnt == 0 ? "none\n" : "\n");
+}
+
+/* put_above says in one line what stops a group or firm above the subject. */
+static void
+put_above(struct text *text, const struct show_party *party, const struct roster *roster)
+{
+    const char *level = words_level_name(party->level);
+    const char *const held[] = {
+        party->standing.killed ? "killed" : NULL,
+        party->standing.blacklisted ? "blacklisted" : NULL,
+        party->stage != CELL_RISK_STAGE_NONE ? cell_risk_stage_name(party->stage) : NULL,
+    };
+    char key[32];
+    bool any = false;
+
+    put(text, "%s_held\t", level);
+    for (unsigned i = 0; i < ARRAY_LEN(held); i++) {
+        if (held[i] == NULL)
+            continue;
+        put(text, "%s%s", any ? "+" : "", held[i]);
+        any = true;
+    }
+    put(text, any ? "\n" : "no\n");
+    snprintf(key, sizeof key, "%s_restricted", level);
+    put_restricted(text, key, party, roster);
+}
+
+static const char *
+yes(bool is)
+{
+    return is ? "yes" : "no";
+}
+
+static void
+put_parties(struct text *text, const struct show *show, const struct roster *roster)
+{
+    const struct show_party *own = &show->parties[0];
+    char amount[WORDS_AMOUNT_BYTES];
+
+    if (show->parties_cnt == 0)
+        return;
+    put(text, "killed\t%s\nblacklisted\t%s\n", yes(own->standing.killed),
+        yes(own->standing.blacklisted));
+    if (own->level == OE_RISK_LEVEL_ACCOUNT)
+        put(text, "latched\t%s\n", yes(own->standing.latched));
+    put_restricted(text, "restricted", own, roster);
+    for (unsigned i = 1; i < show->parties_cnt; i++)
+        put_above(text, &show->parties[i], roster);
+    if (own->level == OE_RISK_LEVEL_FIRM)
+        put(text, "messages\t%" PRIu64 "\nfills\t%" PRIu64 "\n", own->standing.messages_cnt,
+            own->standing.fills_cnt);
+    if (own->level != OE_RISK_LEVEL_ACCOUNT)
+        return;
+    put(text, "bought\t%s\n", words_money(own->standing.bought, amount));
+    put(text, "sold\t%s\n", words_money(own->standing.sold, amount));
+    put(text, "profit\t%s\n", words_money(own->standing.profit, amount));
+}
+
+/* put_price writes a price; 0: there is none. */
+static void
+put_price(struct text *text, const char *key, px_t px)
+{
+    char amount[WORDS_AMOUNT_BYTES];
+
+    put(text, "%s\t%s\n", key, px == 0 ? "none" : words_money(px, amount));
+}
+
+static void
+put_collar(struct text *text, const struct risk_prices *prices)
+{
+    char amount[WORDS_AMOUNT_BYTES];
+
+    put_price(text, "collar_from", prices->reference_px);
+    if (!prices->has_collar) {
+        put(text, "collar_low\tnone\ncollar_high\tnone\n");
+        return;
+    }
+    put(text, "collar_low\t%s\n", words_money(prices->low_px, amount));
+    put(text, "collar_high\t%s\n", words_money(prices->high_px, amount));
+}
+
+/* put_instrument writes what prices and quantities are measured against. */
+static void
+put_instrument(struct text *text, const struct show *show)
+{
+    const struct cell_instrument_limits *limits = &show->set[1].instrument_limits;
+
+    put_price(text, "last", show->last_px);
+    put_price(text, "mark", show->prices.mark_px);
+    put_price(text, "settlement", show->prices.settlement_px);
+    put_price(text, "reference", limits->reference_px);
+    put(text, "collar_ticks\t%u\ncollar_permille\t%u\n", limits->collar_ticks,
+        limits->collar_permille);
+    put_collar(text, &show->prices);
+    put_price(text, "band_low", limits->band_low_px);
+    put_price(text, "band_high", limits->band_high_px);
+    put(text, "order_qty_min\t%u\n", limits->order_qty_min);
+}
+
+static void
+put_pair(struct text *text, const struct show *show)
+{
+    put(text, "position\t%" PRId64 "\nopen_buy\t%" PRIu64 "\nopen_sell\t%" PRIu64 "\n",
+        show->position.position_qty, show->position.open_buy_qty, show->position.open_sell_qty);
+    put(text, "pair_restricted\t%s\n", yes(show->restricted));
+    put_price(text, "last", show->last_px);
+    put_price(text, "mark", show->prices.mark_px);
+}
+
 static void
 put_account(struct text *text, const struct show *show, const struct roster *roster)
 {
@@ -199,9 +424,9 @@ put_facts(struct text *text, const struct show *show, const struct roster *roste
 
     switch (show->level) {
     case OE_RISK_LEVEL_SESSION:
-        put(text, "firm\t%s\nbound\t%s\nblocked\t%s\n",
-            roster_name(roster, OE_RISK_LEVEL_FIRM, show->firm, name), show->bound ? "yes" : "no",
-            show->set[0].session_set.blocked != 0 ? "yes" : "no");
+        put(text, "firm\t%s\nbound\t%s\nblocked\t%s\nkilled\t%s\n",
+            roster_name(roster, OE_RISK_LEVEL_FIRM, show->firm, name), yes(show->bound),
+            yes(show->blocked), yes(show->killed));
         break;
     case OE_RISK_LEVEL_GROUP:
         put(text, "firm\t%s\n", roster_name(roster, OE_RISK_LEVEL_FIRM, show->firm, name));
@@ -214,14 +439,19 @@ put_facts(struct text *text, const struct show *show, const struct roster *roste
         if (show->has_fee)
             put(text, "maker_ppm\t%d\ntaker_ppm\t%d\n", show->fee.fee_set.maker_ppm,
                 show->fee.fee_set.taker_ppm);
+        if (show->has_prices)
+            put_instrument(text, show);
         break;
     case OE_RISK_LEVEL_ACCOUNT:
     case OE_RISK_LEVEL_ACCOUNT_INSTRUMENT:
         put_account(text, show, roster);
+        if (show->has_prices)
+            put_pair(text, show);
         break;
     default:
         break;
     }
+    put_parties(text, show, roster);
     if (show->has_rule)
         put_rule(text, &show->rule.order_rule_set);
 }
@@ -238,6 +468,8 @@ put_stages(struct text *text, const struct risk_limit *limit)
         put(text, "%s%s=%u", any ? " " : "", names[i], limit->permille[i]);
         any = true;
     }
+    if (limit->slow_ms != 0)
+        put(text, " pause=%ums", limit->slow_ms);
     put(text, "%s", any ? "" : "-");
 }
 

@@ -3,8 +3,9 @@
  *
  *   engine's thread  show_take --> struct show --> show_text  gateway's thread
  *
- * Of an account it also has the limits of its group and its firm that are set. In
- * the text each line is KEY, a tab and the value; a line of a limit has more:
+ * Of an account it also has the limits of its group and its firm that are set, and what
+ * stops these: a kill, the blacklist, a stage, restrictions. In the text each line is KEY, a tab
+ * and the value; a line of a limit has more:
  *
  *   limit LEVEL SUBJECT NAME VALUE USED HEADROOM WINDOW STAGES STAGE BY
  *
@@ -19,11 +20,13 @@
 #include <stdint.h>
 
 #include "engine/engine.h"
+#include "risk/risk.h"
 
 #include "tools/roster.h"
 #include "tools/view.h"
 
 #define SHOW_ROWS_MAX   40u
+#define SHOW_NAMES_MAX  24u /* symbols that are named of a list */
 #define SHOW_TEXT_BYTES 16384u
 #define SHOW_COLUMNS    10u
 
@@ -34,6 +37,18 @@ struct show_row {
     uint32_t subject;
     struct view_use use;
 };
+
+/* What stops an account, a group or a firm. */
+struct show_party {
+    uint8_t level;
+    uint32_t subject;
+    struct risk_standing standing;
+    uint8_t stage;           /* the worst of its limits that stops anything */
+    uint32_t restricted_cnt; /* and the first of them */
+    uint32_t restricted[SHOW_NAMES_MAX];
+};
+
+#define SHOW_PARTIES_MAX 3u
 
 struct show {
     bool known;
@@ -50,18 +65,32 @@ struct show {
     union cell fee;
     bool has_rule;
     union cell rule;
-    bool bound;    /* a session */
+    bool bound;   /* a session */
+    bool blocked; /* and what stops it */
+    bool killed;
     uint32_t firm; /* of account, group, session */
+    bool has_prices;
+    px_t last_px;
+    struct risk_prices prices;
+    struct risk_position position; /* of a pair; 0: it has none */
+    bool restricted;               /* and whether the account may not trade it */
+    unsigned parties_cnt;          /* itself, then what stands above it */
+    struct show_party parties[SHOW_PARTIES_MAX];
+    unsigned party;       /* whose restrictions are looked for, */
+    uint32_t restriction; /* from this instrument on */
     unsigned rows_cnt;
     struct show_row rows[SHOW_ROWS_MAX];
 };
 
-/* show_take looks; by the engine's thread, between commands. */
+/* show_take looks; by the engine's thread, between commands. What is a long way to look
+ * for is left to show_step, which goes on for a bounded slice and returns whether there
+ * is more to do. */
 void show_take(struct show *show,
                const struct engine *engine,
                uint8_t level,
                uint32_t subject,
                uint32_t instrument);
+bool show_step(struct show *show, const struct engine *engine);
 
 /* show_text writes the lines and returns their length. */
 size_t show_text(const struct show *show, const struct roster *roster, char text[SHOW_TEXT_BYTES]);

@@ -295,13 +295,20 @@ read_show(struct verb_reading *in, struct verb *verb)
 
     verb->kind = VERB_SHOW;
     verb->needs_author = false;
+    verb->level = OE_RISK_LEVEL_NONE;
+    if (in->cnt == 1 && strcmp(in->words[0], "blocked") == 0)
+        return true;
+    if (in->cnt == 1)
+        return verb_wrong(in, "expected show LEVEL SUBJECT, show pair ACCOUNT SYMBOL, or show "
+                              "blocked");
     if (pair && strcmp(in->words[0], "pair") == 0) {
         verb->level = OE_RISK_LEVEL_ACCOUNT_INSTRUMENT;
         return verb_find(in, OE_RISK_LEVEL_ACCOUNT, in->words[1], &verb->subject) &&
                verb_find(in, OE_RISK_LEVEL_INSTRUMENT, in->words[2], &verb->instrument);
     }
     if (pair || strcmp(in->words[0], "pair") == 0)
-        return verb_wrong(in, "expected show LEVEL SUBJECT, or show pair ACCOUNT SYMBOL");
+        return verb_wrong(in, "expected show LEVEL SUBJECT, show pair ACCOUNT SYMBOL, or show "
+                              "blocked");
     return read_subject(in, KILL_LEVELS | RISK_AT_INSTRUMENT, &verb->level, &verb->subject);
 }
 
@@ -337,7 +344,7 @@ static const struct verb_form forms[] = {
     {"enable", read_enable, 0, 2, 2, "enable session|account|group|firm SUBJECT"},
     {"account", read_account_state, 0, 2, 2, "account ACCOUNT active|suspended|close_only|blocked"},
     {"day", verb_read_day, 0, 1, 1, "day YYYY-MM-DD"},
-    {"show", read_show, 0, 2, 3, "show LEVEL SUBJECT, or show pair ACCOUNT SYMBOL"},
+    {"show", read_show, 0, 1, 3, "show LEVEL SUBJECT, show pair ACCOUNT SYMBOL, or show blocked"},
 };
 
 /* A start-of-day file has these; cash and position set what is there. */

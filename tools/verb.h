@@ -37,7 +37,7 @@ struct verb {
     bool needs_author;
     unsigned count; /* cells, the author's not counted */
     union cell cells[VERB_CELLS_MAX];
-    uint8_t level; /* of a question */
+    uint8_t level; /* of a question; None: what is blocked */
     uint32_t subject;
     uint32_t instrument;
     char what[VERB_WHAT_BYTES]; /* what holds when it is done */

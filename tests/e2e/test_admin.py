@@ -76,7 +76,8 @@ def check_words(m):
             (('account', 'A1', 'asleep'), 'asleep is no state, expected active'),
             (('account', '9', 'active'), 'the exchange knows no such account'),
             (('show', 'firm', '9'), 'the exchange knows no such firm'),
-            (('show', 'pair', 'A1'), 'expected show LEVEL SUBJECT, or show pair'),
+            (('show', 'pair', 'A1'), 'expected show LEVEL SUBJECT, show pair'),
+            (('show', 'firm'), 'expected show LEVEL SUBJECT, show pair'),
             (('halt', 'AC ME'), 'has a blank, expected words without')):
         m.bad(text, *args)
     for why, text in (([], 'who and why are missing'), (['--by', 'kim'], 'who and why are missing'),
@@ -203,7 +204,7 @@ LINES = [line.split() for line in (
     'settle ZINC 0.5', 'day 2026-11-27', 'restrict group ALPHA.HOUSE ACME', 'permit account A1 ACME',
     'blacklist firm BETA', 'clear firm BETA', 'rule account A1 types=limit tifs=day+ioc covered=yes',
     'rule instrument ACME references=mid', 'fee ACME -1 5', 'kill session BROKER1', 'kill firm BETA keep',
-    'enable firm BETA', 'account A1 suspended', 'show account A1', 'show pair A1 ACME', 'halt ACME',
+    'enable firm BETA', 'account A1 suspended', 'show account A1', 'show pair A1 ACME', 'show blocked', 'halt ACME',
     'open ACME', 'load 1 check')]
 TOKENS = sorted({word for line in LINES for word in line} | {'99999999999999999999', '', '-', '='})
 

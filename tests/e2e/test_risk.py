@@ -366,6 +366,116 @@ def test_restart(tap, outcry):
         prove(tap, outcry, op, 'restarts')
 
 
+def holds(op):
+    """holds is what `show blocked` lists."""
+    shown = op.show('blocked')
+    rows = [[row[key] for key in ('level', 'subject', 'what', 'instrument', 'limit')]
+            for row in shown.get('holds', [])]
+    op.tap.same(shown.get('blocked'), str(len(rows)), 'show blocked counts what it lists')
+    return rows
+
+
+def check_shown_kills(tap, op):
+    for level, subject in (('session', 'BROKER1'), ('account', 'A1'), ('group', 'ALPHA.HOUSE'),
+                           ('firm', 'ALPHA')):
+        tap.same(op.show(level, subject).get('killed'), 'no', f'{level} is not killed')
+        op.good(rf'{level} {subject} killed.* seq \d+', 'kill', level, subject)
+        tap.same(op.show(level, subject).get('killed'), 'yes', f'a kill of {level} is shown')
+    shown = op.show('account', 'A1')
+    tap.same([shown.get(f'{level}_held') for level in ('group', 'firm')], ['killed', 'killed'],
+             'and of an account what holds above it')
+    tap.same(holds(op), [['session', 'BROKER1', 'killed', '-', '-'],
+                         ['account', 'A1', 'killed', '-', '-'],
+                         ['group', 'ALPHA.HOUSE', 'killed', '-', '-'],
+                         ['group', 'BETA.HOUSE', 'restricted', 'ZINC', '-'],
+                         ['firm', 'ALPHA', 'killed', '-', '-']], 'all kills are listed')
+
+
+def check_shown_holds(tap, op, broker):
+    op.good(r'.* seq \d+', 'limit', 'account', 'A1', 'executions', '1', 'window=1s')
+    op.good(r'.* seq \d+', 'limit', 'firm', 'ALPHA', 'open_notional', '1000', 'slow=400',
+            'pause=5ms', 'close=500')
+    broker.order(side='2', px=101)
+    broker.order(side='1', px=101)
+    broker.take(1)
+    tap.same(op.show('account', 'A1').get('latched'), 'yes', 'a latch is shown')
+    tap.ok(['account', 'A1', 'latched', '-', 'executions'] in holds(op), 'and listed')
+    op.good(r'account A1 enabled seq \d+', 'enable', 'account', 'A1')
+    broker.order(side='1', qty=6, px=100)
+    shown = op.show('account', 'A1')
+    tap.same(shown.get('latched'), 'no', 'enabled it is latched no more')
+    broker.order(side='2', qty=1, px=100)
+    row = op.limit('open_notional', 'firm', 'ALPHA')
+    tap.same([row.get(key) for key in ('stages', 'stage')],
+             ['slow=400 close=500 pause=5ms', 'CloseOnly'], 'stages with their pause')
+    shown = op.show('account', 'A1')
+    tap.same([shown.get(key) for key in ('firm_held', 'bought', 'sold', 'profit')],
+             ['CloseOnly', '101', '101', '0'], 'a stage above, and the day')
+    op.good(r'.* seq \d+', 'restrict', 'account', 'A1', 'ZINC')
+    op.good(r'.* seq \d+', 'restrict', 'firm', 'ALPHA', 'ACME')
+    op.good(r'.* seq \d+', 'blacklist', 'group', 'ALPHA.HOUSE')
+    op.good(r'.* seq \d+', 'halt', 'ZINC')
+    op.good(r'.* seq \d+', 'account', 'B1', 'suspended')
+    shown = op.show('account', 'A1')
+    tap.same([shown.get(key) for key in ('restricted', 'firm_restricted', 'group_restricted',
+                                         'group_held')],
+             ['ZINC', 'ACME', 'none', 'blacklisted'], 'restrictions and the blacklist')
+    tap.same(op.show('group', 'ALPHA.HOUSE').get('blacklisted'), 'yes', 'of the group itself')
+    tap.same(op.show('pair', 'A1', 'ZINC').get('pair_restricted'), 'yes', 'and of the pair')
+    tap.same(holds(op), [['account', 'B1', 'suspended', '-', '-'],
+                         ['group', 'ALPHA.HOUSE', 'blacklisted', '-', '-'],
+                         ['group', 'BETA.HOUSE', 'restricted', 'ZINC', '-'],
+                         ['firm', 'ALPHA', 'CloseOnly', '-', 'open_notional'],
+                         ['firm', 'ALPHA', 'restricted', 'ACME', '-'],
+                         ['instrument', 'ZINC', 'halted', '-', '-'],
+                         ['account', 'A1', 'restricted', 'ZINC', '-']], 'all of it is listed')
+
+
+def check_shown_prices(tap, op):
+    op.good(r'.* seq \d+', 'settle', 'ACME', '99.00')
+    op.good(r'.* seq \d+', 'move', 'A1', 'ACME', '7')
+    shown = op.show('instrument', 'ACME')
+    tap.same([shown.get(key) for key in ('last', 'mark', 'settlement', 'reference', 'collar_ticks',
+                                         'collar_permille', 'collar_from', 'collar_low',
+                                         'collar_high', 'band_low', 'order_qty_min')],
+             ['101', '99', '99', '100', '0', '100', '101', '90.9', '111.1', 'none', '0'],
+             'what prices of an instrument are measured against')
+    shown = op.show('pair', 'A1', 'ACME')
+    tap.same([shown.get(key) for key in ('position', 'open_buy', 'open_sell', 'mark')],
+             ['7', '6', '0', '99'], 'the position of a pair')
+    shown = op.show('firm', 'ALPHA')
+    tap.ok(int(shown['messages']) >= int(shown['fills']) == 2, 'messages and fills of a firm', shown)
+    tap.same(op.limit('order_to_trade', 'firm', 'ALPHA').get('used'), '0',
+             'without a limit no ratio is used')
+
+
+def test_show_tells_what_stops(tap, outcry, threads):
+    with Folder() as folder:
+        make_journal(folder)
+        op = Operator(tap, outcry, folder, threads=threads)
+        with op.serve() as exchange:
+            tap.ok('outcry: blocked: 1 restricted; ' in exchange.text, 'a start says it',
+                   exchange.text)
+            broker = Broker(exchange)
+            check_shown_kills(tap, op)
+            for level, subject in (('session', 'BROKER1'), ('account', 'A1'),
+                                   ('group', 'ALPHA.HOUSE'), ('firm', 'ALPHA')):
+                op.good(r'.* enabled seq \d+', 'enable', level, subject)
+            check_shown_holds(tap, op, broker)
+            check_shown_prices(tap, op)
+            code, out, _ = op.admin('show', 'blocked', why=None)
+            tap.ok(code == 0 and re.search(r'^instrument +ZINC +halted +- +-$', out, re.MULTILINE),
+                   'as a table', out)
+            op.bad('show blocked', 'show', 'bloked')
+            broker.client.close()
+            exchange.stop()
+        with op.serve() as exchange:
+            tap.ok('outcry: blocked: 1 blacklisted, 1 suspended, 1 stage, 3 restricted, 1 halted; '
+                   'outcry admin CONFIG show blocked tells what\n' in exchange.text,
+                   'and the next start', exchange.text)
+            exchange.stop()
+
+
 LIFTED = '''limits:
   - {level: account, subject: A1, limit: open_notional, value: "500000.00", warn: 800}
   - {level: firm, subject: BETA, limit: message_rate, value: 9, window: 1ms}
@@ -459,6 +569,7 @@ def main():
              '  - {name: engine, stages: [engine], idle: yield}\n'
              '  - {name: disk, stages: [journal], idle: block}')
     for threads in (one, three):
+        test_show_tells_what_stops(tap, outcry, threads)
         test_kill_while_orders_fly(tap, outcry, threads)
         test_start_of_day(tap, outcry, threads)
     test_restart(tap, outcry)
