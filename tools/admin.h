@@ -7,7 +7,8 @@
  *
  * One line in, an answer out, and the connection ends. The lines:
  *
- *   VERB WORDS... [by NAME because TEXT]     see tools/verb.h; one blank between two
+ *   VERB WORDS... [by NAME because TEXT]     see tools/verb.h; one blank between two.
+ *                                            open, halt and close: [by NAME [because TEXT]]
  *   load ROWS [check] by NAME because TEXT   ROWS lines follow, each the number of a
  *                                            line of a file and its fields, a tab
  *                                            between two; check: only checked

@@ -11,7 +11,7 @@ struct request {
     char *words[VERB_WORDS_MAX + 1];
     unsigned cnt;
     const char *name; /* of the author, NULL: none */
-    const char *text;
+    const char *text; /* NULL: none, of a verb that does without */
 };
 
 static void
@@ -21,6 +21,29 @@ wrong(struct admin *admin, struct admin_client *client, const char *why)
     admin_answer(admin, client, "error %s\n", why);
 }
 
+/* needs_no_reason says whether the line begins with a verb that may stand without, so
+ * that what it ends in can be BY NAME alone. */
+static bool
+needs_no_reason(const char *line)
+{
+    return strncmp(line, "open ", 5) == 0 || strncmp(line, "halt ", 5) == 0 ||
+           strncmp(line, "close ", 6) == 0;
+}
+
+/* cut_name cuts " by NAME" off, where no reason follows. */
+static void
+cut_name(char *line, struct request *request)
+{
+    char *by = NULL;
+
+    for (char *at = strstr(line, " by "); at != NULL; at = strstr(at + 1, " by "))
+        by = at;
+    if (by == NULL)
+        return;
+    *by = '\0';
+    request->name = by + strlen(" by ");
+}
+
 /* cut_author cuts " by NAME because TEXT" off. What is missing is found later. */
 static void
 cut_author(char *line, struct request *request)
@@ -28,8 +51,11 @@ cut_author(char *line, struct request *request)
     char *because = strstr(line, " because ");
     char *by = NULL;
 
-    if (because == NULL)
+    if (because == NULL) {
+        if (needs_no_reason(line))
+            cut_name(line, request);
         return;
+    }
     *because = '\0';
     for (char *at = strstr(line, " by "); at != NULL; at = strstr(at + 1, " by "))
         by = at;
@@ -55,7 +81,7 @@ take_apart(char *line, struct request *request)
     if (request->name != NULL && !verb_is_text(request->name, 16, false))
         return "the author is missing or no name, expected by NAME because TEXT, the name 1 to 16 "
                "characters without a blank";
-    if (request->name != NULL && !verb_is_text(request->text, 40, true))
+    if (request->text != NULL && !verb_is_text(request->text, 40, true))
         return "the reason is empty or too long, expected 1 to 40 characters behind because";
     while ((word = strsep(&line, " ")) != NULL) {
         if (*word == '\0')
@@ -191,6 +217,17 @@ submit_sheet(struct admin *admin, struct admin_client *client)
     ask(admin, client, admin->check_only ? DESK_CHECK : DESK_LOAD);
 }
 
+/* sign puts who and why behind the command: always, for the kernel knows who calls. */
+static void
+sign(struct verb *verb, const struct admin_client *client, const struct request *request)
+{
+    char name[17];
+
+    snprintf(name, sizeof name, "uid-%" PRIu32, client->uid);
+    verb_sign(verb, client->uid, request->name != NULL ? request->name : name,
+              request->text != NULL ? request->text : "no reason given");
+}
+
 void
 admin_submit(struct admin *admin, struct admin_client *client)
 {
@@ -220,8 +257,7 @@ admin_submit(struct admin *admin, struct admin_client *client)
         ask(admin, client, verb->level == OE_RISK_LEVEL_NONE ? DESK_BLOCKED : DESK_SHOW);
         return;
     }
-    if (request.name != NULL)
-        verb_sign(verb, client->uid, request.name, request.text);
+    sign(verb, client, &request);
     admin->stats.commands++;
     admin->kind = cell_kind(&verb->cells[0]);
     ask(admin, client, DESK_COMMAND);

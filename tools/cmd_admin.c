@@ -154,17 +154,23 @@ report(char *reply)
     return strstr(reply, "error user id ") == reply ? EXIT_SETUP : EXIT_USAGE;
 }
 
+/* needs_no_reason says whether a verb is carried out without --because. */
+static bool
+needs_no_reason(const char *line)
+{
+    return strncmp(line, "open ", 5) == 0 || strncmp(line, "halt ", 5) == 0 ||
+           strncmp(line, "close ", 6) == 0;
+}
+
 /* sign appends who and why. False if that is not possible. */
 static bool
-sign(char *line, size_t bytes, bool needed)
+sign(char *line, size_t bytes)
 {
     const size_t len = strlen(line);
 
-    if (said.because == NULL && said.by == NULL && !needed) {
-        snprintf(line + len, bytes - len, "\n");
-        return true;
-    }
-    if (said.because == NULL)
+    if (said.because == NULL && needs_no_reason(line))
+        snprintf(line + len, bytes - len, " by %s\n", said.by != NULL ? said.by : user_name());
+    else if (said.because == NULL)
         snprintf(line + len, bytes - len, "\n");
     else
         snprintf(line + len, bytes - len, " by %s because %s\n",
@@ -201,7 +207,7 @@ say_words(const char *where, char **words, int cnt)
             return cli_wrong("admin", "too many words, expected less than %u characters",
                              ADMIN_LINE_BYTES);
     }
-    if (!sign(line, sizeof line, false))
+    if (!sign(line, sizeof line))
         return cli_wrong("admin", "too many words, expected less than %u characters",
                          ADMIN_LINE_BYTES);
 
@@ -224,7 +230,7 @@ load_file(const char *where, const char *path)
         return cli_fail(EXIT_USAGE, "admin", "%s", why);
     snprintf(line, sizeof line, "load %" PRIu32 "%s", request.rows_cnt, said.check ? " check" : "");
     request.line = line;
-    if (sign(line, sizeof line, true))
+    if (sign(line, sizeof line))
         code = talk(where, &request);
     else
         code = cli_wrong("admin", "--by or --because is too long");

@@ -9,6 +9,7 @@ usage: test_admin.py OUTCRY
 
 import json
 import os
+import pwd
 import random
 import re
 import socket
@@ -268,6 +269,18 @@ def test_admin_is_for_its_user_alone(tap, outcry):
         (row,) = m.audit(START_SEQ + 1)
         tap.same([row[name] for name in ('event', 'author_uid', 'author', 'author_reason')],
                  ['ISTA', str(os.getuid()), 'kim', 'a test'], 'who did it is in the audit trail')
+        with m.serve() as exchange:
+            m.good(r'ACME open seq \d+', 'open', 'ACME', why=['--by', 'kim'])
+            m.good(r'ZINC closed seq \d+', 'close', 'ZINC', why=None)
+            tap.ok(raw(path, b'halt ACME\n').startswith(b'ok '), 'a line without an author')
+            m.good(r'ACME open seq \d+', 'open', 'ACME', why=['--because', 'over'])
+            exchange.stop()
+        rows = [[row[name] for name in ('author_uid', 'author', 'author_reason')]
+                for row in m.audit(START_SEQ + 1) if row['event'] == 'ISTA'][1:]
+        uid, user = str(os.getuid()), pwd.getpwuid(os.getuid()).pw_name
+        tap.same(rows, [[uid, 'kim', 'no reason given'], [uid, user, 'no reason given'],
+                        [uid, f'uid-{uid}', 'no reason given'], [uid, user, 'over']],
+                 'nobody halts, opens or closes without a name')
         if os.getuid() != 0:
             tap.skip('one who is named may', 'only root becomes another')
             return
