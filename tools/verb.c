@@ -7,9 +7,14 @@
 
 #include "proto/limits.h"
 
+#include "tools/clock.h"
 #include "tools/text.h"
 #include "tools/verb_private.h"
 #include "tools/words.h"
+
+/* How far ahead of the clock a day may be. */
+#define DAYS_AHEAD_MAX 31u
+#define DAY_NS         UINT64_C(86400000000000)
 
 bool
 verb_wrong(struct verb_reading *in, const char *format, ...)
@@ -255,10 +260,15 @@ read_enable(struct verb_reading *in, struct verb *verb)
 bool
 verb_read_day(struct verb_reading *in, struct verb *verb)
 {
+    uint64_t at_ns;
     uint32_t date;
 
-    if (!words_day_parse(in->words[0], &date))
+    if (!words_day_parse(in->words[0], &date) || !text_time_parse(in->words[0], &at_ns))
         return verb_wrong(in, "%.40s is no day, expected YYYY-MM-DD", in->words[0]);
+    /* Days only go forward: a wrong year could not be taken back. */
+    if (at_ns > clock_utc_ns() + DAYS_AHEAD_MAX * DAY_NS)
+        return verb_wrong(in, "%.40s is more than %u days ahead, expected a day nearer to today",
+                          in->words[0], DAYS_AHEAD_MAX);
     verb_open(verb, CELL_KIND_DAY_ROLL, 1);
     verb->cells[0].day_roll.date = date;
     verb_say(verb, "day %s", in->words[0]);

@@ -8,7 +8,7 @@
  * file. docs/operations.md has all verbs. Only what is wrong in itself is refused
  * here; whether a subject exists is for the engine to say.
  *
- * Pure: reads the roster, touches nothing else.
+ * Reads the roster and, for a day, the clock; touches nothing else.
  */
 #ifndef OUTCRY_TOOLS_VERB_H
 #define OUTCRY_TOOLS_VERB_H

@@ -7,6 +7,7 @@ What commands then do to orders is in test_risk.py.
 usage: test_admin.py OUTCRY
 """
 
+import datetime
 import json
 import os
 import pwd
@@ -21,6 +22,8 @@ from harness import Folder, Operator, Tap, make_journal, run, write_config
 PX = 10**8
 NOBODY = 65534
 START_SEQ = 13
+TODAY, NEXT = (str(datetime.datetime.now(datetime.timezone.utc).date() + datetime.timedelta(days))
+               for days in (0, 1))
 
 LAYOUTS = {
     'two threads': None,
@@ -68,6 +71,8 @@ def check_words(m):
             (('mark', 'ACME', '0'), '0 is no price'),
             (('day', '2026-02-29'), '2026-02-29 is no day, expected YYYY-MM-DD'),
             (('day', '20260228'), '20260228 is no day'),
+            (('day', '2206-11-27'), '2206-11-27 is more than 31 days ahead, expected a day nearer'),
+            (('day', str(datetime.date.today() + datetime.timedelta(33))), 'days ahead'),
             (('kill', 'instrument', 'ACME'), 'instrument is no level of it, expected session'),
             (('kill', 'firm', 'ALPHA', 'kepp'), 'kepp is not understood, expected keep'),
             (('restrict', 'session', 'BROKER1', 'ACME'), 'session is no level of it'),
@@ -101,7 +106,8 @@ def check_files(m):
             ('\n# a note\ncash,A1,1.123456789\n', 'line 3: 1.123456789 is no amount'),
             ('cash,A1,1\ncash,A1,2\n', 'line 2: says again what line 1 says'),
             ('limit,account,A1,long,1\nlimit,account,A1,long,1\n', 'line 2: says again'),
-            ('day,2026-11-27\nday,2026-11-28\n', 'line 2: says again what line 1 says'),
+            (f'day,{TODAY}\nday,{NEXT}\n', 'line 2: says again what line 1 says'),
+            ('day,2206-11-27\n', 'line 1: 2206-11-27 is more than 31 days ahead, expected'),
             ('kill,firm,ALPHA\n', 'line 1: kill is not known, expected day, limit, cash or'),
             ('deposit,A1,1\n', 'line 1: deposit is not known'),
             ('position,A1,ACME\n', 'line 1: position has 2 words'),
@@ -202,7 +208,7 @@ LINES = [line.split() for line in (
     'limit account A1 open_orders 5 warn=500', 'limit firm ALPHA message_rate 100 window=1ms',
     'limit pair A1 ACME long 5', 'limit session BROKER1 open_orders none', 'deposit A1 100.00',
     'withdraw B1 0.5', 'cash A1 9', 'move A1 ACME -1', 'position B1 ZINC 10', 'mark ACME 100.00',
-    'settle ZINC 0.5', 'day 2026-11-27', 'restrict group ALPHA.HOUSE ACME', 'permit account A1 ACME',
+    'settle ZINC 0.5', f'day {TODAY}', 'restrict group ALPHA.HOUSE ACME', 'permit account A1 ACME',
     'blacklist firm BETA', 'clear firm BETA', 'rule account A1 types=limit tifs=day+ioc covered=yes',
     'rule instrument ACME references=mid', 'fee ACME -1 5', 'kill session BROKER1', 'kill firm BETA keep',
     'enable firm BETA', 'account A1 suspended', 'show account A1', 'show pair A1 ACME', 'show blocked', 'halt ACME',

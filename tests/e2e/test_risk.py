@@ -20,6 +20,7 @@ from fixp import Client
 from harness import Folder, Operator, Tap, make_journal, run, write_config
 
 PX = 10**8
+TODAY = time.strftime('%Y-%m-%d', time.gmtime())
 REASONS = {8: 'OrderTypeNotAllowed', 14: 'MaxOrderQty', 66: 'AccountBlocked',
            67: 'RestrictedInstrument', 75: 'LongPositionLimit', 77: 'KillSwitch', 78: 'Throttled', 79: 'DuplicativeOrder',
            80: 'AccountLatched', 81: 'MaxOpenOrders', 82: 'OpenNotional', 83: 'DailyGross',
@@ -216,8 +217,8 @@ def check_fees(tap, op, broker, other):
     op.good(r'ACME is marked at 101.00, which is its settlement price seq \d+', 'settle', 'ACME',
             '101.00')
     op.good(r'daily_loss.* is none seq \d+', 'limit', 'account', 'B1', 'daily_loss', 'none')
-    op.good(r'day 2026-11-27 seq \d+', 'day', '2026-11-27')
-    op.bad('refused ConfigurationRange', 'day', '2026-11-27', code=1)
+    op.good(rf'day {TODAY} seq \d+', 'day', TODAY)
+    op.bad('refused ConfigurationRange', 'day', TODAY, code=1)
 
 
 def check_author_is_in_the_audit_trail(tap, op):
@@ -522,7 +523,7 @@ def test_start_of_day(tap, outcry, threads):
     rows = ''.join(f'limit,pair,{account},ACME,{name},{1000 + i}\n' for i, (account, name) in
                    enumerate((a, n) for a in ('A1', 'B1') for n in ('long', 'short')))
     text = ('# start\nposition,A1,ACME,100\r\ncash,A1,"5000.25"\ncash,B1,-3\nlimit,account,B1,credit,3\n'
-            + rows + 'day,2026-11-27\n')
+            + rows + f'day,{TODAY}\n')
     with Folder() as folder:
         make_journal(folder)
         op = Operator(tap, outcry, folder, threads=threads)
