@@ -241,7 +241,8 @@ open_all(struct sealer *sealer, const struct sealer_cfg *cfg)
         rc = open_chain(sealer, cfg);
     if (rc != 0)
         return rc;
-    sealer->dir_fd = open(cfg->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* The folder of these segments, whatever has its name by now. */
+    sealer->dir_fd = openat(sealer->chain.segments.dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (sealer->dir_fd < 0)
         return say(sealer, -errno, "%.100s: %s", sealer->dir, strerror(errno));
     rc = lock(sealer);
