@@ -280,7 +280,7 @@ settle_command(struct admin *admin)
     admin->task = DESK_NONE;
     admin->stats.commands--;
     if (client != NULL)
-        wrong(admin, client, "the exchange knows no such account, expected one that was set up");
+        wrong(admin, client, admin->desk->why);
 }
 
 static void

@@ -1,5 +1,6 @@
 #include "tools/desk.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Rows of a sheet at one poll. */
@@ -56,26 +57,19 @@ give_back(struct desk *desk)
     __atomic_store_n(&desk->turn, DESK_OURS, __ATOMIC_RELEASE); /* R4 pairs with A4 */
 }
 
-/* complete fills in what a verb leaves to the engine: an account's other fields. */
+/* complete fills in what a verb leaves to the engine. */
 static bool
 complete(struct desk *desk)
 {
     struct verb *verb = &desk->verb;
-    const uint8_t state = verb->cells[0].account_set.state;
     union cell now[CELL_COMMAND_MAX];
 
-    if (verb->kind != VERB_ACCOUNT_STATE)
+    if (verb->kind != VERB_PART)
         return true;
-    if (engine_config_get(desk->engine, CELL_KIND_ACCOUNT_SET, verb->cells[0].account_set.account,
-                          0, now) < 2)
-        return false;
-    verb->cells[0] = now[0];
-    verb->cells[1] = now[1];
-    verb->cells[0].account_set.state = state;
-    verb->cells[0].account_set.shape = (uint8_t)verb->count;
-    verb->cells[0].account_set.session = CELL_SESSION;
-    verb->cells[1].bytes[1] = 0;
-    return true;
+    return verb_complete(
+        verb, now,
+        engine_config_get(desk->engine, cell_kind(&verb->cells[0]), verb->id, verb->id2, now),
+        desk->why);
 }
 
 /* submit writes a command into the admin ring, where it is alone. */
@@ -88,8 +82,8 @@ submit(struct desk *desk, union cell *cells, unsigned count, uint64_t now_ns)
     ring_publish(desk->ring);
 }
 
-/* send submits the verb; an account that is not there and cells that are no command
- * are not sent. */
+/* send submits the verb; what cannot be completed and cells that are no command are not
+ * sent. */
 static bool
 send(struct desk *desk, uint64_t now_ns)
 {
@@ -98,8 +92,10 @@ send(struct desk *desk, uint64_t now_ns)
     if (!complete(desk))
         return false;
     for (unsigned i = 0; i < verb->count; i++)
-        if (!cell_valid(&verb->cells[i]))
+        if (!cell_valid(&verb->cells[i])) {
+            snprintf(desk->why, sizeof desk->why, "it is no command, expected one of the verbs");
             return false;
+        }
     submit(desk, verb->cells, verb->count, now_ns);
     return true;
 }

@@ -69,6 +69,7 @@ struct desk {
     struct sheet sheet;
     struct show show;
     struct blocked blocked;
+    char why[VERB_WHY_BYTES]; /* of a command that was not sent */
     bool good;                /* a command was sent, a sheet passed, a subject is known */
     uint32_t done_cnt;        /* rows of a sheet that were accepted */
     uint64_t first_seq;       /* of a sheet */

@@ -287,10 +287,11 @@ read_account_state(struct verb_reading *in, struct verb *verb)
         if (strcmp(states[i], in->words[1]) != 0)
             continue;
         verb_open(verb, CELL_KIND_ACCOUNT_SET, 2);
-        verb->kind = VERB_ACCOUNT_STATE;
+        verb_part(verb, id, 0);
         verb->needs_author = true;
         verb->cells[0].account_set.account = id;
         verb->cells[0].account_set.state = (uint8_t)i;
+        verb_name(verb, 0, &verb->cells[0].account_set.state, 1);
         verb_say(verb, "account %s is %s", in->words[0], states[i]);
         return true;
     }
@@ -349,7 +350,7 @@ static const struct verb_form forms[] = {
     {"permit", read_restriction, 0, 3, 3, "permit account|group|firm SUBJECT SYMBOL"},
     {"blacklist", read_restriction, 1, 2, 2, "blacklist account|group|firm SUBJECT"},
     {"clear", read_restriction, 0, 2, 2, "clear account|group|firm SUBJECT"},
-    {"rule", verb_read_rule, 0, 2, VERB_WORDS_MAX, VERB_RULE_USAGE},
+    {"rule", verb_read_rule, 0, 3, VERB_WORDS_MAX, VERB_RULE_USAGE},
     {"kill", read_kill, 0, 2, 3, "kill session|account|group|firm SUBJECT [keep]"},
     {"enable", read_enable, 0, 2, 2, "enable session|account|group|firm SUBJECT"},
     {"account", read_account_state, 0, 2, 2, "account ACCOUNT active|suspended|close_only|blocked"},
@@ -415,7 +416,8 @@ verb_row(struct verb *verb,
          unsigned cnt,
          char why[VERB_WHY_BYTES])
 {
-    struct verb_reading in = {.roster = roster, .words = words, .cnt = cnt, .why = why};
+    struct verb_reading in = {
+        .roster = roster, .words = words, .cnt = cnt, .why = why, .row = true};
 
     return parse(verb, &in, true, "day, limit, cash or position");
 }

@@ -4,6 +4,7 @@
 
 #include "tools/text.h"
 #include "tools/verb_private.h"
+#include "tools/view.h"
 #include "tools/words.h"
 
 #define LINE_BYTES 512u
@@ -17,11 +18,15 @@ value_of(const char *word, const char *key)
     return strncmp(word, key, len) == 0 && word[len] == '=' ? word + len + 1 : NULL;
 }
 
+/* read_permille reads where a stage begins; none: nowhere. */
 static bool
 read_permille(const char *text, uint16_t *permille)
 {
     uint64_t value;
 
+    *permille = 0;
+    if (strcmp(text, "none") == 0)
+        return true;
     if (!text_u64_parse(text, &value) || value < 1 || value >= RISK_PERMILLE_END)
         return false;
     *permille = (uint16_t)value;
@@ -42,8 +47,9 @@ read_pause(const char *text, uint16_t *ms)
 }
 
 static bool
-read_limit_option(struct verb_reading *in, struct cell_limit_set *set, const char *word)
+read_limit_option(struct verb_reading *in, struct verb *verb, const char *word)
 {
+    struct cell_limit_set *set = &verb->cells[0].limit_set;
     const struct {
         const char *key;
         uint16_t *permille;
@@ -58,16 +64,26 @@ read_limit_option(struct verb_reading *in, struct cell_limit_set *set, const cha
     for (unsigned i = 0; i < ARRAY_LEN(stages); i++) {
         if ((text = value_of(word, stages[i].key)) == NULL)
             continue;
+        verb_name(verb, 0, stages[i].permille, sizeof *stages[i].permille);
+        /* Without the stage there is no pause. */
+        if (i == 1 && strcmp(text, "none") == 0)
+            verb_name(verb, 0, &set->slow_ms, sizeof set->slow_ms);
         return read_permille(text, stages[i].permille) ||
-               verb_wrong(in, "%.40s is not understood, expected 1 to 999 permille of the limit",
+               verb_wrong(in,
+                          "%.40s is not understood, expected 1 to 999 permille of the limit, or "
+                          "none",
                           word);
     }
-    if ((text = value_of(word, "window")) != NULL)
+    if ((text = value_of(word, "window")) != NULL) {
+        verb_name(verb, 0, &set->window_ns, sizeof set->window_ns);
         return words_span_parse(text, &set->window_ns) ||
                verb_wrong(in, "%.40s is no time, expected a number and ns, us, ms or s", word);
-    if ((text = value_of(word, "pause")) != NULL)
+    }
+    if ((text = value_of(word, "pause")) != NULL) {
+        verb_name(verb, 0, &set->slow_ms, sizeof set->slow_ms);
         return read_pause(text, &set->slow_ms) ||
                verb_wrong(in, "%.40s is no pause, expected 1ms to 65535ms", word);
+    }
     return verb_wrong(in,
                       "%.40s is not known, expected window=, warn=, slow=, pause=, close= or "
                       "block=",
@@ -134,10 +150,12 @@ verb_read_limit(struct verb_reading *in, struct verb *verb)
         return verb_wrong(in, "%.40s is no value of %s, expected %s or none", value, name,
                           words_limit_is_money(set->limit) ? "a decimal with at most 8 places"
                                                            : "a whole number");
+    verb_part(verb, set->subject, view_limit_key(set->level, set->limit));
+    verb_name(verb, 0, &set->value, sizeof set->value);
     for (unsigned i = at + 2; i < in->cnt; i++)
-        if (!read_limit_option(in, set, in->words[i]))
+        if (!read_limit_option(in, verb, in->words[i]))
             return false;
-    const char *wrong = words_limit_wrong(set);
+    const char *wrong = in->row ? words_limit_wrong(set) : NULL;
     if (wrong != NULL)
         return verb_wrong(in, "%s %s", name, wrong);
     verb_say(verb, "%s of %s is %s", name, subject, value);
@@ -154,6 +172,17 @@ read_bits(struct verb_reading *in, const char *word, const char *names, uint8_t 
 
     snprintf(list, sizeof list, "%s", strchr(word, '=') + 1);
     *bits = 0;
+    if (list[0] == '\0')
+        return verb_wrong(in, "%.40s names nothing, expected all, or some of %s, + between two",
+                          word, names);
+    if (strcmp(list, "all") == 0) {
+        for (unsigned bit = 0; *names != '\0'; bit++) {
+            *bits = (uint8_t)(*bits | 1u << bit);
+            names += strcspn(names, " ");
+            names += *names == ' ';
+        }
+        return true;
+    }
     while ((one = strsep(&rest, "+")) != NULL) {
         unsigned bit = 0;
         const char *name = names;
@@ -184,21 +213,37 @@ read_yes(struct verb_reading *in, const char *word, uint8_t *value)
 }
 
 static bool
-read_rule_option(struct verb_reading *in, struct cell_order_rule_set *set, const char *word)
+read_rule_option(struct verb_reading *in, struct verb *verb, const char *word)
 {
+    struct cell_order_rule_set *set = &verb->cells[0].order_rule_set;
     const bool account = set->level == OE_RISK_LEVEL_ACCOUNT;
+    const struct {
+        const char *key;
+        const char *names; /* of bits; NULL: yes or no */
+        uint8_t *value;
+        bool of;
+    } options[] = {
+        {"types", WORDS_TYPES, &set->types, true},
+        {"tifs", WORDS_TIFS, &set->tifs, true},
+        {"covered", NULL, &set->covered, account},
+        {"references", WORDS_REFERENCES, &set->references, !account},
+        {"unreferenced", NULL, &set->unreferenced, !account},
+    };
+    const bool all = strcmp(word, "default") == 0 && in->cnt == 3;
+    bool read = all;
 
-    if (value_of(word, "types") != NULL)
-        return read_bits(in, word, WORDS_TYPES, &set->types);
-    if (value_of(word, "tifs") != NULL)
-        return read_bits(in, word, WORDS_TIFS, &set->tifs);
-    if (account && value_of(word, "covered") != NULL)
-        return read_yes(in, word, &set->covered);
-    if (!account && value_of(word, "references") != NULL)
-        return read_bits(in, word, WORDS_REFERENCES, &set->references);
-    if (!account && value_of(word, "unreferenced") != NULL)
-        return read_yes(in, word, &set->unreferenced);
-    return verb_wrong(in, "%.40s is not known, expected %s", word, VERB_RULE_USAGE);
+    for (unsigned i = 0; i < ARRAY_LEN(options); i++) {
+        if (!options[i].of || (!all && value_of(word, options[i].key) == NULL))
+            continue;
+        verb_name(verb, 0, options[i].value, 1);
+        if (all)
+            continue;
+        if (options[i].names != NULL ? !read_bits(in, word, options[i].names, options[i].value)
+                                     : !read_yes(in, word, options[i].value))
+            return false;
+        read = true;
+    }
+    return read || verb_wrong(in, "%.40s is not known, expected %s", word, VERB_RULE_USAGE);
 }
 
 bool
@@ -218,9 +263,10 @@ verb_read_rule(struct verb_reading *in, struct verb *verb)
     set->types = WORDS_TYPES_ALL;
     set->tifs = WORDS_TIFS_ALL;
     set->references = level == OE_RISK_LEVEL_INSTRUMENT ? WORDS_REFERENCES_DEFAULT : 0;
+    verb_part(verb, id, level);
     for (unsigned i = 2; i < in->cnt; i++)
-        if (!read_rule_option(in, set, in->words[i]))
+        if (!read_rule_option(in, verb, in->words[i]))
             return false;
-    verb_say(verb, "order rule of %s %s set", in->words[0], in->words[1]);
+    verb_say(verb, "order rule of %s %s is", in->words[0], in->words[1]);
     return true;
 }

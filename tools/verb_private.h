@@ -3,6 +3,7 @@
  *
  *   verb.c        what most verbs are: a subject and one or two values
  *   verb_limit.c  limits and order rules, which have options KEY=VALUE
+ *   verb_part.c   what was not named, and the words for what then holds
  */
 #ifndef OUTCRY_TOOLS_VERB_PRIVATE_H
 #define OUTCRY_TOOLS_VERB_PRIVATE_H
@@ -16,19 +17,20 @@ enum {
     VERB_SET
 };
 
-#define VERB_LIMIT_USAGE                                                                 \
- "limit LEVEL SUBJECT LIMIT VALUE [window=TIME] [warn=N] [slow=N pause=TIME] [close=N] " \
- "[block=N], "                                                                           \
+#define VERB_LIMIT_USAGE                                                                   \
+ "limit LEVEL SUBJECT LIMIT VALUE [window=TIME] [warn=N] [slow=N] [pause=TIME] [close=N] " \
+ "[block=N], "                                                                             \
  "of a pair with ACCOUNT SYMBOL as its subject"
-#define VERB_RULE_USAGE                                                                  \
- "rule account SUBJECT [types=A+B] [tifs=A+B] [covered=yes], or rule instrument SYMBOL " \
- "[types=A+B] [tifs=A+B] [references=A+B] [unreferenced=yes]"
+#define VERB_RULE_USAGE                                                               \
+ "rule account SUBJECT [types=A+B] [tifs=A+B] [covered=yes], rule instrument SYMBOL " \
+ "[types=A+B] [tifs=A+B] [references=A+B] [unreferenced=yes], or rule LEVEL SUBJECT default"
 
 struct verb_reading {
     const struct roster *roster;
     char *const *words; /* behind the verb */
     unsigned cnt;
     unsigned variant; /* of the verb's form */
+    bool row;         /* of a file: what is not named is none */
     char *why;
 };
 
@@ -39,6 +41,11 @@ bool verb_wrong(struct verb_reading *in, const char *format, ...)
 void verb_open(struct verb *verb, unsigned kind, unsigned count);
 void verb_say(struct verb *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool verb_find(struct verb_reading *in, uint8_t level, const char *text, uint32_t *id);
+
+/* verb_part makes the verb one that names fields: id and id2 are those of
+ * engine_config_get. verb_name adds one, of cell number `cell`. */
+void verb_part(struct verb *verb, uint32_t id, uint32_t id2);
+void verb_name(struct verb *verb, unsigned cell, const void *field, size_t size);
 
 bool verb_read_cash(struct verb_reading *in, struct verb *verb);
 bool verb_read_position(struct verb_reading *in, struct verb *verb);

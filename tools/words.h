@@ -38,6 +38,7 @@
 #define WORDS_REFERENCES         "last mid settlement configured"
 #define WORDS_TYPES_ALL          0x3fu
 #define WORDS_TIFS_ALL           0x7fu
+#define WORDS_REFERENCES_ALL     0xfu
 #define WORDS_REFERENCES_DEFAULT 0x9u
 
 /* Money and 128-bit sums. */

@@ -96,7 +96,7 @@ def check_limits(tap, op, broker):
                  'and shown as money')
         op.good(r'open_notional.* is none seq \d+', 'limit', level, subject, 'open_notional', 'none')
         broker.sweep()
-    op.good(r'message_rate of firm ALPHA is 2 seq \d+', 'limit', 'firm', 'ALPHA', 'message_rate', '2',
+    op.good(r'message_rate of firm ALPHA is 2 window=3600s seq \d+', 'limit', 'firm', 'ALPHA', 'message_rate', '2',
             'window=3600s')
     tap.same([broker.order() for _ in range(3)], ['New', 'New', 'Throttled'], 'a rate of a firm')
     broker.sweep()
@@ -125,7 +125,8 @@ def check_money(tap, op, broker):
     op.bad('refused ConfigurationConflict', 'withdraw', 'A1', '0.00000001', code=1)
     op.good(r'credit.* is none seq \d+', 'limit', 'account', 'A1', 'credit', 'none')
     tap.same(op.show('account', 'A1').get('free'), 'unlimited', 'without a credit none is asked for')
-    op.good(r'order rule of account A1 set seq \d+', 'rule', 'account', 'A1', 'covered=yes')
+    op.good(r'order rule of account A1 is types=all tifs=all covered=yes seq \d+', 'rule',
+            'account', 'A1', 'covered=yes')
     tap.same(broker.order(side='2'), 'InsufficientHoldings', 'a covered account has nothing')
     op.good(r'7 is the position of account A1 in ACME seq \d+', 'position', 'A1', 'ACME', '7')
     op.good(r'-2 added to the position of account A1 in ACME seq \d+', 'move', 'A1', 'ACME', '-2')
@@ -133,7 +134,7 @@ def check_money(tap, op, broker):
              ['New', 'InsufficientHoldings'], 'it sells what it has')
     broker.sweep()
     op.good(r'0 is the position.* seq \d+', 'position', 'A1', 'ACME', '0')
-    op.good(r'order rule of account A1 set seq \d+', 'rule', 'account', 'A1')
+    op.good(r'order rule of account A1 is .* seq \d+', 'rule', 'account', 'A1', 'default')
 
 
 def check_permissions(tap, op, broker):
@@ -147,12 +148,12 @@ def check_permissions(tap, op, broker):
         tap.same(broker.order(), 'New', 'and off it')
         broker.sweep()
     for level, subject in (('account', 'A1'), ('instrument', 'ACME')):
-        op.good(rf'order rule of {level} {subject} set seq \d+', 'rule', level, subject,
+        op.good(rf'order rule of {level} {subject} is types=limit\+stop .* seq \d+', 'rule', level, subject,
                 'types=limit+stop')
         tap.same([broker.order(), broker.order(px=None, kind='1')], ['New', 'OrderTypeNotAllowed'],
                  f'order types of {level}')
         tap.same(op.show(level, subject).get('types'), 'limit+stop', 'and shown')
-        op.good(r'order rule.* set seq \d+', 'rule', level, subject)
+        op.good(r'order rule.* is types=all .* seq \d+', 'rule', level, subject, 'default')
         broker.sweep()
 
 
@@ -177,7 +178,7 @@ def check_kills(tap, op, broker):
 
 
 def check_stages(tap, op, broker):
-    op.good(r'open_orders of account A1 is 4 seq \d+', 'limit', 'account', 'A1', 'open_orders', '4',
+    op.good(r'open_orders of account A1 is 4 warn=500 block=750 seq \d+', 'limit', 'account', 'A1', 'open_orders', '4',
             'warn=500', 'block=750')
     tap.same([broker.order(), broker.order(px=99)], ['New'] * 2, 'two of four orders')
     row = op.limit('open_orders', 'account', 'A1')
@@ -477,6 +478,42 @@ def test_show_tells_what_stops(tap, outcry, threads):
             exchange.stop()
 
 
+def test_unnamed_stays(tap, outcry):
+    """A limit or a rule of which a part is named keeps the rest, and all of it is told."""
+    with Folder() as folder:
+        make_journal(folder)
+        op = Operator(tap, outcry, folder)
+        with op.serve() as exchange:
+            op.good(r'open_notional of account A1 is 1000 warn=800 slow=900 close=950 block=990 '
+                    r'pause=5ms seq \d+', 'limit', 'account', 'A1', 'open_notional', '1000', 'warn=800',
+                    'slow=900', 'pause=5ms', 'close=950', 'block=990')
+            op.good(r'open_notional of account A1 is 2000 warn=800 slow=900 close=950 block=990 '
+                    r'pause=5ms seq \d+', 'limit', 'account', 'A1', 'open_notional', '2000')
+            tap.same(op.limit('open_notional', 'account', 'A1').get('stages'),
+                     'warn=800 slow=900 close=950 block=990 pause=5ms', 'stages stay armed')
+            op.good(r'open_notional of account A1 is 2000 warn=700 close=950 seq \d+', 'limit', 'account',
+                    'A1', 'open_notional', '2000', 'warn=700', 'slow=none', 'block=none')
+            op.good(r'message_rate of firm ALPHA is 9 window=1ms seq \d+', 'limit', 'firm', 'ALPHA',
+                    'message_rate', '9', 'window=1ms')
+            op.good(r'message_rate of firm ALPHA is 10 window=1ms seq \d+', 'limit', 'firm', 'ALPHA',
+                    'message_rate', '10')
+            op.good(r'open_notional of account A1 is none seq \d+', 'limit', 'account', 'A1',
+                    'open_notional', 'none')
+            op.good(r'open_notional of account A1 is 5 seq \d+', 'limit', 'account', 'A1',
+                    'open_notional', '5')
+            op.good(r'order rule of account B1 is types=all tifs=all covered=yes seq \d+', 'rule',
+                    'account', 'B1', 'covered=yes')
+            op.good(r'order rule of account B1 is types=limit tifs=all covered=yes seq \d+', 'rule',
+                    'account', 'B1', 'types=limit')
+            op.good(r'order rule of instrument ACME is types=all tifs=all references=mid '
+                    r'unreferenced=no seq \d+', 'rule', 'instrument', 'ACME', 'references=mid')
+            op.good(r'order rule of instrument ACME is types=limit tifs=all references=mid '
+                    r'unreferenced=no seq \d+', 'rule', 'instrument', 'ACME', 'types=limit')
+            op.bad('types= names nothing, expected all', 'rule', 'account', 'B1', 'types=')
+            op.bad('the exchange knows no such account', 'rule', 'account', '9', 'types=limit')
+            exchange.stop()
+
+
 LIFTED = '''limits:
   - {level: account, subject: A1, limit: open_notional, value: "500000.00", warn: 800}
   - {level: firm, subject: BETA, limit: message_rate, value: 9, window: 1ms}
@@ -565,6 +602,7 @@ def main():
     tap = Tap()
     test_author_is_in_the_audit_trail(tap, outcry)
     test_lifted_stays_lifted(tap, outcry)
+    test_unnamed_stays(tap, outcry)
     one = '  - {name: all, stages: [gateway, engine, journal], idle: yield}'
     three = ('  - {name: net, stages: [gateway], idle: yield}\n'
              '  - {name: engine, stages: [engine], idle: yield}\n'
