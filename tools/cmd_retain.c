@@ -46,7 +46,8 @@ static const char help[] =
     "  --json           a line of JSON for each segment, and one for all\n"
     "\n"
     "exit codes: 0 all is as asked, as far as it may be yet; 1 a segment is damaged, its seal is\n"
-    "of something else, or its key was not given; 2 wrong usage; 3 no journal or key there, or it cannot be written\n";
+    "of something else, or its key was not given; 2 wrong usage; 3 no journal or key there, or it "
+    "cannot be written\n";
 
 struct wish {
     struct retain_cfg cfg;

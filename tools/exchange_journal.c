@@ -281,10 +281,11 @@ replay_journal(struct exchange *exchange, char *why)
     int rc = replay_behind(exchange, why);
 
     if (rc == 0 && exchange->first_seq > 1)
-        return exchange_refuse(why,
-                               "the journal in %s begins with seq %" PRIu64
-                               ", older ones were pruned, and no snapshot is of use to begin with: put one back",
-                               exchange->config->journal_folder, exchange->first_seq);
+        return exchange_refuse(
+            why,
+            "the journal in %s begins with seq %" PRIu64
+            ", older ones were pruned, and no snapshot is of use to begin with: put one back",
+            exchange->config->journal_folder, exchange->first_seq);
     if (rc == 0) {
         rc = open_reader(exchange, &reader, why);
         if (rc == 0 && reader != NULL) {
