@@ -121,7 +121,7 @@ def test_ack(tap, outcry, ack, words, anew):
             exchange.kill()
         with Exchange(outcry, config) as exchange:
             client.socket.connect(exchange.ports['kernel'])
-            client.shake(5, client.establish(), 6, 7)
+            client.shake(client.establish, 6, 7)
             tap.same(client.refused is not None, anew,
                      f'{ack}: the session {"must negotiate anew" if anew else "goes on"}')
             exchange.stop()

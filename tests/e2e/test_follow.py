@@ -205,7 +205,7 @@ def test_broker(tap, outcry):
                 tap.ok(re.search(LOADED, exchange.text), 'which the next start begins with',
                        exchange.text)
                 client.socket.connect(exchange.ports['kernel'])
-                client.shake(5, client.establish(), 6, 7)
+                client.shake(client.establish, 6, 7)
                 tap.same(client.refused, None, 'the broker establishes its session again')
                 found = reports_again(client, 1, len(before))
                 tap.ok(found == {i + 1: body for i, (_, body) in enumerate(before)},
@@ -292,7 +292,7 @@ def test_modes(tap, outcry):
                 tap.ok(re.search(LOADED, exchange.text), 'ack memory: a start from a snapshot',
                        exchange.text)
                 client.socket.connect(exchange.ports['kernel'])
-                client.shake(5, client.establish(), 6, 7)
+                client.shake(client.establish, 6, 7)
                 tap.ok(client.refused is not None, 'the session must be negotiated again')
                 tap.same(state.group(3), replay(outcry, journal, state.group(2))['state_hash'],
                          'the state is that of a replay')
