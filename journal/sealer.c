@@ -18,6 +18,7 @@ struct sealer {
     struct key_ring ring;
     bool any;     /* newest is valid */
     bool pending; /* the key remembers one that the folder lacks */
+    bool forgot;  /* the key did not remember the newest of the folder, its own */
     struct seal newest;
     struct seal kept; /* if pending */
     struct chain chain;
@@ -130,6 +131,24 @@ compare_kept(struct sealer *sealer)
     return 0;
 }
 
+/* remember makes the key remember the newest seal of the folder, if it made that: its
+ * file was lost, or it comes from a backup. */
+static int
+remember(struct sealer *sealer)
+{
+    char why[256];
+
+    if (!sealer->any ||
+        memcmp(&sealer->newest.statement.key_id, &sealer->ring.keys[sealer->ring.cnt - 1].id,
+               sizeof sealer->newest.statement.key_id) != 0)
+        return 0;
+    sealer->forgot = true;
+
+    const int rc = seal_write(&sealer->newest, AT_FDCWD, sealer->newest_path, why);
+
+    return rc == 0 ? 0 : say(sealer, rc, "%s", why);
+}
+
 /* open_kept reads what the key remembers, if it does. */
 static int
 open_kept(struct sealer *sealer)
@@ -138,7 +157,7 @@ open_kept(struct sealer *sealer)
     int rc = seal_read(&sealer->kept, AT_FDCWD, sealer->newest_path, why);
 
     if (rc == -ENOENT)
-        return 0;
+        return remember(sealer);
     if (rc != 0)
         return say(sealer, rc, "%s", why);
     rc = seal_check(&sealer->kept, &sealer->ring, why);
@@ -398,6 +417,17 @@ finish(struct sealer *sealer, uint64_t now_ns, struct seal *seal)
     return 1;
 }
 
+/* lost_pending: what the key remembers was a full segment, and durable; a journal that
+ * ends before it has lost it. */
+static COLD int
+lost_pending(struct sealer *sealer)
+{
+    return say(sealer, -EBADMSG,
+               "%.100s: this key has sealed segment %" PRIu64 " (%.100s), but the journal ends "
+               "before it is full: segments were taken away, and their seals",
+               sealer->dir, sealer->kept.statement.segment_no, sealer->newest_path);
+}
+
 int
 sealer_poll(struct sealer *sealer, uint64_t now_ns, struct seal *seal)
 {
@@ -408,9 +438,11 @@ sealer_poll(struct sealer *sealer, uint64_t now_ns, struct seal *seal)
         if (sealer_left(sealer) == 0 || pages_cnt++ == sealer->pages_max)
             return 0;
         rc = tally_next(&sealer->tally, &sealer->chain);
+        if (rc == 0 && sealer->pending)
+            rc = lost_pending(sealer);
         if (rc == 0)
             return 0;
-        if (rc < 0)
+        if (rc < 0 && sealer->why[0] == '\0')
             say(sealer, rc, "%s", sealer->chain.fault.text);
         rc = rc > 0 ? 0 : rc;
     }
@@ -441,6 +473,12 @@ const struct seal *
 sealer_newest(const struct sealer *sealer)
 {
     return sealer->any ? &sealer->newest : NULL;
+}
+
+bool
+sealer_forgot(const struct sealer *sealer)
+{
+    return sealer->forgot;
 }
 
 bool

@@ -64,6 +64,11 @@ uint64_t sealer_left(const struct sealer *sealer);
 /* sealer_newest returns the newest seal in the folder, NULL: none. */
 const struct seal *sealer_newest(const struct sealer *sealer);
 
+/* sealer_forgot tells whether the file in which the key keeps its newest seal was not
+ * there, though the folder has seals of this key: it was made anew from those, and of
+ * seals that were taken away before nobody can tell any more. */
+bool sealer_forgot(const struct sealer *sealer);
+
 /* sealer_is_locked tells whether the key is kept out of swap. */
 bool sealer_is_locked(const struct sealer *sealer);
 

@@ -126,6 +126,12 @@ seal(const char *dir, const struct wish *wish)
     if (rc != 0)
         return cli_fail(rc == -EBADMSG ? EXIT_CHECK : EXIT_SETUP, "seal", "%s cannot be sealed: %s",
                         dir, why);
+    if (sealer_forgot(sealer))
+        fprintf(stderr,
+                "outcry seal: the key's newest seal (%s%s) was not there, and is now that of the "
+                "folder: seals that were taken away before would not be missed\n",
+                wish->newest != NULL ? wish->newest : wish->key,
+                wish->newest != NULL ? "" : ".newest");
     rc = seal_all(sealer, dir, wish->json);
     sealer_close(sealer);
     return rc;

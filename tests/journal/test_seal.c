@@ -722,6 +722,42 @@ Test(seal, the_key_remembers_what_it_sealed)
     attack_free(&attack);
 }
 
+/* The key remembers the last one, too, and not only those before it. */
+Test(seal, the_key_misses_the_newest_segment_and_its_seal)
+{
+    char path[128];
+
+    seal_rig_seal(&rig);
+    take_away(2, ".seal");
+    take_away(3, ".seg");
+    seal_rig_path(&rig, 2, ".seg", path);
+    /* As if nothing had been written there. */
+    cr_assert_eq(truncate(path, RIG_SEGMENT_BYTES / 2), 0);
+    cr_assert_eq(truncate(path, RIG_SEGMENT_BYTES), 0);
+    refused_to_seal("the journal ends before it is full");
+}
+
+Test(seal, a_key_that_forgot_remembers_again)
+{
+    const struct sealer_cfg cfg = {.dir = rig.dir, .key_path = rig.secret, .shard = -1};
+    struct sealer *sealer;
+    char path[160];
+    char why[320];
+
+    seal_rig_seal(&rig);
+    snprintf(path, sizeof path, "%s.newest", rig.secret);
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(sealer_open(&sealer, &cfg, why), 0, "%s", why);
+    cr_assert(sealer_forgot(sealer));
+    sealer_close(sealer);
+    cr_assert_eq(sealer_open(&sealer, &cfg, why), 0, "%s", why);
+    cr_assert(!sealer_forgot(sealer));
+    sealer_close(sealer);
+    take_away(2, ".seal");
+    take_away(1, ".seal");
+    refused_to_seal("seals were taken away");
+}
+
 /* prune takes away the segments before one, as outcry retain does. */
 static void
 prune(unsigned cnt)
