@@ -36,7 +36,8 @@ static const char help[] =
     "                  2025-01-31T09:30:00.000000001Z; a time of --to is not included\n"
     "\n"
     "exit codes: 0 written to the end; 1 the journal is damaged, the rows before it are\n"
-    "written; 2 wrong usage; 3 no journal there, or stdout cannot be written\n";
+    "written, or all of the range was pruned; 2 wrong usage; 3 no journal there, or stdout "
+    "cannot be written\n";
 
 /* An account or instrument, by name or by id. */
 struct subject {
@@ -52,6 +53,9 @@ struct filter {
     struct point to;
     bool json;
     FILE *out;
+    uint64_t first_seq; /* of the journal; 0: it is empty */
+    bool reaches_back;  /* what is asked for begins before it, or with it */
+    bool met;           /* it has a command of what is asked for */
 };
 
 static void
@@ -72,6 +76,37 @@ is_subject(struct subject *subject, uint32_t id, const char *name)
         return false;
     subject->seen = true;
     return true;
+}
+
+/* note_place notes what the journal has of the range that is asked for. */
+static void
+note_place(struct filter *filter, const union cell *cells)
+{
+    const bool begun = point_begun(&filter->from, cell_seq(cells), cell_time(cells));
+
+    if (filter->first_seq == 0) {
+        filter->first_seq = cell_seq(cells);
+        filter->reaches_back = begun;
+    }
+    filter->met = filter->met || begun;
+}
+
+/* judge_range speaks of commands that are not there: an empty answer must not look like
+ * a day on which nothing happened. */
+static int
+judge_range(const struct filter *filter, const char *dir)
+{
+    const bool pruned = filter->first_seq > 1 && filter->reaches_back;
+
+    if (pruned)
+        fprintf(stderr,
+                "outcry audit: the journal in %s begins with seq %" PRIu64
+                ": what was before it was pruned\n",
+                dir, filter->first_seq);
+    if (filter->met || (!filter->from.given && !filter->to.given))
+        return EXIT_FINE;
+    fprintf(stderr, "outcry audit: the journal in %s has no command in that range\n", dir);
+    return pruned ? EXIT_CHECK : EXIT_FINE;
 }
 
 /* warn_unseen speaks of a name that no row had: nothing found because of a slip of
@@ -216,8 +251,14 @@ static int export(struct journal_reader *reader, struct filter *filter)
             .cell = (unsigned)(cells - page->cells),
         };
 
-        if (point_past(&filter->to, cell_seq(cells), cell_time(cells)))
+        if (point_past(&filter->to, cell_seq(cells), cell_time(cells))) {
+            if (filter->first_seq == 0) {
+                filter->first_seq = cell_seq(cells);
+                filter->reaches_back = true;
+            }
             break;
+        }
+        note_place(filter, cells);
         audit_message(&audit, cells, &place);
         journal_reader_forget(reader, cells);
     }
@@ -243,6 +284,8 @@ run(const char *dir, struct filter *filter)
     if (rc < 0)
         code = cli_fail(EXIT_CHECK, "audit", "the journal in %s is damaged: %s", dir,
                         journal_reader_fault(reader)->text);
+    else
+        code = judge_range(filter, dir);
     warn_unseen(&filter->account, "account");
     warn_unseen(&filter->instrument, "instrument");
     journal_reader_close(reader);

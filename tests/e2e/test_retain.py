@@ -263,6 +263,15 @@ def test_pruned(tap, archive, before, key):
     old = before[1][1].splitlines()
     tap.ok(code == 0 and out.splitlines()[0] == old[0] and
            len(out.splitlines()) < len(old), 'audit tells what is left', code, err)
+    pruned = r'outcry audit: the journal in \S+ begins with seq \d+: what was before it was pruned\n'
+    tap.ok(re.fullmatch(pruned, err), 'and that there was more', err)
+    code, out, err = archive.say('audit', '--format', 'csv', '--from', '1', '--to', '2')
+    tap.ok(code == 1 and len(out.splitlines()) == 1 and re.match(pruned, err) and
+           'has no command in that range' in err, 'an audit of what was pruned is no empty day', code,
+           err)
+    code, _, err = archive.say('audit', '--format', 'csv', '--from', '999999999')
+    tap.ok(code == 0 and 'has no command in that range' in err and 'pruned' not in err,
+           'one of what has not come yet is told to be empty', code, err)
     whole = before[0][1]
     code, out, err = archive.say('replay', '--json')
     first = int(re.search(r'begins with segment \d+, seq (\d+) of', err)[1])
