@@ -201,6 +201,7 @@ struct gateway {
 
     struct gateway_history history; /* asks NULL: there is none */
     uint32_t history_generation;    /* of tokens */
+    uint32_t history_cnt;           /* asks that were not answered to their end yet */
     struct old_reports old;
     uint16_t *holding; /* sessions with datagrams that wait */
     uint32_t holding_cnt;

@@ -346,7 +346,7 @@ gateway_poll(struct gateway *gateway, uint64_t now_ns)
     timers(gateway);
     ring_publish(gateway->in);
     done += publisher_poll(gateway);
-    if (UNLIKELY(gateway->history.asks != NULL))
+    if (UNLIKELY(gateway->history_cnt > 0))
         done += retransmit_poll(gateway);
     for (unsigned i = 0; i < gateway->ports_cnt; i++)
         port_tx_flush(gateway->ports[i]);

@@ -66,6 +66,7 @@ ask(struct gateway *gateway,
     memcpy(&out, &cell, sizeof out);
     ring_write(asks, &out, 1);
     ring_publish(asks);
+    gateway->history_cnt++;
     gateway->history.wake(gateway->history.ctx);
 }
 
@@ -192,6 +193,8 @@ take_told(struct gateway *gateway, struct ring_reader *from)
         if (!old_flush(gateway))
             return false;
         ended(gateway, &told);
+        ASSERT(gateway->history_cnt > 0);
+        gateway->history_cnt--;
         ring_reader_advance(from, 1);
         return true;
     }

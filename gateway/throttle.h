@@ -4,7 +4,8 @@
  *   cancels (OrderCancelRequest, OrderMassCancelRequest) --> cancels
  *   all other application messages ------------------------> messages and bytes
  *
- * Three buckets (risk/bucket.h) for each session, so that who has used up what he
+ * Three buckets for each session (as those of risk/bucket.h, but one may take many tokens
+ * at once, and tell how long to wait), so that who has used up what he
  * may order can still cancel. A message that finds one empty takes from none; it
  * is refused with the time until there is room, or waits, as the configuration
  * says. Who is refused more often than a second's worth of messages at once does
@@ -25,7 +26,6 @@
 #include "gateway/gateway.h"
 #include "proto/base.h"
 #include "proto/limits.h"
-#include "risk/bucket.h"
 
 #define THROTTLE_NS_PER_S     1000000000ull
 #define THROTTLE_NS_PER_MS    1000000ull
