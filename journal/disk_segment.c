@@ -230,7 +230,7 @@ hold(int fd, const char *name, char why[256])
     if (disk_segment_hold(fd) == 0)
         return fd;
 
-    const int rc = segment_error(why, name, "written by another outcry, lock", errno);
+    const int rc = segment_error(why, name, "locked, another outcry writes it", errno);
 
     close(fd);
     return rc;

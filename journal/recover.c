@@ -77,7 +77,7 @@ segment_settle(struct segments *segments,
         return recover_error(segments, first, "open", fault);
     /* The writer of a segment holds it, so that nobody takes it away by removing a file. */
     if (disk_segment_hold(fd) != 0) {
-        rc = recover_error(segments, first, "written by another outcry, lock", fault);
+        rc = recover_error(segments, first, "locked, another outcry writes it", fault);
         close(fd);
         return rc;
     }

@@ -70,8 +70,9 @@ def test_lock(tap, outcry):
             refused(tap, outcry, config, f'journal folder {re.escape(journal)} is in use by '
                                          'another outcry', 'a folder in use')
             os.unlink(os.path.join(journal, 'lock'))
-            refused(tap, outcry, config, r'the journal in \S+ cannot be used: .* written by another '
-                                         r'outcry, lock: .*', 'a folder in use whose lock file was removed')
+            refused(tap, outcry, config, r'the journal in \S+ cannot be used: .* locked, another '
+                                         r'outcry writes it: .*',
+                    'a folder in use whose lock file was removed')
             tap.same(exchange.stop(), 0, 'and the exchange in it has not noticed')
         tap.same(run(outcry, 'replay', journal)[0], 0, 'its journal is right')
 
