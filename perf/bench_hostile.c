@@ -31,6 +31,8 @@
 #include "proto/fixp.h"
 #include "proto/orders.h"
 
+#include "perf/core_report.h"
+
 #define IN_CELLS       (1u << 14)
 #define OUT_CELLS      (1u << 16)
 #define SETUP_CELLS    256u
@@ -556,20 +558,21 @@ run_whole(struct bench *bench, bool paced, bool with_junk, unsigned *lost)
     return run;
 }
 
-static int
-by_value(const void *a, const void *b)
+/* take_args: false and a line on stderr if they are wrong. */
+static bool
+take_args(int argc, char **argv, bool *json, bool *quick)
 {
-    const double x = *(const double *)a;
-    const double y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double
-median(double *values, unsigned cnt)
-{
-    qsort(values, cnt, sizeof *values, by_value);
-    return values[cnt / 2];
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0) {
+            *json = true;
+        } else if (strcmp(argv[i], "--quick") == 0) {
+            *quick = true;
+        } else {
+            fprintf(stderr, "usage: %s [--quick] [--json]\n", argv[0]);
+            return false;
+        }
+    }
+    return true;
 }
 
 int
@@ -585,10 +588,8 @@ main(int argc, char **argv)
     bool json = false;
     bool quick = false;
 
-    for (int i = 1; i < argc; i++) {
-        json = json || strcmp(argv[i], "--json") == 0;
-        quick = quick || strcmp(argv[i], "--quick") == 0;
-    }
+    if (!take_args(argc, argv, &json, &quick))
+        return 2;
 
     const unsigned pairs = quick ? PAIRS_QUICK : PAIRS;
 
@@ -617,7 +618,7 @@ main(int argc, char **argv)
 
     gateway_stats_get(bench.gateway, &stats);
     for (unsigned k = 0; k < ARRAY_LEN(names); k++)
-        medians[k] = median(figures[k], pairs);
+        medians[k] = report_median(figures[k], pairs);
 
     const double slowdown = 100.0 * (1.0 - medians[1] / medians[0]);
 

@@ -13,6 +13,7 @@
 #include "engine/sequencer.h"
 #include "journal/writer.h"
 
+#include "perf/core_report.h"
 #include "perf/core_run.h"
 #include "perf/journal_stream.h"
 
@@ -501,20 +502,10 @@ burst(struct pump *pump, bool journaled)
     return ns;
 }
 
-static int
-by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a;
-    const double y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static double
 median_mps(double *ns, unsigned cnt)
 {
-    qsort(ns, cnt, sizeof *ns, by_value);
-    return BURST_COMMANDS * 1e3 / ns[cnt / 2];
+    return BURST_COMMANDS * 1e3 / report_median(ns, cnt);
 }
 
 struct pump_loss
