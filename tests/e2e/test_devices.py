@@ -26,6 +26,8 @@ NEWNET = 0x40000000
 ADDRESS, PORT, NEIGHBOUR = '10.9.0.1', 9000, '10.9.0.2'
 ETHTOOL, SET_TX_CHECKSUM = 0x8946, 0x17
 SOL_PACKET, AUXDATA = 263, 8
+AF_XDP, SYS_BPF, PROG_LOAD = 44, 321, 5
+TUNSETIFF, TAP_NO_PI = 0x400454ca, 0x1002
 
 EAL = ['--no-huge', '--no-shconf', '-m', '128', '--no-pci', '--no-telemetry']
 KERNEL = 'ports: [{name: kernel, kind: udp, address: 127.0.0.1, udp_port: 0}]'
@@ -242,10 +244,55 @@ def check_vhost(tap, outcry, vlan):
             tap.same(exchange.stop(), 0, f'{name}: it stops')
 
 
+def may_packet():
+    """may_packet tells why there is no AF_PACKET here, None if there is."""
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
+    except OSError as error:
+        return f'no packet sockets: {error}'
+    return None
+
+
 def may_xdp():
-    """may_xdp tells whether this kernel lets us load a program for packets at all."""
-    done = subprocess.run(['sh', '-c', 'test -d /sys/fs/bpf'], check=False)
-    return done.returncode == 0
+    """may_xdp tells why no program for packets can be loaded here, None if one can."""
+    code = struct.pack('<BBhi', 0xb7, 0, 0, 2) + struct.pack('<BBhi', 0x95, 0, 0, 0)  # XDP_PASS
+    program, license_text = ctypes.create_string_buffer(code), ctypes.create_string_buffer(b'GPL')
+    attributes = ctypes.create_string_buffer(
+        struct.pack('<IIQQ', 6, 2, ctypes.addressof(program), ctypes.addressof(license_text)), 128)
+    try:
+        socket.socket(AF_XDP, socket.SOCK_RAW, 0).close()
+    except OSError as error:
+        return f'no sockets of AF_XDP: {error}'
+    number = LIBC.syscall(SYS_BPF, PROG_LOAD, attributes, len(attributes))
+    if number < 0:
+        return f'no BPF: {os.strerror(ctypes.get_errno())}'
+    os.close(number)
+    return None
+
+
+def may_tap():
+    """may_tap tells why no tap can be made here, None if one can."""
+    try:
+        fd = os.open('/dev/net/tun', os.O_RDWR)
+    except OSError as error:
+        return f'no tap: {error}'
+    try:
+        fcntl.ioctl(fd, TUNSETIFF, struct.pack('16sH22x', b'otap1', TAP_NO_PI))
+    except OSError as error:
+        return f'no tap: {error}'
+    finally:
+        os.close(fd)
+    return None
+
+
+class Here:
+    """Here is this namespace itself."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
 
 
 def main():
@@ -261,28 +308,24 @@ def main():
         tap.skip('af_packet, af_xdp and tap', f'no network namespaces: {error}')
         tap.done()
         return
-    check_device(tap, outcry, 'af_packet', 'net_af_packet0,iface=v0', neighbour)
-    check_vlan(tap, outcry, neighbour)
-    if may_xdp():
+    why = may_packet()
+    if why is None:
+        check_device(tap, outcry, 'af_packet', 'net_af_packet0,iface=v0', neighbour)
+        check_vlan(tap, outcry, neighbour)
+    else:
+        tap.skip('af_packet', why)
+    why = may_xdp()
+    if why is None:
         check_device(tap, outcry, 'af_xdp', 'net_af_xdp0,iface=v0', neighbour)
     else:
-        tap.skip('af_xdp', 'no BPF')
+        tap.skip('af_xdp', why)
     neighbour.end()
-    if os.path.exists('/dev/net/tun'):
+    why = may_tap()
+    if why is None:
         check_device(tap, outcry, 'tap', 'net_tap0,iface=otap0', Here())
     else:
-        tap.skip('tap', 'no /dev/net/tun')
+        tap.skip('tap', why)
     tap.done()
-
-
-class Here:
-    """Here is this namespace itself."""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
 
 
 if __name__ == '__main__':
