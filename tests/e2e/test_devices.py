@@ -184,9 +184,19 @@ class Raw:
         return 'no answer'
 
 
+def forgive_libxdp(folder):
+    """libxdp 1.3 does not give a umem back; the leak sanitizer looks at all else."""
+    path = os.path.join(folder, 'leaks')
+    with open(path, 'w', encoding='ascii') as file:
+        file.write('leak:xsk_umem__create\n')
+    os.environ['LSAN_OPTIONS'] = f'suppressions={path}:print_suppressions=0'
+
+
 def check_device(tap, outcry, kind, device, neighbour):
     with Folder() as folder:
         make_journal(folder)
+        if kind == 'af_xdp':
+            forgive_libxdp(folder)
         config = config_of(folder, device)
         with Exchange(outcry, config) as exchange:
             if kind == 'tap':
@@ -206,6 +216,7 @@ def check_device(tap, outcry, kind, device, neighbour):
                 trade(tap, client, kind, 300)
             tap.same(exchange.stop(), 0, f'{kind}: it stops')
             tap.ok(' 0 invalid,' in exchange.text, f'{kind}: nothing was broken', exchange.text)
+            os.environ.pop('LSAN_OPTIONS', None)
 
 
 def check_vlan(tap, outcry, neighbour):
