@@ -6,7 +6,7 @@ SOAK_MINUTES ?= 10
 run: build
 	build/outcry demo
 
-# Every compiler, sanitizer and suite: about a quarter of an hour on two cores.
+# Every compiler, sanitizer and suite: twenty to thirty minutes on two cores.
 test: setup-test
 	python3 tests/matrix.py
 
