@@ -115,6 +115,15 @@ def digest(folder):
     return result
 
 
+def spoil(path, offset):
+    """spoil turns over each bit of a byte, so that it differs whatever was there."""
+    with open(path, 'r+b') as file:
+        file.seek(offset)
+        was = file.read(1)[0]
+        file.seek(offset)
+        file.write(bytes([was ^ 0xff]))
+
+
 def limit_files(size):
     """limit_files returns a preexec function: no file may become larger."""
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))

@@ -16,7 +16,8 @@ import sys
 import time
 
 from fixp import FIXP, Client, header
-from harness import SECONDS, Exchange, Folder, Tap, digest, make_journal, run, write_config
+from harness import (SECONDS, Exchange, Folder, Tap, digest, make_journal, run, spoil,
+                     write_config)
 
 PX = 10**8
 PAGE = 4096
@@ -420,9 +421,7 @@ def test_refusals(tap, outcry):
             exchange.stop()
         with Exchange(outcry, config) as exchange:
             exchange.stop()
-        with open(os.path.join(journal, '00000000.seg'), 'r+b') as file:
-            file.seek(PAGE + 70)
-            file.write(b'\xff')
+        spoil(os.path.join(journal, '00000000.seg'), PAGE + 70)
         code, _, err = run(outcry, 'follow', journal, '--once', *RETRANSMIT)
         tap.ok(code == 1 and 'damage' in err, 'a damaged journal is not followed', code, err)
 

@@ -16,7 +16,8 @@ import signal
 import socket
 import sys
 
-from harness import (Exchange, Folder, Tap, digest, limit_files, make_journal, run, write_config)
+from harness import (Exchange, Folder, Tap, digest, limit_files, make_journal, run, spoil,
+                     write_config)
 
 PAGE = 4096
 
@@ -132,7 +133,7 @@ def test_damage(tap, outcry):
         copy = os.path.join(folder, 'copy')
         shutil.copytree(journal, copy)
 
-        patch(journal, PAGE + 200, b'\xff')
+        spoil(os.path.join(journal, '00000000.seg'), PAGE + 200)
         refused(tap, outcry, config, f'the journal in {re.escape(journal)} cannot be used: .*; '
                 f'nothing was changed, see: outcry verify {re.escape(journal)}', 'a damaged page',
                 journal)
@@ -236,7 +237,7 @@ def test_segments(tap, outcry):
         for wrong in ('0', '65', 'all', ''):
             tap.same(run(outcry, 'verify', journal, '--threads', wrong)[0], 2,
                      f'--threads {wrong!r} is refused')
-        patch(journal, 2 * PAGE + 100, b'\xff')
+        spoil(os.path.join(journal, '00000000.seg'), 2 * PAGE + 100)
         code, out, _ = run(outcry, 'verify', journal, '--json', '--salvage', new)
         found = json.loads(out)
         tap.same((code, found['salvage_pages'], found['lost_pages']), (0, 2, pages - 3),
@@ -249,7 +250,7 @@ def test_salvage_full(tap, outcry):
         journal, new = make_journal(folder), os.path.join(folder, 'new')
         for _ in range(3):
             run_once(outcry, write_config(folder))
-        patch(journal, 2 * PAGE + 100, b'\xff')
+        spoil(os.path.join(journal, '00000000.seg'), 2 * PAGE + 100)
 
         def limit():
             limit_files(PAGE)()
