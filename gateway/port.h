@@ -15,6 +15,12 @@
  * What cannot be sent is dropped and counted, as a wire would: sessions
  * recover by sequence numbers. Hostile or foreign packets are dropped and
  * counted, never logged.
+ *
+ * A stream port carries the same over connections, one for each peer: nothing
+ * is lost, doubled or reordered while the connection lasts. What port_rx returns
+ * is a frame without its framing header, and behind the last one of a connection
+ * comes a datagram that says `lost`. What is pushed arrives in order; a claim is
+ * NULL while too much is unsent, and port_drop ends a connection.
  */
 #ifndef OUTCRY_GATEWAY_PORT_H
 #define OUTCRY_GATEWAY_PORT_H
@@ -46,6 +52,7 @@ struct datagram {
     uint32_t len;
     struct peer peer;
     uint16_t udp_port; /* ours, to which it was sent */
+    bool lost;         /* stream ports: the peer's connection has ended; len is 0 */
 };
 
 struct port_stats {
@@ -69,12 +76,14 @@ struct port_ops {
     void (*tx_flush)(struct port *port);
     void (*source)(struct port *port, uint16_t udp_port);
     bool (*ready)(struct port *port); /* link up, peer resolved if one was named */
+    void (*drop)(struct port *port, const struct peer *peer); /* NULL: no stream */
     void (*close)(struct port *port);
 };
 
 /* First member of every implementation. */
 struct port {
     const struct port_ops *ops;
+    bool stream; /* frames over connections, see above; set at open, never changed */
     struct port_stats stats;
 };
 
@@ -125,6 +134,16 @@ static inline bool
 port_ready(struct port *port)
 {
     return port->ops->ready(port);
+}
+
+/* port_drop ends the connection of a peer once what was pushed to it is sent;
+ * nothing more is received from it but its `lost`. Nothing happens if there is
+ * none, or on a port of datagrams. */
+static inline void
+port_drop(struct port *port, const struct peer *peer)
+{
+    if (port->ops->drop != NULL)
+        port->ops->drop(port, peer);
 }
 
 static inline void
