@@ -307,6 +307,10 @@ fixp_server_datagram(struct gateway *gateway, unsigned port_idx, const struct da
     const struct transport from = {.peer = datagram->peer, .port_idx = (uint8_t)port_idx};
     const struct fixp_header *hdr = (const struct fixp_header *)datagram->data;
 
+    if (UNLIKELY(datagram->lost)) {
+        fixp_lost(gateway, &from);
+        return;
+    }
     gateway->stats.datagrams++;
     if (take_request(gateway, &from, datagram))
         return;
@@ -316,6 +320,7 @@ fixp_server_datagram(struct gateway *gateway, unsigned port_idx, const struct da
     /* Counted and no more: an answer could be aimed at somebody else. */
     if (number == DIRECTORY_NONE) {
         gateway->stats.bad_session++;
+        port_drop(gateway->ports[port_idx], &from.peer);
         return;
     }
     if (datagram->len < sizeof *hdr) {
@@ -326,10 +331,18 @@ fixp_server_datagram(struct gateway *gateway, unsigned port_idx, const struct da
     struct inbound in = {
         .gateway = gateway,
         .session = &gateway->sessions[number],
+        .no = gateway->sessions[number].stream_no,
+        .numbered = gateway->ports[port_idx]->stream,
     };
 
     if (!session_listens(in.session)) {
         take_unbound(&in, hdr->template_id, datagram->data, datagram->len);
+        return;
+    }
+    /* A frame is one message; what some stacks put behind it is not read. */
+    if (gateway->ports[port_idx]->stream) {
+        take_message(&in, datagram->data, datagram->len);
+        in.session->stream_no = in.no;
         return;
     }
     for (size_t off = 0, bytes; off < datagram->len; off += bytes) {

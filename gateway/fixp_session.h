@@ -109,6 +109,7 @@ struct fixp_request {
     uint32_t token; /* 0: none is on its way */
     uint8_t kind;   /* CELL_KIND_SESSION_NEGOTIATE or _ESTABLISH */
     bool takeover;  /* the bound transport is not listened to any more */
+    bool lost;      /* the connection that the request came over has ended */
     struct transport from;
 };
 
@@ -121,8 +122,10 @@ struct fixp_session {
     bool leaving;               /* unbound, but the port had no room for the farewell */
     bool listed;                /* transport is in the directory */
     bool negotiated;            /* uuid and negotiate_time are what the engine knows */
+    bool say_no;                /* of a stream: Sequence is due before the next report */
     struct transport transport; /* last bound */
     uint64_t next_in_no;
+    uint64_t stream_no; /* of the next order on a stream: it is counted on */
     uint64_t last_rx_ns;
     uint32_t firm; /* CELL_ANY: not known */
 
@@ -223,8 +226,9 @@ gateway_command(struct gateway *gateway, const union cell *cells, unsigned count
     ring_write(gateway->in, cells, count);
 }
 
-/* fixp_server.c: takes one datagram. What the in-ring has no room for is
- * dropped, as if the network had lost it. */
+/* fixp_server.c: takes one datagram, or one frame of a stream: a message, or that
+ * its connection has ended. What the in-ring has no room for is dropped, as if the
+ * network had lost it; for a frame there always is room. */
 void
 fixp_server_datagram(struct gateway *gateway, unsigned port_idx, const struct datagram *datagram);
 
@@ -260,6 +264,10 @@ void fixp_close_told(struct gateway *gateway,
                      enum cell_unbind_reason reason,
                      const char *text);
 
+/* fixp_lost takes the end of a connection: the session that is bound to it is
+ * unbound, and what was to be said there is not. One cell of the in-ring. */
+void fixp_lost(struct gateway *gateway, const struct transport *transport);
+
 /* fixp_leave says farewell, behind the last reports, to a session that was
  * unbound. With a full port it is called again when the reports are sent; in_vain
  * when that has taken too long. */
@@ -269,7 +277,8 @@ void fixp_leave(struct gateway *gateway, struct fixp_session *session, bool in_v
  * run, so answers are due. */
 void fixp_came_back(struct gateway *gateway, const union cell *cell, bool live);
 
-/* fixp_send.c: each sends one datagram, or none if the port has no room. */
+/* fixp_send.c: each sends one datagram, or none if the port has no room. Behind a
+ * Terminate nothing may come, so it ends the connection of a stream. */
 void fixp_send_sequence(struct gateway *gateway, struct fixp_session *session);
 void fixp_send_negotiation_response(struct gateway *gateway,
                                     const struct transport *to,
@@ -307,7 +316,8 @@ int publisher_poll(struct gateway *gateway);
 void publisher_take(struct gateway *gateway, const union cell *cells, bool live);
 
 /* publisher_flush sends what of the session's reports is not sent yet; false
- * if the port has no room for all of it. */
+ * if the port has no room for all of it. On a stream nothing may be left out: when
+ * what waits is not kept any more, the connection is ended. */
 bool publisher_flush(struct gateway *gateway, struct fixp_session *session);
 
 /* publisher_retransmit answers a RetransmitRequest of a bound session. */

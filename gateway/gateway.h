@@ -1,5 +1,5 @@
 /*
- * Gateway: FIXP sessions over datagrams, one thread's worth of it.
+ * Gateway: FIXP sessions over datagrams and streams, one thread's worth of it.
  *
  *   port -> datagram -> session by peer -> FIXP -> order_decode -> in-ring
  *   port <- datagram <- session <- order_encode <- route <- out-ring
@@ -30,6 +30,12 @@
  * count on. A lower number is a duplicate and is dropped silently, a higher one
  * skips: NotApplied tells what is missing. Where a message ends that is not
  * known cannot be told, so it takes all the rest of its datagram.
+ *
+ * A port may be a stream (gateway/port.h): a datagram is then one message, numbers
+ * are counted on from message to message in both directions, and Sequence is said
+ * only where they do not follow. The end of a connection unbinds its session at
+ * once; Terminate ends the connection. Reports that a full connection does not take
+ * wait, in the memory that retransmission is served from.
  *
  * The time in Negotiate and Establish is UTC nanoseconds, at most a minute
  * ahead of ours, and never goes backwards within a session: a replayed request

@@ -62,16 +62,23 @@ publisher_flush(struct gateway *gateway, struct fixp_session *session)
         return true;
     }
     /* What was overwritten before it could be sent is lost, as on a wire. */
-    if (session->sent_no < oldest_no(gateway, next))
+    if (UNLIKELY(session->sent_no < oldest_no(gateway, next))) {
+        if (port->stream) {
+            port_drop(port, &session->transport.peer);
+            return false;
+        }
         session->sent_no = oldest_no(gateway, next);
+    }
     while (session->sent_no < next) {
         const struct fixp_sequence sequence = {.next_seq_no = session->sent_no};
         uint8_t *buf = port_tx_claim(port, &session->transport.peer);
+        size_t len = 0;
 
         if (buf == NULL)
             return false;
-
-        size_t len = fixp_sequence_encode(buf, DATAGRAM_BYTES_MAX, &sequence);
+        if (!port->stream || session->say_no)
+            len = fixp_sequence_encode(buf, DATAGRAM_BYTES_MAX, &sequence);
+        session->say_no = false;
         const uint32_t cnt = append(gateway, session, session->sent_no, next, buf, &len);
 
         ASSERT(cnt > 0);
@@ -286,6 +293,7 @@ publisher_retransmit(struct gateway *gateway,
         fixp_retransmission_encode(buf, DATAGRAM_BYTES_MAX, &msg);
         port_tx_push(port, len);
         done += msg.count;
+        session->say_no = true;
         gateway->stats.retransmitted += msg.count;
     }
     session->last_tx_ns = gateway->now_ns;

@@ -261,12 +261,13 @@ configure(struct rig *rig, uint8_t ack_mode)
     }
 }
 
-struct rig *
-rig_new(uint64_t seed, uint8_t ack_mode, uint32_t in_cells)
+static struct rig *
+rig_make(uint64_t seed, uint8_t ack_mode, uint32_t in_cells, bool stream)
 {
     struct rig *rig = memory(sizeof *rig);
 
     net_init(&rig->net, seed);
+    rig->net.stream = stream;
     rig->net.now_ns = RIG_START_NS;
     rig->in_cells = in_cells == 0 ? IN_CELLS : in_cells;
     /* Large and mostly not used: not touched. */
@@ -298,6 +299,18 @@ rig_new(uint64_t seed, uint8_t ack_mode, uint32_t in_cells)
     return rig;
 }
 
+struct rig *
+rig_new(uint64_t seed, uint8_t ack_mode, uint32_t in_cells)
+{
+    return rig_make(seed, ack_mode, in_cells, false);
+}
+
+struct rig *
+rig_new_stream(uint64_t seed)
+{
+    return rig_make(seed, 0, 0, true);
+}
+
 /* stop frees what a restart makes anew. */
 static void
 stop(struct rig *rig)
@@ -325,6 +338,8 @@ rig_restart(struct rig *rig, uint8_t ack_mode)
 {
     /* What was not durable is lost, as was never told. */
     rig->log_cnt = rig->run_cnt + rig->durable;
+    for (unsigned i = 0; i < rig->net.ports_cnt; i++)
+        net_reset(&rig->net.ports[i]);
     stop(rig);
     rings_make(rig);
     engine_make(rig);
@@ -460,6 +475,12 @@ rig_client(struct rig *rig, unsigned i, uint16_t session)
     };
 
     return rig_client_new(rig, i, session, &cfg);
+}
+
+void
+rig_cut(struct rig_client *rc)
+{
+    net_reset((struct net_port *)(void *)rc->port);
 }
 
 void

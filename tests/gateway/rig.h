@@ -96,6 +96,11 @@ struct rig {
 struct rig *rig_new(uint64_t seed, uint8_t ack_mode, uint32_t in_cells);
 void rig_free(struct rig *rig);
 
+/* rig_new_stream is rig_new with connections in the place of datagrams; rig_cut ends
+ * that of a client, without a word of either side. */
+struct rig *rig_new_stream(uint64_t seed);
+void rig_cut(struct rig_client *rc);
+
 /* rig_step lets ns pass and then everybody poll once. */
 void rig_step(struct rig *rig, uint64_t ns);
 
