@@ -139,13 +139,20 @@ say_layout(const struct config *config)
 static void
 say_ready(const struct exchange *exchange)
 {
+    static const char *const kinds[] = {"udp", "dpdk", "tcp"};
     const struct config *config = exchange->config;
     char ip[16];
 
-    for (unsigned i = 0; i < config->ports_cnt; i++)
+    for (unsigned i = 0; i < config->ports_cnt; i++) {
         fprintf(stderr, "outcry: port %s: %s %s:%u\n", config->ports[i].name,
-                config->ports[i].kind == CONFIG_PORT_UDP ? "udp" : "dpdk",
-                text_ipv4(config->ports[i].address, ip), exchange->udp_ports[i]);
+                kinds[config->ports[i].kind], text_ipv4(config->ports[i].address, ip),
+                exchange->udp_ports[i]);
+        if (config->ports[i].kind == CONFIG_PORT_TCP && port_tcp_plain(exchange->ports[i]))
+            fprintf(stderr,
+                    "outcry: port %s: this kernel has no io_uring with multishot receive, or "
+                    "does not allow it: epoll and plain system calls are used\n",
+                    config->ports[i].name);
+    }
     fprintf(stderr, "outcry: ready epoch %u", exchange->epoch);
     for (unsigned i = 0; i < config->ports_cnt; i++)
         fprintf(stderr, " %s=%s:%u", config->ports[i].name, text_ipv4(config->ports[i].address, ip),
@@ -164,6 +171,12 @@ say_ports(const struct exchange *exchange)
                 " foreign, %" PRIu64 " invalid, %" PRIu64 " dropped\n",
                 exchange->config->ports[i].name, stats->rx_datagrams, stats->tx_datagrams,
                 stats->rx_foreign, stats->rx_invalid, stats->tx_dropped);
+        if (exchange->ports[i]->stream)
+            fprintf(stderr,
+                    "outcry: port %s: %" PRIu64 " connections, %" PRIu64 " too many, %" PRIu64
+                    " slow, %" PRIu64 " idle\n",
+                    exchange->config->ports[i].name, stats->connections, stats->connections_refused,
+                    stats->connections_slow, stats->connections_idle);
     }
 }
 

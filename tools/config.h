@@ -67,7 +67,16 @@ struct config_thread {
 
 enum config_port_kind {
     CONFIG_PORT_UDP, /* kernel socket */
-    CONFIG_PORT_DPDK
+    CONFIG_PORT_DPDK,
+    CONFIG_PORT_TCP /* kernel sockets */
+};
+
+/* Of a port of kind tcp. */
+struct config_port_tcp {
+    uint32_t connections;
+    uint32_t unsent_bytes; /* kept for one connection */
+    uint32_t slow_ms;      /* how long it may be full */
+    uint32_t idle_ms;      /* 0: for ever */
 };
 
 /* The other side of a port, for `load`, `send` and `demo` on this machine. */
@@ -82,7 +91,8 @@ struct config_port {
     char name[CONFIG_NAME_MAX + 1];
     enum config_port_kind kind;
     uint32_t address;  /* host order; 0.0.0.0 is any, kernel sockets only */
-    uint16_t udp_port; /* 0: any free one, kernel sockets only */
+    uint16_t udp_port; /* of kind tcp: tcp_port; 0: any free one, kernel sockets only */
+    struct config_port_tcp tcp;
     unsigned eal_cnt;
     const char *const *eal; /* NULL terminated, never NULL */
     struct config_port_client client;

@@ -23,7 +23,7 @@
 #define CONFIG_ACK_WORDS        "durable interval memory"
 #define CONFIG_STAGE_WORDS      "gateway engine journal"
 #define CONFIG_IDLE_WORDS       "spin yield block"
-#define CONFIG_KIND_WORDS       "udp dpdk"
+#define CONFIG_KIND_WORDS       "udp dpdk tcp"
 
 void config_read_threads(struct config *config, const struct doc_map *root);
 void config_read_ports(struct config *config, const struct doc_map *root);

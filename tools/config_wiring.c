@@ -10,6 +10,13 @@
 #include "tools/config_read.h"
 #include "tools/text.h"
 
+#define TCP_CONNECTIONS  1024u
+#define TCP_UNSENT_BYTES 65536u
+#define TCP_SLOW_MS      1000u
+#define TCP_IDLE_MS      150000u
+#define TCP_MS_MAX       3600000u
+_Static_assert(TCP_IDLE_MS > 2 * KEEPALIVE_MS_MAX, "what lives is not idle");
+
 _Static_assert(CONFIG_PORTS_MAX == GATEWAY_PORTS_MAX, "the gateway takes as many");
 
 /* The default layout: one thread for what must be fast and one that sleeps
@@ -198,6 +205,34 @@ read_client(const struct doc_map *port_map, struct config_port *port)
         doc_refuse(&map, "eal", "is missing, expected the EAL arguments of the client's device");
 }
 
+/* read_tcp reads what only ports of kind tcp have. A session that lives says
+ * something within twice the longest keepalive interval. */
+static void
+read_tcp(const struct doc_map *map, struct config_port *port)
+{
+    static const char *const keys[] = {"tcp_port", "connections", "unsent_bytes", "slow_ms",
+                                       "idle_ms"};
+    struct config_port_tcp *tcp = &port->tcp;
+
+    if (port->kind != CONFIG_PORT_TCP) {
+        for (unsigned i = 0; i < sizeof keys / sizeof keys[0]; i++)
+            if (doc_given(map, keys[i]))
+                doc_refuse(map, keys[i], "is given, expected only with kind: tcp");
+        return;
+    }
+    port->udp_port = (uint16_t)doc_u64(map, "tcp_port", 0, UINT16_MAX, DOC_NEEDED);
+    tcp->connections =
+        (uint32_t)doc_u64(map, "connections", 1, PORT_TCP_CONNECTIONS_MAX, TCP_CONNECTIONS);
+    tcp->unsent_bytes = (uint32_t)doc_u64(map, "unsent_bytes", 2 * PORT_TCP_ROOM,
+                                          PORT_TCP_UNSENT_MAX, TCP_UNSENT_BYTES);
+    tcp->slow_ms = (uint32_t)doc_u64(map, "slow_ms", 0, TCP_MS_MAX, TCP_SLOW_MS);
+    tcp->idle_ms = (uint32_t)doc_u64(map, "idle_ms", 0, TCP_MS_MAX, TCP_IDLE_MS);
+    if (!is_pow2_u64(tcp->unsent_bytes))
+        doc_refuse(map, "unsent_bytes", "is %u, expected a power of two", tcp->unsent_bytes);
+    if (doc_given(map, "udp_port"))
+        doc_refuse(map, "udp_port", "is given, expected tcp_port with kind: tcp");
+}
+
 static void
 read_port(const struct doc_map *map, struct config_port *port)
 {
@@ -205,7 +240,9 @@ read_port(const struct doc_map *map, struct config_port *port)
     port->kind = (enum config_port_kind)doc_word(map, "kind", CONFIG_KIND_WORDS, DOC_NEEDED_WORD);
     port->address = read_address(map);
     const bool dpdk = port->kind == CONFIG_PORT_DPDK;
-    port->udp_port = (uint16_t)doc_u64(map, "udp_port", dpdk ? 1 : 0, UINT16_MAX, DOC_NEEDED);
+    if (port->kind != CONFIG_PORT_TCP)
+        port->udp_port = (uint16_t)doc_u64(map, "udp_port", dpdk ? 1 : 0, UINT16_MAX, DOC_NEEDED);
+    read_tcp(map, port);
     port->eal = read_args(map, "eal", &port->eal_cnt);
     read_client(map, port);
     if (dpdk && port->eal_cnt == 0)
@@ -233,11 +270,12 @@ check_ports(const struct doc_map *root, const struct config *config)
                 doc_refuse(root, "ports", "have the name %s twice, expected a name for each",
                            port->name);
             if (port->udp_port != 0 && port->udp_port == other->udp_port &&
+                (port->kind == CONFIG_PORT_TCP) == (other->kind == CONFIG_PORT_TCP) &&
                 (port->address == other->address || port->address == 0 || other->address == 0))
                 doc_refuse(root, "ports",
-                           "have %s and %s at the same address and UDP port, "
+                           "have %s and %s at the same address and %s port, "
                            "expected another for each",
-                           other->name, port->name);
+                           other->name, port->name, port->kind == CONFIG_PORT_TCP ? "TCP" : "UDP");
         }
     }
     if (dpdk_cnt > 1)
@@ -255,7 +293,10 @@ config_read_ports(struct config *config, const struct doc_map *root)
     for (unsigned i = 0; i < list.cnt; i++) {
         struct doc_map map;
 
-        doc_item(&list, i, "name kind address udp_port eal client", &map);
+        doc_item(&list, i,
+                 "name kind address udp_port eal client tcp_port connections unsent_bytes slow_ms "
+                 "idle_ms",
+                 &map);
         read_port(&map, &config->ports[config->ports_cnt++]);
     }
     if (!doc_failed(root->doc))

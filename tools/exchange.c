@@ -216,14 +216,56 @@ open_dpdk(struct exchange *exchange, const struct config_port *port, char *why)
 }
 
 static int
+open_tcp(struct exchange *exchange, const struct config_port *port, char *why)
+{
+    struct port **at = &exchange->ports[exchange->ports_cnt];
+    const struct port_tcp_cfg cfg = {
+        .ip = port->address,
+        .tcp_port = port->udp_port,
+        .framing = FRAMING_SOFH,
+        .busy_poll = true,
+        .connections_max = port->tcp.connections,
+        .unsent_max = port->tcp.unsent_bytes,
+        .slow_ms = port->tcp.slow_ms,
+        .idle_ms = port->tcp.idle_ms,
+    };
+    char text[256];
+    char ip[16];
+
+    const int rc = port_tcp_open(at, &cfg, text);
+    if (rc == -EADDRINUSE)
+        return exchange_refuse(why, "port %s: %s:%u is in use by another program", port->name,
+                               text_ipv4(port->address, ip), port->udp_port);
+    if (rc != 0)
+        return exchange_refuse(why, "port %s: %s:%u cannot be opened: %s", port->name,
+                               text_ipv4(port->address, ip), port->udp_port, text);
+    exchange->udp_ports[exchange->ports_cnt++] = port_tcp_local(*at);
+    return 0;
+}
+
+static int
+open_port(struct exchange *exchange, const struct config_port *port, char *why)
+{
+    switch (port->kind) {
+    case CONFIG_PORT_UDP:
+        return open_udp(exchange, port, why);
+    case CONFIG_PORT_DPDK:
+        return open_dpdk(exchange, port, why);
+    case CONFIG_PORT_TCP:
+        return open_tcp(exchange, port, why);
+    default:
+        UNREACHABLE("no such kind of port");
+    }
+}
+
+static int
 open_ports(struct exchange *exchange, char *why)
 {
     const struct config *config = exchange->config;
     int rc = 0;
 
     for (unsigned i = 0; i < config->ports_cnt && rc == 0; i++)
-        rc = config->ports[i].kind == CONFIG_PORT_UDP ? open_udp(exchange, &config->ports[i], why)
-                                                      : open_dpdk(exchange, &config->ports[i], why);
+        rc = open_port(exchange, &config->ports[i], why);
     return rc;
 }
 

@@ -41,6 +41,27 @@ path_in(const struct exchange *exchange, const char *name, char path[PATH_MAX])
     ASSERT(len < PATH_MAX);
 }
 
+/* free_tcp_port finds a TCP port that nobody has now. */
+static uint16_t
+free_tcp_port(void)
+{
+    const struct port_tcp_cfg cfg = {
+        .ip = 0x7f000001,
+        .plain = true,
+        .connections_max = 1,
+        .unsent_max = 2 * PORT_TCP_ROOM,
+    };
+    struct port *port;
+    char why[256];
+
+    if (port_tcp_open(&port, &cfg, why) != 0)
+        return 0;
+    const uint16_t tcp_port = port_tcp_local(port);
+
+    port_close(port);
+    return tcp_port;
+}
+
 /* free_port finds a UDP port that nobody has now. */
 static uint16_t
 free_port(void)
@@ -94,7 +115,7 @@ write_entity(FILE *file, unsigned section, unsigned i)
 }
 
 static bool
-write_config(struct exchange *exchange, const char *ack)
+write_config(struct exchange *exchange, const char *ack, const char *kind)
 {
     static const char *const symbols[BROKER_INSTRUMENTS] = {"ALPHA", "BETA", "GAMMA"};
     char path[PATH_MAX];
@@ -114,8 +135,8 @@ write_config(struct exchange *exchange, const char *ack)
             "- {name: exchange, stages: [gateway, engine], idle: yield, core: %d}\n"
             "- {name: journal, stages: [journal], idle: block}\n"
             "ports:\n"
-            "- {name: orders, kind: udp, address: 127.0.0.1, udp_port: %u}\n",
-            ack, exchange->folder, first_core(), exchange->udp_port);
+            "- {name: orders, kind: %s, address: 127.0.0.1, %s_port: %u}\n",
+            ack, exchange->folder, first_core(), kind, kind, exchange->udp_port);
     fprintf(file, "instruments:\n");
     for (unsigned i = 0; i < BROKER_INSTRUMENTS; i++)
         fprintf(file, "- {id: %u, symbol: %s, tick: 0.01}\n", i, symbols[i]);
@@ -130,12 +151,13 @@ write_config(struct exchange *exchange, const char *ack)
 }
 
 bool
-exchange_open(struct exchange *exchange, const char *binary, const char *ack)
+exchange_open(struct exchange *exchange, const char *binary, const char *ack, const char *kind)
 {
     const char *base = getenv("TMPDIR");
     char path[PATH_MAX];
 
-    *exchange = (struct exchange){.binary = binary, .udp_port = free_port()};
+    *exchange = (struct exchange){.binary = binary};
+    exchange->udp_port = strcmp(kind, "tcp") == 0 ? free_tcp_port() : free_port();
     snprintf(exchange->folder, PATH_MAX - 64, "%s/outcry-kill-XXXXXX",
              base != NULL ? base : "/tmp");
     if (exchange->udp_port == 0 || mkdtemp(exchange->folder) == NULL) {
@@ -144,7 +166,7 @@ exchange_open(struct exchange *exchange, const char *binary, const char *ack)
         return false;
     }
     path_in(exchange, "journal", path);
-    if (mkdir(path, 0700) == 0 && write_config(exchange, ack))
+    if (mkdir(path, 0700) == 0 && write_config(exchange, ack, kind))
         return true;
     snprintf(exchange->why, sizeof exchange->why, "cannot write in it: %s", strerror(errno));
     return false;
