@@ -153,6 +153,7 @@ session_bind(struct gateway *gateway,
         transport_forget(gateway, session, from);
 
     session->state = FIXP_BOUND;
+    session->elsewhere = false;
     session->token = cell->transport;
     session->keepalive_ms = cell->keepalive_ms;
     session->next_in_no = cell->next_in_no;
@@ -227,12 +228,25 @@ negotiated(struct gateway *gateway,
         }
         memcpy(session->uuid, cell->uuid, sizeof session->uuid);
         session->establish_time = 0;
+        session->elsewhere = false;
     }
     session->negotiated = true;
     session->negotiate_time = cell->request_time;
     session->sent_no = route_next_no(gateway->route, cell->session);
     if (due)
         fixp_send_negotiation_response(gateway, &from, cell->uuid, cell->request_time);
+}
+
+/* bound_elsewhere: another gateway has bound the session. */
+static void
+bound_elsewhere(struct gateway *gateway, struct fixp_session *session)
+{
+    if (session->state != FIXP_FREE) {
+        fixp_send_terminate(gateway, session, FIXP_TERMINATION_CODE_UNSPECIFIED_ERROR,
+                            "taken over");
+        unbound(gateway, session);
+    }
+    session->elsewhere = true;
 }
 
 /* established takes a SessionEstablish from behind the gate. */
@@ -260,6 +274,8 @@ established(struct gateway *gateway,
     session->establish_time = live ? cell->request_time : cell->request_time - 1;
     if (due)
         session_bind(gateway, session, &from, cell, lost);
+    else if (live)
+        bound_elsewhere(gateway, session);
 }
 
 /* requests_lost marks what came over the connection and is on its way: it will be
@@ -315,6 +331,7 @@ fixp_leave(struct gateway *gateway, struct fixp_session *session, bool in_vain)
 static void
 unbind_came(struct gateway *gateway, struct fixp_session *session)
 {
+    session->elsewhere = false;
     if (session->state == FIXP_FREE)
         return;
     if (session->state == FIXP_BOUND)

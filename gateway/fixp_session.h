@@ -21,7 +21,7 @@
  * A request (Negotiate, Establish) is on its way from the in-ring to the gate;
  * a session has at most one such, and while it has, others are dropped: clients
  * repeat them. Its token, in the command's field `transport`, says that
- * an answer is due from here; 14 bits of session, 18 of generation.
+ * an answer is due from here; 14 bits of session, 16 of generation, 2 of gateway.
  *
  * Replayed datagrams: the time in a request may not go backwards within
  * a session, and a request that is the one accepted last is answered again and
@@ -122,6 +122,7 @@ struct fixp_session {
     bool leaving;               /* unbound, but the port had no room for the farewell */
     bool listed;                /* transport is in the directory */
     bool negotiated;            /* uuid and negotiate_time are what the engine knows */
+    bool elsewhere;             /* bound by another gateway */
     bool say_no;                /* of a stream: Sequence is due before the next report */
     struct transport transport; /* last bound */
     uint64_t next_in_no;

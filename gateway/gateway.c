@@ -33,7 +33,7 @@ cfg_valid(const struct gateway_cfg *cfg)
         return false;
     if (cfg->keepalive_ms < KEEPALIVE_MS_MIN || cfg->keepalive_ms > KEEPALIVE_MS_MAX)
         return false;
-    if (cfg->ports_max < 1 || cfg->ports_max > GATEWAY_PORTS_MAX)
+    if (cfg->ports_max < 1 || cfg->ports_max > GATEWAY_PORTS_MAX || cfg->index >= GATEWAYS_MAX)
         return false;
     for (uint16_t i = 0; i < cfg->sessions_max; i++) {
         if (!session_cfg_valid(&cfg->sessions[i]))

@@ -16,6 +16,11 @@
  * Time: gateway_poll is given now_ns, UTC nanoseconds, read once per poll by
  * its caller; every command of the poll bears it.
  *
+ * Several gateways, each with a thread, ports and an in-ring of its own, serve the
+ * same sessions: all read the out-ring, and learn from it who has bound a session.
+ * Of one that another has bound a gateway takes no Negotiate, and its Establish is
+ * for the engine to decide; one that is bound elsewhere is forgotten here.
+ *
  * Publishing: the publisher reads the out-ring up to the gate. ack durable:
  * the journal's durable cursor. interval, memory: the writer's cursor. Reports
  * go to each session in the order of its numbers, several to a datagram, each
@@ -84,9 +89,11 @@ struct gateway_cfg {
     uint32_t retransmit_max; /* reports kept per session, power of two, 64 .. 2^20 */
     uint32_t keepalive_ms;   /* ours, KEEPALIVE_MS_MIN .. _MAX */
     uint32_t ports_max;      /* 1 .. GATEWAY_PORTS_MAX */
+    uint8_t index;           /* 0 .. GATEWAYS_MAX - 1, of several over the same sessions */
 };
 
 #define GATEWAY_PORTS_MAX 4u
+#define GATEWAYS_MAX      4u
 
 /* gateway_footprint returns the bytes for cfg, 0 if it is invalid. */
 size_t gateway_footprint(const struct gateway_cfg *cfg);
