@@ -275,6 +275,23 @@ tcp_tx_flush(struct port *port)
     tcp->io->ops->submit(tcp->io);
 }
 
+/* connect_to begins to connect; 0 or -errno. A port of this machine that nobody
+ * listens at may become our own end, and then we would talk to ourselves. */
+static COLD int
+connect_to(int fd, const struct sockaddr_in *server)
+{
+    struct sockaddr_in self = {.sin_family = AF_INET};
+    socklen_t bytes = sizeof self;
+
+    if (connect(fd, (const struct sockaddr *)server, sizeof *server) != 0 && errno != EINPROGRESS)
+        return -errno;
+    if (getsockname(fd, (struct sockaddr *)&self, &bytes) != 0)
+        return -errno;
+    return self.sin_port == server->sin_port && self.sin_addr.s_addr == server->sin_addr.s_addr
+               ? -ECONNREFUSED
+               : 0;
+}
+
 /* connect_begin opens the connection of the source; NULL without a place or
  * descriptor. One that fails at once is told as lost, like one that fails later. */
 static COLD struct connection *
@@ -289,6 +306,7 @@ connect_begin(struct tcp_port *tcp)
     const int one = 1;
     struct connection *connection;
     int fd;
+    int rc;
 
     if (tcp->free == TCP_NONE)
         return NULL;
@@ -297,12 +315,12 @@ connect_begin(struct tcp_port *tcp)
         return NULL;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     connection = begin(tcp, fd, &server);
-    if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0 &&
-        errno != EINPROGRESS) {
+    rc = connect_to(fd, &address);
+    if (rc != 0) {
         queue_add(tcp, &(struct tcp_event){
                            .kind = TCP_RECEIVED,
                            .connection = number_of(tcp, connection),
-                           .res = -errno,
+                           .res = rc,
                        });
         return connection;
     }
@@ -553,6 +571,9 @@ tcp_close(struct port *port)
 
     for (unsigned i = 0; i < FLUSHES_CLOSE; i++)
         tcp_tx_flush(port);
+    /* Requests of io_uring hold the socket for a while yet; it listens no more. */
+    if (tcp->listen_fd >= 0)
+        shutdown(tcp->listen_fd, SHUT_RDWR);
     tcp->io->ops->close(tcp->io);
     for (uint32_t i = 0; i < tcp->cfg.connections_max; i++) {
         if (tcp->connections[i].state != TCP_FREE && tcp->connections[i].fd >= 0)

@@ -8,13 +8,16 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gateway/port_tcp_state.h"
 
-#define BUSY_POLL_US 50
-#define BACKLOG      1024
-#define DESCRIPTORS  64u /* of this process, besides those of connections */
+#define BUSY_POLL_US  50
+#define BACKLOG       1024
+#define BIND_TRIES    100
+#define BIND_PAUSE_NS 20000000
+#define DESCRIPTORS   64u /* of this process, besides those of connections */
 
 static COLD bool
 cfg_valid(const struct port_tcp_cfg *cfg)
@@ -114,8 +117,21 @@ tcp_new(const struct port_tcp_cfg *cfg)
     return tcp;
 }
 
+/* bind_to binds and listens, and says where. */
+static COLD int
+bind_to(int fd, struct sockaddr_in *address)
+{
+    socklen_t bytes = sizeof *address;
+
+    if (bind(fd, (const struct sockaddr *)address, sizeof *address) != 0 ||
+        listen(fd, BACKLOG) != 0 || getsockname(fd, (struct sockaddr *)address, &bytes) != 0)
+        return -errno;
+    return 0;
+}
+
 /* listen_open returns a socket that listens, or -errno. Its options are those of
- * the connections that it takes. */
+ * the connections that it takes. The kernel ends the requests of a process that was
+ * killed a little after the process: so long its port is in use. */
 static COLD int
 listen_open(const struct port_tcp_cfg *cfg, uint16_t *tcp_port)
 {
@@ -124,11 +140,11 @@ listen_open(const struct port_tcp_cfg *cfg, uint16_t *tcp_port)
         .sin_port = htons(cfg->tcp_port),
         .sin_addr.s_addr = htonl(cfg->ip),
     };
-    socklen_t address_bytes = sizeof address;
     const int one = 1;
     const int busy_us = BUSY_POLL_US;
     const int room = (int)(cfg->socket_bytes < INT32_MAX / 2 ? cfg->socket_bytes : INT32_MAX / 2);
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int rc;
 
     if (fd < 0)
         return -errno;
@@ -141,13 +157,11 @@ listen_open(const struct port_tcp_cfg *cfg, uint16_t *tcp_port)
     /* Not permitted is not an error: it is a matter of speed alone. */
     if (cfg->busy_poll)
         (void)setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL, &busy_us, sizeof busy_us);
-    if (bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 ||
-        listen(fd, BACKLOG) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &address_bytes) != 0) {
-        const int error = -errno;
-
+    for (unsigned i = 0; (rc = bind_to(fd, &address)) == -EADDRINUSE && i < BIND_TRIES; i++)
+        nanosleep(&(const struct timespec){.tv_nsec = BIND_PAUSE_NS}, NULL);
+    if (rc != 0) {
         close(fd);
-        return error;
+        return rc;
     }
     *tcp_port = ntohs(address.sin_port);
     return fd;
