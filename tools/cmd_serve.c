@@ -121,7 +121,7 @@ say_unnamed(const struct exchange *exchange)
 static void
 say_layout(const struct config *config)
 {
-    static const char *const stages[] = {"gateway", "engine", "journal"};
+    static const char *const stages[] = {"gateway", "engine", "journal", "door"};
     static const char *const idles[] = {"spins", "yields", "sleeps"};
 
     for (unsigned i = 0; i < config->threads_cnt; i++) {
@@ -181,24 +181,33 @@ say_ports(const struct exchange *exchange)
 }
 
 static void
+say_gateway(const char *name, const struct gateway *gateway)
+{
+    struct gateway_stats stats;
+
+    gateway_stats_get(gateway, &stats);
+    fprintf(stderr,
+            "outcry: %s: %" PRIu64 " messages, %" PRIu64 " reports, %" PRIu64
+            " retransmitted, %" PRIu64 " duplicates, %" PRIu64 " gaps, %" PRIu64
+            " refused, %" PRIu64 " timeouts\n",
+            name, stats.messages, stats.reports, stats.retransmitted, stats.duplicates, stats.gaps,
+            stats.refused, stats.timeouts);
+    fprintf(stderr,
+            "outcry: %s: bad frames %" PRIu64 ", schemas %" PRIu64 ", sessions %" PRIu64
+            ", credentials %" PRIu64 "\n",
+            name, stats.bad_frame, stats.bad_schema, stats.bad_session, stats.bad_credentials);
+}
+
+static void
 say_stats(const struct exchange *exchange)
 {
     const struct sequencer *sequencer = &exchange->sequencer;
     struct journal_writer_stats journal;
-    struct gateway_stats gateway;
 
     say_ports(exchange);
-    gateway_stats_get(exchange->gateway, &gateway);
-    fprintf(stderr,
-            "outcry: gateway: %" PRIu64 " messages, %" PRIu64 " reports, %" PRIu64
-            " retransmitted, %" PRIu64 " duplicates, %" PRIu64 " gaps, %" PRIu64
-            " refused, %" PRIu64 " timeouts\n",
-            gateway.messages, gateway.reports, gateway.retransmitted, gateway.duplicates,
-            gateway.gaps, gateway.refused, gateway.timeouts);
-    fprintf(stderr,
-            "outcry: gateway: bad frames %" PRIu64 ", schemas %" PRIu64 ", sessions %" PRIu64
-            ", credentials %" PRIu64 "\n",
-            gateway.bad_frame, gateway.bad_schema, gateway.bad_session, gateway.bad_credentials);
+    say_gateway("gateway", exchange->gateway);
+    if (exchange->door != NULL)
+        say_gateway("door", exchange->door);
     fprintf(stderr,
             "outcry: engine: %" PRIu64 " commands, %" PRIu64 " duplicates dropped, %" PRIu64
             " invalid, %" PRIu64 " stalls\n",

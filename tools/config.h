@@ -16,8 +16,8 @@
  * Invariants of a config that was loaded:
  *  1. Ids are below their pool, unique, and so are names.
  *  2. Every name that something refers to exists, and is an index here.
- *  3. Each stage is in exactly one thread; the threads that spin are no more
- *     than the cores of this machine.
+ *  3. Each stage is in exactly one thread, the door in one at most; the threads that spin are no
+ * more than the cores of this machine.
  *  4. config_print writes YAML that loads to the same config.
  *
  * Only reading and printing: what is done with it is in tools/exchange.h. Read
@@ -48,6 +48,7 @@ enum config_stage {
     CONFIG_GATEWAY,
     CONFIG_ENGINE,
     CONFIG_JOURNAL,
+    CONFIG_DOOR, /* a second gateway, for the ports of kind tcp; without it the first has them */
     CONFIG_STAGES_CNT
 };
 
@@ -232,7 +233,7 @@ const struct config_account *config_account(const struct config *config, const c
 const struct config_session *config_session(const struct config *config, const char *name);
 const struct config_port *config_port(const struct config *config, const char *name);
 
-/* config_thread_of returns the thread that has the stage. */
+/* config_thread_of returns the thread that has the stage, NULL if none has the door. */
 const struct config_thread *config_thread_of(const struct config *config, enum config_stage stage);
 
 #endif

@@ -19,12 +19,22 @@ _Static_assert(TCP_IDLE_MS > 2 * KEEPALIVE_MS_MAX, "what lives is not idle");
 
 _Static_assert(CONFIG_PORTS_MAX == GATEWAY_PORTS_MAX, "the gateway takes as many");
 
-/* The default layout: one thread for what must be fast and one that sleeps
- * until there is something to write. */
+static bool
+has_tcp(const struct config *config)
+{
+    for (unsigned i = 0; i < config->ports_cnt; i++)
+        if (config->ports[i].kind == CONFIG_PORT_TCP)
+            return true;
+    return false;
+}
+
+/* The default layout: one thread for what must be fast, one that sleeps until there
+ * is something to write, and one for TCP if there is a port for it: its system calls
+ * would hold up the first. */
 static void
 default_threads(struct config *config)
 {
-    config->threads_cnt = 2;
+    config->threads_cnt = has_tcp(config) ? 3 : 2;
     config->threads[0] = (struct config_thread){
         .name = "exchange",
         .core = -1,
@@ -39,6 +49,13 @@ default_threads(struct config *config)
         .stages_cnt = 1,
         .stages = {CONFIG_JOURNAL},
     };
+    config->threads[2] = (struct config_thread){
+        .name = "door",
+        .core = -1,
+        .idle = CONFIG_YIELD,
+        .stages_cnt = 1,
+        .stages = {CONFIG_DOOR},
+    };
 }
 
 static void
@@ -48,13 +65,15 @@ read_stages(const struct doc_map *map, struct config_thread *thread)
 
     doc_list(map, "stages", CONFIG_STAGES_CNT, &list);
     if (list.cnt == 0)
-        doc_refuse(map, "stages", "has no stage, expected one or more of gateway, engine, journal");
+        doc_refuse(map, "stages",
+                   "has no stage, expected one or more of gateway, engine, journal, door");
     for (unsigned i = 0; i < list.cnt; i++) {
         const char *text = doc_item_text(&list, i);
         const uint32_t stage = doc_word_of(CONFIG_STAGE_WORDS, text);
 
         if (stage == DOC_NEEDED_WORD) {
-            doc_refuse_item(&list, i, "is %.40s, expected one of gateway, engine, journal", text);
+            doc_refuse_item(&list, i, "is %.40s, expected one of gateway, engine, journal, door",
+                            text);
             return;
         }
         thread->stages[thread->stages_cnt++] = (enum config_stage)stage;
@@ -79,7 +98,8 @@ read_thread(const struct doc_map *map, const cpu_set_t *cores, struct config_thr
                    "stage journal alone can sleep");
 }
 
-/* check_stages refuses a stage that is in two threads or in none. */
+/* check_stages refuses a stage that is in two threads or in none, and a door that
+ * has nothing to do. */
 static void
 check_stages(const struct doc_map *root, const struct config *config)
 {
@@ -96,8 +116,11 @@ check_stages(const struct doc_map *root, const struct config *config)
                            config->threads[i].name);
             owner[stage] = config->threads[i].name;
         }
+    if (owner[CONFIG_DOOR] != NULL && !has_tcp(config))
+        doc_refuse(root, "threads",
+                   "have the stage door, expected it only with a port of kind tcp");
     for (unsigned stage = 0; stage < CONFIG_STAGES_CNT; stage++)
-        if (owner[stage] == NULL)
+        if (owner[stage] == NULL && stage != CONFIG_DOOR)
             doc_refuse(root, "threads", "have the stage %s nowhere, expected it once",
                        config_word(CONFIG_STAGE_WORDS, stage, word));
 }

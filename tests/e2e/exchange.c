@@ -115,7 +115,7 @@ write_entity(FILE *file, unsigned section, unsigned i)
 }
 
 static bool
-write_config(struct exchange *exchange, const char *ack, const char *kind)
+write_config(struct exchange *exchange, const char *ack)
 {
     static const char *const symbols[BROKER_INSTRUMENTS] = {"ALPHA", "BETA", "GAMMA"};
     char path[PATH_MAX];
@@ -134,9 +134,16 @@ write_config(struct exchange *exchange, const char *ack, const char *kind)
             "threads:\n"
             "- {name: exchange, stages: [gateway, engine], idle: yield, core: %d}\n"
             "- {name: journal, stages: [journal], idle: block}\n"
+            "%s"
             "ports:\n"
-            "- {name: orders, kind: %s, address: 127.0.0.1, %s_port: %u}\n",
-            ack, exchange->folder, first_core(), kind, kind, exchange->udp_port);
+            "- {name: orders, kind: udp, address: 127.0.0.1, udp_port: %u}\n",
+            ack, exchange->folder, first_core(),
+            exchange->tcp_port != 0 ? "- {name: door, stages: [door], idle: yield}\n" : "",
+            exchange->udp_port);
+    if (exchange->tcp_port != 0)
+        fprintf(file,
+                "- {name: tcp, kind: tcp, address: 127.0.0.1, tcp_port: %u, connections: 8}\n",
+                exchange->tcp_port);
     fprintf(file, "instruments:\n");
     for (unsigned i = 0; i < BROKER_INSTRUMENTS; i++)
         fprintf(file, "- {id: %u, symbol: %s, tick: 0.01}\n", i, symbols[i]);
@@ -151,22 +158,24 @@ write_config(struct exchange *exchange, const char *ack, const char *kind)
 }
 
 bool
-exchange_open(struct exchange *exchange, const char *binary, const char *ack, const char *kind)
+exchange_open(struct exchange *exchange, const char *binary, const char *ack, bool tcp)
 {
     const char *base = getenv("TMPDIR");
     char path[PATH_MAX];
 
-    *exchange = (struct exchange){.binary = binary};
-    exchange->udp_port = strcmp(kind, "tcp") == 0 ? free_tcp_port() : free_port();
+    *exchange = (struct exchange){.binary = binary, .udp_port = free_port()};
+    if (tcp)
+        exchange->tcp_port = free_tcp_port();
     snprintf(exchange->folder, PATH_MAX - 64, "%s/outcry-kill-XXXXXX",
              base != NULL ? base : "/tmp");
-    if (exchange->udp_port == 0 || mkdtemp(exchange->folder) == NULL) {
+    if (exchange->udp_port == 0 || (tcp && exchange->tcp_port == 0) ||
+        mkdtemp(exchange->folder) == NULL) {
         snprintf(exchange->why, sizeof exchange->why, "no port or no folder: %s", strerror(errno));
         exchange->folder[0] = '\0';
         return false;
     }
     path_in(exchange, "journal", path);
-    if (mkdir(path, 0700) == 0 && write_config(exchange, ack, kind))
+    if (mkdir(path, 0700) == 0 && write_config(exchange, ack))
         return true;
     snprintf(exchange->why, sizeof exchange->why, "cannot write in it: %s", strerror(errno));
     return false;

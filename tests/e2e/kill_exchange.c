@@ -3,8 +3,8 @@
  *
  *   kill_exchange OUTCRY [ROUNDS [SEED [[tcp-]MODE [PRELOAD]]]]
  *
- * Three brokers trade with `outcry serve` through kernel sockets, UDP or with tcp-
- * before the mode a TCP connection each, as fast as
+ * Three brokers trade with `outcry serve` through kernel sockets (with tcp- before the
+ * mode two of them over TCP, through a gateway of its own), as fast as
  * their windows allow. After a random time the process is ended, started again
  * in the same folder, and the brokers go on. What each of them is told before
  * and after is held against its ledger (tests/e2e/ledger.h).
@@ -491,12 +491,13 @@ run_open(struct run *run, const char *binary)
     static const char *const acks[MODES_CNT] = {"durable", "durable", "durable", "memory",
                                                 "interval"};
 
-    if (!exchange_open(&run->exchange, binary, acks[run->mode], run->tcp ? "tcp" : "udp"))
+    if (!exchange_open(&run->exchange, binary, acks[run->mode], run->tcp))
         return fail(run, "%s", run->exchange.why);
     run->exchange.preload = run->preload;
     for (unsigned i = 0; i < BROKERS; i++)
-        if (!(run->tcp ? broker_open_tcp : broker_open)(&run->brokers[i], i, run->seed,
-                                                        run->exchange.udp_port))
+        if (!(run->tcp && i > 0
+                  ? broker_open_tcp(&run->brokers[i], i, run->seed, run->exchange.tcp_port)
+                  : broker_open(&run->brokers[i], i, run->seed, run->exchange.udp_port)))
             return fail(run, "no socket for broker %u", i);
     return true;
 }
