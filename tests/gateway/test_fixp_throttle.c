@@ -18,14 +18,24 @@
 #define S  1000000000ull
 
 static struct rig *
-rig_limited(uint64_t seed, struct gateway_throttle throttle, bool queue)
+limit(struct rig *rig, struct gateway_throttle throttle, bool queue)
 {
-    struct rig *rig = rig_new(seed, 0, 0);
-
     rig->sessions[0].throttle = throttle;
     rig->throttle_queue = queue;
     rig_restart(rig, 0);
     return rig;
+}
+
+static struct rig *
+rig_limited(uint64_t seed, struct gateway_throttle throttle, bool queue)
+{
+    return limit(rig_new(seed, 0, 0), throttle, queue);
+}
+
+static struct rig *
+rig_stream_limited(uint64_t seed, struct gateway_throttle throttle, bool queue)
+{
+    return limit(rig_new_stream(seed), throttle, queue);
 }
 
 /* refused_at returns report i of a client, which must be a refusal. */
@@ -96,9 +106,9 @@ Test(fixp_throttle, clock_that_was_set_back_does_not_bar_a_session)
     cr_assert_eq(throttle_take(&throttle, false, 100, RIG_START_NS - 3600 * S), 0);
 }
 
-Test(fixp_throttle, message_above_the_rate_is_refused_with_the_time_to_wait)
+static void
+refused_with_the_time(struct rig *rig)
 {
-    struct rig *rig = rig_limited(301, (struct gateway_throttle){.messages_per_s = 100}, false);
     struct rig_client *rc = rig_connect(rig, 0, 0);
     uint32_t retry_us;
 
@@ -133,6 +143,18 @@ Test(fixp_throttle, message_above_the_rate_is_refused_with_the_time_to_wait)
     /* What was refused is in the journal, so a restart tells the same. */
     rig_restart(rig, 0);
     rig_free(rig);
+}
+
+Test(fixp_throttle, message_above_the_rate_is_refused_with_the_time_to_wait)
+{
+    refused_with_the_time(
+        rig_limited(301, (struct gateway_throttle){.messages_per_s = 100}, false));
+}
+
+Test(fixp_throttle, frame_above_the_rate_is_refused_with_the_time_to_wait)
+{
+    refused_with_the_time(
+        rig_stream_limited(301, (struct gateway_throttle){.messages_per_s = 100}, false));
 }
 
 Test(fixp_throttle, cancels_have_a_bucket_of_their_own)
@@ -213,9 +235,9 @@ Test(fixp_throttle, endless_refusals_end_the_binding)
     rig_free(rig);
 }
 
-Test(fixp_throttle, what_waits_is_taken_in_order_and_within_the_rate)
+static void
+waits_in_order(struct rig *rig)
 {
-    struct rig *rig = rig_limited(306, (struct gateway_throttle){.messages_per_s = 100}, true);
     struct rig_client *rc = rig_connect(rig, 0, 0);
 
     for (uint64_t i = 1; i <= 40; i++)
@@ -240,6 +262,16 @@ Test(fixp_throttle, what_waits_is_taken_in_order_and_within_the_rate)
     cr_assert_eq(client_state(rc->client), CLIENT_CLOSED);
     cr_assert_str_eq(client_error(rc->client), "");
     rig_free(rig);
+}
+
+Test(fixp_throttle, what_waits_is_taken_in_order_and_within_the_rate)
+{
+    waits_in_order(rig_limited(306, (struct gateway_throttle){.messages_per_s = 100}, true));
+}
+
+Test(fixp_throttle, frames_that_wait_are_taken_in_order_and_within_the_rate)
+{
+    waits_in_order(rig_stream_limited(306, (struct gateway_throttle){.messages_per_s = 100}, true));
 }
 
 Test(fixp_throttle, datagram_of_several_waits_from_where_it_must)
@@ -277,9 +309,9 @@ Test(fixp_throttle, datagram_of_several_waits_from_where_it_must)
     rig_free(rig);
 }
 
-Test(fixp_throttle, what_finds_no_room_to_wait_is_told_as_not_applied)
+static void
+no_room_to_wait(struct rig *rig)
 {
-    struct rig *rig = rig_limited(308, (struct gateway_throttle){.messages_per_s = 100}, true);
     struct rig_client *rc = rig_connect(rig, 0, 0);
 
     for (uint64_t i = 1; i <= 80; i++)
@@ -295,9 +327,20 @@ Test(fixp_throttle, what_finds_no_room_to_wait_is_told_as_not_applied)
     rig_free(rig);
 }
 
-Test(fixp_throttle, what_waits_dies_with_its_binding)
+Test(fixp_throttle, what_finds_no_room_to_wait_is_told_as_not_applied)
 {
-    struct rig *rig = rig_limited(309, (struct gateway_throttle){.messages_per_s = 10}, true);
+    no_room_to_wait(rig_limited(308, (struct gateway_throttle){.messages_per_s = 100}, true));
+}
+
+Test(fixp_throttle, frames_that_find_no_room_to_wait_are_told_as_not_applied)
+{
+    no_room_to_wait(
+        rig_stream_limited(308, (struct gateway_throttle){.messages_per_s = 100}, true));
+}
+
+static void
+dies_with_its_binding(struct rig *rig)
+{
     struct rig_client *rc = rig_connect(rig, 0, 0);
 
     for (uint64_t i = 1; i <= 20; i++)
@@ -312,6 +355,17 @@ Test(fixp_throttle, what_waits_dies_with_its_binding)
     cr_assert_eq(engine_orders_cnt(rig->engine), 2, "none of the 19 came later");
     cr_assert_eq(rc->not_applied_cnt, 19);
     rig_free(rig);
+}
+
+Test(fixp_throttle, what_waits_dies_with_its_binding)
+{
+    dies_with_its_binding(rig_limited(309, (struct gateway_throttle){.messages_per_s = 10}, true));
+}
+
+Test(fixp_throttle, frames_that_wait_die_with_their_binding)
+{
+    dies_with_its_binding(
+        rig_stream_limited(309, (struct gateway_throttle){.messages_per_s = 10}, true));
 }
 
 Test(fixp_throttle, message_longer_than_allowed_is_refused)
@@ -351,9 +405,9 @@ set_space(struct rig *rig, bool low)
 
 /* A refusal is in the journal, too: one broker that goes on sending must not use up what
  * the others need for their cancels. */
-Test(fixp_throttle, few_orders_are_refused_while_the_journal_has_no_room)
+static void
+few_are_refused(struct rig *rig)
 {
-    struct rig *rig = rig_new(31, 0, 0);
     struct rig_client *rc = rig_connect(rig, 0, 0);
 
     rig_order(rig, rc, 1, false, PX);
@@ -391,4 +445,14 @@ Test(fixp_throttle, few_orders_are_refused_while_the_journal_has_no_room)
     rig_run(rig, 5);
     cr_assert_eq(rig_template(rig_last(rc)), OE_EXECUTION_REPORT_NEW_ID);
     rig_free(rig);
+}
+
+Test(fixp_throttle, few_orders_are_refused_while_the_journal_has_no_room)
+{
+    few_are_refused(rig_new(31, 0, 0));
+}
+
+Test(fixp_throttle, few_frames_are_refused_while_the_journal_has_no_room)
+{
+    few_are_refused(rig_new_stream(31));
 }
