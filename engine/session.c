@@ -2,9 +2,11 @@
 
 #include <string.h>
 
-#define NS_PER_MS           UINT64_C(1000000)
-#define CLIENT_FLOW_ALLOWED 1u /* FIXP Idempotent */
-#define SERVER_FLOW_ALLOWED 0u /* FIXP Recoverable */
+#define NS_PER_MS               UINT64_C(1000000)
+/* Flow types of FIXP. */
+#define CLIENT_FLOW_IDEMPOTENT  1u
+#define CLIENT_FLOW_UNSEQUENCED 2u
+#define SERVER_FLOW_RECOVERABLE 0u
 
 /* unbind takes a session out of BOUND and starts its grace time. */
 static void
@@ -40,9 +42,9 @@ sessions_set(struct sessions *sessions,
     if (session->state == ENGINE_SESSION_UNKNOWN) {
         session->state = ENGINE_SESSION_IDLE;
         session->risk.orders_max = UINT32_MAX;
+        session->numbered = SESSION_COUNTED;
     }
     sessions->cold[idx].by_hand = 0;
-    session->numbered = 1;
     session->firm = cell->firm;
     session->blocked = cell->blocked;
     session->cancel_on_disconnect_ms = cell->cancel_on_disconnect_ms;
@@ -84,7 +86,9 @@ sessions_negotiate(struct sessions *sessions,
         return OE_REJECT_REASON_UNKNOWN_SESSION;
     if (session->blocked != 0)
         return OE_REJECT_REASON_SESSION_BLOCKED;
-    if (cell->client_flow != CLIENT_FLOW_ALLOWED || cell->server_flow != SERVER_FLOW_ALLOWED)
+    if ((cell->client_flow != CLIENT_FLOW_IDEMPOTENT &&
+         cell->client_flow != CLIENT_FLOW_UNSEQUENCED) ||
+        cell->server_flow != SERVER_FLOW_RECOVERABLE)
         return OE_REJECT_REASON_SESSION_FLOW_TYPE;
     /* The answer to the first was lost: the same question gets the same one. */
     if (session->state == ENGINE_SESSION_NEGOTIATED && has_uuid(sessions, idx, cell->uuid) &&
@@ -99,6 +103,8 @@ sessions_negotiate(struct sessions *sessions,
     session->state = ENGINE_SESSION_NEGOTIATED;
     memcpy(cold->uuid, cell->uuid, sizeof cold->uuid);
     cold->request_time = cell->request_time;
+    session->numbered =
+        cell->client_flow == CLIENT_FLOW_UNSEQUENCED ? SESSION_RISING : SESSION_COUNTED;
     session->next_in_no = 1;
     return OE_REJECT_REASON_NONE;
 }
