@@ -34,9 +34,7 @@ login(struct gateway *gateway, const uint8_t *credentials, size_t len)
     return &gateway->sessions[number];
 }
 
-/* request_begin notes where the answer goes and returns the token for the
- * command. */
-static uint32_t
+uint32_t
 request_begin(struct gateway *gateway,
               struct fixp_session *session,
               const struct transport *from,

@@ -8,6 +8,7 @@
  *   fixp_request.c  Negotiate and Establish -> commands, or refusals
  *   fixp_bind.c     session commands that came back -> bindings and answers
  *   fixp_send.c     session messages -> datagrams
+ *   soup_server.c   connections of SoupBinTCP: packets -> commands, and back
  *   publisher.c     messages of the out-ring -> reports, kept and sent
  *   directory.c     logins and peers -> sessions
  *   save.c          what the journal said of sessions <-> an image
@@ -48,6 +49,7 @@
 #include "gateway/directory.h"
 #include "gateway/gateway.h"
 #include "gateway/port.h"
+#include "gateway/soup.h"
 #include "proto/base.h"
 #include "proto/fixp.h"
 #include "proto/limits.h"
@@ -142,7 +144,36 @@ struct fixp_session {
     uint64_t retransmit_poll; /* the last poll with a RetransmitRequest */
     uint64_t reminded_ns;
     uint64_t leaving_ns;
+
+    /* OUCH: its reports are counted as they are encoded, for some messages have none. */
+    uint64_t ouch_next_no;
+    uint32_t conn;       /* SOUP_CONN_NONE: no connection */
+    bool entry_disabled; /* by word of the client */
+    bool ending;         /* its day is over: EndOfSession behind the last report */
 } CACHE_ALIGNED;
+
+#define SOUP_CONN_NONE UINT32_MAX
+
+/* A connection to a Soup port. */
+struct soup_conn {
+    struct transport transport;
+    struct soup soup;
+    uint64_t wanted_no; /* of its login */
+    uint32_t token;     /* of its request, while it is logging in */
+    uint32_t next_free; /* SOUP_CONN_NONE: the last */
+    uint16_t session;   /* DIRECTORY_NONE: not logged in */
+    bool used;
+};
+
+/* All connections; places finds them by their peer, as directory does. */
+struct soup_conns {
+    struct soup_conn *at;
+    uint32_t *places; /* index + 1, 0: free; at most half are taken */
+    uint32_t mask;
+    uint32_t max;
+    uint32_t free_head;
+    uint32_t timer_idx;
+};
 
 struct gateway {
     struct gateway_cfg cfg;
@@ -170,6 +201,13 @@ struct gateway {
     uint16_t *dirty; /* sessions with reports to send */
     uint32_t dirty_cnt;
 
+    struct ouch_names *names; /* NULL: no session speaks OUCH */
+    struct soup_conns conns;
+    uint32_t soup_ports;  /* bits */
+    uint32_t date;        /* of the last DayRoll */
+    uint32_t flows_epoch; /* of the run that ended all flows last, 0: none did */
+    bool lossy;           /* what the run before this restart told may be lost */
+
     gateway_watcher *watcher; /* NULL: nobody */
     void *watcher_ctx;
 
@@ -182,6 +220,19 @@ static inline uint16_t
 session_number(const struct gateway *gateway, const struct fixp_session *session)
 {
     return (uint16_t)(session - gateway->sessions);
+}
+
+static inline bool
+session_is_ouch(const struct gateway *gateway, const struct fixp_session *session)
+{
+    return gateway->cfg.sessions[session_number(gateway, session)].dialect == GATEWAY_OUCH;
+}
+
+/* session_slot is where a report is kept. */
+static inline struct report_slot *
+session_slot(const struct gateway *gateway, const struct fixp_session *session, uint64_t no)
+{
+    return &session->slots[no & (gateway->cfg.retransmit_max - 1)];
 }
 
 /* fixp_uuid_is tells whether the session was negotiated under the UUID. */
@@ -240,7 +291,24 @@ void fixp_establish(struct gateway *gateway,
                     const uint8_t *buf,
                     size_t len);
 
+/* request_begin notes where the answer goes and returns the token for the command. */
+uint32_t request_begin(struct gateway *gateway,
+                       struct fixp_session *session,
+                       const struct transport *from,
+                       unsigned kind,
+                       bool takeover);
+
 /* fixp_bind.c */
+
+/* request_end returns whether the command that came back is the one that the
+ * session's request became; then the request is over. */
+bool
+request_end(struct gateway *gateway, struct fixp_session *session, unsigned kind, uint32_t token);
+
+/* bound_add puts a session on the list of those that have timers; unbound ends a
+ * binding that the engine has ended, and takes it off. */
+void bound_add(struct gateway *gateway, struct fixp_session *session);
+void unbound(struct gateway *gateway, struct fixp_session *session);
 
 /* fixp_transport_taken tells whether another session lives on the transport: its
  * datagrams name no session, so it can have one only. */
@@ -309,6 +377,47 @@ void publisher_take(struct gateway *gateway, const union cell *cells, bool live)
 /* publisher_flush sends what of the session's reports is not sent yet; false
  * if the port has no room for all of it. */
 bool publisher_flush(struct gateway *gateway, struct fixp_session *session);
+
+/* dirty_add puts the session on the list of those with reports to send. */
+void dirty_add(struct gateway *gateway, struct fixp_session *session);
+
+/* soup_server.c */
+
+/* soup_conns_footprint and soup_conns_init make room for the connections of a gateway
+ * with so many sessions; mem is zeroed. */
+size_t soup_conns_footprint(uint32_t sessions_max);
+void soup_conns_init(struct soup_conns *conns, void *mem, uint32_t sessions_max);
+
+/* soup_server_datagram takes one packet, or the end of a connection. */
+void
+soup_server_datagram(struct gateway *gateway, unsigned port_idx, const struct datagram *datagram);
+
+/* soup_timers looks at a few connections; soup_session_timer at a session that is bound
+ * or closing. */
+void soup_timers(struct gateway *gateway);
+void soup_session_timer(struct gateway *gateway, struct fixp_session *session);
+
+/* soup_flush is publisher_flush of an OUCH session, soup_leave fixp_leave. */
+bool soup_flush(struct gateway *gateway, struct fixp_session *session);
+void soup_leave(struct gateway *gateway, struct fixp_session *session, bool in_vain);
+
+/* soup_keep encodes the report of an OUCH session, if the message has one. */
+void soup_keep(struct gateway *gateway,
+               struct fixp_session *session,
+               const union cell *cells,
+               const struct route_recipient *recipient,
+               bool live);
+
+/* soup_came_back is fixp_came_back of an OUCH session. */
+void soup_came_back(struct gateway *gateway,
+                    struct fixp_session *session,
+                    const union cell *cell,
+                    bool live);
+
+/* soup_day_rolled ends all Soup sessions; soup_restarted those whose reports the run
+ * before may have lost. */
+void soup_day_rolled(struct gateway *gateway, const struct cell_day_roll *cell, bool live);
+void soup_restarted(struct gateway *gateway, const struct cell_restart *cell);
 
 /* publisher_retransmit answers a RetransmitRequest of a bound session. */
 void publisher_retransmit(struct gateway *gateway,

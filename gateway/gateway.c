@@ -18,6 +18,10 @@ session_cfg_valid(const struct gateway_session_cfg *cfg)
 
     if (!cfg->used)
         return true;
+    if (cfg->dialect > GATEWAY_OUCH ||
+        (cfg->dialect == GATEWAY_OUCH &&
+         (strnlen(cfg->name, sizeof cfg->name) > SOUP_USER_LEN || key_len > SOUP_PASSWORD_LEN)))
+        return false;
     return cfg->name[0] != '\0' && memchr(cfg->name, ':', sizeof cfg->name) == NULL &&
            key_len >= 1 && key_len < sizeof cfg->key;
 }
@@ -35,8 +39,12 @@ cfg_valid(const struct gateway_cfg *cfg)
         return false;
     if (cfg->ports_max < 1 || cfg->ports_max > GATEWAY_PORTS_MAX)
         return false;
+    if (cfg->instruments_max > INSTRUMENTS_MAX)
+        return false;
     for (uint16_t i = 0; i < cfg->sessions_max; i++) {
-        if (!session_cfg_valid(&cfg->sessions[i]))
+        if (!session_cfg_valid(&cfg->sessions[i]) ||
+            (cfg->sessions[i].used && cfg->sessions[i].dialect == GATEWAY_OUCH &&
+             cfg->instruments_max == 0))
             return false;
     }
     return true;
@@ -49,6 +57,8 @@ struct layout {
     size_t directory_off;
     size_t bound_off;
     size_t dirty_off;
+    size_t names_off;
+    size_t conns_off;
     size_t slots_off;
     size_t bytes;
 };
@@ -67,7 +77,11 @@ layout_of(const struct gateway_cfg *cfg)
     layout.directory_off = layout.route_off + round_up(route_footprint(cfg->sessions_max));
     layout.bound_off = layout.directory_off + directory_footprint(cfg->sessions_max);
     layout.dirty_off = layout.bound_off + list_bytes;
-    layout.slots_off = layout.dirty_off + list_bytes;
+    layout.names_off = layout.dirty_off + list_bytes;
+    layout.conns_off = layout.names_off + ouch_names_footprint(cfg->instruments_max);
+    layout.slots_off =
+        layout.conns_off +
+        (cfg->instruments_max != 0 ? round_up(soup_conns_footprint(cfg->sessions_max)) : 0);
     layout.bytes = layout.slots_off + used_cnt * cfg->retransmit_max * sizeof(struct report_slot);
     return layout;
 }
@@ -86,6 +100,8 @@ sessions_init(struct gateway *gateway, struct report_slot *slots)
 
         session->used = gateway->cfg.sessions[i].used;
         session->sent_no = 1;
+        session->ouch_next_no = 1;
+        session->conn = SOUP_CONN_NONE;
         session->firm = CELL_ANY;
         if (session->used) {
             session->slots = slots;
@@ -112,6 +128,10 @@ gateway_init(void *mem, const struct gateway_cfg *cfg)
     gateway->dirty = (uint16_t *)(void *)(bytes + layout.dirty_off);
     directory_init(&gateway->directory, bytes + layout.directory_off, cfg->sessions,
                    cfg->sessions_max);
+    if (cfg->instruments_max != 0) {
+        gateway->names = ouch_names_init(bytes + layout.names_off, cfg->instruments_max);
+        soup_conns_init(&gateway->conns, bytes + layout.conns_off, cfg->sessions_max);
+    }
     sessions_init(gateway, (struct report_slot *)(void *)(bytes + layout.slots_off));
     return gateway;
 }
@@ -121,6 +141,15 @@ gateway_add_port(struct gateway *gateway, struct port *port)
 {
     ASSERT(gateway->ports_cnt < gateway->cfg.ports_max);
     gateway->ports[gateway->ports_cnt++] = port;
+}
+
+COLD void
+gateway_add_soup_port(struct gateway *gateway, struct port *port)
+{
+    ASSERT(port->stream);
+    ASSERT(gateway->names != NULL);
+    gateway->soup_ports |= 1u << gateway->ports_cnt;
+    gateway_add_port(gateway, port);
 }
 
 COLD void
@@ -172,8 +201,14 @@ receive(struct gateway *gateway, unsigned port_idx)
     const int cnt = port_rx(gateway->ports[port_idx], datagrams,
                             max < PORT_BURST_MAX ? (int)max : (int)PORT_BURST_MAX);
 
-    for (int i = 0; i < cnt; i++)
-        fixp_server_datagram(gateway, port_idx, &datagrams[i]);
+    const bool soup = (gateway->soup_ports >> port_idx & 1) != 0;
+
+    for (int i = 0; i < cnt; i++) {
+        if (soup)
+            soup_server_datagram(gateway, port_idx, &datagrams[i]);
+        else
+            fixp_server_datagram(gateway, port_idx, &datagrams[i]);
+    }
     return cnt;
 }
 
@@ -193,6 +228,10 @@ session_timer(struct gateway *gateway, struct fixp_session *session)
 {
     const uint64_t silence_ns = 2 * session->keepalive_ms * NS_PER_MS + SILENCE_GRACE_NS;
 
+    if (session_is_ouch(gateway, session)) {
+        soup_session_timer(gateway, session);
+        return;
+    }
     clock_back(gateway->now_ns, &session->last_rx_ns);
     clock_back(gateway->now_ns, &session->last_tx_ns);
     clock_back(gateway->now_ns, &session->leaving_ns);
@@ -277,6 +316,8 @@ gateway_poll(struct gateway *gateway, uint64_t now_ns)
         drain(gateway);
     }
     timers(gateway);
+    if (gateway->soup_ports != 0)
+        soup_timers(gateway);
     ring_publish(gateway->in);
     done += publisher_poll(gateway);
     for (unsigned i = 0; i < gateway->ports_cnt; i++)

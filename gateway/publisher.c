@@ -57,6 +57,8 @@ publisher_flush(struct gateway *gateway, struct fixp_session *session)
     const uint64_t next = next_no(gateway, session);
     struct port *port = gateway->ports[session->transport.port_idx];
 
+    if (session_is_ouch(gateway, session))
+        return soup_flush(gateway, session);
     if (session->slots == NULL || !session_hears(session)) {
         session->sent_no = next;
         return true;
@@ -83,8 +85,7 @@ publisher_flush(struct gateway *gateway, struct fixp_session *session)
     return true;
 }
 
-/* dirty_add puts the session on the list of those with reports to send. */
-static void
+void
 dirty_add(struct gateway *gateway, struct fixp_session *session)
 {
     if (session->dirty)
@@ -106,6 +107,8 @@ dirty_flush(struct gateway *gateway)
         session->dirty = !publisher_flush(gateway, session);
         if (session->dirty)
             gateway->dirty[left_cnt++] = gateway->dirty[i];
+        else if (UNLIKELY(session->leaving) && session_is_ouch(gateway, session))
+            soup_leave(gateway, session, false);
         else if (UNLIKELY(session->leaving))
             fixp_leave(gateway, session, false);
     }
@@ -123,6 +126,10 @@ report_keep(struct gateway *gateway,
 
     if (session->slots == NULL)
         return;
+    if (session_is_ouch(gateway, session)) {
+        soup_keep(gateway, session, cells, recipient, live);
+        return;
+    }
 
     struct report_slot *slot = slot_of(gateway, session, recipient->no);
     const size_t len =
@@ -142,6 +149,8 @@ static void
 restarted(struct gateway *gateway)
 {
     for (uint16_t i = 0; i < gateway->cfg.sessions_max; i++) {
+        if (session_is_ouch(gateway, &gateway->sessions[i]))
+            continue;
         gateway->sessions[i].negotiated = false;
         gateway->sessions[i].sent_no = route_next_no(gateway->route, i);
     }
@@ -174,6 +183,10 @@ publisher_take(struct gateway *gateway, const union cell *cells, bool live)
     case CELL_KIND_SESSION_SET:
         session_set(gateway, &cells->session_set);
         break;
+    case CELL_KIND_INSTRUMENT_SET:
+        if (gateway->names != NULL && cell_outcome(cells) == OE_REJECT_REASON_NONE)
+            ouch_names_learn(gateway->names, &cells->instrument_set);
+        break;
     case CELL_KIND_ACCOUNT_SET:
     case CELL_KIND_INSTRUMENT_STATE_SET:
     case CELL_KIND_LIMIT_SET:
@@ -183,14 +196,21 @@ publisher_take(struct gateway *gateway, const union cell *cells, bool live)
     case CELL_KIND_MARK_SET:
     case CELL_KIND_KILL:
     case CELL_KIND_ENABLE:
-    case CELL_KIND_DAY_ROLL:
     case CELL_KIND_RESTRICTION_SET:
     case CELL_KIND_ORDER_RULE_SET:
     case CELL_KIND_RISK_ACTION:
         if (live && gateway->watcher != NULL)
             gateway->watcher(gateway->watcher_ctx, cells);
         break;
+    case CELL_KIND_DAY_ROLL:
+        if (cell_outcome(cells) == OE_REJECT_REASON_NONE)
+            soup_day_rolled(gateway, &cells->day_roll, live);
+        if (live && gateway->watcher != NULL)
+            gateway->watcher(gateway->watcher_ctx, cells);
+        break;
     case CELL_KIND_RESTART:
+        if (cell_outcome(cells) == OE_REJECT_REASON_NONE)
+            soup_restarted(gateway, &cells->restart);
         restarted(gateway);
         break;
     default:

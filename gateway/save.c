@@ -128,6 +128,10 @@ take_session(const struct gateway *gateway,
     *reports = image_take(in, saved->reports);
     if (*reports == NULL || !reports_fit(saved, *reports))
         return -EBADMSG;
+    /* What is kept of a session by one who knows no dialects is kept as SBE. */
+    if (gateway->sessions[saved->number].used && saved->next_no > 1 &&
+        session_is_ouch(gateway, &gateway->sessions[saved->number]))
+        return -ERANGE;
     /* What a client may ask for must be here. */
     if (gateway->sessions[saved->number].used &&
         saved->first_no > first_kept(saved->next_no, gateway->cfg.retransmit_max))

@@ -70,6 +70,7 @@ struct rig {
     struct gateway *gateway;
     struct gateway_session_cfg sessions[RIG_SESSIONS];
     struct port *server;
+    struct port *soup; /* NULL: none; then all sessions speak FIXP */
 
     void *rings[3];
     struct ring_writer in_writer;
@@ -95,6 +96,11 @@ struct rig {
 /* rig_new makes an exchange that is up, with no client; in_cells 0: default. */
 struct rig *rig_new(uint64_t seed, uint8_t ack_mode, uint32_t in_cells);
 void rig_free(struct rig *rig);
+
+/* rig_new_soup is rig_new with a port for connections of SoupBinTCP, which is the
+ * caller's. Sessions 2 and 3 speak OUCH: users BROK2 and BROK3, passwords key-2 and
+ * key-3, firms FRM2 and FRM3. Restarts go through no snapshot. */
+struct rig *rig_new_soup(uint64_t seed, uint8_t ack_mode, struct port *soup);
 
 /* rig_step lets ns pass and then everybody poll once. */
 void rig_step(struct rig *rig, uint64_t ns);
