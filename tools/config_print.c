@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "gateway/gateway.h"
 #include "proto/hash.h"
 #include "proto/limits.h"
 
@@ -240,6 +241,16 @@ print_positions(const struct config *config, FILE *out)
     }
 }
 
+static const char *
+self_match_word(unsigned number)
+{
+    static const char *const words[] = {"none", "cancel_aggressive", "cancel_passive",
+                                        "cancel_both", "decrement"};
+
+    ASSERT(number < ARRAY_LEN(words));
+    return words[number];
+}
+
 static void
 print_sessions(const struct config *config, FILE *out)
 {
@@ -250,8 +261,13 @@ print_sessions(const struct config *config, FILE *out)
         fprintf(out, "  - {id: %u, name: \"%s\", firm: \"%s\", key: ", session->id, session->name,
                 config->firms[session->firm].name);
         put_text(out, session->key);
-        fprintf(out, ", cancel_on_disconnect_ms: %u, blocked: %s}\n",
-                session->cancel_on_disconnect_ms, session->blocked ? "true" : "false");
+        fprintf(out, ", cancel_on_disconnect_ms: %u, blocked: %s", session->cancel_on_disconnect_ms,
+                session->blocked ? "true" : "false");
+        if (session->dialect == GATEWAY_OUCH)
+            fprintf(out, ", dialect: ouch, account: \"%s\", mpid: \"%s\", self_match: %s",
+                    config->accounts[session->account].name, session->mpid,
+                    self_match_word(session->self_match));
+        fputs("}\n", out);
     }
 }
 

@@ -125,6 +125,9 @@ gateway_cfg_of(const struct exchange *exchange, struct gateway_cfg *cfg)
         .keepalive_ms = config->keepalive_ms,
         .ports_max = config->ports_cnt,
     };
+    for (unsigned i = 0; i < config->sessions_cnt; i++)
+        if (config->sessions[i].dialect == GATEWAY_OUCH)
+            cfg->instruments_max = config->engine.instruments_max;
 }
 
 static void
@@ -142,6 +145,13 @@ make_sessions(struct exchange *exchange)
         memcpy(to->name, from->name, sizeof to->name);
         memcpy(to->key, from->key, sizeof to->key);
         to->used = true;
+        to->dialect = from->dialect;
+        if (from->dialect != GATEWAY_OUCH)
+            continue;
+        to->party.account = config->accounts[from->account].id;
+        to->party.stp = from->self_match;
+        memset(to->party.firm, ' ', sizeof to->party.firm);
+        memcpy(to->party.firm, from->mpid, strlen(from->mpid));
     }
 }
 
