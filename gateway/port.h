@@ -46,6 +46,7 @@ struct datagram {
     uint32_t len;
     struct peer peer;
     uint16_t udp_port; /* ours, to which it was sent */
+    bool lost;         /* of a stream, with len 0: the connection of this peer has ended */
 };
 
 struct port_stats {
@@ -70,12 +71,14 @@ struct port_ops {
     void (*source)(struct port *port, uint16_t udp_port);
     bool (*ready)(struct port *port); /* link up, peer resolved if one was named */
     void (*close)(struct port *port);
+    void (*drop)(struct port *port, const struct peer *peer); /* NULL: no connections */
 };
 
 /* First member of every implementation. */
 struct port {
     const struct port_ops *ops;
     struct port_stats stats;
+    bool stream; /* nothing is lost, doubled or reordered while a connection lasts */
 };
 
 /* port_rx returns up to max datagrams (at most PORT_BURST_MAX), 0 if none. */
@@ -131,6 +134,15 @@ static inline void
 port_close(struct port *port)
 {
     port->ops->close(port);
+}
+
+/* port_drop ends the connection of that peer once what was pushed is sent; nothing on
+ * a port without connections. */
+static inline void
+port_drop(struct port *port, const struct peer *peer)
+{
+    if (port->ops->drop != NULL)
+        port->ops->drop(port, peer);
 }
 
 /* A server binds ip:udp_port; a client binds any port (0) or the one given and

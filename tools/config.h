@@ -157,7 +157,15 @@ struct config_session {
     uint32_t cancel_on_disconnect_ms;
     bool blocked;
     bool drop_copy;
+    uint8_t dialect;    /* enum gateway_dialect */
+    unsigned account;   /* of an OUCH session, index in accounts */
+    char mpid[5];       /* what OUCH calls the account */
+    uint8_t self_match; /* of its orders, enum oe_self_match_prevention_instruction */
 };
+
+/* Words of `dialect` and `self_match`, in the order of their numbers. */
+#define CONFIG_DIALECT_WORDS    "fixp ouch"
+#define CONFIG_SELF_MATCH_WORDS "none cancel_aggressive cancel_passive cancel_both decrement"
 
 struct config {
     char file[PATH_MAX]; /* as it was named */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "gateway/gateway.h"
 #include "proto/hash.h"
 #include "proto/limits.h"
 
@@ -268,6 +269,16 @@ print_positions(const struct config *config, FILE *out)
     }
 }
 
+static const char *
+self_match_word(unsigned number)
+{
+    static const char *const words[] = {"none", "cancel_aggressive", "cancel_passive",
+                                        "cancel_both", "decrement"};
+
+    ASSERT(number < ARRAY_LEN(words));
+    return words[number];
+}
+
 static void
 print_sessions(const struct config *config, FILE *out)
 {
@@ -279,9 +290,14 @@ print_sessions(const struct config *config, FILE *out)
                 config->firms[session->firm].name);
         put_text(out, session->key);
         print_rates(&session->throttle, out);
-        fprintf(out, ", cancel_on_disconnect_ms: %u, blocked: %s, drop_copy: %s}\n",
+        fprintf(out, ", cancel_on_disconnect_ms: %u, blocked: %s, drop_copy: %s",
                 session->cancel_on_disconnect_ms, session->blocked ? "true" : "false",
                 session->drop_copy ? "true" : "false");
+        if (session->dialect == GATEWAY_OUCH)
+            fprintf(out, ", dialect: ouch, account: \"%s\", mpid: \"%s\", self_match: %s",
+                    config->accounts[session->account].name, session->mpid,
+                    self_match_word(session->self_match));
+        fputs("}\n", out);
     }
 }
 

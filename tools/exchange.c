@@ -132,6 +132,9 @@ gateway_cfg_of(const struct exchange *exchange, struct gateway_cfg *cfg)
         .throttle_queue = config->throttle_queue,
         .message_max = config->message_bytes,
     };
+    for (unsigned i = 0; i < config->sessions_cnt; i++)
+        if (config->sessions[i].dialect == GATEWAY_OUCH)
+            cfg->instruments_max = config->engine.instruments_max;
 }
 
 static void
@@ -150,6 +153,13 @@ make_sessions(struct exchange *exchange)
         memcpy(to->key, from->key, sizeof to->key);
         to->used = true;
         to->throttle = from->throttle;
+        to->dialect = from->dialect;
+        if (from->dialect != GATEWAY_OUCH)
+            continue;
+        to->party.account = config->accounts[from->account].id;
+        to->party.stp = from->self_match;
+        memset(to->party.firm, ' ', sizeof to->party.firm);
+        memcpy(to->party.firm, from->mpid, strlen(from->mpid));
     }
 }
 
