@@ -333,8 +333,16 @@ oldest_no(const struct gateway *gateway, const struct fixp_session *session)
 static void
 take_login(struct gateway *gateway, struct soup_conn *conn, const struct soup_login *login)
 {
-    const uint16_t number = find_login(gateway, login);
     uint8_t uuid[16];
+
+    /* Nobody is to try passwords as fast as the line is. */
+    if (!login_limit_stranger(&gateway->login_limit, conn->transport.peer.ip, gateway->now_ns)) {
+        gateway->stats.logins_dropped++;
+        conn_end(gateway, conn, CELL_UNBIND_REASON_VIOLATION);
+        return;
+    }
+
+    const uint16_t number = find_login(gateway, login);
 
     if (number == DIRECTORY_NONE) {
         gateway->stats.bad_credentials++;
@@ -469,7 +477,7 @@ soup_server_datagram(struct gateway *gateway, unsigned port_idx, const struct da
     gateway->stats.datagrams++;
     if (datagram->lost) {
         if (conn != NULL)
-            conn_gone(gateway, conn, CELL_UNBIND_REASON_TERMINATED);
+            conn_gone(gateway, conn, CELL_UNBIND_REASON_LOST);
         return;
     }
     if (conn == NULL)

@@ -449,6 +449,19 @@ read_mpid(const struct doc_map *map, struct config_session *session)
         doc_refuse(map, "mpid", "is %.40s, expected %s", mpid, expected);
 }
 
+/* check_soup_ports refuses a port at which nobody could log in. */
+static void
+check_soup_ports(const struct config *config, const struct doc_map *root)
+{
+    for (unsigned i = 0; i < config->sessions_cnt; i++)
+        if (config->sessions[i].dialect == GATEWAY_OUCH)
+            return;
+    for (unsigned i = 0; i < config->ports_cnt; i++)
+        if (config->ports[i].dialect == GATEWAY_OUCH)
+            doc_refuse(root, "ports", "have %s of dialect ouch, expected a session that speaks it",
+                       config->ports[i].name);
+}
+
 /* read_dialect reads what a session speaks, and what belongs to that. */
 static void
 read_dialect(const struct config *config,
@@ -465,6 +478,8 @@ read_dialect(const struct config *config,
                 doc_refuse(map, of_ouch[i], "is given, expected only with dialect ouch");
         return;
     }
+    if (session->drop_copy)
+        doc_refuse(map, "drop_copy", "is true, expected false with dialect ouch");
     session->account = read_ref(map, "account", accounts, "the name of an account");
     read_mpid(map, session);
     session->self_match = (uint8_t)doc_word(map, "self_match", CONFIG_SELF_MATCH_WORDS,
@@ -520,6 +535,8 @@ read_sessions(struct config *config,
     }
     table_seal(&table, &list);
     free(table.entries);
+    if (!doc_failed(root->doc))
+        check_soup_ports(config, root);
 }
 
 void

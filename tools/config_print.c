@@ -154,9 +154,10 @@ print_wiring(const struct config *config, FILE *out)
         if (port->vlan != 0)
             fprintf(out, ", vlan: %u", port->vlan);
         if (port->kind == CONFIG_PORT_TCP)
-            fprintf(out, ", connections: %u, unsent_bytes: %u, slow_ms: %u, idle_ms: %u",
-                    port->tcp.connections, port->tcp.unsent_bytes, port->tcp.slow_ms,
-                    port->tcp.idle_ms);
+            fprintf(out,
+                    ", dialect: %s, connections: %u, unsent_bytes: %u, slow_ms: %u, idle_ms: %u",
+                    config_word(CONFIG_DIALECT_WORDS, port->dialect, word), port->tcp.connections,
+                    port->tcp.unsent_bytes, port->tcp.slow_ms, port->tcp.idle_ms);
         if (port->eal_cnt > 0) {
             fputs(", ", out);
             put_args(out, port->eal);

@@ -252,7 +252,7 @@ open_tcp(struct exchange *exchange, const struct config_port *port, char *why)
     const struct port_tcp_cfg cfg = {
         .ip = port->address,
         .tcp_port = port->udp_port,
-        .framing = FRAMING_SOFH,
+        .framing = port->dialect == GATEWAY_OUCH ? FRAMING_SOUP : FRAMING_SOFH,
         .busy_poll = true,
         .connections_max = port->tcp.connections,
         .unsent_max = port->tcp.unsent_bytes,
@@ -315,9 +315,14 @@ make_gateway(struct exchange *exchange,
         return -1;
     *gateway = gateway_init(memory->mem, &cfg);
     for (unsigned i = 0; i < exchange->ports_cnt; i++) {
-        const bool tcp = exchange->config->ports[i].kind == CONFIG_PORT_TCP;
+        const struct config_port *port = &exchange->config->ports[i];
+        const bool tcp = port->kind == CONFIG_PORT_TCP;
 
-        if ((has_door(exchange) && tcp) == (index == DOOR_INDEX))
+        if ((has_door(exchange) && tcp) != (index == DOOR_INDEX))
+            continue;
+        if (port->dialect == GATEWAY_OUCH)
+            gateway_add_soup_port(*gateway, exchange->ports[i]);
+        else
             gateway_add_port(*gateway, exchange->ports[i]);
     }
     return 0;
