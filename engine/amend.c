@@ -1,3 +1,4 @@
+#include "engine/command.h"
 #include "engine/terms.h"
 
 /* A replace on its way: what was asked for and what it comes to. */
@@ -5,6 +6,7 @@ struct replace {
     uint32_t slot; /* ORDER_NONE: unknown order */
     bool cancels;  /* to no more than what is filled */
     bool keeps;    /* its place and its id */
+    bool reduces;  /* its total and nothing else */
     qty_t new_leaves;
     uint32_t stop_tick; /* 0: it does not wait for one */
     struct risk_order question;
@@ -17,6 +19,31 @@ has_rare_fields(const struct cell_replace_detail *detail)
 {
     return (detail->display_qty | detail->min_qty) != 0 || detail->stop_px != 0 ||
            detail->expire_time != 0;
+}
+
+/* check_terms refuses what the order is not. One that is held for a cross is an order
+ * of the day as well. */
+static enum oe_reject_reason
+check_terms(const struct order *order, const union cell *cell)
+{
+    if (LIKELY(cell == NULL))
+        return OE_REJECT_REASON_NONE;
+
+    const struct cell_replace_terms *terms = &cell->replace_terms;
+    const bool held = order->tif == OE_TIME_IN_FORCE_AT_THE_OPENING ||
+                      order->tif == OE_TIME_IN_FORCE_AT_THE_CLOSE;
+
+    if (terms->refusal != OE_REJECT_REASON_NONE)
+        return (enum oe_reject_reason)terms->refusal;
+    if (terms->tif != 0 && terms->tif != order->tif &&
+        !(held && terms->tif == OE_TIME_IN_FORCE_DAY))
+        return OE_REJECT_REASON_TIME_IN_FORCE_NOT_ALLOWED;
+    if (terms->ord_type != 0 && terms->ord_type != order->ord_type)
+        return OE_REJECT_REASON_ORDER_TYPE_NOT_ALLOWED;
+    if ((terms->side != 0 && (terms->side == OE_SIDE_SELL) != order_is_sell(order)) ||
+        ((order->exec_inst ^ terms->exec_inst) & terms->exec_mask) != 0)
+        return OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED;
+    return OE_REJECT_REASON_NONE;
 }
 
 /* check_fields refuses rare fields that the order does not have, or whose
@@ -147,11 +174,12 @@ check_risk(const struct engine *engine,
 /* check_replace runs every check; it changes nothing. */
 static enum oe_reject_reason
 check_replace(const struct engine *engine,
-              const struct cell_order_replace *in,
-              const struct cell_replace_detail *detail,
+              const union cell *cells,
               const struct session *session,
               struct replace *replace)
 {
+    const struct cell_order_replace *in = &cells[0].order_replace;
+    const struct cell_replace_detail *detail = &cells[1].replace_detail;
     enum oe_reject_reason reason;
 
     if (UNLIKELY(replace->slot == ORDER_NONE))
@@ -160,11 +188,11 @@ check_replace(const struct engine *engine,
     const struct order *order = &engine->orders.orders[replace->slot];
     const bool rare = has_rare_fields(detail) || !order_is_plain(order);
 
-    if (UNLIKELY(rare)) {
+    reason = check_terms(order, replace_terms(cells));
+    if (reason == OE_REJECT_REASON_NONE && UNLIKELY(rare))
         reason = check_fields(engine, order, detail);
-        if (reason != OE_REJECT_REASON_NONE)
-            return reason;
-    }
+    if (reason != OE_REJECT_REASON_NONE)
+        return reason;
     if (in->clord != order->clord && UNLIKELY(idmap_find(&engine->ids, engine->orders.orders,
                                                          in->session, in->clord) != ORDER_NONE))
         return OE_REJECT_REASON_DUPLICATE_CL_ORD_ID;
@@ -189,8 +217,21 @@ check_replace(const struct engine *engine,
                                          : check_book(engine, order, replace);
 }
 
+/* emit_terms copies the third cell, if there is one. */
+static void
+emit_terms(const union cell *terms, struct cell_sink *out)
+{
+    if (LIKELY(terms == NULL))
+        return;
+
+    union cell *cell = engine_emit(out);
+
+    *cell = *terms;
+    cell->bytes[1] = 0;
+}
+
 /* emit_refused writes a refused replace. */
-static enum engine_result
+static void
 emit_refused(struct engine *engine,
              const union cell *cells,
              enum oe_reject_reason reason,
@@ -199,8 +240,10 @@ emit_refused(struct engine *engine,
 {
     const bool by_id = (cells[0].bytes[1] & CELL_BY_ID) != 0;
     const bool has_numbers = numbers->level != OE_RISK_LEVEL_NONE;
+    const union cell *terms = replace_terms(cells);
     struct cell_order_replace *cell =
-        &engine_emit_command(engine, cells, out, 2u + has_numbers, CELL_BY_ID, reason)
+        &engine_emit_command(engine, cells, out, 2u + (terms != NULL) + has_numbers, CELL_BY_ID,
+                             reason)
              ->order_replace;
 
     if (!by_id)
@@ -222,9 +265,9 @@ emit_refused(struct engine *engine,
     detail->old_px = 0;
     detail->old_leaves = 0;
     detail->new_leaves = 0;
+    emit_terms(terms, out);
     if (has_numbers)
         engine_emit_detail(numbers, out);
-    return work_settled(engine, out);
 }
 
 /* emit_accepted writes an accepted replace; order is as it was before. */
@@ -235,12 +278,16 @@ emit_accepted(const struct engine *engine,
               const struct replace *replace,
               struct cell_sink *out)
 {
-    struct cell_order_replace *cell =
-        &engine_emit_command(engine, cells, out, 2, CELL_BY_ID, OE_REJECT_REASON_NONE)
-             ->order_replace;
+    const union cell *terms = replace_terms(cells);
+    struct cell_order_replace *cell = &engine_emit_command(engine, cells, out, 2u + (terms != NULL),
+                                                           CELL_BY_ID, OE_REJECT_REASON_NONE)
+                                           ->order_replace;
 
     if (order_is_sell(order))
         cell->shape |= CELL_SELL;
+    if (UNLIKELY(replace->reduces))
+        cell->px = order_px(engine, order);
+    cell->instrument = order->instrument;
     cell->order_id = order->order_id;
     cell->ord_type = order->ord_type;
     cell->tif = order->tif;
@@ -260,6 +307,7 @@ emit_accepted(const struct engine *engine,
     detail->old_px = order_px(engine, order);
     detail->old_leaves = order->leaves_qty;
     detail->new_leaves = replace->cancels ? 0 : replace->new_leaves;
+    emit_terms(terms, out);
 }
 
 /* set_fields gives the order the rare fields that were asked for. */
@@ -330,6 +378,83 @@ reenter(struct engine *engine, const struct replace *replace, uint64_t clord, st
     return work_run(engine, out);
 }
 
+/* check_reduce: what makes an order smaller needs no room and no word of risk. */
+static enum oe_reject_reason
+check_reduce(const struct engine *engine, const union cell *cells, struct replace *replace)
+{
+    const qty_t qty = cells[0].order_replace.qty;
+
+    if (replace->slot == ORDER_NONE)
+        return OE_REJECT_REASON_UNKNOWN_ORDER;
+
+    const struct order *order = &engine->orders.orders[replace->slot];
+    const enum oe_reject_reason reason = check_terms(order, replace_terms(cells));
+
+    if (reason != OE_REJECT_REASON_NONE)
+        return reason;
+    replace->cancels = qty <= order->cum_qty;
+    if (replace->cancels)
+        return OE_REJECT_REASON_NONE;
+    if (qty - order->cum_qty > order->leaves_qty)
+        return OE_REJECT_REASON_INVALID_QUANTITY;
+    replace->new_leaves = qty - order->cum_qty;
+    return qty % engine->rares[order->instrument].lot_qty == 0 ? OE_REJECT_REASON_NONE
+                                                               : OE_REJECT_REASON_INVALID_LOT;
+}
+
+/* reduce does a replace that makes an order smaller and leaves it its id. */
+static enum engine_result
+reduce(struct engine *engine,
+       const union cell *cells,
+       struct session *session,
+       struct cell_sink *out)
+{
+    const struct cell_order_replace *in = &cells[0].order_replace;
+    struct replace replace = {
+        .slot = order_named(engine, &cells[0].order_cancel, cells[1].replace_detail.orig_clord),
+        .keeps = true,
+        .reduces = true};
+    enum oe_reject_reason reason =
+        order_take_message(engine, session, in->session, replace.slot, true, &replace.detail);
+
+    if (reason == OE_REJECT_REASON_NONE)
+        reason = check_reduce(engine, cells, &replace);
+    engine->work.index = 0;
+    if (reason != OE_REJECT_REASON_NONE) {
+        emit_refused(engine, cells, reason, &replace.detail, out);
+        return work_settled(engine, out);
+    }
+
+    struct order *order = &engine->orders.orders[replace.slot];
+
+    emit_accepted(engine, cells, order, &replace, out);
+    if (replace.cancels) {
+        order_retire(engine, replace.slot, OE_CANCEL_REASON_REQUESTED, out);
+        return work_settled(engine, out);
+    }
+    book_give_back(engine, order, order->leaves_qty - replace.new_leaves);
+    place_shrink(engine, order, replace.new_leaves);
+    return work_settled(engine, out);
+}
+
+/* refuse ends a replace that was refused, and, if its terms say so, its order. The
+ * number of one that may not be asked for now is used up (see enum session_numbers). */
+static enum engine_result
+refuse(struct engine *engine,
+       const union cell *cells,
+       struct session *session,
+       const struct replace *replace,
+       enum oe_reject_reason reason,
+       struct cell_sink *out)
+{
+    emit_refused(engine, cells, reason, &replace->detail, out);
+    if (command_replace_cancels(cells, reason))
+        order_retire(engine, replace->slot, OE_CANCEL_REASON_REPLACE_REFUSED, out);
+    else if (session->numbered == SESSION_RISING && reason != OE_REJECT_REASON_DUPLICATE_CL_ORD_ID)
+        session->next_in_no = cells->order_replace.clord + 1;
+    return work_settled(engine, out);
+}
+
 enum engine_result
 amend_replace(struct engine *engine,
               const union cell *cells,
@@ -340,16 +465,23 @@ amend_replace(struct engine *engine,
 
     const struct cell_order_replace *in = &cells[0].order_replace;
     const struct cell_replace_detail *detail = &cells[1].replace_detail;
+    const union cell *terms = replace_terms(cells);
+
+    if (UNLIKELY(terms != NULL) && (terms->replace_terms.flags & CELL_REPLACE_FLAGS_REDUCE) != 0)
+        return reduce(engine, cells, session, out);
+
     struct replace replace = {.slot =
                                   order_named(engine, &cells[0].order_cancel, detail->orig_clord)};
     enum oe_reject_reason reason =
         order_take_message(engine, session, in->session, replace.slot, false, &replace.detail);
 
     if (LIKELY(reason == OE_REJECT_REASON_NONE))
-        reason = check_replace(engine, in, detail, session, &replace);
+        reason = check_replace(engine, cells, session, &replace);
     engine->work.index = 0;
     if (UNLIKELY(reason != OE_REJECT_REASON_NONE))
-        return emit_refused(engine, cells, reason, &replace.detail, out);
+        return refuse(engine, cells, session, &replace, reason, out);
+    if (UNLIKELY(session->numbered == SESSION_RISING))
+        session->next_in_no = in->clord + 1;
 
     struct order *order = &engine->orders.orders[replace.slot];
 

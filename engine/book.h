@@ -340,7 +340,7 @@ book_mid_px(const struct engine *engine, const struct book *book)
 }
 
 /* order_named finds the live order that a cancel or replace names, if it is the
- * session's and of that instrument; ORDER_NONE if there is none. */
+ * session's and of that instrument, or any; ORDER_NONE if there is none. */
 static inline uint32_t
 order_named(const struct engine *engine, const struct cell_order_cancel *in, uint64_t orig_clord)
 {
@@ -354,7 +354,8 @@ order_named(const struct engine *engine, const struct cell_order_cancel *in, uin
 
     const struct order *order = &engine->orders.orders[slot];
 
-    if (UNLIKELY(order->session != in->session) || UNLIKELY(order->instrument != in->instrument))
+    if (UNLIKELY(order->session != in->session) ||
+        (UNLIKELY(order->instrument != in->instrument) && in->instrument != CELL_ANY))
         return ORDER_NONE;
     return slot;
 }

@@ -49,6 +49,7 @@ amend_cancel(struct engine *engine,
 
     if (order_is_sell(order))
         cell->shape |= CELL_SELL;
+    cell->instrument = order->instrument;
     cell->orig_clord = order->clord;
     cell->order_id = order->order_id;
     cell->removed_qty = order->leaves_qty;

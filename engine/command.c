@@ -34,8 +34,10 @@ continues(const union cell *cells, unsigned at)
     case CELL_KIND_ORDER_CANCEL:
         return at == 1 && kind == CELL_KIND_RISK_DETAIL;
     case CELL_KIND_ORDER_REPLACE:
-        return at == 1 ? kind == CELL_KIND_REPLACE_DETAIL
-                       : at == 2 && kind == CELL_KIND_RISK_DETAIL;
+        if (at == 1)
+            return kind == CELL_KIND_REPLACE_DETAIL;
+        return kind == CELL_KIND_RISK_DETAIL ? before != CELL_KIND_RISK_DETAIL
+                                             : at == 2 && kind == CELL_KIND_REPLACE_TERMS;
     case CELL_KIND_ORDER_NEW:
         if (kind == CELL_KIND_ORDER_LINK)
             return before == CELL_KIND_ORDER_EXTENSION;
@@ -83,6 +85,44 @@ cells_min(unsigned kind)
     }
 }
 
+/* terms_whole says whether a replace with terms asks for what there is: only what gets
+ * smaller names an order by the id that it keeps. */
+static bool
+terms_whole(const union cell *cells)
+{
+    const struct cell_replace_terms *terms = &cells[2].replace_terms;
+    const struct cell_replace_detail *detail = &cells[1].replace_detail;
+
+    if ((terms->flags & CELL_REPLACE_FLAGS_REDUCE) == 0)
+        return (terms->flags & CELL_REPLACE_FLAGS_MODIFY) == 0;
+    return (cell_shape(cells) & CELL_BY_ID) == 0 &&
+           cells->order_replace.clord == detail->orig_clord &&
+           (terms->flags & CELL_REPLACE_FLAGS_OR_CANCEL) == 0 &&
+           (detail->display_qty | detail->min_qty) == 0 && detail->stop_px == 0 &&
+           detail->expire_time == 0;
+}
+
+bool
+command_replace_cancels(const union cell *cells, unsigned reason)
+{
+    const union cell *terms = replace_terms(cells);
+
+    if (terms == NULL || (terms->replace_terms.flags & CELL_REPLACE_FLAGS_OR_CANCEL) == 0)
+        return false;
+    switch (reason) {
+    case OE_REJECT_REASON_NONE:
+    case OE_REJECT_REASON_UNKNOWN_ORDER:
+    case OE_REJECT_REASON_DUPLICATE_CL_ORD_ID:
+    /* It is not what is asked for: it may not be asked for now. */
+    case OE_REJECT_REASON_THROTTLED:
+    case OE_REJECT_REASON_KILL_SWITCH:
+    case OE_REJECT_REASON_JOURNAL_SPACE:
+        return false;
+    default:
+        return true;
+    }
+}
+
 bool
 command_well_formed(const union cell *cells, unsigned count)
 {
@@ -93,5 +133,8 @@ command_well_formed(const union cell *cells, unsigned count)
     for (unsigned i = 1; i < count; i++)
         if (UNLIKELY(!continues(cells, i) || !cell_valid(&cells[i])))
             return false;
+    if (UNLIKELY(kind == CELL_KIND_ORDER_REPLACE) && UNLIKELY(count > 2) &&
+        cell_kind(&cells[2]) == CELL_KIND_REPLACE_TERMS)
+        return terms_whole(cells);
     return LIKELY(kind != CELL_KIND_MASS_QUOTE) || quotes_whole(cells, count);
 }

@@ -17,4 +17,16 @@
  * takes, 1 <= count <= CELL_COMMAND_MAX. Cost: a few nanoseconds a cell. */
 NODISCARD bool command_well_formed(const union cell *cells, unsigned count);
 
+/* replace_terms returns the terms of an OrderReplace, NULL if it has none. */
+static inline const union cell *
+replace_terms(const union cell *cells)
+{
+    return cell_count(cells) > 2 && cell_kind(&cells[2]) == CELL_KIND_REPLACE_TERMS ? &cells[2]
+                                                                                    : NULL;
+}
+
+/* command_replace_cancels says whether a replace cancels its order that is
+ * refused for this reason: it is for what it asks, and OrCancel stands in its terms. */
+NODISCARD bool command_replace_cancels(const union cell *cells, unsigned reason);
+
 #endif

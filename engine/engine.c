@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include "engine/command.h"
 #include "engine/plain.h"
 #include "engine/work.h"
 
@@ -158,6 +159,40 @@ begin(struct engine *engine, const union cell *cell)
         engine->time_ns = cell_time(cell);
 }
 
+/* rises says whether a command of a session whose numbers rise may be done, and takes
+ * its number. That of a replace amend_replace takes, if it is used up. What is about an
+ * order that the client names has none. */
+static bool
+rises(const struct engine *engine, const union cell *cells, struct session *session)
+{
+    uint64_t no = cells->order_new.clord;
+
+    switch (cell_kind(cells)) {
+    case CELL_KIND_ORDER_CANCEL:
+        return true;
+    case CELL_KIND_ORDER_REPLACE: {
+        const union cell *terms = replace_terms(cells);
+
+        if (terms != NULL && (terms->replace_terms.flags & CELL_REPLACE_FLAGS_REDUCE) != 0)
+            return true;
+        return no >= session->next_in_no &&
+               order_named(engine, &cells->order_cancel, cells[1].replace_detail.orig_clord) !=
+                   ORDER_NONE;
+    }
+    case CELL_KIND_MESSAGE_REFUSED:
+        no = cells->message_refused.ref_no;
+        if (no == 0)
+            return true;
+        break;
+    default:
+        break;
+    }
+    if (no < session->next_in_no || no > UINT32_MAX)
+        return false;
+    session->next_in_no = no + 1;
+    return true;
+}
+
 /* admit lets a numbered command of a bound session in, if its number is the
  * next; NULL drops it. */
 static inline struct session *
@@ -172,9 +207,14 @@ admit(struct engine *engine, const union cell *cell)
 
     if (UNLIKELY(session->state != ENGINE_SESSION_BOUND))
         return NULL;
-    if (session->numbered != 0 && cell->order_new.in_no != (uint16_t)session->next_in_no)
-        return NULL;
-    session->next_in_no += session->numbered;
+    if (UNLIKELY(session->numbered == SESSION_RISING)) {
+        if (!rises(engine, cell, session))
+            return NULL;
+    } else {
+        if (session->numbered != 0 && cell->order_new.in_no != (uint16_t)session->next_in_no)
+            return NULL;
+        session->next_in_no += session->numbered;
+    }
     begin(engine, cell);
     return session;
 }

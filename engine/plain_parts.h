@@ -100,7 +100,8 @@ _Static_assert(offsetof(struct cell_order_new, session) == 60, "the low half");
 _Static_assert(offsetof(struct cell_order_new, in_no) == 62, "the high half");
 
 /* admitted returns the session of a command that is its next; NULL for any
- * other. Numbers of the exchange itself stay 0. */
+ * other, and for those whose numbers only rise: the long road is theirs. Numbers of the exchange
+ * itself stay 0. */
 static ALWAYS_INLINE struct session *
 admitted(const struct engine *engine, const union cell *cell)
 {
@@ -113,6 +114,7 @@ admitted(const struct engine *engine, const union cell *cell)
     struct session *session = &engine->sessions.at[idx];
 
     if (UNLIKELY(session->state != ENGINE_SESSION_BOUND) ||
+        UNLIKELY(session->numbered == SESSION_RISING) ||
         UNLIKELY(cell->order_new.in_no != (uint16_t)session->next_in_no))
         return NULL;
     return session;

@@ -2,10 +2,21 @@
 
 #include <string.h>
 
-#define NS_PER_MS           UINT64_C(1000000)
-#define CLIENT_FLOW_ORDERS  1u /* FIXP Idempotent */
-#define CLIENT_FLOW_COPY    3u /* FIXP None */
-#define SERVER_FLOW_ALLOWED 0u /* FIXP Recoverable */
+#define NS_PER_MS               UINT64_C(1000000)
+/* Flow types of FIXP. */
+#define CLIENT_FLOW_IDEMPOTENT  1u
+#define CLIENT_FLOW_UNSEQUENCED 2u
+#define CLIENT_FLOW_NONE        3u
+#define SERVER_FLOW_RECOVERABLE 0u
+
+/* flow_fits tells whether a session may speak so: a drop copy sends nothing. */
+static bool
+flow_fits(const struct session *session, uint8_t client_flow)
+{
+    if (session->drop_copy != 0)
+        return client_flow == CLIENT_FLOW_NONE;
+    return client_flow == CLIENT_FLOW_IDEMPOTENT || client_flow == CLIENT_FLOW_UNSEQUENCED;
+}
 
 /* copied tells whether another session than idx is the drop copy of the firm. */
 static bool
@@ -55,9 +66,9 @@ sessions_set(struct sessions *sessions,
     if (session->state == ENGINE_SESSION_UNKNOWN) {
         session->state = ENGINE_SESSION_IDLE;
         session->risk.orders_max = UINT32_MAX;
+        session->numbered = SESSION_COUNTED;
     }
     sessions->cold[idx].by_hand = 0;
-    session->numbered = 1;
     session->firm = cell->firm;
     session->blocked = cell->blocked;
     session->drop_copy = cell->drop_copy;
@@ -100,8 +111,7 @@ sessions_negotiate(struct sessions *sessions,
         return OE_REJECT_REASON_UNKNOWN_SESSION;
     if (session->blocked != 0)
         return OE_REJECT_REASON_SESSION_BLOCKED;
-    if (cell->client_flow != (session->drop_copy != 0 ? CLIENT_FLOW_COPY : CLIENT_FLOW_ORDERS) ||
-        cell->server_flow != SERVER_FLOW_ALLOWED)
+    if (!flow_fits(session, cell->client_flow) || cell->server_flow != SERVER_FLOW_RECOVERABLE)
         return OE_REJECT_REASON_SESSION_FLOW_TYPE;
     /* The answer to the first was lost: the same question gets the same one. */
     if (session->state == ENGINE_SESSION_NEGOTIATED && has_uuid(sessions, idx, cell->uuid) &&
@@ -116,6 +126,8 @@ sessions_negotiate(struct sessions *sessions,
     session->state = ENGINE_SESSION_NEGOTIATED;
     memcpy(cold->uuid, cell->uuid, sizeof cold->uuid);
     cold->request_time = cell->request_time;
+    session->numbered =
+        cell->client_flow == CLIENT_FLOW_UNSEQUENCED ? SESSION_RISING : SESSION_COUNTED;
     session->next_in_no = 1;
     return OE_REJECT_REASON_NONE;
 }

@@ -32,6 +32,15 @@
 #include "proto/limits.h"
 #include "risk/risk.h"
 
+/* What the commands of a session are numbered by, so that none is done twice. */
+enum session_numbers {
+    SESSION_UNNUMBERED = 0, /* the exchange itself */
+    SESSION_COUNTED = 1,    /* in_no counts them all */
+    /* clord, that of a new order, a replace and a mass cancel; and ref_no. They rise,
+     * next_in_no is the least that may come; lower ones leave no trace. */
+    SESSION_RISING = 2,
+};
+
 struct session {
     uint64_t next_in_no;
     uint32_t firm;
@@ -42,7 +51,7 @@ struct session {
     uint8_t state; /* enum engine_session_state */
     uint8_t blocked;
     uint8_t due;       /* its Day orders go with the Clock command in work */
-    uint8_t numbered;  /* 1: next_in_no counts its commands; 0: the exchange itself */
+    uint8_t numbered;  /* enum session_numbers */
     uint8_t drop_copy; /* 1: of its firm; it sends nothing itself */
     uint8_t zero[11];
 };

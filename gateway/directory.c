@@ -103,7 +103,7 @@ directory_init(struct directory *directory,
         directory->peers[i] = (struct directory_peer){.session = DIRECTORY_NONE};
     }
     for (uint16_t i = 0; i < sessions_max; i++) {
-        if (sessions[i].used)
+        if (sessions[i].used && sessions[i].dialect == GATEWAY_FIXP)
             names_enter(directory, i);
     }
 }

@@ -66,7 +66,7 @@ struct directory {
 size_t directory_footprint(uint32_t sessions_max);
 
 /* directory_init lays the tables out in mem, aligned to CACHE_LINE, and enters
- * the names; sessions is kept by reference. */
+ * the names of those that speak FIXP; sessions is kept by reference. */
 void directory_init(struct directory *directory,
                     void *mem,
                     const struct gateway_session_cfg *sessions,

@@ -14,9 +14,7 @@ fixp_transport_taken(const struct gateway *gateway,
            gateway->sessions[owner].state != FIXP_FREE;
 }
 
-/* request_end returns whether the command that came back is the one that the
- * session's request became; then the request is over. */
-static bool
+bool
 request_end(struct gateway *gateway, struct fixp_session *session, unsigned kind, uint32_t token)
 {
     if (session->request.token == 0 || session->request.token != token ||
@@ -61,8 +59,7 @@ fixp_close_told(struct gateway *gateway,
     fixp_close(gateway, session, reason, FAREWELL_NONE);
 }
 
-/* bound_add and bound_remove keep the list of those that have timers. */
-static void
+void
 bound_add(struct gateway *gateway, struct fixp_session *session)
 {
     ASSERT(gateway->bound_cnt < gateway->cfg.sessions_max);
@@ -80,8 +77,7 @@ bound_remove(struct gateway *gateway, struct fixp_session *session)
     gateway->sessions[last].bound_idx = session->bound_idx;
 }
 
-/* unbound ends a binding that the engine has ended. */
-static void
+void
 unbound(struct gateway *gateway, struct fixp_session *session)
 {
     ASSERT(session->state != FIXP_FREE);
@@ -355,6 +351,10 @@ fixp_came_back(struct gateway *gateway, const union cell *cell, bool live)
 
     struct fixp_session *session = &gateway->sessions[number];
 
+    if (session_is_ouch(gateway, session)) {
+        soup_came_back(gateway, session, cell, live);
+        return;
+    }
     switch (cell_kind(cell)) {
     case CELL_KIND_SESSION_NEGOTIATE:
         negotiated(gateway, session, &cell->session_negotiate, live);

@@ -80,9 +80,7 @@ may_refuse(struct gateway *gateway)
     return false;
 }
 
-/* request_begin notes where the answer goes and returns the token for the
- * command. */
-static uint32_t
+uint32_t
 request_begin(struct gateway *gateway,
               struct fixp_session *session,
               const struct transport *from,

@@ -8,6 +8,7 @@
  *   fixp_request.c  Negotiate and Establish -> commands, or refusals
  *   fixp_bind.c     session commands that came back -> bindings and answers
  *   fixp_send.c     session messages -> datagrams
+ *   soup_server.c   connections of SoupBinTCP: packets -> commands, and back
  *   publisher.c     messages of the out-ring -> reports, kept and sent
  *   retransmit.c    reports again: kept ones, and old ones out of the journal
  *   directory.c     logins and peers -> sessions
@@ -52,6 +53,7 @@
 #include "gateway/hold.h"
 #include "gateway/login_limit.h"
 #include "gateway/port.h"
+#include "gateway/soup.h"
 #include "gateway/throttle.h"
 #include "proto/base.h"
 #include "proto/fixp.h"
@@ -163,6 +165,12 @@ struct fixp_session {
     uint64_t reminded_ns;
     uint64_t leaving_ns;
     uint64_t login_ns; /* a request from its transport was last looked at */
+
+    /* OUCH: its reports are counted as they are encoded, for some messages have none. */
+    uint64_t ouch_next_no;
+    uint32_t conn;       /* SOUP_CONN_NONE: no connection */
+    bool entry_disabled; /* by word of the client */
+    bool ending;         /* its day is over: EndOfSession behind the last report */
 } CACHE_ALIGNED;
 
 /* What came of the journal's answer and is not sent yet, of one session. */
@@ -173,6 +181,29 @@ struct old_reports {
     uint64_t first_no;
     size_t len;
     uint8_t bytes[DATAGRAM_BYTES_MAX];
+};
+
+#define SOUP_CONN_NONE UINT32_MAX
+
+/* A connection to a Soup port. */
+struct soup_conn {
+    struct transport transport;
+    struct soup soup;
+    uint64_t wanted_no; /* of its login */
+    uint32_t token;     /* of its request, while it is logging in */
+    uint32_t next_free; /* SOUP_CONN_NONE: the last */
+    uint16_t session;   /* DIRECTORY_NONE: not logged in */
+    bool used;
+};
+
+/* All connections; places finds them by their peer, as directory does. */
+struct soup_conns {
+    struct soup_conn *at;
+    uint32_t *places; /* index + 1, 0: free; at most half are taken */
+    uint32_t mask;
+    uint32_t max;
+    uint32_t free_head;
+    uint32_t timer_idx;
 };
 
 struct gateway {
@@ -214,6 +245,12 @@ struct gateway {
     uint32_t low_cnt; /* of those since low_ns */
     uint64_t low_ns;
 
+    struct ouch_names *names; /* NULL: no session speaks OUCH */
+    struct soup_conns conns;
+    uint32_t soup_ports;  /* bits */
+    uint32_t date;        /* of the last DayRoll */
+    uint32_t flows_epoch; /* of the run that ended all flows last, 0: none did */
+
     gateway_watcher *watcher; /* NULL: nobody */
     void *watcher_ctx;
 
@@ -234,6 +271,12 @@ static inline bool
 session_copies(const struct gateway *gateway, const struct fixp_session *session)
 {
     return route_is_drop_copy(gateway->route, session_number(gateway, session));
+}
+
+static inline bool
+session_is_ouch(const struct gateway *gateway, const struct fixp_session *session)
+{
+    return gateway->cfg.sessions[session_number(gateway, session)].dialect == GATEWAY_OUCH;
 }
 
 /* fixp_uuid_is tells whether the session was negotiated under the UUID. */
@@ -319,7 +362,27 @@ void fixp_establish(struct gateway *gateway,
                     const uint8_t *buf,
                     size_t len);
 
+/* request_begin notes where the answer goes, and returns the token for the command. time
+ * and len are the request's. */
+uint32_t request_begin(struct gateway *gateway,
+                       struct fixp_session *session,
+                       const struct transport *from,
+                       unsigned kind,
+                       uint64_t time,
+                       size_t len,
+                       bool takeover);
+
 /* fixp_bind.c */
+
+/* request_end returns whether the command that came back is the one that the
+ * session's request became; then the request is over. */
+bool
+request_end(struct gateway *gateway, struct fixp_session *session, unsigned kind, uint32_t token);
+
+/* bound_add puts a session on the list of those that have timers; unbound ends a
+ * binding that the engine has ended, and takes it off. */
+void bound_add(struct gateway *gateway, struct fixp_session *session);
+void unbound(struct gateway *gateway, struct fixp_session *session);
 
 /* fixp_transport_taken tells whether another session lives on the transport: its
  * datagrams name no session, so it can have one only. */
@@ -408,6 +471,9 @@ uint32_t publisher_append(const struct gateway *gateway,
                           uint8_t *buf,
                           size_t *len);
 
+/* dirty_add puts the session on the list of those with reports to send. */
+void dirty_add(struct gateway *gateway, struct fixp_session *session);
+
 /* retransmit.c */
 
 /* retransmit answers a RetransmitRequest of a bound session, or asks the journal. */
@@ -417,5 +483,43 @@ void retransmit(struct gateway *gateway,
 
 /* retransmit_poll sends what came from the journal; returns how many messages. */
 int retransmit_poll(struct gateway *gateway);
+
+/* soup_server.c */
+
+/* soup_conns_footprint and soup_conns_init make room for the connections of a gateway
+ * with so many sessions; mem is zeroed. */
+size_t soup_conns_footprint(uint32_t sessions_max);
+void soup_conns_init(struct soup_conns *conns, void *mem, uint32_t sessions_max);
+
+/* soup_server_datagram takes one packet, or the end of a connection. */
+void
+soup_server_datagram(struct gateway *gateway, unsigned port_idx, const struct datagram *datagram);
+
+/* soup_timers looks at a few connections; soup_session_timer at a session that is bound
+ * or closing. */
+void soup_timers(struct gateway *gateway);
+void soup_session_timer(struct gateway *gateway, struct fixp_session *session);
+
+/* soup_flush is publisher_flush of an OUCH session, soup_leave fixp_leave. */
+bool soup_flush(struct gateway *gateway, struct fixp_session *session);
+void soup_leave(struct gateway *gateway, struct fixp_session *session, bool in_vain);
+
+/* soup_keep encodes the report of an OUCH session, if the message has one. */
+void soup_keep(struct gateway *gateway,
+               struct fixp_session *session,
+               const union cell *cells,
+               const struct route_recipient *recipient,
+               bool live);
+
+/* soup_came_back is fixp_came_back of an OUCH session. */
+void soup_came_back(struct gateway *gateway,
+                    struct fixp_session *session,
+                    const union cell *cell,
+                    bool live);
+
+/* soup_day_rolled ends all Soup sessions; soup_restarted those whose reports the run
+ * before may have lost. */
+void soup_day_rolled(struct gateway *gateway, const struct cell_day_roll *cell, bool live);
+void soup_restarted(struct gateway *gateway, const struct cell_restart *cell);
 
 #endif

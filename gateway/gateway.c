@@ -22,6 +22,10 @@ session_cfg_valid(const struct gateway_session_cfg *cfg)
         cfg->throttle.cancels_per_s > GATEWAY_MESSAGES_PER_S_MAX ||
         cfg->throttle.bytes_per_s > GATEWAY_BYTES_PER_S_MAX)
         return false;
+    if (cfg->dialect > GATEWAY_OUCH ||
+        (cfg->dialect == GATEWAY_OUCH &&
+         (strnlen(cfg->name, sizeof cfg->name) > SOUP_USER_LEN || key_len > SOUP_PASSWORD_LEN)))
+        return false;
     return cfg->name[0] != '\0' && memchr(cfg->name, ':', sizeof cfg->name) == NULL &&
            key_len >= 1 && key_len < sizeof cfg->key;
 }
@@ -48,8 +52,12 @@ cfg_valid(const struct gateway_cfg *cfg)
         (cfg->credentials_window_ms < CREDENTIALS_WINDOW_MS_MIN ||
          cfg->credentials_window_ms > CREDENTIALS_WINDOW_MS_MAX))
         return false;
+    if (cfg->instruments_max > INSTRUMENTS_MAX)
+        return false;
     for (uint16_t i = 0; i < cfg->sessions_max; i++) {
-        if (!session_cfg_valid(&cfg->sessions[i]))
+        if (!session_cfg_valid(&cfg->sessions[i]) ||
+            (cfg->sessions[i].used && cfg->sessions[i].dialect == GATEWAY_OUCH &&
+             cfg->instruments_max == 0))
             return false;
     }
     return true;
@@ -65,6 +73,8 @@ struct layout {
     size_t history_off;
     size_t holding_off;
     size_t holds_off;
+    size_t names_off;
+    size_t conns_off;
     size_t slots_off;
     size_t bytes;
 };
@@ -99,7 +109,11 @@ layout_of(const struct gateway_cfg *cfg)
     layout.history_off = layout.dirty_off + list_bytes;
     layout.holding_off = layout.history_off + round_up(used_cnt * sizeof(struct history_index));
     layout.holds_off = layout.holding_off + list_bytes;
-    layout.slots_off = layout.holds_off + holds_cnt * round_up(sizeof(struct hold));
+    layout.names_off = layout.holds_off + holds_cnt * round_up(sizeof(struct hold));
+    layout.conns_off = layout.names_off + ouch_names_footprint(cfg->instruments_max);
+    layout.slots_off =
+        layout.conns_off +
+        (cfg->instruments_max != 0 ? round_up(soup_conns_footprint(cfg->sessions_max)) : 0);
     layout.bytes = layout.slots_off + used_cnt * cfg->retransmit_max * sizeof(struct report_slot);
     return layout;
 }
@@ -123,6 +137,8 @@ sessions_init(struct gateway *gateway, const struct layout *layout, uint8_t *byt
 
         session->used = gateway->cfg.sessions[i].used;
         session->sent_no = 1;
+        session->ouch_next_no = 1;
+        session->conn = SOUP_CONN_NONE;
         session->firm = CELL_ANY;
         session->limited =
             throttle_init(&session->throttle, &cfg->sessions[i].throttle, cfg->throttle_burst_ms);
@@ -164,6 +180,10 @@ gateway_init(void *mem, const struct gateway_cfg *cfg)
     directory_init(&gateway->directory, bytes + layout.directory_off, cfg->sessions,
                    cfg->sessions_max);
     gateway->holding = (uint16_t *)(void *)(bytes + layout.holding_off);
+    if (cfg->instruments_max != 0) {
+        gateway->names = ouch_names_init(bytes + layout.names_off, cfg->instruments_max);
+        soup_conns_init(&gateway->conns, bytes + layout.conns_off, cfg->sessions_max);
+    }
     sessions_init(gateway, &layout, bytes);
     return gateway;
 }
@@ -173,6 +193,15 @@ gateway_add_port(struct gateway *gateway, struct port *port)
 {
     ASSERT(gateway->ports_cnt < gateway->cfg.ports_max);
     gateway->ports[gateway->ports_cnt++] = port;
+}
+
+COLD void
+gateway_add_soup_port(struct gateway *gateway, struct port *port)
+{
+    ASSERT(port->stream);
+    ASSERT(gateway->names != NULL);
+    gateway->soup_ports |= 1u << gateway->ports_cnt;
+    gateway_add_port(gateway, port);
 }
 
 COLD void
@@ -237,8 +266,14 @@ receive(struct gateway *gateway, unsigned port_idx)
     const int cnt = port_rx(gateway->ports[port_idx], datagrams,
                             max < PORT_BURST_MAX ? (int)max : (int)PORT_BURST_MAX);
 
-    for (int i = 0; i < cnt; i++)
-        fixp_server_datagram(gateway, port_idx, &datagrams[i]);
+    const bool soup = (gateway->soup_ports >> port_idx & 1) != 0;
+
+    for (int i = 0; i < cnt; i++) {
+        if (soup)
+            soup_server_datagram(gateway, port_idx, &datagrams[i]);
+        else
+            fixp_server_datagram(gateway, port_idx, &datagrams[i]);
+    }
     return cnt;
 }
 
@@ -258,6 +293,10 @@ session_timer(struct gateway *gateway, struct fixp_session *session)
 {
     const uint64_t silence_ns = 2 * session->keepalive_ms * NS_PER_MS + SILENCE_GRACE_NS;
 
+    if (session_is_ouch(gateway, session)) {
+        soup_session_timer(gateway, session);
+        return;
+    }
     clock_back(gateway->now_ns, &session->last_rx_ns);
     clock_back(gateway->now_ns, &session->last_tx_ns);
     clock_back(gateway->now_ns, &session->leaving_ns);
@@ -344,6 +383,8 @@ gateway_poll(struct gateway *gateway, uint64_t now_ns)
         drain(gateway);
     }
     timers(gateway);
+    if (gateway->soup_ports != 0)
+        soup_timers(gateway);
     ring_publish(gateway->in);
     done += publisher_poll(gateway);
     if (UNLIKELY(gateway->history_cnt > 0))

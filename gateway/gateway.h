@@ -86,6 +86,7 @@
 #include "engine/engine.h"
 #include "engine/ring.h"
 #include "engine/route.h"
+#include "gateway/ouch_codec.h"
 #include "gateway/port.h"
 #include "proto/base.h"
 #include "proto/cell.h"
@@ -103,11 +104,20 @@ struct gateway_throttle {
 #define GATEWAY_MESSAGES_PER_S_MAX 100000000u
 #define GATEWAY_BYTES_PER_S_MAX    1000000000u
 
+/* What a session speaks. */
+enum gateway_dialect {
+    GATEWAY_FIXP, /* SBE order entry under FIXP */
+    GATEWAY_OUCH, /* OUCH 5.0 under SoupBinTCP: name and key are user and password, at most
+                   * SOUP_USER_LEN and SOUP_PASSWORD_LEN characters, without case */
+};
+
 struct gateway_session_cfg {
     char name[16];
     char key[33]; /* access key, 1 to 32 characters */
     bool used;    /* false: no such session */
     struct gateway_throttle throttle;
+    uint8_t dialect;         /* enum gateway_dialect */
+    struct ouch_party party; /* of an OUCH session */
 };
 
 struct gateway_cfg {
@@ -127,6 +137,7 @@ struct gateway_cfg {
     uint32_t throttle_burst_ms; /* of the rates at once, up to .._MAX; 0: the default */
     bool throttle_queue;        /* what is above the rates waits; else it is refused */
     uint32_t message_max;       /* bytes of a message, MESSAGE_BYTES_MIN ..; 0: of a datagram */
+    uint32_t instruments_max;   /* as the engine's; 0: no session speaks OUCH */
 };
 
 #define GATEWAY_PORTS_MAX 4u
@@ -143,6 +154,10 @@ struct gateway_cfg {
 #define LOGIN_RATE     8000u
 #define LOGIN_RATE_MAX 1000000u
 
+/* Connections to Soup ports, beyond one for each session: those that have not logged
+ * in. More are let go at once. */
+#define SOUP_CONNS_SPARE 64u
+
 /* gateway_footprint returns the bytes for cfg, 0 if it is invalid. */
 size_t gateway_footprint(const struct gateway_cfg *cfg);
 
@@ -152,6 +167,10 @@ struct gateway *gateway_init(void *mem, const struct gateway_cfg *cfg);
 
 /* gateway_add_port: the port is polled by gateway_poll and stays the caller's. */
 void gateway_add_port(struct gateway *gateway, struct port *port);
+
+/* gateway_add_soup_port is gateway_add_port of a stream whose frames are packets of
+ * SoupBinTCP: OUCH sessions log in there, and no others. */
+void gateway_add_soup_port(struct gateway *gateway, struct port *port);
 
 /* gateway_attach wires the rings. gate: position of the out-ring up to which
  * may be told (the durable cursor), or NULL: all that is published. */

@@ -34,6 +34,8 @@ flush_to(struct gateway *gateway, struct fixp_session *session, uint64_t next)
 {
     struct port *port = gateway->ports[session->transport.port_idx];
 
+    if (session_is_ouch(gateway, session))
+        return soup_flush(gateway, session);
     if (session->slots == NULL || !session_hears(session)) {
         session->sent_no = next;
         return true;
@@ -73,8 +75,7 @@ publisher_flush(struct gateway *gateway, struct fixp_session *session)
     return flush_to(gateway, session, session_next_no(gateway, session));
 }
 
-/* dirty_add puts the session on the list of those with reports to send. */
-static void
+void
 dirty_add(struct gateway *gateway, struct fixp_session *session)
 {
     if (session->dirty)
@@ -96,6 +97,8 @@ dirty_flush(struct gateway *gateway)
         session->dirty = !publisher_flush(gateway, session);
         if (session->dirty)
             gateway->dirty[left_cnt++] = gateway->dirty[i];
+        else if (UNLIKELY(session->leaving) && session_is_ouch(gateway, session))
+            soup_leave(gateway, session, false);
         else if (UNLIKELY(session->leaving))
             fixp_leave(gateway, session, false);
     }
@@ -113,6 +116,10 @@ report_keep(struct gateway *gateway,
 
     if (session->slots == NULL)
         return;
+    if (session_is_ouch(gateway, session)) {
+        soup_keep(gateway, session, cells, recipient, live);
+        return;
+    }
 
     /* The slot may hold a report of this very burst. */
     if (UNLIKELY(live && recipient->no - session->sent_no >= gateway->cfg.retransmit_max))
@@ -159,6 +166,8 @@ restarted(struct gateway *gateway, const struct cell_restart *cell, bool live)
     for (uint16_t i = 0; i < gateway->cfg.sessions_max; i++) {
         struct fixp_session *session = &gateway->sessions[i];
 
+        if (session_is_ouch(gateway, session))
+            continue;
         session->negotiated = false;
         session->sent_no = route_next_no(gateway->route, i);
         if (lossy)
@@ -194,6 +203,10 @@ publisher_take(struct gateway *gateway, const union cell *cells, bool live)
     case CELL_KIND_SESSION_SET:
         session_set(gateway, &cells->session_set);
         break;
+    case CELL_KIND_INSTRUMENT_SET:
+        if (gateway->names != NULL && cell_outcome(cells) == OE_REJECT_REASON_NONE)
+            ouch_names_learn(gateway->names, &cells->instrument_set);
+        break;
     case CELL_KIND_ACCOUNT_SET:
     case CELL_KIND_INSTRUMENT_STATE_SET:
     case CELL_KIND_LIMIT_SET:
@@ -203,7 +216,6 @@ publisher_take(struct gateway *gateway, const union cell *cells, bool live)
     case CELL_KIND_MARK_SET:
     case CELL_KIND_KILL:
     case CELL_KIND_ENABLE:
-    case CELL_KIND_DAY_ROLL:
     case CELL_KIND_RESTRICTION_SET:
     case CELL_KIND_ORDER_RULE_SET:
     case CELL_KIND_RISK_ACTION:
@@ -214,7 +226,15 @@ publisher_take(struct gateway *gateway, const union cell *cells, bool live)
         if (cell_outcome(cells) == OE_REJECT_REASON_NONE)
             gateway->journal_low = cells->journal_space.low != 0;
         break;
+    case CELL_KIND_DAY_ROLL:
+        if (cell_outcome(cells) == OE_REJECT_REASON_NONE)
+            soup_day_rolled(gateway, &cells->day_roll, live);
+        if (live && gateway->watcher != NULL)
+            gateway->watcher(gateway->watcher_ctx, cells);
+        break;
     case CELL_KIND_RESTART:
+        if (cell_outcome(cells) == OE_REJECT_REASON_NONE)
+            soup_restarted(gateway, &cells->restart);
         restarted(gateway, &cells->restart, live);
         break;
     default:

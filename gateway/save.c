@@ -130,6 +130,10 @@ take_session(const struct gateway *gateway,
     if (*reports == NULL || !reports_fit(saved, *reports) ||
         !history_index_load(index, in, saved->next_no))
         return -EBADMSG;
+    /* What is kept of a session by one who knows no dialects is kept as SBE. */
+    if (gateway->sessions[saved->number].used && saved->next_no > 1 &&
+        session_is_ouch(gateway, &gateway->sessions[saved->number]))
+        return -ERANGE;
     /* What a client may ask for must be here. */
     if (gateway->sessions[saved->number].used &&
         saved->first_no > first_kept(saved->next_no, gateway->cfg.retransmit_max))

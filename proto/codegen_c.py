@@ -300,6 +300,8 @@ class Printer(WirePrinter, BigPrinter, CellPrinter):
         if not self.schema.big:
             self.header_functions()
         self.composites()
+        if self.schema.big:
+            self.big_helpers()
         for message in messages:
             if self.schema.big:
                 self.big_message(message)

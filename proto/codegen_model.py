@@ -160,6 +160,7 @@ class Block:
     def __init__(self, name, ident, line, desc):
         self.name, self.id, self.line, self.desc = name, ident, line, desc
         self.cname = member_name(name)
+        self.semantic = ''
         self.fields, self.groups, self.datas = [], [], []
         self.length = 0         # of the whole block
         self.least = 0          # of the block of version 0

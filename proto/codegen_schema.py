@@ -477,11 +477,27 @@ class Reader:
                                 f"'{other.name}'")
             if other.cname == message.cname:
                 self.fail(node, f"message '{message.name}' is declared twice")
+        message.semantic = node.attrs.get('semanticType', '')
         if self.cells:
             self.check_cell(node, message)
+        elif message.semantic == 'tagValues':
+            self.check_tag_values(node, message)
         elif self.schema.big and message.length == 0:
             self.fail(node, f"message '{message.name}' has neither header nor fields")
         self.schema.messages.append(message)
+
+    def check_tag_values(self, node, message):
+        """check_tag_values refuses options that the printer has no form for."""
+        if not self.schema.big:
+            self.fail(node, 'tagValues are of bigEndian schemas')
+        if not message.fields:
+            self.fail(node, f"'{message.name}' has no options")
+        for field in message.fields:
+            if field.id > 63:
+                self.fail(field, f"tag {field.id} of '{field.name}' is above 63")
+            if field.presence != 'required' or field.leaf.kind != 'type' or \
+                    (field.leaf.length != 1 and field.leaf.primitive.size != 1):
+                self.fail(field, f"option '{field.name}' is neither a number nor characters")
 
     def read_header(self, root):
         name = root.attrs.get('headerType', 'messageHeader')

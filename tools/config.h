@@ -95,7 +95,8 @@ struct config_port {
     uint32_t address;  /* host order; 0.0.0.0 is any, kernel sockets only */
     uint16_t udp_port; /* of kind tcp: tcp_port; 0: any free one, kernel sockets only */
     struct config_port_tcp tcp;
-    uint16_t vlan; /* of a dpdk device; 0: none */
+    uint8_t dialect; /* enum gateway_dialect: OUCH under SoupBinTCP on some of kind tcp */
+    uint16_t vlan;   /* of a dpdk device; 0: none */
     unsigned eal_cnt;
     const char *const *eal; /* NULL terminated, never NULL */
     struct config_port_client client;
@@ -168,7 +169,15 @@ struct config_session {
     uint32_t cancel_on_disconnect_ms;
     bool blocked;
     bool drop_copy;
+    uint8_t dialect;    /* enum gateway_dialect */
+    unsigned account;   /* of an OUCH session, index in accounts */
+    char mpid[5];       /* what OUCH calls the account */
+    uint8_t self_match; /* of its orders, enum oe_self_match_prevention_instruction */
 };
+
+/* Words of `dialect` and `self_match`, in the order of their numbers. */
+#define CONFIG_DIALECT_WORDS    "fixp ouch"
+#define CONFIG_SELF_MATCH_WORDS "none cancel_aggressive cancel_passive cancel_both decrement"
 
 struct config {
     char file[PATH_MAX]; /* as it was named */

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/gateway.h"
+#include "gateway/soup.h"
 #include "proto/limits.h"
 
 #include "tools/config_read.h"
@@ -428,8 +430,78 @@ config_read_throttle(const struct doc_map *map,
         (uint32_t)doc_u64(map, "bytes_per_s", 0, GATEWAY_BYTES_PER_S_MAX, fallback->bytes_per_s);
 }
 
+/* read_mpid reads the four characters that an account is called by in OUCH. */
 static void
-read_sessions(struct config *config, const struct doc_map *root, const struct table *firms)
+read_mpid(const struct doc_map *map, struct config_session *session)
+{
+    static const char expected[] = "1 to 4 capital letters and digits";
+    const char *mpid = doc_text(map, "mpid", NULL, expected);
+    const size_t len = strlen(mpid);
+    bool good = len >= 1 && len < sizeof session->mpid;
+
+    if (doc_failed(map->doc))
+        return;
+    for (size_t i = 0; i < len; i++)
+        good = good && ((mpid[i] >= 'A' && mpid[i] <= 'Z') || (mpid[i] >= '0' && mpid[i] <= '9'));
+    if (good)
+        memcpy(session->mpid, mpid, len + 1);
+    else
+        doc_refuse(map, "mpid", "is %.40s, expected %s", mpid, expected);
+}
+
+/* check_soup_ports refuses a port at which nobody could log in. */
+static void
+check_soup_ports(const struct config *config, const struct doc_map *root)
+{
+    for (unsigned i = 0; i < config->sessions_cnt; i++)
+        if (config->sessions[i].dialect == GATEWAY_OUCH)
+            return;
+    for (unsigned i = 0; i < config->ports_cnt; i++)
+        if (config->ports[i].dialect == GATEWAY_OUCH)
+            doc_refuse(root, "ports", "have %s of dialect ouch, expected a session that speaks it",
+                       config->ports[i].name);
+}
+
+/* read_dialect reads what a session speaks, and what belongs to that. */
+static void
+read_dialect(const struct config *config,
+             const struct doc_map *map,
+             const struct table *accounts,
+             struct config_session *session)
+{
+    static const char *const of_ouch[] = {"account", "mpid", "self_match"};
+
+    session->dialect = (uint8_t)doc_word(map, "dialect", CONFIG_DIALECT_WORDS, GATEWAY_FIXP);
+    if (session->dialect == GATEWAY_FIXP) {
+        for (size_t i = 0; i < ARRAY_LEN(of_ouch); i++)
+            if (doc_given(map, of_ouch[i]))
+                doc_refuse(map, of_ouch[i], "is given, expected only with dialect ouch");
+        return;
+    }
+    if (session->drop_copy)
+        doc_refuse(map, "drop_copy", "is true, expected false with dialect ouch");
+    session->account = read_ref(map, "account", accounts, "the name of an account");
+    read_mpid(map, session);
+    session->self_match = (uint8_t)doc_word(map, "self_match", CONFIG_SELF_MATCH_WORDS,
+                                            OE_SELF_MATCH_PREVENTION_INSTRUCTION_NONE);
+    if (doc_failed(map->doc))
+        return;
+    if (config->groups[config->accounts[session->account].group].firm != session->firm)
+        doc_refuse(map, "account", "is %s, which is not of the session's firm",
+                   config->accounts[session->account].name);
+    else if (strlen(session->name) > SOUP_USER_LEN)
+        doc_refuse(map, "name", "is %s, expected at most %u characters with dialect ouch",
+                   session->name, SOUP_USER_LEN);
+    else if (strlen(session->key) > SOUP_PASSWORD_LEN)
+        doc_refuse(map, "key", "is too long, expected at most %u characters with dialect ouch",
+                   SOUP_PASSWORD_LEN);
+}
+
+static void
+read_sessions(struct config *config,
+              const struct doc_map *root,
+              const struct table *firms,
+              const struct table *accounts)
 {
     struct table table = {NULL, 0};
     struct doc_list list;
@@ -443,8 +515,7 @@ read_sessions(struct config *config, const struct doc_map *root, const struct ta
 
         doc_item(&list, i,
                  "id name firm key cancel_on_disconnect_ms blocked drop_copy messages_per_s "
-                 "cancels_per_s "
-                 "bytes_per_s",
+                 "cancels_per_s bytes_per_s dialect account mpid self_match",
                  &map);
         session->id = read_id(&map, config->engine.sessions_max);
         config_read_name(&map, "name", CONFIG_NAME_MAX, CONFIG_NAME_EXPECTED, session->name);
@@ -459,10 +530,13 @@ read_sessions(struct config *config, const struct doc_map *root, const struct ta
                 doc_refuse(&map, "drop_copy", "is true of %s as well, expected one of a firm",
                            config->sessions[k].name);
         config_read_throttle(&map, &config->throttle, &session->throttle);
+        read_dialect(config, &map, accounts, session);
         table_put(&table, session->name, session->id);
     }
     table_seal(&table, &list);
     free(table.entries);
+    if (!doc_failed(root->doc))
+        check_soup_ports(config, root);
 }
 
 void
@@ -478,7 +552,7 @@ config_read_entities(struct config *config, const struct doc_map *root)
     read_groups(config, root, &firms, &symbols, &groups);
     read_accounts(config, root, &groups, &accounts);
     read_positions(config, root, &accounts, &symbols);
-    read_sessions(config, root, &firms);
+    read_sessions(config, root, &firms, &accounts);
     free(firms.entries);
     free(symbols.entries);
     free(groups.entries);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "gateway/gateway.h"
 #include "proto/hash.h"
 #include "proto/limits.h"
 
@@ -153,9 +154,10 @@ print_wiring(const struct config *config, FILE *out)
         if (port->vlan != 0)
             fprintf(out, ", vlan: %u", port->vlan);
         if (port->kind == CONFIG_PORT_TCP)
-            fprintf(out, ", connections: %u, unsent_bytes: %u, slow_ms: %u, idle_ms: %u",
-                    port->tcp.connections, port->tcp.unsent_bytes, port->tcp.slow_ms,
-                    port->tcp.idle_ms);
+            fprintf(out,
+                    ", dialect: %s, connections: %u, unsent_bytes: %u, slow_ms: %u, idle_ms: %u",
+                    config_word(CONFIG_DIALECT_WORDS, port->dialect, word), port->tcp.connections,
+                    port->tcp.unsent_bytes, port->tcp.slow_ms, port->tcp.idle_ms);
         if (port->eal_cnt > 0) {
             fputs(", ", out);
             put_args(out, port->eal);
@@ -272,6 +274,16 @@ print_positions(const struct config *config, FILE *out)
     }
 }
 
+static const char *
+self_match_word(unsigned number)
+{
+    static const char *const words[] = {"none", "cancel_aggressive", "cancel_passive",
+                                        "cancel_both", "decrement"};
+
+    ASSERT(number < ARRAY_LEN(words));
+    return words[number];
+}
+
 static void
 print_sessions(const struct config *config, FILE *out)
 {
@@ -283,9 +295,14 @@ print_sessions(const struct config *config, FILE *out)
                 config->firms[session->firm].name);
         put_text(out, session->key);
         print_rates(&session->throttle, out);
-        fprintf(out, ", cancel_on_disconnect_ms: %u, blocked: %s, drop_copy: %s}\n",
+        fprintf(out, ", cancel_on_disconnect_ms: %u, blocked: %s, drop_copy: %s",
                 session->cancel_on_disconnect_ms, session->blocked ? "true" : "false",
                 session->drop_copy ? "true" : "false");
+        if (session->dialect == GATEWAY_OUCH)
+            fprintf(out, ", dialect: ouch, account: \"%s\", mpid: \"%s\", self_match: %s",
+                    config->accounts[session->account].name, session->mpid,
+                    self_match_word(session->self_match));
+        fputs("}\n", out);
     }
 }
 

@@ -233,8 +233,8 @@ read_client(const struct doc_map *port_map, struct config_port *port)
 static void
 read_tcp(const struct doc_map *map, struct config_port *port)
 {
-    static const char *const keys[] = {"tcp_port", "connections", "unsent_bytes", "slow_ms",
-                                       "idle_ms"};
+    static const char *const keys[] = {"tcp_port", "connections", "unsent_bytes",
+                                       "slow_ms",  "idle_ms",     "dialect"};
     struct config_port_tcp *tcp = &port->tcp;
 
     if (port->kind != CONFIG_PORT_TCP) {
@@ -244,6 +244,7 @@ read_tcp(const struct doc_map *map, struct config_port *port)
         return;
     }
     port->udp_port = (uint16_t)doc_u64(map, "tcp_port", 0, UINT16_MAX, DOC_NEEDED);
+    port->dialect = (uint8_t)doc_word(map, "dialect", CONFIG_DIALECT_WORDS, GATEWAY_FIXP);
     tcp->connections =
         (uint32_t)doc_u64(map, "connections", 1, PORT_TCP_CONNECTIONS_MAX, TCP_CONNECTIONS);
     tcp->unsent_bytes = (uint32_t)doc_u64(map, "unsent_bytes", 2 * PORT_TCP_ROOM,
@@ -322,7 +323,7 @@ config_read_ports(struct config *config, const struct doc_map *root)
 
         doc_item(&list, i,
                  "name kind address udp_port vlan eal client tcp_port connections unsent_bytes "
-                 "slow_ms idle_ms",
+                 "slow_ms idle_ms dialect",
                  &map);
         read_port(&map, &config->ports[config->ports_cnt++]);
     }

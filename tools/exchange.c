@@ -142,6 +142,9 @@ gateway_cfg_of(const struct exchange *exchange, uint8_t index, struct gateway_cf
         .message_max = config->message_bytes,
         .index = index,
     };
+    for (unsigned i = 0; i < config->sessions_cnt; i++)
+        if (config->sessions[i].dialect == GATEWAY_OUCH)
+            cfg->instruments_max = config->engine.instruments_max;
 }
 
 static void
@@ -160,6 +163,13 @@ make_sessions(struct exchange *exchange)
         memcpy(to->key, from->key, sizeof to->key);
         to->used = true;
         to->throttle = from->throttle;
+        to->dialect = from->dialect;
+        if (from->dialect != GATEWAY_OUCH)
+            continue;
+        to->party.account = config->accounts[from->account].id;
+        to->party.stp = from->self_match;
+        memset(to->party.firm, ' ', sizeof to->party.firm);
+        memcpy(to->party.firm, from->mpid, strlen(from->mpid));
     }
 }
 
@@ -242,7 +252,7 @@ open_tcp(struct exchange *exchange, const struct config_port *port, char *why)
     const struct port_tcp_cfg cfg = {
         .ip = port->address,
         .tcp_port = port->udp_port,
-        .framing = FRAMING_SOFH,
+        .framing = port->dialect == GATEWAY_OUCH ? FRAMING_SOUP : FRAMING_SOFH,
         .busy_poll = true,
         .connections_max = port->tcp.connections,
         .unsent_max = port->tcp.unsent_bytes,
@@ -305,9 +315,14 @@ make_gateway(struct exchange *exchange,
         return -1;
     *gateway = gateway_init(memory->mem, &cfg);
     for (unsigned i = 0; i < exchange->ports_cnt; i++) {
-        const bool tcp = exchange->config->ports[i].kind == CONFIG_PORT_TCP;
+        const struct config_port *port = &exchange->config->ports[i];
+        const bool tcp = port->kind == CONFIG_PORT_TCP;
 
-        if ((has_door(exchange) && tcp) == (index == DOOR_INDEX))
+        if ((has_door(exchange) && tcp) != (index == DOOR_INDEX))
+            continue;
+        if (port->dialect == GATEWAY_OUCH)
+            gateway_add_soup_port(*gateway, exchange->ports[i]);
+        else
             gateway_add_port(*gateway, exchange->ports[i]);
     }
     return 0;

@@ -127,6 +127,24 @@ device_open(struct link *link, char why[LINK_WHY_BYTES])
     return true;
 }
 
+/* is_spoken tells whether port and sessions speak what a client here does. */
+static bool
+is_spoken(const struct link_cfg *cfg, char why[LINK_WHY_BYTES])
+{
+    if (cfg->port->dialect != GATEWAY_FIXP) {
+        snprintf(why, LINK_WHY_BYTES, "port %s: it speaks OUCH, expected one that speaks FIXP",
+                 cfg->port->name);
+        return false;
+    }
+    for (unsigned i = 0; i < cfg->sessions_cnt; i++)
+        if (cfg->sessions[i]->dialect != GATEWAY_FIXP) {
+            snprintf(why, LINK_WHY_BYTES, "session %s: it speaks OUCH, expected one of FIXP",
+                     cfg->sessions[i]->name);
+            return false;
+        }
+    return true;
+}
+
 /* connections_open makes the port that has a connection for each session. */
 static bool
 connections_open(struct link *link, char why[LINK_WHY_BYTES])
@@ -211,6 +229,8 @@ link_open(const struct link_cfg *cfg, char why[LINK_WHY_BYTES])
     }
     link->cfg = *cfg;
     link->now_ns = clock_utc_ns();
+    if (!is_spoken(cfg, why))
+        goto fail;
     if (cfg->port->kind != CONFIG_PORT_DPDK && cfg->port->udp_port == 0 && cfg->udp_port == 0) {
         snprintf(why, LINK_WHY_BYTES, "port %s: the configuration leaves its %s open, expected %s",
                  cfg->port->name, cfg->port->kind == CONFIG_PORT_TCP ? "tcp_port" : "udp_port",

@@ -106,15 +106,18 @@ gateway_make(struct rig *rig)
         .sessions = rig->sessions,
         .retransmit_max = RIG_RETRANSMIT,
         .keepalive_ms = RIG_KEEPALIVE_MS,
-        .ports_max = 2, /* the net and, in the flood test, a second one */
         .plain_credentials = rig->plain_credentials,
         .require_context = rig->require_context,
         .throttle_queue = rig->throttle_queue,
         .message_max = rig->message_max,
+        .ports_max = 2, /* the net and, in some tests, a second one */
+        .instruments_max = 2,
     };
 
     rig->gateway = gateway_init(memory(gateway_footprint(&cfg)), &cfg);
     gateway_add_port(rig->gateway, rig->server);
+    if (rig->soup != NULL)
+        gateway_add_soup_port(rig->gateway, rig->soup);
     gateway_attach(rig->gateway, &rig->in_writer, &rig->out_gateway, &rig->durable);
     if (!rig->two)
         return;
@@ -326,6 +329,20 @@ configure(struct rig *rig, uint8_t ack_mode)
     }
 }
 
+/* speak_ouch makes OUCH sessions of some. */
+static void
+speak_ouch(struct rig *rig)
+{
+    for (unsigned i = 2; i < RIG_SESSIONS; i++) {
+        struct gateway_session_cfg *cfg = &rig->sessions[i];
+
+        cfg->dialect = GATEWAY_OUCH;
+        snprintf(cfg->name, sizeof cfg->name, "Brok%u", i);
+        cfg->party.account = i;
+        memcpy(cfg->party.firm, i == 2 ? "FRM2" : "FRM3", sizeof cfg->party.firm);
+    }
+}
+
 /* What differs from a rig of datagrams and one gateway. */
 struct rig_how {
     uint64_t seed;
@@ -334,6 +351,7 @@ struct rig_how {
     bool copied;
     bool stream;
     bool two;
+    struct port *soup; /* NULL: none */
 };
 
 static struct rig *
@@ -357,6 +375,9 @@ rig_make(const struct rig_how *how)
         snprintf(rig->sessions[i].name, sizeof rig->sessions[i].name, "BROKER%u", i);
         snprintf(rig->sessions[i].key, sizeof rig->sessions[i].key, "key-%u", i);
     }
+    rig->soup = how->soup;
+    if (rig->soup != NULL)
+        speak_ouch(rig);
     rig->engine_cfg = (struct engine_cfg){
         .shard = 1,
         .orders_max = 4096,
@@ -389,6 +410,12 @@ struct rig *
 rig_new_copied(uint64_t seed)
 {
     return rig_make(&(struct rig_how){.seed = seed, .copied = true});
+}
+
+struct rig *
+rig_new_soup(uint64_t seed, uint8_t ack_mode, struct port *soup)
+{
+    return rig_make(&(struct rig_how){.seed = seed, .ack_mode = ack_mode, .soup = soup});
 }
 
 struct rig *
@@ -439,7 +466,7 @@ rig_restart(struct rig *rig, uint8_t ack_mode)
     rings_make(rig);
     engine_make(rig);
     gateway_make(rig);
-    rig->by_snapshot = !rig->by_snapshot;
+    rig->by_snapshot = !rig->by_snapshot && rig->soup == NULL;
     (void)log_replay(rig, rig->gateway, rig->by_snapshot ? snapshot_load(rig) : 0, rig->log_cnt);
     restart_command(rig, ack_mode);
     rig_step(rig, 0);

@@ -78,6 +78,7 @@ struct rig {
     struct gateway *gateway;
     struct gateway_session_cfg sessions[RIG_SESSIONS];
     struct port *server;
+    struct port *soup; /* NULL: none; then all sessions speak FIXP */
 
     void *rings[4];
     struct ring_writer in_writer;
@@ -112,6 +113,11 @@ void rig_free(struct rig *rig);
 /* rig_new_copied is rig_new with the last session as the drop copy of the firm. */
 #define RIG_COPY (RIG_SESSIONS - 1)
 struct rig *rig_new_copied(uint64_t seed);
+
+/* rig_new_soup is rig_new with a port for connections of SoupBinTCP, which is the
+ * caller's. Sessions 2 and 3 speak OUCH: users BROK2 and BROK3, passwords key-2 and
+ * key-3, firms FRM2 and FRM3. Restarts go through no snapshot. */
+struct rig *rig_new_soup(uint64_t seed, uint8_t ack_mode, struct port *soup);
 
 /* rig_new_stream is rig_new with connections in the place of datagrams; rig_cut ends
  * that of a client, without a word of either side. */

@@ -132,7 +132,7 @@ model_order_new(struct model *model, const union cell *cells)
 }
 
 /* model_named finds the live order that a cancel or replace means: of the same
- * session and instrument, or it is none of its business. */
+ * session and instrument, if one is named, or it is none of its business. */
 struct model_order *
 model_named(const struct model *model,
             const struct cell_order_cancel *frame,
@@ -143,7 +143,8 @@ model_named(const struct model *model,
                                           ? model_find_id(model, order_id)
                                           : model_find_clord(model, frame->session, orig_clord);
 
-    if (order == NULL || order->session != frame->session || order->instrument != frame->instrument)
+    if (order == NULL || order->session != frame->session ||
+        (frame->instrument != order->instrument && frame->instrument != CELL_ANY))
         return NULL;
     return (struct model_order *)(uintptr_t)order;
 }
@@ -179,6 +180,8 @@ model_order_cancel(struct model *model, const union cell *cells)
         res->orig_clord = order == NULL ? 0 : order->clord;
     else
         res->order_id = order == NULL ? 0 : order->order_id;
-    if (order != NULL)
+    if (order != NULL) {
+        res->instrument = order->instrument;
         model_end(model, order);
+    }
 }

@@ -145,6 +145,8 @@ fill(union cell *own, const struct model_order *order)
 
     if (order == NULL)
         order = &none;
+    else
+        res->instrument = order->instrument;
     res->ord_type = order->ord_type;
     res->tif = order->tif;
     res->exec_inst = order->exec_inst;

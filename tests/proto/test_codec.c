@@ -614,3 +614,66 @@ Test(big, a_short_message_another_type_or_a_bad_enum_is_refused)
     buf[0] = 'D';
     cr_assert_null(big_add_order_view(buf, 34), "type D");
 }
+
+#define OPTIONS "0016 05 02 4c494d45 05 07 fffffffe 09 09 0000000000000063"
+
+Test(big, options_are_written_in_the_order_of_the_schema_and_read_in_any)
+{
+    static const char other[] = "000d 02 0c 50 03 63 6162 05 02 4c494d45";
+    struct big_options msg = {.has = BIG_OPTIONS_HAS_FIRM | BIG_OPTIONS_HAS_OFFSET |
+                                     BIG_OPTIONS_HAS_REF,
+                              .firm = {'L', 'I', 'M', 'E'},
+                              .offset = -2,
+                              .ref = 99,
+                              .post_only = 'P'};
+    struct big_options got;
+    uint8_t buf[64];
+    size_t len = big_options_put(buf, sizeof(buf), &msg);
+
+    expect_bytes(buf, len, OPTIONS);
+    cr_assert_eq(big_options_put(buf, len - 1, &msg), 0);
+    cr_assert(big_options_parse(buf, len, &got));
+    cr_assert_eq(got.has, msg.has);
+    cr_assert_eq(memcmp(got.firm, "LIME", 4), 0);
+    cr_assert_eq(got.offset, -2);
+    cr_assert_eq(got.ref, 99);
+    cr_assert_eq(got.post_only, 0, "it is not there");
+    len = unhex(buf, other);
+    cr_assert(big_options_parse(buf, len, &got));
+    cr_assert_eq(got.has, BIG_OPTIONS_HAS_FIRM | BIG_OPTIONS_HAS_POST_ONLY);
+    cr_assert_eq(got.post_only, 'P');
+    cr_assert_eq(got.unknown_cnt, 1, "tag 99 is skipped by its length");
+    cr_assert(big_options_parse(buf, 0, &got));
+    cr_assert_eq(got.has, 0);
+    cr_assert_eq(big_options_put(buf, 2, &got), 2);
+    cr_assert(big_options_parse(buf, 2, &got), "a length of 0");
+}
+
+Test(big, options_whose_lengths_do_not_agree_are_refused)
+{
+    static const char *const bad[] = {
+        "0006 05 02 4c494d45 00",             /* a byte too many */
+        "0007 05 02 4c494d45",                /* too few */
+        "0007 06 02 4c494d4500",              /* no firm has five characters */
+        "0006 06 02 4c494d45",                /* an option that ends behind them all */
+        "000c 05 02 4c494d45 05 02 4c494d45", /* twice */
+        "0001 00",                            /* an option without a tag */
+        "00",
+    };
+    struct big_options msg;
+    uint8_t buf[64];
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        cr_expect_not(big_options_parse(buf, unhex(buf, bad[i]), &msg), "%s", bad[i]);
+    const size_t len = unhex(buf, OPTIONS);
+
+    for (size_t cut = 1; cut < len; cut++)
+        cr_expect_not(big_options_parse(buf, cut, &msg), "cut at %zu", cut);
+    for (size_t cut = 1; cut < len; cut++) {
+        const size_t rest = cut < 2 ? 0 : cut - 2;
+
+        buf[1] = (uint8_t)rest;
+        cr_expect_eq(big_options_parse(buf, cut, &msg), cut == 2 || cut == 8 || cut == 14,
+                     "cut at %zu", cut);
+    }
+}

@@ -78,6 +78,23 @@ big_cause_name(unsigned v)
     }
 }
 
+static inline uint64_t
+big_big_get(const uint8_t *buf, size_t cnt)
+{
+    uint64_t v = 0;
+
+    for (size_t i = 0; i < cnt; i++)
+        v = v << 8 | buf[i];
+    return v;
+}
+
+static inline void
+big_big_put(uint8_t *buf, uint64_t v, size_t cnt)
+{
+    for (size_t i = cnt; i > 0; i--, v >>= 8)
+        buf[i - 1] = (uint8_t)v;
+}
+
 #define BIG_ADD_ORDER_ID         65u
 #define BIG_ADD_ORDER_BLOCK      34u
 #define BIG_ADD_ORDER_TYPE       'A'
@@ -245,6 +262,157 @@ big_ping_encode(uint8_t *buf, size_t cap, const struct big_ping *msg)
     return BIG_PING_BLOCK;
 }
 
+#define BIG_OPTIONS_ID 1u
+
+#define BIG_OPTIONS_FIRM_TAG      2u
+#define BIG_OPTIONS_OFFSET_TAG    7u
+#define BIG_OPTIONS_REF_TAG       9u
+#define BIG_OPTIONS_POST_ONLY_TAG 12u
+
+#define BIG_OPTIONS_HAS_FIRM      (UINT64_C(1) << 2)
+#define BIG_OPTIONS_HAS_OFFSET    (UINT64_C(1) << 7)
+#define BIG_OPTIONS_HAS_REF       (UINT64_C(1) << 9)
+#define BIG_OPTIONS_HAS_POST_ONLY (UINT64_C(1) << 12)
+
+/* What may follow an order. */
+struct big_options {
+    uint64_t has;         /* bits: which of the others are there */
+    char firm[4];         /* tag 2 */
+    int32_t offset;       /* tag 7: 4 decimals */
+    uint64_t ref;         /* tag 9 */
+    uint8_t post_only;    /* tag 12 */
+    uint32_t unknown_cnt; /* options with a tag that is none of these */
+};
+
+static inline bool
+big_options_take(struct big_options *msg, unsigned tag, const uint8_t *value, size_t cnt)
+{
+    uint64_t has;
+    size_t want;
+
+    switch (tag) {
+    case BIG_OPTIONS_FIRM_TAG:
+        has = BIG_OPTIONS_HAS_FIRM;
+        want = 4;
+        break;
+    case BIG_OPTIONS_OFFSET_TAG:
+        has = BIG_OPTIONS_HAS_OFFSET;
+        want = 4;
+        break;
+    case BIG_OPTIONS_REF_TAG:
+        has = BIG_OPTIONS_HAS_REF;
+        want = 8;
+        break;
+    case BIG_OPTIONS_POST_ONLY_TAG:
+        has = BIG_OPTIONS_HAS_POST_ONLY;
+        want = 1;
+        break;
+    default:
+        msg->unknown_cnt++;
+        return true;
+    }
+    if (cnt != want || (msg->has & has) != 0)
+        return false;
+    msg->has |= has;
+    switch (tag) {
+    case BIG_OPTIONS_FIRM_TAG:
+        memcpy(msg->firm, value, cnt);
+        break;
+    case BIG_OPTIONS_OFFSET_TAG:
+        msg->offset = (int32_t)big_big_get(value, cnt);
+        break;
+    case BIG_OPTIONS_REF_TAG:
+        msg->ref = (uint64_t)big_big_get(value, cnt);
+        break;
+    case BIG_OPTIONS_POST_ONLY_TAG:
+        msg->post_only = (uint8_t)big_big_get(value, cnt);
+        break;
+    default:
+        break;
+    }
+    return true;
+}
+
+/*
+ * big_options_parse reads the options, from their length on; none if len is 0.
+ * It is false if the lengths do not agree, one comes twice or a value has not
+ * the size of its tag.
+ */
+static inline bool
+big_options_parse(const uint8_t *buf, size_t len, struct big_options *msg)
+{
+    size_t off = 2;
+
+    memset(msg, 0, sizeof(*msg));
+    if (len == 0)
+        return true;
+    if (len < off || big_big_get(buf, 2) != len - off)
+        return false;
+    while (off < len) {
+        const size_t cnt = buf[off];
+
+        if (cnt < 1 || cnt > len - off - 1)
+            return false;
+        if (!big_options_take(msg, buf[off + 1], buf + off + 2, cnt - 1))
+            return false;
+        off += 1 + cnt;
+    }
+    return true;
+}
+
+static inline uint8_t *
+big_options_claim(uint8_t *buf, size_t cap, size_t *off, unsigned tag, size_t cnt)
+{
+    uint8_t *option = buf + *off;
+
+    if (cap - *off < 2 + cnt)
+        return NULL;
+    option[0] = (uint8_t)(1 + cnt);
+    option[1] = (uint8_t)tag;
+    *off += 2 + cnt;
+    return option + 2;
+}
+
+/*
+ * big_options_put writes those that are there, in the order of this schema,
+ * behind their length; 0 if they do not fit.
+ */
+static inline size_t
+big_options_put(uint8_t *buf, size_t cap, const struct big_options *msg)
+{
+    size_t off = 2;
+    uint8_t *value;
+
+    if (cap < off)
+        return 0;
+    if ((msg->has & BIG_OPTIONS_HAS_FIRM) != 0) {
+        value = big_options_claim(buf, cap, &off, BIG_OPTIONS_FIRM_TAG, 4);
+        if (value == NULL)
+            return 0;
+        memcpy(value, msg->firm, 4);
+    }
+    if ((msg->has & BIG_OPTIONS_HAS_OFFSET) != 0) {
+        value = big_options_claim(buf, cap, &off, BIG_OPTIONS_OFFSET_TAG, 4);
+        if (value == NULL)
+            return 0;
+        big_big_put(value, (uint32_t)msg->offset, 4);
+    }
+    if ((msg->has & BIG_OPTIONS_HAS_REF) != 0) {
+        value = big_options_claim(buf, cap, &off, BIG_OPTIONS_REF_TAG, 8);
+        if (value == NULL)
+            return 0;
+        big_big_put(value, msg->ref, 8);
+    }
+    if ((msg->has & BIG_OPTIONS_HAS_POST_ONLY) != 0) {
+        value = big_options_claim(buf, cap, &off, BIG_OPTIONS_POST_ONLY_TAG, 1);
+        if (value == NULL)
+            return 0;
+        big_big_put(value, msg->post_only, 1);
+    }
+    big_big_put(buf, off - 2, 2);
+    return off;
+}
+
 static inline const char *
 big_message_name(unsigned template_id)
 {
@@ -253,6 +421,8 @@ big_message_name(unsigned template_id)
         return "AddOrder";
     case BIG_PING_ID:
         return "Ping";
+    case BIG_OPTIONS_ID:
+        return "Options";
     default:
         return "?";
     }

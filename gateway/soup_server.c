@@ -1,0 +1,826 @@
+#include <string.h>
+
+#include "gateway/fixp_session.h"
+#include "gateway/ouch_codec.h"
+#include "proto/hash.h"
+#include "proto/orders.h"
+#include "proto/ouch.h"
+#include "proto/soup.h"
+
+/*
+ * OUCH sessions. A Soup session is what FIXP calls a negotiation: both flows start
+ * at 1. It lives for a business day; its name is made from the UUID of the
+ * negotiation, and that from the session, the day and the last run that had to
+ * end all flows, because the one before may have lost what it told. So a login is one command,
+ * Establish, and on the first of the day two.
+ */
+
+/* FIXP's word for a client flow whose messages the session layer does not number. */
+#define CLIENT_FLOW FIXP_FLOW_TYPE_UNSEQUENCED
+
+_Static_assert(OUCH_REPORT_BYTES_MAX <= sizeof(((struct report_slot *)0)->bytes),
+               "the longest report fits");
+
+/* --- connections ------------------------------------------------------------- */
+
+static uint32_t
+conns_max(uint32_t sessions_max)
+{
+    return sessions_max + SOUP_CONNS_SPARE;
+}
+
+static uint32_t
+places_of(uint32_t max)
+{
+    uint32_t cnt = 2;
+
+    while (cnt < 2 * max)
+        cnt *= 2;
+    return cnt;
+}
+
+COLD size_t
+soup_conns_footprint(uint32_t sessions_max)
+{
+    const uint32_t max = conns_max(sessions_max);
+
+    return max * sizeof(struct soup_conn) + places_of(max) * sizeof(uint32_t);
+}
+
+COLD void
+soup_conns_init(struct soup_conns *conns, void *mem, uint32_t sessions_max)
+{
+    conns->max = conns_max(sessions_max);
+    conns->mask = places_of(conns->max) - 1;
+    conns->at = mem;
+    conns->places = (uint32_t *)(void *)(conns->at + conns->max);
+    for (uint32_t i = 0; i < conns->max; i++)
+        conns->at[i].next_free = i + 1 < conns->max ? i + 1 : SOUP_CONN_NONE;
+    conns->free_head = 0;
+}
+
+/* home_of is where the search for a peer begins. */
+static uint32_t
+home_of(const struct soup_conns *conns, const struct transport *transport)
+{
+    const uint64_t key = (uint64_t)transport->peer.ip << 32 |
+                         (uint64_t)transport->peer.udp_port << 8 | transport->port_idx;
+
+    return (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 32) & conns->mask;
+}
+
+/* place_of returns where the connection of a peer is, or where it belongs. */
+static uint32_t
+place_of(const struct soup_conns *conns, const struct transport *transport)
+{
+    uint32_t at = home_of(conns, transport);
+
+    while (conns->places[at] != 0 &&
+           !transport_equal(&conns->at[conns->places[at] - 1].transport, transport))
+        at = (at + 1) & conns->mask;
+    return at;
+}
+
+static struct soup_conn *
+conn_find(struct soup_conns *conns, const struct transport *transport)
+{
+    const uint32_t place = conns->places[place_of(conns, transport)];
+
+    return place != 0 ? &conns->at[place - 1] : NULL;
+}
+
+/* conn_open makes a connection; NULL if there are too many. */
+static struct soup_conn *
+conn_open(struct gateway *gateway, const struct transport *transport)
+{
+    struct soup_conns *conns = &gateway->conns;
+    const uint32_t idx = conns->free_head;
+
+    if (idx == SOUP_CONN_NONE)
+        return NULL;
+
+    struct soup_conn *conn = &conns->at[idx];
+
+    conns->free_head = conn->next_free;
+    *conn = (struct soup_conn){.transport = *transport, .session = DIRECTORY_NONE, .used = true};
+    soup_open(&conn->soup, gateway->now_ns);
+    conns->places[place_of(conns, transport)] = idx + 1;
+    return conn;
+}
+
+/* place_free takes a place out; those behind it that would not be found any more move
+ * up. */
+static void
+place_free(struct soup_conns *conns, uint32_t hole)
+{
+    for (uint32_t at = (hole + 1) & conns->mask; conns->places[at] != 0;
+         at = (at + 1) & conns->mask) {
+        const uint32_t home = home_of(conns, &conns->at[conns->places[at] - 1].transport);
+
+        if (((at - home) & conns->mask) >= ((at - hole) & conns->mask)) {
+            conns->places[hole] = conns->places[at];
+            hole = at;
+        }
+    }
+    conns->places[hole] = 0;
+}
+
+/* unbind begins the end of a binding whose connection is gone: now, or when there is
+ * room for the command. */
+static void
+unbind(struct gateway *gateway, struct fixp_session *session, enum cell_unbind_reason reason)
+{
+    if (session->state == FIXP_BOUND && ring_writer_room(gateway->in, 1) >= 1)
+        fixp_close(gateway, session, reason, FAREWELL_NONE);
+}
+
+/* conn_gone forgets a connection that has ended. */
+static void
+conn_gone(struct gateway *gateway, struct soup_conn *conn, enum cell_unbind_reason reason)
+{
+    struct soup_conns *conns = &gateway->conns;
+    const uint32_t idx = (uint32_t)(conn - conns->at);
+
+    if (conn->session != DIRECTORY_NONE && gateway->sessions[conn->session].conn == idx) {
+        struct fixp_session *session = &gateway->sessions[conn->session];
+
+        session->conn = SOUP_CONN_NONE;
+        unbind(gateway, session, reason);
+    }
+    place_free(conns, place_of(conns, &conn->transport));
+    conn->used = false;
+    conn->next_free = conns->free_head;
+    conns->free_head = idx;
+}
+
+/* conn_end ends a connection; what was pushed to it is sent. */
+static void
+conn_end(struct gateway *gateway, struct soup_conn *conn, enum cell_unbind_reason reason)
+{
+    port_drop(gateway->ports[conn->transport.port_idx], &conn->transport.peer);
+    conn_gone(gateway, conn, reason);
+}
+
+static struct soup_conn *
+conn_of(struct gateway *gateway, const struct fixp_session *session)
+{
+    return session->conn != SOUP_CONN_NONE ? &gateway->conns.at[session->conn] : NULL;
+}
+
+static uint8_t *
+conn_claim(struct gateway *gateway, const struct soup_conn *conn)
+{
+    return port_tx_claim(gateway->ports[conn->transport.port_idx], &conn->transport.peer);
+}
+
+static void
+conn_push(struct gateway *gateway, const struct soup_conn *conn, size_t len)
+{
+    port_tx_push(gateway->ports[conn->transport.port_idx], len);
+}
+
+/* conn_refuse answers a login with a refusal and ends the connection. */
+static void
+conn_refuse(struct gateway *gateway, struct soup_conn *conn, enum soup_reject_reason reason)
+{
+    uint8_t *buf = conn_claim(gateway, conn);
+
+    if (buf != NULL)
+        conn_push(gateway, conn,
+                  soup_reject(&conn->soup, (uint8_t)reason, buf, DATAGRAM_BYTES_MAX));
+    conn_end(gateway, conn, CELL_UNBIND_REASON_VIOLATION);
+}
+
+/* --- logins ------------------------------------------------------------------ */
+
+/* fold pads a name with zeros and takes its case away. */
+static void
+fold(const char *text, size_t len, char out[16])
+{
+    memset(out, 0, 16);
+    for (size_t i = 0; i < len && text[i] != '\0'; i++)
+        out[i] = text[i] >= 'a' && text[i] <= 'z' ? (char)(text[i] - 'a' + 'A') : text[i];
+}
+
+/* differ compares all of both, whatever they are. */
+static unsigned
+differ(const char a[16], const char b[16])
+{
+    unsigned bits = 0;
+
+    for (unsigned i = 0; i < 16; i++)
+        bits |= (unsigned)(uint8_t)(a[i] ^ b[i]);
+    return bits;
+}
+
+/* find_login returns the session of a login, DIRECTORY_NONE if there is none. It
+ * looks at all sessions, so that the time it takes tells nothing. */
+static uint16_t
+find_login(const struct gateway *gateway, const struct soup_login *login)
+{
+    uint16_t found = DIRECTORY_NONE;
+    char user[16];
+    char password[16];
+
+    fold(login->user, SOUP_USER_LEN, user);
+    fold(login->password, SOUP_PASSWORD_LEN, password);
+    for (uint16_t i = 0; i < gateway->cfg.sessions_max; i++) {
+        const struct gateway_session_cfg *cfg = &gateway->cfg.sessions[i];
+        char name[16];
+        char key[16];
+
+        if (!cfg->used || cfg->dialect != GATEWAY_OUCH)
+            continue;
+        fold(cfg->name, SOUP_USER_LEN, name);
+        fold(cfg->key, SOUP_PASSWORD_LEN, key);
+        if ((differ(name, user) | differ(key, password)) == 0)
+            found = i;
+    }
+    return found;
+}
+
+/* day_uuid names the Soup session that a session would begin now. */
+static void
+day_uuid(const struct gateway *gateway, uint16_t number, uint8_t uuid[16])
+{
+    struct {
+        char what[8];
+        char name[16];
+        uint32_t session;
+        uint32_t date;
+        uint32_t run;
+        uint32_t shard;
+    } identity = {
+        .what = "soup",
+        .session = number,
+        .date = gateway->date,
+        .run = gateway->flows_epoch,
+        .shard = gateway->cfg.shard,
+    };
+
+    memcpy(identity.name, gateway->cfg.sessions[number].name, sizeof identity.name);
+
+    const struct hash128 hash = hash128_of(&identity, sizeof identity);
+
+    memcpy(uuid, &hash, 16);
+    uuid[6] = (uint8_t)((uuid[6] & 0xf) | 0x40);
+    uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
+}
+
+/* is_current says whether a login asks for the session that there is, or for none. */
+static bool
+is_current(const struct soup_login *login, const uint8_t uuid[16])
+{
+    char name[SOUP_SESSION_LEN];
+
+    soup_session_name(uuid, name);
+    return login->session[0] == '\0' || memcmp(login->session, name, sizeof name) == 0;
+}
+
+static void
+negotiate(struct gateway *gateway, struct fixp_session *session, const uint8_t uuid[16])
+{
+    union cell cell = {.session_negotiate = {
+                           .kind = CELL_KIND_SESSION_NEGOTIATE,
+                           .shape = 1,
+                           .time = gateway->now_ns,
+                           .request_time = gateway->now_ns,
+                           .client_flow = CLIENT_FLOW,
+                           .server_flow = FIXP_FLOW_TYPE_RECOVERABLE,
+                           .session = session_number(gateway, session),
+                       }};
+
+    memcpy(cell.session_negotiate.uuid, uuid, 16);
+    gateway_command(gateway, &cell, 1);
+}
+
+/* establish binds the session to the connection, in the place of one that it may
+ * have: who knows the password may come from elsewhere. */
+static void
+establish(struct gateway *gateway,
+          struct fixp_session *session,
+          struct soup_conn *conn,
+          const uint8_t uuid[16])
+{
+    const bool takeover = session->state == FIXP_BOUND;
+    union cell cell = {.session_establish = {
+                           .kind = CELL_KIND_SESSION_ESTABLISH,
+                           .shape = 1,
+                           .time = gateway->now_ns,
+                           .request_time = gateway->now_ns,
+                           .keepalive_ms = KEEPALIVE_MS_MAX,
+                           .session = session_number(gateway, session),
+                           .takeover = takeover,
+                       }};
+
+    memcpy(cell.session_establish.uuid, uuid, 16);
+    conn->session = session_number(gateway, session);
+    conn->token = request_begin(gateway, session, &conn->transport, CELL_KIND_SESSION_ESTABLISH,
+                                gateway->now_ns, SOUP_LOGIN_REQUEST_BLOCK, takeover);
+    cell.session_establish.transport = conn->token;
+    gateway_command(gateway, &cell, 1);
+}
+
+/* oldest_no is the first report that is kept. */
+static uint64_t
+oldest_no(const struct gateway *gateway, const struct fixp_session *session)
+{
+    const uint64_t max = gateway->cfg.retransmit_max;
+
+    return session->ouch_next_no > max ? session->ouch_next_no - max : 1;
+}
+
+static void
+take_login(struct gateway *gateway, struct soup_conn *conn, const struct soup_login *login)
+{
+    uint8_t uuid[16];
+
+    /* Nobody is to try passwords as fast as the line is. */
+    if (!login_limit_stranger(&gateway->login_limit, conn->transport.peer.ip, gateway->now_ns)) {
+        gateway->stats.logins_dropped++;
+        conn_end(gateway, conn, CELL_UNBIND_REASON_VIOLATION);
+        return;
+    }
+
+    const uint16_t number = find_login(gateway, login);
+
+    if (number == DIRECTORY_NONE) {
+        gateway->stats.bad_credentials++;
+        conn_refuse(gateway, conn, SOUP_REJECT_REASON_NOT_AUTHORIZED);
+        return;
+    }
+
+    struct fixp_session *session = &gateway->sessions[number];
+
+    memcpy(uuid, session->uuid, sizeof uuid);
+    if (!session->negotiated)
+        day_uuid(gateway, number, uuid);
+    conn->wanted_no = login->no;
+    /* One login at a time; and what is not kept any more cannot be sent. */
+    if (session->request.token != 0 || !is_current(login, uuid) ||
+        (session->negotiated &&
+         soup_first_no(login->no, session->ouch_next_no) < oldest_no(gateway, session))) {
+        gateway->stats.bad_session++;
+        conn_refuse(gateway, conn, SOUP_REJECT_REASON_SESSION_NOT_AVAILABLE);
+        return;
+    }
+    if (!session->negotiated)
+        negotiate(gateway, session, uuid);
+    establish(gateway, session, conn, uuid);
+}
+
+/* --- messages ---------------------------------------------------------------- */
+
+/* number_of is the UserRefNum that a command uses up if it is done, 0 if none. */
+static uint64_t
+number_of(const union cell *cells)
+{
+    switch (cell_kind(cells)) {
+    case CELL_KIND_ORDER_NEW:
+    case CELL_KIND_MASS_CANCEL:
+        return cells->order_new.clord;
+    case CELL_KIND_ORDER_REPLACE:
+        return (cells[2].replace_terms.flags & CELL_REPLACE_FLAGS_REDUCE) != 0
+                   ? 0
+                   : cells->order_replace.clord;
+    case CELL_KIND_MESSAGE_REFUSED:
+        return cells->message_refused.ref_no;
+    default:
+        return 0;
+    }
+}
+
+/* note_entry learns what the client says of its order entry. */
+static void
+note_entry(struct fixp_session *session, const struct cell_message_refused *cell)
+{
+    if (cell->reason != OE_REJECT_REASON_NONE)
+        return;
+    if (cell->template_id == OUCH_DISABLE_ENTRY_TYPE)
+        session->entry_disabled = true;
+    if (cell->template_id == OUCH_ENABLE_ENTRY_TYPE)
+        session->entry_disabled = false;
+}
+
+/* take_data makes a message a command. Whether its number was used the engine says. */
+static void
+take_data(struct gateway *gateway, struct fixp_session *session, const uint8_t *buf, size_t len)
+{
+    const uint16_t number = session_number(gateway, session);
+    union cell cells[CELL_COMMAND_MAX];
+    const struct ouch_origin origin = {
+        .names = gateway->names,
+        .party = &gateway->cfg.sessions[number].party,
+        .next_no = session->next_in_no,
+        .time_ns = gateway->now_ns,
+        .session = number,
+        .disabled = session->entry_disabled,
+    };
+    const unsigned cnt = ouch_decode(&origin, buf, len, cells);
+
+    if (cnt == 0) {
+        gateway->stats.bad_frame++;
+        return;
+    }
+
+    const uint64_t no = number_of(cells);
+
+    if (no >= session->next_in_no) {
+        session->next_in_no = no + 1;
+        if (cell_kind(cells) == CELL_KIND_MESSAGE_REFUSED)
+            note_entry(session, &cells->message_refused);
+    }
+    if (cell_kind(cells) == CELL_KIND_MESSAGE_REFUSED)
+        gateway->stats.refused += cells->message_refused.reason != OE_REJECT_REASON_NONE;
+    gateway->stats.messages++;
+    gateway_command(gateway, cells, cnt);
+}
+
+static void
+take_packet(struct gateway *gateway, struct soup_conn *conn, const uint8_t *packet, size_t len)
+{
+    struct soup_login login;
+    struct fixp_session *session;
+
+    switch (soup_take(&conn->soup, packet, len, gateway->now_ns, &login)) {
+    case SOUP_NOTHING:
+        break;
+    case SOUP_LOGIN:
+        take_login(gateway, conn, &login);
+        break;
+    case SOUP_DATA:
+        ASSERT(conn->session != DIRECTORY_NONE);
+        session = &gateway->sessions[conn->session];
+        if (session_listens(session))
+            take_data(gateway, session, packet + 1, len - 1);
+        else
+            gateway->stats.bad_session++;
+        break;
+    case SOUP_LOGOUT:
+        conn_end(gateway, conn, CELL_UNBIND_REASON_TERMINATED);
+        break;
+    case SOUP_BAD:
+        gateway->stats.bad_frame++;
+        conn_end(gateway, conn, CELL_UNBIND_REASON_VIOLATION);
+        break;
+    default:
+        UNREACHABLE("no other event");
+    }
+}
+
+void
+soup_server_datagram(struct gateway *gateway, unsigned port_idx, const struct datagram *datagram)
+{
+    const struct transport from = {.peer = datagram->peer, .port_idx = (uint8_t)port_idx};
+    struct soup_conn *conn = conn_find(&gateway->conns, &from);
+
+    gateway->stats.datagrams++;
+    if (datagram->lost) {
+        if (conn != NULL)
+            conn_gone(gateway, conn, CELL_UNBIND_REASON_LOST);
+        return;
+    }
+    if (conn == NULL)
+        conn = conn_open(gateway, &from);
+    if (conn == NULL) {
+        gateway->stats.bad_session++;
+        port_drop(gateway->ports[port_idx], &from.peer);
+        return;
+    }
+    take_packet(gateway, conn, datagram->data, datagram->len);
+}
+
+/* --- time -------------------------------------------------------------------- */
+
+static void
+conn_timer(struct gateway *gateway, struct soup_conn *conn)
+{
+    uint8_t *buf;
+
+    switch (soup_due(&conn->soup, gateway->now_ns)) {
+    case SOUP_DUE_NOTHING:
+        break;
+    case SOUP_DUE_HEARTBEAT:
+        buf = conn_claim(gateway, conn);
+        if (buf != NULL)
+            conn_push(gateway, conn,
+                      soup_heartbeat(&conn->soup, gateway->now_ns, buf, DATAGRAM_BYTES_MAX));
+        break;
+    case SOUP_DUE_END:
+        gateway->stats.timeouts++;
+        conn_end(gateway, conn, CELL_UNBIND_REASON_TIMED_OUT);
+        break;
+    default:
+        UNREACHABLE("nothing else is due");
+    }
+}
+
+void
+soup_timers(struct gateway *gateway)
+{
+    struct soup_conns *conns = &gateway->conns;
+
+    for (unsigned i = 0; i < POLL_TIMERS_MAX && conns->timer_idx < conns->max; i++) {
+        struct soup_conn *conn = &conns->at[conns->timer_idx++];
+
+        if (conn->used)
+            conn_timer(gateway, conn);
+    }
+    if (conns->timer_idx >= conns->max)
+        conns->timer_idx = 0;
+}
+
+void
+soup_session_timer(struct gateway *gateway, struct fixp_session *session)
+{
+    if (session->conn == SOUP_CONN_NONE)
+        unbind(gateway, session, CELL_UNBIND_REASON_TIMED_OUT);
+    if (session->leaving && !session->dirty)
+        soup_leave(gateway, session, false);
+}
+
+/* --- reports ----------------------------------------------------------------- */
+
+/* keep puts a report behind those that there are. */
+static struct report_slot *
+keep(const struct gateway *gateway, const struct fixp_session *session)
+{
+    return session_slot(gateway, session, session->ouch_next_no);
+}
+
+/* kept counts the report that was put there, if it is one. */
+static void
+kept(struct gateway *gateway, struct fixp_session *session, size_t len, bool live)
+{
+    if (len == 0)
+        return;
+    keep(gateway, session)->len = (uint16_t)len;
+    session->ouch_next_no++;
+    if (live)
+        dirty_add(gateway, session);
+    else
+        session->sent_no = session->ouch_next_no;
+}
+
+void
+soup_keep(struct gateway *gateway,
+          struct fixp_session *session,
+          const union cell *cells,
+          const struct route_recipient *recipient,
+          bool live)
+{
+    struct report_slot *slot = keep(gateway, session);
+    const struct ouch_party *party = &gateway->cfg.sessions[session_number(gateway, session)].party;
+
+    if (cell_kind(cells) == CELL_KIND_MESSAGE_REFUSED)
+        note_entry(session, &cells->message_refused);
+    kept(gateway, session,
+         ouch_encode(gateway->names, party, cells, recipient, slot->bytes, sizeof slot->bytes),
+         live);
+}
+
+/* keep_event puts a SystemEvent among the reports. */
+static void
+keep_event(struct gateway *gateway,
+           struct fixp_session *session,
+           uint64_t time_ns,
+           uint8_t code,
+           bool live)
+{
+    struct report_slot *slot = keep(gateway, session);
+
+    kept(gateway, session, ouch_encode_event(time_ns, code, slot->bytes, sizeof slot->bytes), live);
+}
+
+/* send_end says that the day is over, behind all reports; false without room. */
+static bool
+send_end(struct gateway *gateway, struct fixp_session *session, struct soup_conn *conn)
+{
+    uint8_t *buf = conn_claim(gateway, conn);
+
+    if (buf == NULL)
+        return false;
+    conn_push(gateway, conn, soup_end(&conn->soup, buf, DATAGRAM_BYTES_MAX));
+    session->ending = false;
+    conn_end(gateway, conn, CELL_UNBIND_REASON_DRAIN);
+    return true;
+}
+
+/* fill puts as many reports into a buffer as fit; returns their bytes. */
+static size_t
+fill(struct gateway *gateway, struct fixp_session *session, struct soup_conn *conn, uint8_t *buf)
+{
+    size_t len = 0;
+
+    while (session->sent_no < session->ouch_next_no) {
+        const struct report_slot *slot = session_slot(gateway, session, session->sent_no);
+        const size_t bytes = soup_data(&conn->soup, slot->bytes, slot->len, gateway->now_ns,
+                                       buf + len, DATAGRAM_BYTES_MAX - len);
+
+        if (bytes == 0)
+            break;
+        len += bytes;
+        session->sent_no++;
+        gateway->stats.reports++;
+    }
+    ASSERT(len > 0);
+    return len;
+}
+
+bool
+soup_flush(struct gateway *gateway, struct fixp_session *session)
+{
+    struct soup_conn *conn = conn_of(gateway, session);
+
+    if (conn == NULL || conn->soup.state != SOUP_LIVE) {
+        session->sent_no = session->ouch_next_no;
+        return true;
+    }
+    ASSERT(session->sent_no == conn->soup.next_no);
+    /* A stream has no holes: who is too slow comes back and asks. */
+    if (session->sent_no < oldest_no(gateway, session)) {
+        gateway->stats.timeouts++;
+        conn_end(gateway, conn, CELL_UNBIND_REASON_TIMED_OUT);
+        session->sent_no = session->ouch_next_no;
+        return true;
+    }
+    while (session->sent_no < session->ouch_next_no) {
+        uint8_t *buf = conn_claim(gateway, conn);
+
+        if (buf == NULL)
+            return false;
+        conn_push(gateway, conn, fill(gateway, session, conn, buf));
+    }
+    return !session->ending || send_end(gateway, session, conn);
+}
+
+void
+soup_leave(struct gateway *gateway, struct fixp_session *session, bool in_vain)
+{
+    struct soup_conn *conn;
+
+    ASSERT(session->leaving);
+    if (!in_vain && !soup_flush(gateway, session)) {
+        dirty_add(gateway, session);
+        return;
+    }
+    conn = conn_of(gateway, session);
+    unbound(gateway, session);
+    if (conn != NULL)
+        conn_end(gateway, conn, CELL_UNBIND_REASON_TERMINATED);
+}
+
+/* --- what the engine said ----------------------------------------------------- */
+
+/* day_begins makes both flows of a session begin with 1. */
+static void
+day_begins(struct gateway *gateway,
+           struct fixp_session *session,
+           const struct cell_session_negotiate *cell,
+           bool live)
+{
+    struct soup_conn *conn = conn_of(gateway, session);
+
+    /* The engine has unbound it. */
+    if (session->state != FIXP_FREE)
+        unbound(gateway, session);
+    if (conn != NULL)
+        conn_end(gateway, conn, CELL_UNBIND_REASON_TERMINATED);
+    memcpy(session->uuid, cell->uuid, sizeof session->uuid);
+    session->ouch_next_no = 1;
+    session->sent_no = 1;
+    session->next_in_no = 1;
+    session->entry_disabled = false;
+    session->ending = false;
+    keep_event(gateway, session, cell->time, OUCH_EVENT_CODE_START_OF_DAY, live);
+}
+
+/* bind makes the connection the session's, and sends what it asked for. */
+static void
+bind(struct gateway *gateway,
+     struct fixp_session *session,
+     struct soup_conn *conn,
+     const struct cell_session_establish *cell)
+{
+    struct soup_conn *old = conn_of(gateway, session);
+    const uint64_t first_no = soup_first_no(conn->wanted_no, session->ouch_next_no);
+    char name[SOUP_SESSION_LEN];
+    uint8_t *buf;
+
+    session->conn = SOUP_CONN_NONE;
+    if (session->state != FIXP_FREE)
+        unbound(gateway, session);
+    if (old != NULL && old != conn)
+        conn_end(gateway, old, CELL_UNBIND_REASON_TERMINATED);
+    session->state = FIXP_BOUND;
+    session->transport = conn->transport;
+    session->token = cell->transport;
+    session->keepalive_ms = cell->keepalive_ms;
+    session->next_in_no = cell->next_in_no;
+    session->conn = (uint32_t)(conn - gateway->conns.at);
+    bound_add(gateway, session);
+    buf = conn_claim(gateway, conn);
+    if (buf == NULL || first_no < oldest_no(gateway, session)) {
+        if (buf != NULL)
+            conn_push(gateway, conn, 0);
+        conn_end(gateway, conn, CELL_UNBIND_REASON_TIMED_OUT);
+        return;
+    }
+    soup_session_name(session->uuid, name);
+    conn_push(gateway, conn,
+              soup_accept(&conn->soup, name, first_no, gateway->now_ns, buf, DATAGRAM_BYTES_MAX));
+    session->sent_no = first_no;
+    dirty_add(gateway, session);
+}
+
+static void
+established(struct gateway *gateway,
+            struct fixp_session *session,
+            const struct cell_session_establish *cell,
+            bool live)
+{
+    const struct transport from = session->request.from;
+    const bool due =
+        live && request_end(gateway, session, CELL_KIND_SESSION_ESTABLISH, cell->transport);
+    struct soup_conn *conn = due ? conn_find(&gateway->conns, &from) : NULL;
+
+    if (conn != NULL && (conn->token != cell->transport || conn->soup.state != SOUP_LOGGING_IN))
+        conn = NULL;
+    if (cell->outcome != OE_REJECT_REASON_NONE) {
+        if (conn != NULL)
+            conn_refuse(gateway, conn, SOUP_REJECT_REASON_SESSION_NOT_AVAILABLE);
+        return;
+    }
+    if (conn != NULL) {
+        bind(gateway, session, conn, cell);
+    } else if (due) {
+        /* It went away meanwhile; the engine thinks that it is there. */
+        conn = conn_of(gateway, session);
+        session->conn = SOUP_CONN_NONE;
+        if (session->state != FIXP_FREE)
+            unbound(gateway, session);
+        session->state = FIXP_BOUND;
+        session->token = cell->transport;
+        bound_add(gateway, session);
+        if (conn != NULL)
+            conn_end(gateway, conn, CELL_UNBIND_REASON_TERMINATED);
+        unbind(gateway, session, CELL_UNBIND_REASON_TERMINATED);
+    }
+}
+
+void
+soup_came_back(struct gateway *gateway,
+               struct fixp_session *session,
+               const union cell *cell,
+               bool live)
+{
+    switch (cell_kind(cell)) {
+    case CELL_KIND_SESSION_NEGOTIATE:
+        if (cell_outcome(cell) != OE_REJECT_REASON_NONE)
+            return;
+        if (!fixp_uuid_is(session, cell->session_negotiate.uuid))
+            day_begins(gateway, session, &cell->session_negotiate, live);
+        /* One that spoke another dialect is to begin anew. */
+        session->negotiated = cell->session_negotiate.client_flow == CLIENT_FLOW;
+        return;
+    case CELL_KIND_SESSION_ESTABLISH:
+        established(gateway, session, &cell->session_establish, live);
+        return;
+    case CELL_KIND_SESSION_UNBIND:
+        if (!live || cell_outcome(cell) != OE_REJECT_REASON_NONE || session->state == FIXP_FREE)
+            return;
+        session->state = FIXP_CLOSING;
+        session->leaving = true;
+        session->leaving_ns = gateway->now_ns;
+        soup_leave(gateway, session, false);
+        return;
+    default:
+        UNREACHABLE("not a session command with an answer");
+    }
+}
+
+void
+soup_day_rolled(struct gateway *gateway, const struct cell_day_roll *cell, bool live)
+{
+    gateway->date = cell->date;
+    for (uint16_t i = 0; i < gateway->cfg.sessions_max; i++) {
+        struct fixp_session *session = &gateway->sessions[i];
+
+        if (!session->used || !session_is_ouch(gateway, session) || !session->negotiated)
+            continue;
+        session->negotiated = false;
+        session->ending = live;
+        keep_event(gateway, session, cell->time, OUCH_EVENT_CODE_END_OF_DAY, live);
+    }
+}
+
+void
+soup_restarted(struct gateway *gateway, const struct cell_restart *cell)
+{
+    if (gateway->ack_mode != CELL_ACK_MODE_DURABLE) {
+        gateway->flows_epoch = cell->epoch;
+        for (uint16_t i = 0; i < gateway->cfg.sessions_max; i++)
+            if (session_is_ouch(gateway, &gateway->sessions[i]))
+                gateway->sessions[i].negotiated = false;
+    }
+}

@@ -1,0 +1,718 @@
+/*
+ * Goal: a broker speaks OUCH over SoupBinTCP to the whole exchange, and each rule
+ * of both protocols that is the server's holds from the wire to the engine and back,
+ * over lost connections and restarts.
+ * Method: gateway, rings and engine as they are, over connections in memory, on
+ * virtual time; bytes in, bytes out.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/soup.h"
+#include "proto/ouch.h"
+#include "proto/soup.h"
+
+#include "tests/gateway/rig.h"
+#include "tests/gateway/stream_pair.h"
+#include "tests/proto/wire_bytes.h"
+
+#define SESSION 2u /* BROK2 */
+#define SECOND  (1000 * RIG_MS)
+
+static struct stream_pair *pair;
+static struct rig *rig;
+
+static void
+start(void)
+{
+    pair = malloc(sizeof *pair);
+    cr_assert_not_null(pair);
+    stream_init(pair);
+    rig = rig_new_soup(1, CELL_ACK_MODE_DURABLE, &pair->port);
+}
+
+static void
+stop(void)
+{
+    rig_free(rig);
+    free(pair);
+}
+
+TestSuite(soup_server, .init = start, .fini = stop);
+
+static void
+step(void)
+{
+    rig_step(rig, RIG_MS / 10);
+}
+
+static void
+send(uint32_t conn, const char *hex)
+{
+    uint8_t packet[STREAM_FRAME_MAX];
+
+    stream_send(pair, conn, packet, unhex(packet, hex));
+}
+
+/* say sends a message of OUCH and lets it be done. */
+static void
+say(uint32_t conn, const char *hex)
+{
+    uint8_t packet[STREAM_FRAME_MAX] = {'U'};
+
+    stream_send(pair, conn, packet, 1 + unhex(packet + 1, hex));
+    step();
+}
+
+static void
+log_in_as(uint32_t conn, const char *user, const char *password, const char *session, uint64_t no)
+{
+    char packet[64];
+
+    snprintf(packet, sizeof packet, "L%-6s%-10s%10s%20llu", user, password, session,
+             (unsigned long long)no);
+    stream_send(pair, conn, packet, SOUP_LOGIN_REQUEST_BLOCK);
+    step();
+}
+
+/* expect_packet takes the next packet and returns what is behind its type. */
+static const uint8_t *
+expect_packet(uint32_t conn, char type, size_t *len)
+{
+    const uint8_t *packet = stream_take(pair, conn, len);
+
+    cr_assert_not_null(packet, "nothing, not %c", type);
+    cr_assert_eq(packet[0], type, "%c, not %c", packet[0], type);
+    --*len;
+    return packet + 1;
+}
+
+static void
+expect_nothing(uint32_t conn)
+{
+    size_t len;
+    const uint8_t *packet = stream_take(pair, conn, &len);
+
+    cr_assert_null(packet, "%c %c", packet[0], packet[1]);
+}
+
+/* expect_message takes the next message, of that type. */
+static const uint8_t *
+expect_message(uint32_t conn, char type)
+{
+    size_t len;
+    const uint8_t *message = expect_packet(conn, 'S', &len);
+
+    cr_assert_gt(len, 0);
+    cr_assert_eq(message[0], type, "%c, not %c", message[0], type);
+    return message;
+}
+
+/* expect_accepted takes the answer to a login: the number, and the session's name. */
+static uint64_t
+expect_accepted(uint32_t conn, char name[SOUP_SESSION_LEN + 1])
+{
+    size_t len;
+    const uint8_t *body = expect_packet(conn, 'A', &len);
+    char number[21] = {0};
+
+    cr_assert_eq(len, 30);
+    memcpy(name, body, SOUP_SESSION_LEN);
+    name[SOUP_SESSION_LEN] = '\0';
+    memcpy(number, body + SOUP_SESSION_LEN, 20);
+    return strtoull(number, NULL, 10);
+}
+
+static void
+expect_rejected(uint32_t conn, char reason)
+{
+    size_t len;
+    const uint8_t *body = expect_packet(conn, 'J', &len);
+
+    cr_assert_eq(body[0], reason, "%c, not %c", body[0], reason);
+    cr_assert(pair->conns[conn].closed);
+}
+
+static char session_name[SOUP_SESSION_LEN + 1];
+
+/* connect logs session 2 or 3 in, from a number of its stream on. */
+static uint32_t
+connect_from(unsigned session, uint64_t no)
+{
+    const uint32_t conn = stream_open(pair);
+
+    log_in_as(conn, session == 2 ? "BROK2" : "brok3", session == 2 ? "key-2" : "KEY-3", "", no);
+    cr_assert_eq(expect_accepted(conn, session_name), no);
+    return conn;
+}
+
+/* first logs in for the first time of the day. */
+static uint32_t
+first(unsigned session)
+{
+    const uint32_t conn = connect_from(session, 1);
+
+    cr_assert_eq(expect_message(conn, 'S')[9], 'S', "the day begins");
+    return conn;
+}
+
+/* An order of 10 for ACME at 100.00. */
+#define ORDER(ref, side, tif)                                          \
+ "4f 000000" ref side "0000000a 41434d4520202020 00000000000f4240" tif \
+ "59 41 4e 4e 4142434420202020202020202020"
+#define BUY  "42"
+#define SELL "53"
+#define DAY  "30"
+#define IOC  "33"
+
+Test(soup_server, an_order_is_accepted_under_its_own_number)
+{
+    const uint32_t conn = first(2);
+    const uint8_t *message;
+
+    say(conn, ORDER("01", BUY, DAY));
+    message = expect_message(conn, 'A');
+    cr_assert_eq(ouch_accepted_user_ref_num(ouch_accepted_view(message, 62)), 1);
+    cr_assert_eq(ouch_accepted_price(ouch_accepted_view(message, 62)), 1000000);
+    cr_assert_eq(memcmp(message + 18, "ACME    ", 8), 0);
+    cr_assert_eq(memcmp(message + 48, "ABCD          ", 14), 0);
+    cr_assert_eq(memcmp(message + 62, "\0\6\5\2FRM2", 8), 0);
+    expect_nothing(conn);
+}
+
+Test(soup_server, both_sides_of_a_trade_hear_of_it)
+{
+    const uint32_t a = first(2);
+    const uint32_t b = first(3);
+    const struct ouch_executed *bought;
+    const struct ouch_executed *sold;
+
+    say(a, ORDER("01", BUY, DAY));
+    (void)expect_message(a, 'A');
+    say(b, ORDER("01", SELL, IOC));
+    (void)expect_message(b, 'A');
+    bought = ouch_executed_view(expect_message(a, 'E'), 34);
+    sold = ouch_executed_view(expect_message(b, 'E'), 34);
+    cr_assert_eq(bought->liquidity, 'A');
+    cr_assert_eq(sold->liquidity, 'R');
+    cr_assert_eq(ouch_executed_quantity(bought), 10);
+    cr_assert_eq(ouch_executed_match_number(bought), ouch_executed_match_number(sold));
+}
+
+Test(soup_server, wrong_users_and_passwords_are_told_apart_by_nobody)
+{
+    static const char *const logins[][2] = {
+        {"BROK2", "KEY-3"}, {"BROK2", ""},       {"BROK9", "KEY-2"},
+        {"", ""},           {"BROKER", "KEY-0"}, {"ROK2", "KEY-2"},
+    };
+
+    for (unsigned i = 0; i < 6; i++) {
+        const uint32_t conn = stream_open(pair);
+
+        log_in_as(conn, logins[i][0], logins[i][1], "", 1);
+        expect_rejected(conn, 'A');
+        expect_nothing(conn);
+    }
+    cr_assert_eq(rig_stats(rig).bad_credentials, 6);
+}
+
+Test(soup_server, a_session_that_speaks_ouch_cannot_be_had_by_fixp)
+{
+    client_connect(rig_client(rig, 0, SESSION)->client, rig->net.now_ns);
+    rig_run(rig, 50);
+    cr_assert_neq(rig_session_state(rig, SESSION), ENGINE_SESSION_BOUND);
+    cr_assert_gt(rig_stats(rig).bad_credentials, 0);
+}
+
+Test(soup_server, a_session_is_asked_for_by_its_name_or_by_none)
+{
+    uint32_t conn = first(2);
+    char name[SOUP_SESSION_LEN + 1];
+
+    memcpy(name, session_name, sizeof name);
+    send(conn, "4f");
+    step();
+    conn = stream_open(pair);
+    log_in_as(conn, "BROK2", "key-2", "OTHER", 1);
+    expect_rejected(conn, 'S');
+    conn = stream_open(pair);
+    log_in_as(conn, "BROK2", "key-2", name, 2);
+    cr_assert_eq(expect_accepted(conn, session_name), 2);
+    cr_assert_str_eq(session_name, name);
+}
+
+Test(soup_server, the_stream_is_replayed_from_any_number)
+{
+    uint32_t conn = first(2);
+    uint8_t all[8][128];
+    size_t lens[8];
+
+    for (unsigned i = 1; i <= 6; i++) {
+        char hex[256];
+
+        snprintf(hex, sizeof hex,
+                 "4f 000000%02x 42 0000000a 41434d4520202020 00000000000f4240 30 59 41 4e 4e"
+                 "4142434420202020202020202020",
+                 i);
+        say(conn, hex);
+        memcpy(all[i + 1], expect_packet(conn, 'S', &lens[i + 1]), 100);
+    }
+    for (uint64_t from = 0; from <= 9; from++) {
+        const uint64_t want = from == 0 || from > 8 ? 8 : from;
+
+        conn = stream_open(pair);
+        log_in_as(conn, "BROK2", "key-2", "", from);
+        cr_assert_eq(expect_accepted(conn, session_name), want, "from %lu", from);
+        for (uint64_t no = want; no < 8; no++) {
+            size_t len;
+            const uint8_t *message = expect_packet(conn, 'S', &len);
+
+            if (no == 1)
+                cr_assert_eq(message[0], 'S');
+            else
+                cr_assert(len == lens[no] && memcmp(message, all[no], len) == 0, "%lu", no);
+        }
+        expect_nothing(conn);
+    }
+}
+
+Test(soup_server, a_message_that_comes_again_is_ignored)
+{
+    uint32_t conn = first(2);
+
+    say(conn, ORDER("05", BUY, DAY));
+    (void)expect_message(conn, 'A');
+    say(conn, ORDER("05", BUY, DAY));
+    say(conn, ORDER("04", BUY, DAY));
+    expect_nothing(conn);
+    /* Also over a new connection, and if its order is long gone. */
+    say(conn, "58 00000005 00000000");
+    (void)expect_message(conn, 'C');
+    conn = stream_open(pair);
+    log_in_as(conn, "BROK2", "key-2", "", 0);
+    (void)expect_accepted(conn, session_name);
+    say(conn, ORDER("05", BUY, DAY));
+    say(conn, "58 00000005 00000000");
+    say(conn, "58 00000005 00000000 0000");
+    expect_nothing(conn);
+    say(conn, ORDER("06", "54", DAY));
+    cr_assert_eq(expect_message(conn, 'J')[14], 0x09, "no short sales");
+    say(conn, ORDER("06", SELL, DAY));
+    expect_nothing(conn);
+    say(conn, "51");
+    cr_assert_eq(ouch_query_response_next_user_ref_num(
+                     ouch_query_response_view(expect_message(conn, 'Q'), 13)),
+                 7);
+}
+
+Test(soup_server, cancels_take_all_or_a_part_and_say_how_much)
+{
+    const uint32_t conn = first(2);
+
+    say(conn, ORDER("01", BUY, DAY));
+    (void)expect_message(conn, 'A');
+    say(conn, "58 00000001 0000000b");
+    expect_nothing(conn);
+    say(conn, "58 00000001 00000006");
+    cr_assert_eq(ouch_canceled_quantity(ouch_canceled_view(expect_message(conn, 'C'), 18)), 4);
+    say(conn, "4d 00000001 42 00000005 0000");
+    cr_assert_eq(ouch_modified_quantity(ouch_modified_view(expect_message(conn, 'M'), 18)), 5);
+    say(conn, "4d 00000001 53 00000004");
+    cr_assert_eq(expect_message(conn, 'J')[14], 0x0f, "it was bought");
+    say(conn, "58 00000001 00000000 0000");
+    cr_assert_eq(ouch_canceled_quantity(ouch_canceled_view(expect_message(conn, 'C'), 18)), 5);
+    say(conn, "4d 00000001 42 00000004");
+    expect_nothing(conn);
+}
+
+#define REPLACE(orig, ref, qty, price)                                    \
+ "55 000000" orig "000000" ref "000000" qty "0000000000" price "30 59 4e" \
+ "4243442020202020202020202020"
+
+Test(soup_server, a_replace_counts_what_was_executed)
+{
+    const uint32_t a = first(2);
+    const uint32_t b = first(3);
+    const struct ouch_replaced *replaced;
+
+    say(a, ORDER("01", BUY, DAY));
+    say(b, "4f 00000001 53 00000004 41434d4520202020 00000000000f4240 33 59 41 4e 4e"
+           "4142434420202020202020202020");
+    (void)expect_message(a, 'A');
+    (void)expect_message(a, 'E');
+    say(a, REPLACE("01", "02", "0c", "0f42a4"));
+    replaced = ouch_replaced_view(expect_message(a, 'U'), 66);
+    cr_assert_eq(ouch_replaced_orig_user_ref_num(replaced), 1);
+    cr_assert_eq(ouch_replaced_user_ref_num(replaced), 2);
+    cr_assert_eq(ouch_replaced_quantity(replaced), 12, "the total");
+    cr_assert_eq(replaced->order_state, 'L');
+    cr_assert_eq(memcmp(replaced->cl_ord_id, "BCD           ", 14), 0);
+    say(a, "58 00000002 00000000");
+    cr_assert_eq(ouch_canceled_quantity(ouch_canceled_view(expect_message(a, 'C'), 18)), 8);
+}
+
+Test(soup_server, a_replace_of_what_is_gone_is_ignored_and_its_number_stays_free)
+{
+    const uint32_t conn = first(2);
+
+    say(conn, REPLACE("07", "08", "0a", "0f4240"));
+    expect_nothing(conn);
+    say(conn, ORDER("08", BUY, DAY));
+    (void)expect_message(conn, 'A');
+    /* What cannot be: the order is canceled, the number stays free. */
+    say(conn, REPLACE("08", "09", "0a", "0f4241"));
+    cr_assert_eq(ouch_canceled_user_ref_num(ouch_canceled_view(expect_message(conn, 'C'), 18)), 8);
+    expect_nothing(conn);
+    say(conn, ORDER("09", BUY, DAY));
+    (void)expect_message(conn, 'A');
+    /* To no more than was executed, which is nothing, cannot be either. */
+    say(conn, REPLACE("09", "0a", "00", "0f4240"));
+    (void)expect_message(conn, 'C');
+    expect_nothing(conn);
+}
+
+Test(soup_server, a_mass_cancel_is_answered_behind_what_it_took)
+{
+    const uint32_t conn = first(2);
+
+    say(conn, ORDER("01", BUY, DAY));
+    say(conn, ORDER("02", BUY, DAY));
+    (void)expect_message(conn, 'A');
+    (void)expect_message(conn, 'A');
+    say(conn, "43 00000003 46524d33 2020202020202020");
+    cr_assert_eq(expect_message(conn, 'J')[14], 0x0c, "another's firm");
+    say(conn, "43 00000004 46524d32 41434d4520202020 0000");
+    (void)expect_message(conn, 'C');
+    (void)expect_message(conn, 'C');
+    cr_assert_eq(memcmp(expect_message(conn, 'X') + 13, "FRM2ACME    ", 12), 0);
+    say(conn, "43 00000005 20202020 2020202020202020");
+    (void)expect_message(conn, 'X');
+    expect_nothing(conn);
+}
+
+Test(soup_server, a_client_may_disable_its_own_entry_over_restarts_too)
+{
+    uint32_t conn = first(2);
+
+    say(conn, ORDER("01", BUY, DAY));
+    (void)expect_message(conn, 'A');
+    say(conn, "44 00000002 46524d32");
+    (void)expect_message(conn, 'G');
+    say(conn, ORDER("03", BUY, DAY));
+    cr_assert_eq(expect_message(conn, 'J')[14], 0x0c);
+    stream_end(pair, conn);
+    rig_restart(rig, CELL_ACK_MODE_DURABLE);
+    conn = stream_open(pair);
+    log_in_as(conn, "BROK2", "key-2", "", 0);
+    (void)expect_accepted(conn, session_name);
+    say(conn, ORDER("04", BUY, DAY));
+    cr_assert_eq(expect_message(conn, 'J')[14], 0x0c);
+    say(conn, REPLACE("01", "05", "0b", "0f4240"));
+    cr_assert_eq(expect_message(conn, 'J')[14], 0x0c, "the order stays");
+    say(conn, "45 00000006 46524d32");
+    (void)expect_message(conn, 'K');
+    /* What disabled it comes again. */
+    say(conn, "44 00000002 46524d32");
+    say(conn, REPLACE("01", "07", "0b", "0f4240"));
+    (void)expect_message(conn, 'U');
+}
+
+Test(soup_server, a_connection_that_ends_unbinds_its_session)
+{
+    uint32_t conn = first(2);
+
+    cr_assert_eq(rig_session_state(rig, SESSION), ENGINE_SESSION_BOUND);
+    stream_end(pair, conn);
+    step();
+    cr_assert_eq(rig_session_state(rig, SESSION), ENGINE_SESSION_NEGOTIATED);
+    conn = connect_from(2, 2);
+    cr_assert_eq(rig_session_state(rig, SESSION), ENGINE_SESSION_BOUND);
+    send(conn, "4f");
+    step();
+    cr_assert(pair->conns[conn].closed);
+    cr_assert_eq(rig_session_state(rig, SESSION), ENGINE_SESSION_NEGOTIATED);
+    conn = connect_from(2, 2);
+    send(conn, "53 00");
+    step();
+    cr_assert(pair->conns[conn].closed, "this may not come");
+    cr_assert_eq(rig_session_state(rig, SESSION), ENGINE_SESSION_NEGOTIATED);
+}
+
+Test(soup_server, a_new_login_takes_the_place_of_the_old_connection)
+{
+    const uint32_t old = first(2);
+    const uint32_t conn = connect_from(2, 2);
+
+    cr_assert(pair->conns[old].closed);
+    step();
+    cr_assert_eq(rig_session_state(rig, SESSION), ENGINE_SESSION_BOUND);
+    say(conn, ORDER("01", BUY, DAY));
+    (void)expect_message(conn, 'A');
+    expect_nothing(old);
+}
+
+Test(soup_server, a_connection_that_is_gone_before_its_answer_leaves_nothing_bound)
+{
+    uint32_t conn = stream_open(pair);
+
+    rig->hold_engine = true;
+    log_in_as(conn, "BROK2", "key-2", "", 1);
+    stream_end(pair, conn);
+    /* While one login is in work others are to come again. */
+    conn = stream_open(pair);
+    log_in_as(conn, "BROK2", "key-2", "", 1);
+    expect_rejected(conn, 'S');
+    rig->hold_engine = false;
+    step();
+    step();
+    step();
+    cr_assert_eq(rig_session_state(rig, SESSION), ENGINE_SESSION_NEGOTIATED);
+    (void)connect_from(2, 1);
+}
+
+Test(soup_server, nothing_is_told_before_it_is_durable)
+{
+    const uint32_t conn = first(2);
+
+    rig->hold_durable = true;
+    say(conn, ORDER("01", BUY, DAY));
+    step();
+    expect_nothing(conn);
+    rig->hold_durable = false;
+    say(conn, "51");
+    step();
+    (void)expect_message(conn, 'A');
+    (void)expect_message(conn, 'Q');
+}
+
+Test(soup_server, heartbeats_come_each_second_and_silence_ends_it)
+{
+    const uint32_t conn = first(2);
+    unsigned beats = 0;
+    size_t len;
+
+    for (unsigned i = 0; i < 10; i++) {
+        rig_wait(rig, 1000);
+        send(conn, "52");
+    }
+    while (stream_take(pair, conn, &len) != NULL)
+        beats++;
+    cr_assert_geq(beats, 9);
+    cr_assert_leq(beats, 11);
+    rig_wait(rig, 14900);
+    cr_assert_not(pair->conns[conn].closed);
+    rig_wait(rig, 200);
+    cr_assert(pair->conns[conn].closed);
+    step();
+    cr_assert_eq(rig_session_state(rig, SESSION), ENGINE_SESSION_NEGOTIATED);
+}
+
+Test(soup_server, who_does_not_log_in_is_let_go)
+{
+    const uint32_t conn = stream_open(pair);
+
+    send(conn, "2b 68");
+    rig_wait(rig, 29900);
+    cr_assert_not(pair->conns[conn].closed);
+    rig_wait(rig, 200);
+    cr_assert(pair->conns[conn].closed);
+}
+
+Test(soup_server, connections_without_a_login_are_bounded)
+{
+    for (unsigned i = 0; i < STREAM_CONNS_MAX - 1; i++) {
+        send(stream_open(pair), "2b");
+        step();
+    }
+    unsigned open = 0;
+
+    for (unsigned i = 0; i < pair->conns_cnt; i++)
+        open += pair->conns[i].open;
+    cr_assert_eq(open, RIG_SESSIONS + SOUP_CONNS_SPARE);
+    rig_wait(rig, 31000);
+    (void)first(2);
+}
+
+Test(soup_server, what_a_full_port_did_not_take_is_sent_later)
+{
+    const uint32_t conn = first(2);
+
+    pair->full = true;
+    say(conn, ORDER("01", BUY, DAY));
+    say(conn, ORDER("02", BUY, DAY));
+    step();
+    expect_nothing(conn);
+    pair->full = false;
+    step();
+    (void)expect_message(conn, 'A');
+    (void)expect_message(conn, 'A');
+    expect_nothing(conn);
+}
+
+Test(soup_server, a_client_that_is_too_slow_is_let_go_and_may_come_back)
+{
+    uint32_t conn = first(2);
+
+    pair->full = true;
+    for (unsigned i = 0; i < RIG_RETRANSMIT + 2; i++)
+        say(conn, "51");
+    pair->full = false;
+    step();
+    cr_assert(pair->conns[conn].closed);
+    conn = stream_open(pair);
+    log_in_as(conn, "BROK2", "key-2", "", 2);
+    expect_rejected(conn, 'S');
+    (void)connect_from(2, 4);
+}
+
+Test(soup_server, a_restart_loses_nothing_that_was_told)
+{
+    uint32_t conn = first(2);
+    char name[SOUP_SESSION_LEN + 1];
+    uint8_t accepted[128];
+    size_t len;
+
+    memcpy(name, session_name, sizeof name);
+    say(conn, ORDER("01", BUY, DAY));
+    memcpy(accepted, expect_packet(conn, 'S', &len), 70);
+    stream_end(pair, conn);
+    rig_restart(rig, CELL_ACK_MODE_DURABLE);
+    conn = stream_open(pair);
+    log_in_as(conn, "BROK2", "key-2", name, 1);
+    cr_assert_eq(expect_accepted(conn, session_name), 1);
+    cr_assert_str_eq(session_name, name);
+    (void)expect_message(conn, 'S');
+    cr_assert_eq(memcmp(expect_message(conn, 'A'), accepted, len), 0, "the same bytes");
+    say(conn, ORDER("01", BUY, DAY));
+    expect_nothing(conn);
+    say(conn, "58 00000001 00000000");
+    (void)expect_message(conn, 'C');
+}
+
+Test(soup_server, a_restart_that_may_have_lost_something_begins_a_new_session)
+{
+    uint32_t conn;
+    char name[SOUP_SESSION_LEN + 1];
+
+    rig_restart(rig, CELL_ACK_MODE_MEMORY);
+    conn = first(2);
+    memcpy(name, session_name, sizeof name);
+    say(conn, ORDER("01", BUY, DAY));
+    stream_end(pair, conn);
+    rig_restart(rig, CELL_ACK_MODE_DURABLE);
+    conn = stream_open(pair);
+    log_in_as(conn, "BROK2", "key-2", name, 3);
+    expect_rejected(conn, 'S');
+    (void)first(2);
+    cr_assert_str_neq(session_name, name);
+}
+
+static void
+roll(uint32_t date)
+{
+    union cell cells[2] = {{.day_roll = {.kind = CELL_KIND_DAY_ROLL,
+                                         .shape = 2,
+                                         .date = date,
+                                         .time = rig->net.now_ns,
+                                         .session = CELL_SESSION}},
+                           {.author = {.kind = CELL_KIND_AUTHOR, .name = "T", .text = "a day"}}};
+
+    rig_admin(rig, cells, 2);
+    step();
+    step();
+}
+
+Test(soup_server, a_session_ends_with_its_day)
+{
+    uint32_t conn = first(2);
+    char name[SOUP_SESSION_LEN + 1];
+    size_t len;
+
+    memcpy(name, session_name, sizeof name);
+    say(conn, ORDER("07", BUY, DAY));
+    (void)expect_message(conn, 'A');
+    roll(20261127);
+    cr_assert_eq(expect_message(conn, 'S')[9], 'E', "the day ends");
+    (void)expect_packet(conn, 'Z', &len);
+    cr_assert(pair->conns[conn].closed);
+    step();
+    cr_assert_eq(rig_session_state(rig, SESSION), ENGINE_SESSION_NEGOTIATED);
+    conn = stream_open(pair);
+    log_in_as(conn, "BROK2", "key-2", name, 1);
+    expect_rejected(conn, 'S');
+    conn = first(2);
+    cr_assert_str_neq(session_name, name);
+    say(conn, ORDER("01", BUY, DAY));
+    (void)expect_message(conn, 'A');
+    /* So it is after a restart. */
+    memcpy(name, session_name, sizeof name);
+    stream_end(pair, conn);
+    rig_restart(rig, CELL_ACK_MODE_DURABLE);
+    conn = stream_open(pair);
+    log_in_as(conn, "BROK2", "key-2", name, 2);
+    cr_assert_eq(expect_accepted(conn, session_name), 2);
+    (void)expect_message(conn, 'A');
+}
+
+Test(soup_server, the_exchange_comes_to_rest_behind_the_last_report)
+{
+    const uint32_t conn = first(2);
+
+    send(conn, "55" ORDER("01", BUY, DAY));
+    gateway_poll(rig->gateway, rig->net.now_ns);
+    gateway_stop(rig->gateway);
+    for (unsigned i = 0; i < 10; i++)
+        step();
+    cr_assert(gateway_stopped(rig->gateway));
+    (void)expect_message(conn, 'A');
+    cr_assert(pair->conns[conn].closed);
+}
+
+Test(soup_server, whatever_comes_over_many_connections_harms_nobody)
+{
+    static const char *const packets[] = {"2b",
+                                          "52",
+                                          "4f",
+                                          "55 51",
+                                          "55" ORDER("01", BUY, DAY),
+                                          "55 58 00000001 00000000",
+                                          "53",
+                                          "",
+                                          "55" REPLACE("01", "02", "0b", "0f4240"),
+                                          "55 44 00000009 46524d32"};
+    const uint32_t calm = first(3);
+    unsigned seed = 20261127;
+    uint32_t conns[8];
+
+    for (unsigned i = 0; i < 8; i++)
+        conns[i] = stream_open(pair);
+    for (unsigned i = 0; i < 4000; i++) {
+        const unsigned at = (unsigned)rand_r(&seed) % 8;
+        const unsigned what = (unsigned)rand_r(&seed) % 14;
+        uint8_t packet[256];
+
+        if (what < 10) {
+            const size_t len = unhex(packet, packets[what]);
+
+            if (len > 1 && rand_r(&seed) % 4 == 0)
+                packet[(size_t)rand_r(&seed) % len] = (uint8_t)rand_r(&seed);
+            stream_send(pair, conns[at], packet, len);
+        } else if (what < 13) {
+            char login[64];
+
+            snprintf(login, sizeof login, "L%-6s%-10s%10s%20d", "BROK2", "key-2", "",
+                     rand_r(&seed) % 3);
+            stream_send(pair, conns[at], login, SOUP_LOGIN_REQUEST_BLOCK);
+        } else {
+            stream_end(pair, conns[at]);
+        }
+        if (!pair->conns[conns[at]].open && pair->conns_cnt < STREAM_CONNS_MAX)
+            conns[at] = stream_open(pair);
+        if (i % 3 == 0)
+            step();
+        for (unsigned c = 0; c < pair->conns_cnt; c++)
+            pair->conns[c].cnt = pair->conns[c].taken = 0;
+    }
+    say(calm, ORDER("01", BUY, DAY));
+    (void)expect_message(calm, 'A');
+}
