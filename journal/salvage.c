@@ -197,11 +197,64 @@ newest_before(const char *dir, uint64_t seq)
     return 0;
 }
 
+/* cut_behind returns how many cells of a page there are up to the last of command seq. */
+static unsigned
+cut_behind(const struct page *page, uint64_t seq, uint64_t *time)
+{
+    unsigned i = 0;
+
+    while (i < page->header.cells) {
+        const union cell *cell = &page->cells[i];
+
+        *time = cell_time(cell);
+        i += cell_count(cell);
+        if (cell_seq(cell) == seq && cell_is_last(&page->cells[i - 1]))
+            break;
+    }
+    return i;
+}
+
+/* ends_with tells whether the walk has come to the end of a command, or beyond. */
+static bool
+ends_with(const struct chain *chain, uint64_t to_seq)
+{
+    return to_seq != 0 && chain->at.seq - (chain->at.open ? 1 : 0) >= to_seq;
+}
+
+/* walk goes to the damage, to the page with the end of command to_seq, or to the end. What
+ * chain_next said last. */
+static int
+walk(struct chain *chain, uint64_t to_seq, struct journal_salvage *salvage)
+{
+    struct chain_step step;
+    int rc = 1;
+
+    while (!ends_with(chain, to_seq) && (rc = chain_next(chain, &step)) > 0) {
+        salvage->last_time = last_time(step.page);
+        if (ends_with(chain, to_seq)) {
+            salvage->cut_cells = cut_behind(step.page, to_seq, &salvage->last_time);
+            if (salvage->cut_cells == step.page->header.cells)
+                salvage->cut_cells = 0;
+        }
+        if (step.page_no > FORGET_PAGES)
+            segments_forget(&chain->segments, step.page_no - FORGET_PAGES);
+    }
+    return rc;
+}
+
+/* is_all tells whether a walk that ended well has left nothing behind. */
+static bool
+is_all(struct chain *chain, uint64_t to_seq, const struct journal_salvage *salvage)
+{
+    struct chain_step step;
+
+    return !ends_with(chain, to_seq) || (salvage->cut_cells == 0 && chain_next(chain, &step) == 0);
+}
+
 int
-journal_salvage_look(const char *dir, struct journal_salvage *salvage)
+journal_salvage_look(const char *dir, uint64_t to_seq, struct journal_salvage *salvage)
 {
     struct chain chain;
-    struct chain_step step;
 
     *salvage = (struct journal_salvage){.pages_cnt = 0};
 
@@ -211,25 +264,25 @@ journal_salvage_look(const char *dir, struct journal_salvage *salvage)
     if (rc != 0)
         return rc;
     salvage->first_page_no = segments_first_page(&chain.segments);
-    while ((rc = chain_next(&chain, &step)) > 0) {
-        salvage->last_time = last_time(step.page);
-        if (step.page_no > FORGET_PAGES)
-            segments_forget(&chain.segments, step.page_no - FORGET_PAGES);
-    }
+    rc = walk(&chain, to_seq, salvage);
     salvage->pages_cnt = chain.at.page_no - salvage->first_page_no;
     salvage->last_seq = chain.at.seq - (chain.at.open ? 1 : 0);
     salvage->segment_bytes = chain.segment_pages != 0
                                  ? (uint64_t)chain.segment_pages * JOURNAL_PAGE_BYTES
                                  : chain.segments.bytes;
+    if (ends_with(&chain, to_seq))
+        salvage->last_seq = to_seq;
     salvage->encrypted_cnt = count_encrypted(&chain);
     salvage->snapshot_seq = newest_before(dir, salvage->last_seq);
     /* Of two the first: behind it nothing is saved. */
     if (rc != 0 && (!salvage->fault.damage ||
                     (rc == -EBADMSG && chain.fault.page_no < salvage->fault.page_no)))
         salvage->fault = chain.fault;
-    if (rc == -EBADMSG || salvage->fault.damage) {
+    if (rc == -EBADMSG || salvage->fault.damage || (rc > 0 && !is_all(&chain, to_seq, salvage))) {
         rc = salvage->segment_bytes < JOURNAL_PAGE_BYTES ? 0 : look_behind(&chain, salvage);
         rc = rc == 0 ? 1 : rc;
+    } else if (rc > 0) {
+        rc = 0;
     }
     chain_close(&chain);
     return rc;
@@ -266,6 +319,22 @@ write_all(const struct copy *copy, int fd, const char *name, size_t bytes)
     return 0;
 }
 
+/* cut_page takes what lies behind the first cells_cnt cells out of a page. */
+static void
+cut_page(const struct copy *copy, struct page *page)
+{
+    const unsigned cells_cnt = copy->salvage->cut_cells;
+    bool opens = false;
+
+    for (unsigned i = 0; i < cells_cnt; i++)
+        opens |= cell_is_command(&page->cells[i]);
+    if (!opens)
+        page->header.first_seq = copy->salvage->last_seq;
+    page->header.cells = (uint8_t)cells_cnt;
+    memset(&page->cells[cells_cnt], 0, (JOURNAL_PAGE_CELLS - cells_cnt) * sizeof page->cells[0]);
+    page->header.hash = page_hash(page);
+}
+
 /* gather fills the buffer with pages from page_no on, zeros behind those that can
  * be saved. 0 or -errno. */
 static int
@@ -285,6 +354,8 @@ gather(const struct copy *copy, uint64_t page_no, unsigned pages_cnt)
         if (page == NULL)
             return copy_error(copy, "page", "read", EIO);
         pages[i] = *page;
+        if (page_no + i == end_no - 1 && copy->salvage->cut_cells != 0)
+            cut_page(copy, &pages[i]);
     }
     segments_forget(copy->from, page_no);
     return 0;
@@ -370,7 +441,8 @@ goes_along(const struct copy *copy, const char *name)
         return true;
     if (is_named(name, ".seal"))
         return strtoull(name, NULL, 10) < segments_cnt && seal_goes_along(copy, name);
-    return len > 5 && strcmp(name + len - 5, ".snap") == 0;
+    return len > 5 && strcmp(name + len - 5, ".snap") == 0 &&
+           strtoull(name, NULL, 10) <= salvage->last_seq;
 }
 
 /* copy_others copies what goes along. */
@@ -454,6 +526,7 @@ journal_salvage_write(const char *dir,
     struct copy copy = {.salvage = salvage, .why = why};
 
     ASSERT(salvage->pages_cnt != 0);
+    ASSERT(salvage->cut_cells < JOURNAL_PAGE_CELLS);
     ASSERT(salvage->segment_bytes >= JOURNAL_PAGE_BYTES);
     why[0] = '\0';
 

@@ -30,7 +30,7 @@ static const char help[] =
     "usage: outcry verify DIR [--full] [--snapshots] [--key FILE.pub ... [--newest SEAL]] "
     "[--threads N]\n"
     "                         [--json]\n"
-    "       outcry verify DIR --salvage NEW [--json]\n"
+    "       outcry verify DIR --salvage NEW [--to SEQ] [--json]\n"
     "\n"
     "Checks every page of the journal in DIR: its hash, its place, and that it follows the\n"
     "page before. A torn tail, which a crash leaves and the next start drops, is no damage.\n"
@@ -51,6 +51,8 @@ static const char help[] =
     "           cut off at the end is found by this alone\n"
     "  --salvage NEW  if it is damaged: write all that lies before the damage into the folder\n"
     "           NEW, which is made or empty, and check that. DIR is only read\n"
+    "  --to SEQ of --salvage: no more than the commands up to SEQ, damaged or not. A journal that\n"
+    "           does not replay to itself from seq N goes on with --to N-1\n"
     "  --json   one line of JSON\n"
     "\n"
     "exit codes: 0 undamaged, and as it was sealed, or salvaged; 1 damaged, the first bad page is "
@@ -182,8 +184,9 @@ verify_full(const char *dir)
                         text[0] != '\0' ? text : strerror(-rc));
     if (!result.identical)
         return cli_fail(EXIT_CHECK, "verify",
-                        "the journal in %s does not replay to itself from seq %" PRIu64 ": %s", dir,
-                        result.diverged_seq, result.text);
+                        "the journal in %s does not replay to itself from seq %" PRIu64
+                        ": %s; what lies before: outcry verify %s --salvage NEW --to %" PRIu64,
+                        dir, result.diverged_seq, result.text, dir, result.diverged_seq - 1);
     if (told.no_memory)
         return cli_fail(EXIT_SETUP, "verify", "no memory to add up what %s tells", dir);
     return EXIT_FINE;
@@ -256,7 +259,8 @@ print_text(const struct journal_verify_result *result, bool damage)
 /* What is asked for. */
 struct request {
     const char *dir;
-    const char *to; /* of --salvage */
+    const char *to;  /* of --salvage */
+    uint64_t to_seq; /* of --to, 0: all before the damage */
     bool also_full;
     struct journal_verify_cfg cfg;
 };
@@ -283,6 +287,10 @@ take_option(int option, struct request *request)
         return verify_seals_key(&seals, optarg);
     case 'n':
         return verify_seals_newest(&seals, optarg);
+    case 'e':
+        if (!text_u64_parse(optarg, &request->to_seq) || request->to_seq == 0)
+            return cli_wrong("verify", "--to %s is no sequence number", optarg);
+        break;
     case 't':
         if (!text_u64_parse(optarg, &number) || number < 1 || number > JOURNAL_VERIFY_THREADS_MAX)
             return cli_wrong("verify", "--threads %s is no number from 1 to %u", optarg,
@@ -313,6 +321,40 @@ go_deeper(const struct request *request, bool good)
     return code;
 }
 
+/* salvage writes what is to be saved, which was found or not. Returns an exit code. */
+static int
+salvage_to(const struct request *request, bool found, const struct journal_salvage *salvage)
+{
+    if (found)
+        return verify_salvage_write(request->dir, request->to, salvage);
+    if (salvage->fault.text[0] != '\0')
+        return cli_fail(EXIT_CHECK, "verify", "nothing of %s can be saved: %s", request->dir,
+                        salvage->fault.text);
+    return cli_fail(EXIT_SETUP, "verify",
+                    "nothing to salvage: the journal in %s is undamaged and ends with seq %" PRIu64,
+                    request->dir, salvage->last_seq);
+}
+
+/* tell prints all that was found. */
+static void
+tell(const struct request *request,
+     const struct journal_verify_result *result,
+     bool damage,
+     const struct journal_salvage *salvage)
+{
+    if (full.json) {
+        print_json(result, damage, salvage);
+        return;
+    }
+    print_text(result, damage);
+    if (salvage == NULL)
+        return;
+    verify_salvage_text(request->dir, request->to, salvage);
+    if (salvage->last_seq < request->to_seq)
+        printf("less      than asked for: the damage lies before seq %" PRIu64 "\n",
+               request->to_seq);
+}
+
 /* verify checks and tells. Returns an exit code. */
 static int
 verify(const struct request *request)
@@ -328,26 +370,20 @@ verify(const struct request *request)
     if (rc < 0)
         return cli_fail(EXIT_SETUP, "verify", "%s cannot be read: %s", dir,
                         result.fault.text[0] != '\0' ? result.fault.text : strerror(-rc));
-    if (rc == 0 && request->to != NULL)
+    if (rc == 0 && request->to != NULL && request->to_seq == 0)
         return cli_fail(EXIT_SETUP, "verify", "nothing to salvage: the journal in %s is undamaged",
                         dir);
 
-    const bool found = rc != 0 && verify_salvage_look(dir, &salvage);
+    const bool found =
+        (rc != 0 || request->to != NULL) && verify_salvage_look(dir, request->to_seq, &salvage);
 
-    if (rc != 0 && request->to != NULL)
-        code = found ? verify_salvage_write(dir, request->to, &salvage)
-                     : cli_fail(EXIT_CHECK, "verify", "nothing of %s can be saved: %s", dir,
-                                salvage.fault.text);
+    if (request->to != NULL)
+        code = salvage_to(request, found, &salvage);
     if (code == EXIT_FINE)
         code = go_deeper(request, rc == 0);
     if (code != EXIT_FINE)
         return code;
-    if (full.json)
-        print_json(&result, rc != 0, found ? &salvage : NULL);
-    else
-        print_text(&result, rc != 0);
-    if (found && !full.json)
-        verify_salvage_text(dir, request->to, &salvage);
+    tell(request, &result, rc != 0, found ? &salvage : NULL);
     if (found && request->to != NULL)
         return EXIT_FINE;
     return rc != 0 || snapshots.bad_cnt != 0 || (seals.ring.cnt != 0 && !seals.good) ? EXIT_CHECK
@@ -357,11 +393,15 @@ verify(const struct request *request)
 int
 cmd_verify(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"full", no_argument, NULL, 'f'},          {"json", no_argument, NULL, 'j'},
-        {"key", required_argument, NULL, 'k'},     {"newest", required_argument, NULL, 'n'},
-        {"salvage", required_argument, NULL, 's'}, {"snapshots", no_argument, NULL, 'S'},
-        {"threads", required_argument, NULL, 't'}, {0}};
+    static const struct option options[] = {{"full", no_argument, NULL, 'f'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"key", required_argument, NULL, 'k'},
+                                            {"newest", required_argument, NULL, 'n'},
+                                            {"salvage", required_argument, NULL, 's'},
+                                            {"snapshots", no_argument, NULL, 'S'},
+                                            {"threads", required_argument, NULL, 't'},
+                                            {"to", required_argument, NULL, 'e'},
+                                            {0}};
     struct cli cli = {.help = help, .arguments = 1, .keys = true};
     struct request request = {.cfg.threads = cores_cnt(THREADS_DEFAULT_MAX)};
     int option;
@@ -375,7 +415,9 @@ cmd_verify(int argc, char **argv)
     if (option < 0)
         return cli.exit;
     if (request.to != NULL && (request.also_full || snapshots.asked || seals.ring.cnt != 0))
-        return cli_wrong("verify", "--salvage goes with --json and --threads alone");
+        return cli_wrong("verify", "--salvage goes with --to, --json and --threads alone");
+    if (request.to_seq != 0 && request.to == NULL)
+        return cli_wrong("verify", "--to goes with --salvage");
     if (seals.newest_path != NULL && seals.ring.cnt == 0)
         return cli_wrong("verify", "--newest goes with --key");
     request.dir = argv[optind];

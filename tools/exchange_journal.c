@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -196,6 +197,26 @@ take_sessions(void *ctx, const struct snapshot_info *info, struct image_in in, c
     return rc == 0;
 }
 
+/* refuse_diverged tells of a divergence; of a replay of the whole journal also what to do. */
+static COLD int
+refuse_diverged(const struct exchange *exchange,
+                const struct replay_result *result,
+                bool whole,
+                char *why)
+{
+    const char *dir = exchange->config->journal_folder;
+    char way_out[PATH_MAX + 128] = "";
+
+    if (whole)
+        snprintf(way_out, sizeof way_out,
+                 "; nothing was changed, and what lies before can be saved: outcry verify %s "
+                 "--salvage NEW --to %" PRIu64,
+                 dir, result->diverged_seq - 1);
+    return -exchange_refuse(
+        why, "the journal in %s does not replay to itself from seq %" PRIu64 ": %s%s", dir,
+        result->diverged_seq, result->text, way_out);
+}
+
 /* replay_from gives the engine what reader has from where it stands; 0, 1 when it does
  * not come out the same, or -1; then why has a line. */
 static int
@@ -220,9 +241,7 @@ replay_from(struct exchange *exchange,
                                exchange->config->journal_folder,
                                result.text[0] != '\0' ? result.text : strerror(-rc));
     if (result.engine != NULL && !result.identical)
-        return -exchange_refuse(
-            why, "the journal in %s does not replay to itself from seq %" PRIu64 ": %s",
-            exchange->config->journal_folder, result.diverged_seq, result.text);
+        return refuse_diverged(exchange, &result, cfg->engine == NULL, why);
     exchange->recovered.commands_cnt = result.commands_cnt;
     exchange->recovered.last_seq = result.last_seq;
     return 0;

@@ -9,9 +9,9 @@
 #include "tools/text.h"
 
 bool
-verify_salvage_look(const char *dir, struct journal_salvage *salvage)
+verify_salvage_look(const char *dir, uint64_t to_seq, struct journal_salvage *salvage)
 {
-    return journal_salvage_look(dir, salvage) == 1;
+    return journal_salvage_look(dir, to_seq, salvage) == 1;
 }
 
 /* nothing_saved tells whether there is nothing to be saved. */
@@ -47,7 +47,7 @@ print_cares(const char *to, const struct journal_salvage *salvage)
     if (salvage->first_page_no == 0)
         return;
     if (salvage->snapshot_seq == 0)
-        printf("pruned    no snapshot lies before the damage, and its first segments were removed: "
+        printf("pruned    no snapshot lies before the end, and its first segments were removed: "
                "no exchange\n          can go on with %s unless you put one back\n",
                to == NULL ? "it" : to);
     else
@@ -65,8 +65,9 @@ verify_salvage_text(const char *dir, const char *to, const struct journal_salvag
         print_lost(salvage);
         return;
     }
-    printf("to save   %" PRIu64 " pages before it: all commands up to seq %" PRIu64 ", %s\n",
-           salvage->pages_cnt, salvage->last_seq, text_time(salvage->last_time, time));
+    printf("to save   %" PRIu64 " pages%s: all commands up to seq %" PRIu64 ", %s\n",
+           salvage->pages_cnt, salvage->fault.damage ? " before it" : "", salvage->last_seq,
+           text_time(salvage->last_time, time));
     print_lost(salvage);
     print_cares(to, salvage);
     if (to == NULL)
@@ -97,10 +98,13 @@ verify_salvage_write(const char *dir, const char *to, const struct journal_salva
     char why[256];
     int rc;
 
-    if (nothing_saved(salvage))
+    if (nothing_saved(salvage) && salvage->fault.damage)
         return cli_fail(EXIT_CHECK, "verify",
                         "nothing of %s can be saved: no whole page lies before the damage: %s", dir,
                         salvage->fault.text);
+    if (nothing_saved(salvage))
+        return cli_fail(EXIT_SETUP, "verify",
+                        "nothing of %s can be saved: it begins with a later command", dir);
     rc = journal_salvage_write(dir, to, salvage, why);
     if (rc == 0)
         return EXIT_FINE;

@@ -11,6 +11,7 @@ import ctypes
 import ctypes.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -142,6 +143,36 @@ def check_divergence(tap, outcry, recorder):
         code, got, err = played(outcry, folder, '--verify', '--from', str(trade + 10))
         tap.ok(code == 1 and got[0]['seq'] == trade + 10 and got[-1]['seq'] == last['seq'],
                'what leads to --from is compared as well', code, err)
+        check_way_out(tap, outcry, folder, trade)
+
+
+def check_way_out(tap, outcry, folder, trade):
+    """A journal whose pages are good and which does not replay goes on without what diverges."""
+    new = os.path.join(folder, 'new')
+    code, out, err = run(outcry, 'verify', folder)
+    tap.ok(code == 0 and 'undamaged' in out, 'its pages are good', out, err)
+    code, out, err = run(outcry, 'verify', folder, '--full')
+    way = re.search(r'what lies before: outcry verify \S+ --salvage NEW --to (\d+)', err)
+    tap.ok(code == 1 and way is not None and int(way[1]) == trade - 1,
+           'verify --full says what can be done', code, out, err)
+    code, out, err = run(outcry, 'verify', folder, '--salvage', new)
+    tap.ok(code == 3 and 'nothing to salvage' in err, 'undamaged, so --to must be said', err)
+    code, out, err = run(outcry, 'verify', folder, '--salvage', new, '--to', str(trade - 1), '--json')
+    found = json.loads(out)
+    tap.ok(code == 0 and not found['damaged'] and found['salvage_last_seq'] == trade - 1,
+           'all before the divergence is saved', found, err)
+    before, after = (json.loads(run(outcry, 'replay', where, '--json', *options)[1])
+                     for where, options in ((folder, ['--to', str(trade - 1)]), (new, [])))
+    same = ('identical', 'last_seq', 'state_hash', 'event_hash', 'commands', 'cells')
+    tap.same([after[key] for key in same], [before[key] for key in same],
+             'and the copy is what was before it')
+    code, out, err = run(outcry, 'verify', folder, '--salvage', new + '2', '--to', str(trade - 1))
+    tap.ok(code == 0 and f' pages: all commands up to seq {trade - 1}, ' in out and
+           f'saved     in {new}2, checked; ' in out, 'in words', out, err)
+    for seq, text in (('9999999', 'undamaged and ends with seq '), ('0', 'is no sequence number')):
+        code, _, err = run(outcry, 'verify', folder, '--salvage', new + '3', '--to', seq)
+        tap.ok(code != 0 and text in err and not os.path.exists(new + '3'), f'--to {seq}: {text}', err)
+    tap.same(run(outcry, 'verify', folder, '--to', '5')[0], 2, '--to goes with --salvage')
 
 
 def check_output(tap, outcry, folder):

@@ -4,7 +4,7 @@
  * Method: journals of several segments are damaged in every way there is: a bad
  * page anywhere, a segment that is missing, cut short or of another journal; compressed
  * ones in header, frame and index, encrypted ones, pruned ones. Each is looked at, copied,
- * read, and written on.
+ * read, and written on. Undamaged ones are cut behind commands that end anywhere in a page.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -78,22 +78,38 @@ whole_before(uint64_t page_no)
     return cells_cnt;
 }
 
+/* goes_on writes a group behind a copy that has the first cells of all, and reads both. */
+static void
+goes_on(size_t cells_cnt, uint64_t seq)
+{
+    struct journal_writer_cfg cfg = {.no_direct = true};
+    struct rig_cells more = {.seq = seq};
+    uint64_t random = rig_seed();
+    struct rig rig;
+
+    rig_reserve(&more, cells_cnt + 100);
+    more.cnt = cells_cnt;
+    memcpy(more.cells, all.cells, cells_cnt * CELL_BYTES);
+    rig_group(&more, &random, 0, true);
+    rig_open(&rig, to, &cfg);
+    rig_put(&rig, &more, cells_cnt, more.cnt);
+    rig_close(&rig);
+    rig_expect(to, &more, more.cnt);
+    free(more.cells);
+}
+
 /* saves looks at dir, which is damaged at page_no, copies it and lets the copy go
  * on. lost: whole pages behind the damage that are there. */
 static void
 saves(uint64_t page_no, size_t cells_cnt, uint64_t lost_cnt)
 {
     const uint64_t before = rig_dir_hash(dir);
-    struct journal_writer_cfg cfg = {.no_direct = true};
     struct journal_salvage salvage;
     struct journal_verify_result result;
-    struct rig_cells more = {0};
-    uint64_t random = rig_seed();
     char why[256];
-    struct rig rig;
 
     CHECK(rig_verify(dir, 3, &result) == 1, "no damage");
-    CHECK(journal_salvage_look(dir, &salvage) == 1, "%s", salvage.fault.text);
+    CHECK(journal_salvage_look(dir, 0, &salvage) == 1, "%s", salvage.fault.text);
     CHECK(salvage.pages_cnt == page_no, "%zu pages", (size_t)salvage.pages_cnt);
     CHECK(salvage.lost_pages_cnt == lost_cnt, "%zu lost", (size_t)salvage.lost_pages_cnt);
     CHECK(salvage.last_seq == cell_seq(&all.cells[cells_cnt - 1]) || cells_cnt > 0, "last_seq");
@@ -105,16 +121,7 @@ saves(uint64_t page_no, size_t cells_cnt, uint64_t lost_cnt)
     CHECK(journal_salvage_write(dir, to, &salvage, why) == -ENOTEMPTY, "%s", why);
     CHECK(strstr(why, "is not empty") != NULL, "%s", why);
 
-    rig_reserve(&more, cells_cnt + 100);
-    more.cnt = cells_cnt;
-    memcpy(more.cells, all.cells, cells_cnt * CELL_BYTES);
-    more.seq = salvage.last_seq;
-    rig_group(&more, &random, 0, true);
-    rig_open(&rig, to, &cfg);
-    rig_put(&rig, &more, cells_cnt, more.cnt);
-    rig_close(&rig);
-    rig_expect(to, &more, more.cnt);
-    free(more.cells);
+    goes_on(cells_cnt, salvage.last_seq);
     rig_dir_remove(to);
 }
 
@@ -207,7 +214,7 @@ Test(salvage, seals_and_snapshots_go_along)
         close(fd);
     }
     cr_assert_eq(truncate(segment_path(1), 30 * JOURNAL_PAGE_BYTES), 0);
-    cr_assert_eq(journal_salvage_look(dir, &salvage), 1);
+    cr_assert_eq(journal_salvage_look(dir, 0, &salvage), 1);
     cr_assert_eq(journal_salvage_write(dir, to, &salvage, why), 0, "%s", why);
     for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
         snprintf(path, sizeof path, "%s/%s", to, names[i]);
@@ -314,7 +321,7 @@ Test(salvage, what_cannot_be_read_behind_the_damage_is_named)
     free(file.bytes);
     file = spoil(1, 10);
     free(file.bytes);
-    cr_assert_eq(journal_salvage_look(dir, &salvage), 1);
+    cr_assert_eq(journal_salvage_look(dir, 0, &salvage), 1);
     cr_assert_eq(salvage.pages_cnt, 0, "nothing lies before it");
     cr_assert_eq(salvage.unread_cnt, 1, "but then the journal is not known either: %s",
                  salvage.unread);
@@ -337,10 +344,10 @@ Test(salvage, encrypted_segments_are_saved_with_their_key_alone)
     struct rig_file file = spoil(1, frame_at(1, 1) + 20);
 
     saves(bad_no, cells_cnt, all_cnt - bad_no - ARCHIVE_FRAME_PAGES);
-    cr_assert_eq(journal_salvage_look(dir, &salvage), 1);
+    cr_assert_eq(journal_salvage_look(dir, 0, &salvage), 1);
     cr_assert_eq(salvage.encrypted_cnt, 2);
     archive_keys_forget();
-    cr_assert_eq(journal_salvage_look(dir, &salvage), -ENOKEY);
+    cr_assert_eq(journal_salvage_look(dir, 0, &salvage), -ENOKEY);
     cr_assert(strstr(salvage.fault.text, "00000000.segz: encrypted under key ") != NULL, "%s",
               salvage.fault.text);
     free(file.bytes);
@@ -374,7 +381,7 @@ Test(salvage, what_is_left_of_a_pruned_journal_is_saved)
     rig_page(&file, 9)->cells[0].bytes[40] ^= 1;
     rig_store(&file, dir, 2);
     free(file.bytes);
-    cr_assert_eq(journal_salvage_look(dir, &salvage), 1);
+    cr_assert_eq(journal_salvage_look(dir, 0, &salvage), 1);
     cr_assert_eq(salvage.first_page_no, RIG_SEGMENT_PAGES);
     cr_assert_eq(salvage.pages_cnt, RIG_SEGMENT_PAGES + 9);
     cr_assert_eq(salvage.snapshot_seq, 0, "nothing goes on with it");
@@ -385,7 +392,7 @@ Test(salvage, what_is_left_of_a_pruned_journal_is_saved)
     snprintf(name, sizeof name, "%020" PRIu64 ".snap", header.last_seq + 1);
     touch(name);
     touch("00000000000000000001.snap");
-    cr_assert_eq(journal_salvage_look(dir, &salvage), 1);
+    cr_assert_eq(journal_salvage_look(dir, 0, &salvage), 1);
     cr_assert_eq(salvage.snapshot_seq, header.last_seq + 1);
 
     cr_assert_eq(journal_salvage_write(dir, to, &salvage, why), 0, "%s", why);
@@ -407,11 +414,11 @@ Test(salvage, a_damaged_record_of_what_was_pruned_leaves_nothing_to_be_saved)
 
     cr_assert_eq(pwrite(fd, "x", 1, 70), 1);
     close(fd);
-    cr_assert_eq(journal_salvage_look(dir, &salvage), 1);
+    cr_assert_eq(journal_salvage_look(dir, 0, &salvage), 1);
     cr_assert_eq(salvage.pages_cnt, 0);
     cr_assert(strstr(salvage.fault.text, "/" PRUNED_NAME ": ") != NULL, "%s", salvage.fault.text);
     cr_assert_eq(unlink(path), 0);
-    cr_assert_eq(journal_salvage_look(dir, &salvage), 1);
+    cr_assert_eq(journal_salvage_look(dir, 0, &salvage), 1);
     cr_assert_eq(salvage.pages_cnt, 0);
     cr_assert(strstr(salvage.fault.text, "and no file " PRUNED_NAME " says") != NULL, "%s",
               salvage.fault.text);
@@ -421,10 +428,104 @@ Test(salvage, an_undamaged_journal_has_nothing_to_be_saved)
 {
     struct journal_salvage salvage;
 
-    cr_assert_eq(journal_salvage_look(dir, &salvage), 0);
+    cr_assert_eq(journal_salvage_look(dir, 0, &salvage), 0);
     cr_assert_eq(salvage.pages_cnt, pages_cnt());
-    cr_assert_eq(journal_salvage_look("/nonexistent/folder", &salvage), -ENOENT);
+    cr_assert_eq(journal_salvage_look("/nonexistent/folder", 0, &salvage), -ENOENT);
     cr_assert_neq(salvage.fault.text[0], '\0');
+}
+
+/* end_of returns how many cells there are up to the end of command seq. */
+static size_t
+end_of(uint64_t seq)
+{
+    size_t cnt = 0;
+
+    while (cnt < all.cnt && cell_seq(&all.cells[cnt]) <= seq)
+        cnt += cell_count(&all.cells[cnt]);
+    return cnt;
+}
+
+/* cuts_at copies up to command seq, and lets the copy go on. Returns whether its last page
+ * was cut. */
+static bool
+cuts_at(uint64_t seq)
+{
+    const uint64_t before = rig_dir_hash(dir);
+    struct journal_salvage salvage;
+    char why[256];
+
+    CHECK(journal_salvage_look(dir, seq, &salvage) == 1, "seq %zu: %s", (size_t)seq,
+          salvage.fault.text);
+    CHECK(salvage.last_seq == seq && !salvage.fault.damage, "seq %zu", (size_t)seq);
+    CHECK(salvage.last_time >= cell_time(&all.cells[end_of(seq - 1)]), "seq %zu", (size_t)seq);
+    CHECK(journal_salvage_write(dir, to, &salvage, why) == 0, "seq %zu: %s", (size_t)seq, why);
+    CHECK(rig_dir_hash(dir) == before, "the journal was changed");
+    rig_expect(to, &all, end_of(seq));
+    goes_on(end_of(seq), seq);
+    rig_dir_remove(to);
+    return salvage.cut_cells != 0;
+}
+
+Test(salvage, an_undamaged_journal_is_cut_behind_any_command)
+{
+    uint64_t random = rig_seed();
+    unsigned cut_cnt = 0;
+    unsigned whole_cnt = 0;
+
+    for (unsigned i = 0; i < 40 && (cut_cnt < 12 || whole_cnt == 0); i++) {
+        const uint64_t seq = i < 4 ? 1 + i : 1 + rig_random(&random) % (all.seq - 1);
+
+        if (cuts_at(seq))
+            cut_cnt++;
+        else
+            whole_cnt++;
+    }
+    cr_assert_geq(cut_cnt, 12);
+    cr_assert_geq(cuts_at(all.seq - 1) + whole_cnt, 1);
+}
+
+Test(salvage, a_command_that_was_void_once_is_cut_behind_when_it_came_again)
+{
+    struct journal_writer_cfg cfg = {.no_direct = true};
+    const uint64_t void_seq = all.seq + 1;
+    const size_t void_at = all.cnt;
+    uint64_t random = rig_seed() + 1;
+    struct rig rig;
+
+    rig_group(&all, &random, 200, false);
+    rig_open(&rig, dir, &cfg);
+    rig_put(&rig, &all, void_at, all.cnt);
+    rig_close(&rig);
+    rig_forget(&all);
+    for (unsigned i = 0; i < 3; i++)
+        rig_group(&all, &random, 0, true);
+    rig_open(&rig, dir, &cfg);
+    rig_put(&rig, &all, void_at, all.cnt);
+    rig_close(&rig);
+    rig_expect(dir, &all, all.cnt);
+    for (uint64_t seq = void_seq - 1; seq < void_seq + 2; seq++)
+        (void)cuts_at(seq);
+}
+
+Test(salvage, a_cut_behind_the_end_or_the_damage_saves_what_there_is)
+{
+    struct journal_salvage salvage;
+    struct rig_file file;
+
+    cr_assert_eq(journal_salvage_look(dir, all.seq, &salvage), 0, "%s", salvage.fault.text);
+    cr_assert_eq(salvage.last_seq, all.seq);
+    cr_assert_eq(journal_salvage_look(dir, all.seq + 1, &salvage), 0);
+    cr_assert_eq(salvage.last_seq, all.seq);
+
+    rig_load(&file, dir, 1);
+    rig_page(&file, 9)->cells[0].bytes[40] ^= 1;
+    rig_store(&file, dir, 1);
+    free(file.bytes);
+    cr_assert_eq(journal_salvage_look(dir, all.seq, &salvage), 1);
+    cr_assert_eq(salvage.pages_cnt, RIG_SEGMENT_PAGES + 9);
+    cr_assert_eq(salvage.cut_cells, 0);
+    cr_assert_lt(salvage.last_seq, all.seq);
+    (void)cuts_at(salvage.last_seq - 20);
 }
 
 Test(salvage, a_folder_that_cannot_be_made_is_told)
@@ -433,7 +534,7 @@ Test(salvage, a_folder_that_cannot_be_made_is_told)
     char why[256];
 
     cr_assert_eq(unlink(segment_path(1)), 0);
-    cr_assert_eq(journal_salvage_look(dir, &salvage), 1);
+    cr_assert_eq(journal_salvage_look(dir, 0, &salvage), 1);
     cr_assert_eq(journal_salvage_write(dir, "/nonexistent/folder/new", &salvage, why), -ENOENT);
     cr_assert(strstr(why, "make the folder") != NULL, "%s", why);
 }

@@ -582,7 +582,7 @@ Test(seal, what_is_salvaged_goes_on_and_can_be_sealed)
 
     /* Its last group lost its end, and so the seal what it says. */
     cut_off(segment_no);
-    cr_assert_eq(journal_salvage_look(rig.dir, &salvage), 1, "%s", salvage.fault.text);
+    cr_assert_eq(journal_salvage_look(rig.dir, 0, &salvage), 1, "%s", salvage.fault.text);
     saved = rig;
     snprintf(saved.dir, sizeof saved.dir, "%.50s-saved", rig.dir);
     cr_assert_eq(journal_salvage_write(rig.dir, saved.dir, &salvage, why), 0, "%s", why);
