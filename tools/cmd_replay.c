@@ -57,7 +57,8 @@ static const char help[] =
     "                      instrument; the result is told on stderr\n"
     "\n"
     "exit codes: 0 identical, or played to the end; 1 not identical, or damaged; 2 wrong\n"
-    "usage; 3 no journal there, or of another version or rules, or what was asked for was pruned,\n"
+    "usage; 3 no journal there, or of another version or rules, or what was asked for was pruned\n"
+    "or is not there yet (--print alone just prints nothing of it),\n"
     "or stdout cannot be written\n";
 
 /* What is asked for. */
@@ -78,6 +79,7 @@ struct outcome {
     const struct replay_diverged *diverged;
     const struct restored *restored; /* behind which it began; engine NULL: with Genesis */
     uint64_t from_seq;               /* of the first command that counts */
+    bool asked_from;                 /* --from was given */
     uint64_t elapsed_ns;
     uint64_t bytes;
     char state_hash[TEXT_HASH_BYTES];
@@ -321,6 +323,32 @@ print_books(const struct replay_result *result)
     return rc != 0 || fflush(stdout) != 0 || ferror(stdout) ? -1 : 0;
 }
 
+/* say_short says on stderr that the journal ends before --to, which is a number. */
+static void
+say_short(const struct point *to, uint64_t last_seq)
+{
+    if (to->given && !to->is_time && to->value > last_seq)
+        fprintf(stderr,
+                "outcry replay: the journal ends with seq %" PRIu64 ", before seq %" PRIu64 "\n",
+                last_seq, to->value);
+}
+
+/* none_compared is for a --from behind the end: all before it has come out the same, and
+ * that was not asked. */
+static int
+none_compared(const struct point *from, uint64_t last_seq)
+{
+    if (from->value == UINT64_MAX)
+        return cli_fail(EXIT_SETUP, "replay",
+                        "nothing was compared: no command is as late as --from, the journal ends "
+                        "with seq %" PRIu64,
+                        last_seq);
+    return cli_fail(EXIT_SETUP, "replay",
+                    "nothing was compared: there is no seq %" PRIu64 ", the journal ends with seq "
+                    "%" PRIu64,
+                    from->value, last_seq);
+}
+
 /* report tells the outcome and plays on if that is wanted. Returns an exit code. */
 static int
 report(struct journal_reader *reader, struct request *request, struct outcome *outcome)
@@ -346,11 +374,15 @@ report(struct journal_reader *reader, struct request *request, struct outcome *o
         tell(outcome);
         if (result->identical && print_books(result) != 0)
             return refuse_output();
+    } else if (outcome->asked_from && result->identical && result->commands_cnt == 0) {
+        return none_compared(&request->play.from, result->last_seq);
     } else if (request->json) {
         print_json(outcome);
     } else {
         print_text(outcome);
     }
+    if (result->identical)
+        say_short(&request->play.to, result->last_seq);
     return result->identical ? EXIT_FINE : EXIT_CHECK;
 }
 
@@ -393,9 +425,15 @@ verify(struct journal_reader *reader, struct request *request)
 {
     struct outcome outcome = {.result = {.engine = NULL}};
     char text[BEHIND_TEXT_BYTES] = "";
+    const struct play *play = &request->play;
     struct behind behind;
     int rc = resolve(reader, &request->play.from, &request->play.to);
 
+    if (rc == 0 && play->to.given &&
+        play->to.value < (play->from.given && play->from.value != 0 ? play->from.value : 1))
+        return cli_fail(EXIT_SETUP, "replay", "no command lies before --to%s",
+                        play->from.given ? " and behind --from" : "");
+    outcome.asked_from = play->from.given;
     if (rc == 0)
         rc = begin(&behind, reader, request, text);
     if (rc != 0)
@@ -411,6 +449,34 @@ verify(struct journal_reader *reader, struct request *request)
 
     behind_close(&behind);
     return code;
+}
+
+/* play_alone plays without an engine from the start. */
+static int
+play_alone(struct journal_reader *reader, struct request *request)
+{
+    const struct play *play = &request->play;
+    const int code = play_on(reader, request);
+
+    if (code != EXIT_FINE || (!play->from.given && !play->to.given))
+        return code;
+    if (play->seq == 0)
+        fputs("outcry replay: no command lies in what was asked for\n", stderr);
+    else
+        say_short(&play->to, play->seq);
+    return EXIT_FINE;
+}
+
+/* check_order refuses an end before the beginning, which two numbers or two times may be. */
+static int
+check_order(const struct play *play)
+{
+    if (!play->from.given || !play->to.given || play->from.is_time != play->to.is_time ||
+        play->from.value < play->to.value ||
+        (play->from.value == play->to.value && !play->to.is_time))
+        return EXIT_FINE;
+    return cli_wrong("replay", "--to is %s --from",
+                     play->from.value == play->to.value ? "the same time as" : "before");
 }
 
 /* check_left refuses what lies in segments that were removed, and says so if there are any.
@@ -448,6 +514,8 @@ take_option(int option, struct request *request)
     case 'e':
         if (!point_parse(optarg, option == 'b' ? &play->from : &play->to))
             return cli_wrong("replay", "%s is no sequence number and no time", optarg);
+        if (option == 'e' && !play->to.is_time && play->to.value == 0)
+            return cli_wrong("replay", "--to 0 is no sequence number: the first is 1");
         break;
     case 'u':
         if (!text_u64_parse(optarg, &play->to.value) || play->to.value == 0)
@@ -519,6 +587,9 @@ cmd_replay(int argc, char **argv)
     if (request.prints + request.json + request.books > 1)
         return cli_wrong("replay", "one of --json, --books and --print only; --print json prints "
                                    "messages as JSON");
+    code = check_order(&request.play);
+    if (code != EXIT_FINE)
+        return code;
     request.dir = argv[optind];
     code = journal_reader_open(&reader, request.dir, -1, &fault);
     if (code != 0)
@@ -527,7 +598,7 @@ cmd_replay(int argc, char **argv)
     if (code == EXIT_FINE)
         code = !request.prints || request.verifies || request.until_divergence
                    ? verify(reader, &request)
-                   : play_on(reader, &request);
+                   : play_alone(reader, &request);
     journal_reader_close(reader);
     return code;
 }

@@ -81,6 +81,32 @@ def check_ranges(tap, outcry, folder, last):
            [row['seq'] for row in rows if 100 <= row['seq'] <= 120], 'as text', out)
 
 
+def check_nothing(tap, outcry, folder, last):
+    """What is not there is not called identical."""
+    end, late = last['seq'], '2200-01-01'
+    for options, code, text in (
+            (['--from', '100', '--to', '50'], 2, '--to is before --from'),
+            (['--from', '2030-01-01', '--to', '2030-01-01'], 2, 'the same time as --from'),
+            (['--to', '0'], 2, '--to 0 is no sequence number'),
+            (['--from', str(end + 1)], 3, f'there is no seq {end + 1}, the journal ends with seq {end}'),
+            (['--from', '999999999', '--json'], 3, f'the journal ends with seq {end}'),
+            (['--from', late], 3, f'no command is as late as --from, the journal ends with seq {end}'),
+            (['--to', '1970-01-02'], 3, 'no command lies before --to'),
+            (['--to', '1970-01-02', '--books'], 3, 'no command lies before --to'),
+            (['--from', '100', '--to', '1970-01-02'], 3, 'before --to and behind --from'),
+            (['--print', 'text', '--from', '100', '--to', '50'], 2, '--to is before --from'),
+            (['--print', 'text', '--from', late], 0, 'no command lies in what was asked for'),
+            (['--print', 'text', '--to', '1970-01-02'], 0, 'no command lies in what was asked for')):
+        got, out, err = run(outcry, 'replay', folder, *options)
+        tap.ok(got == code and not out and text in err, f"{' '.join(options)}: {text}", got, out, err)
+    for options in ([], ['--json'], ['--books'], ['--print', 'text'], ['--print', 'json', '--verify']):
+        code, out, err = run(outcry, 'replay', folder, '--to', str(end + 7), *options)
+        tap.ok(code == 0 and out and f'the journal ends with seq {end}, before seq {end + 7}' in err,
+               f"{' '.join(options)} --to behind the end says where it ends", code, err)
+        code, _, err = run(outcry, 'replay', folder, '--to', str(end), *options)
+        tap.ok(code == 0 and 'the journal ends' not in err, 'and not when it is there', code, err)
+
+
 def check_speed(tap, outcry, folder, last):
     """Two commands some virtual milliseconds apart, played so that they take two seconds."""
     rows = played(outcry, folder)[1]
@@ -327,6 +353,7 @@ def main():
     with Folder() as folder:
         last = record(recorder, folder)
         check_ranges(tap, outcry, folder, last)
+        check_nothing(tap, outcry, folder, last)
         check_threads(tap, outcry, folder, 'a good one')
         check_speed(tap, outcry, folder, last)
         check_output(tap, outcry, folder)
