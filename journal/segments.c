@@ -186,6 +186,15 @@ highest_number(int dir_fd, int64_t *highest)
     return 0;
 }
 
+/* segment_pages returns how many pages a segment has, as far as that is known. */
+static uint64_t
+segment_pages(const struct segments *segments)
+{
+    const bool removed_tell = segments->bytes == 0 && segments->pruned != NULL;
+
+    return pages_of(removed_tell ? segments->pruned->segment_bytes : segments->bytes);
+}
+
 /* say_of speaks of a whole segment; its first page stands for it. */
 static COLD int
 say_of(struct segments *segments,
@@ -196,7 +205,7 @@ say_of(struct segments *segments,
     char name[SEGMENT_NAME_BYTES];
 
     segment_name(name, segment_no);
-    fault->page_no = segment_no * pages_of(segments->bytes);
+    fault->page_no = segment_no * segment_pages(segments);
     return say(fault, -EBADMSG, segments->dir, name, what);
 }
 
@@ -211,6 +220,17 @@ map_is_zero(const struct segment_map *map)
             return false;
     }
     return true;
+}
+
+/* say_short speaks of a segment that was cut; the first page that is not all there stands
+ * for it. */
+static COLD int
+say_short(struct segments *segments, struct journal_fault *fault, uint32_t cut, const char *what)
+{
+    const int rc = say_of(segments, fault, segments->first + cut, what);
+
+    fault->page_no += segments->maps[cut].bytes / JOURNAL_PAGE_BYTES;
+    return rc;
 }
 
 /* check_sizes sees to invariant 1. A segment gets its name when it has its full
@@ -240,11 +260,11 @@ check_sizes(struct segments *segments, struct journal_fault *fault)
         cut++;
     for (uint32_t i = cut + 1; i < segments->cnt; i++) {
         if (segments->maps[i].bytes != segments->bytes || !map_is_zero(&segments->maps[i]))
-            return say_of(segments, fault, segments->first + cut,
-                          "cut short, but a later segment is in use (damage)");
+            return say_short(segments, fault, cut,
+                             "cut short, but a later segment is in use (damage)");
     }
     if (cut < segments->cnt && segments->cnt > 1)
-        return say_of(segments, fault, segments->first + cut, "cut short (damage)");
+        return say_short(segments, fault, cut, "cut short (damage)");
     return 0;
 }
 
@@ -276,7 +296,7 @@ segments_add_all(struct segments *segments, int64_t highest, struct journal_faul
         if (rc == -ENOENT)
             return say_missing(segments, fault, (uint64_t)i, (uint64_t)highest);
         if (rc != 0) {
-            fault->page_no = (uint64_t)i * pages_of(segments->bytes);
+            fault->page_no = (uint64_t)i * segment_pages(segments);
             return rc;
         }
     }

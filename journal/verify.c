@@ -90,6 +90,22 @@ verify_all(struct verify *verify,
     return rc;
 }
 
+/* settle says of a journal of which a segment is missing or cut what the first bad page is: one
+ * that the walk met before, or that. Of a page that was cut all that counts may be there. */
+static int
+settle(struct verify *verify, const struct journal_fault *broken, int rc)
+{
+    struct chain *chain = &verify->chain;
+
+    if (!broken->damage || (rc != 0 && rc != -EBADMSG) ||
+        (rc == -EBADMSG && chain->fault.page_no < broken->page_no))
+        return rc;
+    chain->fault = *broken;
+    if (chain->fault.page_no < chain->at.page_no)
+        chain->fault.page_no = chain->at.page_no;
+    return -EBADMSG;
+}
+
 int
 journal_verify(const char *dir, int shard, struct journal_verify_result *result)
 {
@@ -108,16 +124,17 @@ journal_verify_by(const char *dir,
     ASSERT(cfg->threads >= 1 && cfg->threads <= JOURNAL_VERIFY_THREADS_MAX);
     *result = (struct journal_verify_result){0};
 
-    int rc = chain_open(chain, dir, shard);
+    int rc = chain_open_some(chain, dir, shard);
+    const struct journal_fault broken = chain->fault;
 
     if (rc != 0) {
         result->fault = chain->fault;
         return rc == -EBADMSG ? 1 : rc;
     }
-    if (chain->segments.cnt == 0)
+    if (chain->segments.cnt == 0 && !broken.damage)
         segments_say(&chain->segments, &chain->fault, 0, "no such segment");
     verify.headless = chain->at.open;
-    rc = verify_all(&verify, cfg, result);
+    rc = settle(&verify, &broken, verify_all(&verify, cfg, result));
     result->segments_cnt = chain->segments.cnt;
     result->first_segment = chain->segments.first;
     result->last_seq = chain->at.seq - (chain->at.open ? 1 : 0);

@@ -151,7 +151,7 @@ def test_damage(tap, outcry):
         code, out, _ = run(outcry, 'verify', journal, '--json')
         found = json.loads(out)
         tap.same((code, found['damaged'], found['fault'], found['bad_page']),
-                 (1, True, 'segment', 256), 'verify names the first page of the segment')
+                 (1, True, 'segment', 257), 'verify names the first page that is not there')
 
         shutil.rmtree(journal)
         shutil.copytree(copy, journal)

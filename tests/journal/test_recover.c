@@ -690,7 +690,7 @@ Test(recover, a_last_segment_that_was_cut_is_refused)
         last++;
     cr_assert_gt(last, 0);
     cr_assert_eq(truncate(segment_path(last), RIG_SEGMENT_BYTES - 4096), 0);
-    damaged(last * RIG_SEGMENT_PAGES, -EBADMSG, "cut short (damage)");
+    damaged((last + 1) * RIG_SEGMENT_PAGES - 1, -EBADMSG, "cut short (damage)");
     cr_assert_eq(truncate(segment_path(last), 0), 0);
     damaged(last * RIG_SEGMENT_PAGES, -EBADMSG, "cut short (damage)");
 }
@@ -699,7 +699,7 @@ Test(recover, segments_of_different_sizes_are_refused)
 {
     written(600, 63, 600);
     cr_assert_eq(truncate(segment_path(1), RIG_SEGMENT_BYTES - 4096), 0);
-    damaged(RIG_SEGMENT_PAGES, -EBADMSG, "cut short");
+    damaged(2 * RIG_SEGMENT_PAGES - 1, -EBADMSG, "cut short");
     cr_assert_eq(truncate(segment_path(1), RIG_SEGMENT_BYTES + 4096), 0);
     damaged(RIG_SEGMENT_PAGES, -EBADMSG, "larger");
     cr_assert_eq(truncate(segment_path(1), RIG_SEGMENT_BYTES), 0);

@@ -109,6 +109,8 @@ saves(uint64_t page_no, size_t cells_cnt, uint64_t lost_cnt)
     char why[256];
 
     CHECK(rig_verify(dir, 3, &result) == 1, "no damage");
+    CHECK(result.fault.page_no == page_no, "page %zu is the bad one", (size_t)page_no);
+    CHECK(result.pages_cnt == page_no, "%zu pages before it", (size_t)result.pages_cnt);
     CHECK(journal_salvage_look(dir, 0, &salvage) == 1, "%s", salvage.fault.text);
     CHECK(salvage.pages_cnt == page_no, "%zu pages", (size_t)salvage.pages_cnt);
     CHECK(salvage.lost_pages_cnt == lost_cnt, "%zu lost", (size_t)salvage.lost_pages_cnt);
@@ -400,6 +402,40 @@ Test(salvage, what_is_left_of_a_pruned_journal_is_saved)
     cr_assert_eq(result.first_segment, 1);
     cr_assert_eq(result.pages_cnt, salvage.pages_cnt);
     cr_assert_eq(result.last_seq, salvage.last_seq);
+}
+
+Test(salvage, verify_names_the_first_page_of_what_a_pruned_journal_begins_with)
+{
+    struct journal_verify_result result;
+    struct rig_file file;
+
+    (void)archive_rig_prune(dir, 1);
+    cr_assert_eq(archive_rig_pack(dir, 1, NULL), 0);
+    file = spoil(1, 10);
+    cr_assert_eq(rig_verify(dir, 3, &result), 1);
+    cr_assert_eq(result.fault.page_no, RIG_SEGMENT_PAGES, "%s", result.fault.text);
+    archive_rig_store(&file, dir, 1);
+    free(file.bytes);
+    cr_assert_eq(rig_verify(dir, 3, &result), 0, "%s", result.fault.text);
+    snprintf(to, sizeof to, "%s/00000001.segz", dir);
+    cr_assert_eq(unlink(to), 0);
+    cr_assert_eq(rig_verify(dir, 3, &result), 1);
+    cr_assert_eq(result.fault.page_no, RIG_SEGMENT_PAGES, "%s", result.fault.text);
+}
+
+Test(salvage, of_a_bad_page_and_a_missing_segment_verify_names_the_first)
+{
+    struct journal_verify_result result;
+    struct rig_file file;
+
+    cr_assert_eq(unlink(segment_path(1)), 0);
+    rig_load(&file, dir, 0);
+    rig_page(&file, 9)->cells[0].bytes[40] ^= 1;
+    rig_store(&file, dir, 0);
+    free(file.bytes);
+    cr_assert_eq(rig_verify(dir, 3, &result), 1);
+    cr_assert_eq(result.fault.page_no, 9, "%s", result.fault.text);
+    cr_assert_eq(result.pages_cnt, 9);
 }
 
 Test(salvage, a_damaged_record_of_what_was_pruned_leaves_nothing_to_be_saved)
