@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,7 +54,7 @@ static const char help[] =
     "           NEW, which is made or empty, and check that. DIR is only read\n"
     "  --to SEQ of --salvage: no more than the commands up to SEQ, damaged or not. A journal that\n"
     "           does not replay to itself from seq N goes on with --to N-1\n"
-    "  --json   one line of JSON\n"
+    "  --json   one line of JSON; of what does not replay with `replayed` false\n"
     "\n"
     "exit codes: 0 undamaged, and as it was sealed, or salvaged; 1 damaged, the first bad page is "
     "named; or a\n"
@@ -68,6 +69,8 @@ static struct {
     uint64_t checked; /* and of the last that was found right */
     uint64_t from;    /* of the first that is checked */
     char kind[32];
+    uint64_t diverged; /* the first that does not come out the same, 0: none */
+    char text[1024];   /* of that, or why it cannot be replayed */
     bool json;
 } full;
 
@@ -142,6 +145,18 @@ on_command(void *ctx, const struct engine *engine, const union cell *command)
     full.checked = full.seq;
 }
 
+/* say_full keeps why the journal did not come through, and returns the code. */
+static __attribute__((format(printf, 2, 3))) int
+say_full(int code, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(full.text, sizeof full.text, format, args);
+    va_end(args);
+    return code;
+}
+
 /* verify_full replays with a check behind each command. EXIT_FINE if all adds up. */
 static int
 verify_full(const char *dir)
@@ -160,7 +175,7 @@ verify_full(const char *dir)
     int rc = journal_reader_open(&reader, dir, -1, &fault);
 
     if (rc != 0)
-        return cli_fail(EXIT_SETUP, "verify", "%s cannot be read: %s", dir,
+        return say_full(EXIT_SETUP, "cannot be read: %s",
                         fault.text[0] != '\0' ? fault.text : strerror(-rc));
     rc = behind_open(&behind, reader, &cfg, text);
     if (rc == 0) {
@@ -179,16 +194,16 @@ verify_full(const char *dir)
     }
     journal_reader_close(reader);
     if (rc != 0)
-        return cli_fail(rc == -EBADMSG ? EXIT_CHECK : EXIT_SETUP, "verify",
-                        "the journal in %s cannot be replayed: %s", dir,
+        return say_full(rc == -EBADMSG ? EXIT_CHECK : EXIT_SETUP, "cannot be replayed: %s",
                         text[0] != '\0' ? text : strerror(-rc));
+    full.diverged = result.identical ? 0 : result.diverged_seq;
     if (!result.identical)
-        return cli_fail(EXIT_CHECK, "verify",
-                        "the journal in %s does not replay to itself from seq %" PRIu64
+        return say_full(EXIT_CHECK,
+                        "does not replay to itself from seq %" PRIu64
                         ": %s; what lies before: outcry verify %s --salvage NEW --to %" PRIu64,
-                        dir, result.diverged_seq, result.text, dir, result.diverged_seq - 1);
+                        result.diverged_seq, result.text, dir, result.diverged_seq - 1);
     if (told.no_memory)
-        return cli_fail(EXIT_SETUP, "verify", "no memory to add up what %s tells", dir);
+        return say_full(EXIT_SETUP, "cannot be added up: %s", strerror(ENOMEM));
     return EXIT_FINE;
 }
 
@@ -212,6 +227,12 @@ print_json(const struct journal_verify_result *result,
     if (full.from != 0) {
         json_u64(&json, "checked_from", full.from);
         json_u64(&json, "checked", full.checked);
+    }
+    if (full.text[0] != '\0') {
+        json_bool(&json, "replayed", false);
+        if (full.diverged != 0)
+            json_u64(&json, "diverged_seq", full.diverged);
+        json_text(&json, "replay_text", full.text);
     }
     if (damage || result->torn_tail) {
         json_u64(&json, "bad_page", result->fault.page_no);
@@ -355,6 +376,19 @@ tell(const struct request *request,
                request->to_seq);
 }
 
+/* tell_unreplayed says of a journal whose pages are good that it did not come through the
+ * replay; what else was asked for was not looked at. Returns the code. */
+static int
+tell_unreplayed(const char *dir, const struct journal_verify_result *result, int code)
+{
+    if (full.json) {
+        snapshots.asked = false;
+        seals.ring.cnt = 0;
+        print_json(result, false, NULL);
+    }
+    return cli_fail(code, "verify", "the journal in %s %s", dir, full.text);
+}
+
 /* verify checks and tells. Returns an exit code. */
 static int
 verify(const struct request *request)
@@ -382,7 +416,7 @@ verify(const struct request *request)
     if (code == EXIT_FINE)
         code = go_deeper(request, rc == 0);
     if (code != EXIT_FINE)
-        return code;
+        return full.text[0] == '\0' ? code : tell_unreplayed(dir, &result, code);
     tell(request, &result, rc != 0, found ? &salvage : NULL);
     if (found && request->to != NULL)
         return EXIT_FINE;

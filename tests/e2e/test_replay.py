@@ -181,6 +181,12 @@ def check_way_out(tap, outcry, folder, trade):
     way = re.search(r'what lies before: outcry verify \S+ --salvage NEW --to (\d+)', err)
     tap.ok(code == 1 and way is not None and int(way[1]) == trade - 1,
            'verify --full says what can be done', code, out, err)
+    code, out, err = run(outcry, 'verify', folder, '--full', '--snapshots', '--json')
+    found = json.loads(out)
+    tap.ok(code == 1 and not found['damaged'] and found['replayed'] is False and
+           (found['diverged_seq'], found['checked']) == (trade, trade - 1) and
+           f'from seq {trade}: ' in found['replay_text'] and 'snapshots' not in found,
+           'and as JSON', found, err)
     code, out, err = run(outcry, 'verify', folder, '--salvage', new)
     tap.ok(code == 3 and 'nothing to salvage' in err, 'undamaged, so --to must be said', err)
     code, out, err = run(outcry, 'verify', folder, '--salvage', new, '--to', str(trade - 1), '--json')
