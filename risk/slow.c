@@ -117,6 +117,38 @@ reached(const struct question *ask)
            ask->order->leaves_qty;
 }
 
+/* tell_stage tells of the first limit of a party with that stage, RISK_BEGUN_: where the
+ * stage begins and what is in use, both in thousandths of the limit, and which limit. */
+static enum oe_reject_reason
+tell_stage(const struct question *ask, unsigned party, unsigned begun, enum oe_reject_reason reason)
+{
+    const struct risk_usage usage = risk_usage_get(ask->risk, level_of(party), ask->ids[party]);
+    uint8_t which = CELL_RISK_LIMIT_OPEN_ORDERS;
+    const struct risk_limit *limit = &ask->parties[party]->limits[which];
+    uint16_t permille;
+
+    while ((limit->begun & begun) == 0) {
+        ASSERT(which < CELL_RISK_LIMIT_DAILY_LOSS);
+        limit = &ask->parties[party]->limits[++which];
+    }
+    (void)risk_stage_worst(limit, begun, &permille);
+
+    const notional_t used = risk_used(&usage, which) * 1000;
+
+    return tell(ask, party, reason, permille, limit->value > 0 ? used / limit->value : used, which);
+}
+
+/* tell_close_only tells what all orders of the side come to beyond zero without this
+ * one: negative is what may still be closed. */
+static enum oe_reject_reason
+tell_close_only(const struct question *ask)
+{
+    const qty_t leaves_qty = ask->order->leaves_qty;
+
+    return tell(ask, 0, OE_REJECT_REASON_ACCOUNT_CLOSE_ONLY, 0, reached(ask) - leaves_qty,
+                leaves_qty);
+}
+
 /* check_state does the checks 5 to 8. */
 static enum oe_reject_reason
 check_state(const struct question *ask)
@@ -129,22 +161,22 @@ check_state(const struct question *ask)
             return tell(ask, i, OE_REJECT_REASON_KILL_SWITCH, 0, 0, 0);
     for (unsigned i = 0; i < PARTIES_CNT; i++)
         if ((ask->parties[i]->flags & RISK_IS_BLACKLISTED) != 0)
-            return OE_REJECT_REASON_BLACKLISTED;
+            return tell(ask, i, OE_REJECT_REASON_BLACKLISTED, 0, 0, 0);
     if ((account->flags & RISK_IS_LATCHED) != 0)
         return tell(ask, 0, OE_REJECT_REASON_ACCOUNT_LATCHED,
                     account->limits[CELL_RISK_LIMIT_EXECUTIONS].value,
                     ask->risk->accounts_pace[ask->ids[0]].executions_cnt, 0);
     if (account->state == CELL_ACCOUNT_STATE_SUSPENDED)
-        return OE_REJECT_REASON_ACCOUNT_SUSPENDED;
+        return tell(ask, 0, OE_REJECT_REASON_ACCOUNT_SUSPENDED, 0, 0, 0);
     if (account->state == CELL_ACCOUNT_STATE_BLOCKED)
-        return OE_REJECT_REASON_ACCOUNT_BLOCKED;
+        return tell(ask, 0, OE_REJECT_REASON_ACCOUNT_BLOCKED, 0, 0, 0);
     if (account->state == CELL_ACCOUNT_STATE_CLOSE_ONLY && !reduces)
-        return OE_REJECT_REASON_ACCOUNT_CLOSE_ONLY;
+        return tell_close_only(ask);
     for (unsigned i = 0; i < PARTIES_CNT; i++) {
         if ((ask->parties[i]->begun & RISK_BEGUN_BLOCK) != 0)
-            return OE_REJECT_REASON_ACCOUNT_BLOCKED;
+            return tell_stage(ask, i, RISK_BEGUN_BLOCK, OE_REJECT_REASON_ACCOUNT_BLOCKED);
         if ((ask->parties[i]->begun & RISK_BEGUN_CLOSE) != 0 && !reduces)
-            return OE_REJECT_REASON_ACCOUNT_CLOSE_ONLY;
+            return tell_stage(ask, i, RISK_BEGUN_CLOSE, OE_REJECT_REASON_ACCOUNT_CLOSE_ONLY);
     }
     return OE_REJECT_REASON_NONE;
 }
@@ -194,23 +226,45 @@ tif_bit(uint8_t tif)
     }
 }
 
+/* tell_rule tells what the account, or else the instrument, lets pass and what came. */
+static enum oe_reject_reason
+tell_rule(const struct question *ask,
+          enum oe_reject_reason reason,
+          unsigned accounts,
+          unsigned instruments,
+          unsigned bit)
+{
+    return (accounts & bit) == 0 ? tell(ask, 0, reason, accounts, 0, bit)
+                                 : tell_instrument(ask, reason, instruments, 0, bit);
+}
+
 /* check_permission does the checks 9 and 10. */
 static enum oe_reject_reason
 check_permission(const struct question *ask)
 {
     const struct risk *risk = ask->risk;
-    const uint32_t instrument = ask->order->instrument;
-    const unsigned types = ask->parties[0]->types & ask->instrument->types;
-    const unsigned tifs = ask->parties[0]->tifs & ask->instrument->tifs;
+    const struct risk_subject *account = ask->parties[0];
+    const struct risk_instrument *instrument = ask->instrument;
+    const uint32_t id = ask->order->instrument;
+    const unsigned type = type_bit(ask->order->ord_type);
+    const unsigned tif = tif_bit(ask->order->tif);
+    const bool restricted[PARTIES_CNT] = {
+        risk->pairs_cold[ask->at].restricted != 0,
+        risk_bit_get(risk_restricted_row(risk, OE_RISK_LEVEL_GROUP, ask->ids[1]), id),
+        risk_bit_get(risk_restricted_row(risk, OE_RISK_LEVEL_FIRM, ask->ids[2]), id),
+    };
 
-    if (risk->pairs_cold[ask->at].restricted != 0 ||
-        risk_bit_get(risk_restricted_row(risk, OE_RISK_LEVEL_GROUP, ask->ids[1]), instrument) ||
-        risk_bit_get(risk_restricted_row(risk, OE_RISK_LEVEL_FIRM, ask->ids[2]), instrument))
-        return OE_REJECT_REASON_RESTRICTED_INSTRUMENT;
-    if (types != RISK_TYPES_ALL && (types & type_bit(ask->order->ord_type)) == 0)
-        return OE_REJECT_REASON_ORDER_TYPE_NOT_ALLOWED;
-    if (tifs != RISK_TIFS_ALL && (tifs & tif_bit(ask->order->tif)) == 0)
-        return OE_REJECT_REASON_TIME_IN_FORCE_NOT_ALLOWED;
+    for (unsigned i = 0; i < PARTIES_CNT; i++)
+        if (restricted[i])
+            return tell(ask, i, OE_REJECT_REASON_RESTRICTED_INSTRUMENT, 0, 0, 0);
+    if ((account->types & instrument->types) != RISK_TYPES_ALL &&
+        (account->types & instrument->types & type) == 0)
+        return tell_rule(ask, OE_REJECT_REASON_ORDER_TYPE_NOT_ALLOWED, account->types,
+                         instrument->types, type);
+    if ((account->tifs & instrument->tifs) != RISK_TIFS_ALL &&
+        (account->tifs & instrument->tifs & tif) == 0)
+        return tell_rule(ask, OE_REJECT_REASON_TIME_IN_FORCE_NOT_ALLOWED, account->tifs,
+                         instrument->tifs, tif);
     return OE_REJECT_REASON_NONE;
 }
 
@@ -226,7 +280,7 @@ check_tick(const struct question *ask, struct risk_ticket *ticket)
     if (px <= 0 || px / tick_px >= (px_t)TICK_MAX)
         return OE_REJECT_REASON_INVALID_PRICE;
     if (!px_to_tick(px, tick_px, &ticket->tick))
-        return OE_REJECT_REASON_INVALID_TICK;
+        return tell_instrument(ask, OE_REJECT_REASON_INVALID_TICK, tick_px, 0, px);
     ticket->px = px;
     return OE_REJECT_REASON_NONE;
 }
@@ -268,7 +322,7 @@ check_qty(const struct question *ask)
     if (qty == 0)
         return OE_REJECT_REASON_INVALID_QUANTITY;
     if (qty % ask->instrument->lot_qty != 0)
-        return OE_REJECT_REASON_INVALID_LOT;
+        return tell_instrument(ask, OE_REJECT_REASON_INVALID_LOT, ask->instrument->lot_qty, 0, qty);
     if (qty < ask->instrument->order_qty_min)
         return tell_instrument(ask, OE_REJECT_REASON_MIN_ORDER_QTY, ask->instrument->order_qty_min,
                                0, qty);
@@ -286,7 +340,7 @@ check_px(const struct question *ask, struct risk_ticket *ticket)
 
     if (ask->order->market &&
         !risk_market_bound(instrument, ref_px, ask->order->sell, &ticket->tick, &ticket->px))
-        return OE_REJECT_REASON_NO_REFERENCE_PRICE;
+        return tell_instrument(ask, OE_REJECT_REASON_NO_REFERENCE_PRICE, 0, 0, 0);
     if (ask->order->stop)
         return OE_REJECT_REASON_NONE;
 
@@ -294,7 +348,7 @@ check_px(const struct question *ask, struct risk_ticket *ticket)
 
     if (risk_collar_of(instrument, ref_px, &collar)) {
         if (ref_px == 0 && instrument->unreferenced == 0)
-            return OE_REJECT_REASON_NO_REFERENCE_PRICE;
+            return tell_instrument(ask, OE_REJECT_REASON_NO_REFERENCE_PRICE, 0, 0, 0);
         if (ref_px != 0 && px > collar.high_px)
             return tell_instrument(ask, OE_REJECT_REASON_PRICE_COLLAR_HIGH, collar.high_px, ref_px,
                                    px);

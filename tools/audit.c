@@ -9,6 +9,7 @@
 #include "proto/base.h"
 
 #include "tools/audit_rows.h"
+#include "tools/refusal.h"
 #include "tools/text.h"
 #include "tools/words.h"
 
@@ -238,57 +239,6 @@ audit_put_outcome(struct audit *audit,
     return good;
 }
 
-/* limit_of_reason returns the limit that a refusal is about, None if it is about
- * something else. */
-static uint8_t
-limit_of_reason(uint16_t reason)
-{
-    switch (reason) {
-    case OE_REJECT_REASON_MAX_ORDER_QTY:
-        return CELL_RISK_LIMIT_ORDER_QTY;
-    case OE_REJECT_REASON_MAX_ORDER_VALUE:
-        return CELL_RISK_LIMIT_ORDER_VALUE;
-    case OE_REJECT_REASON_LONG_POSITION_LIMIT:
-        return CELL_RISK_LIMIT_LONG;
-    case OE_REJECT_REASON_SHORT_POSITION_LIMIT:
-        return CELL_RISK_LIMIT_SHORT;
-    case OE_REJECT_REASON_MAX_OPEN_ORDERS:
-        return CELL_RISK_LIMIT_OPEN_ORDERS;
-    case OE_REJECT_REASON_OPEN_NOTIONAL:
-        return CELL_RISK_LIMIT_OPEN_NOTIONAL;
-    case OE_REJECT_REASON_DAILY_GROSS:
-        return CELL_RISK_LIMIT_DAILY_GROSS;
-    case OE_REJECT_REASON_DAILY_NET:
-        return CELL_RISK_LIMIT_DAILY_NET;
-    case OE_REJECT_REASON_DAILY_LOSS:
-        return CELL_RISK_LIMIT_DAILY_LOSS;
-    case OE_REJECT_REASON_INSUFFICIENT_FUNDS:
-        return CELL_RISK_LIMIT_CREDIT;
-    case OE_REJECT_REASON_DUPLICATIVE_ORDER:
-        return CELL_RISK_LIMIT_DUPLICATES;
-    case OE_REJECT_REASON_ACCOUNT_LATCHED:
-        return CELL_RISK_LIMIT_EXECUTIONS;
-    case OE_REJECT_REASON_THROTTLED:
-        return CELL_RISK_LIMIT_MESSAGE_RATE;
-    default:
-        return CELL_RISK_LIMIT_NONE;
-    }
-}
-
-/* is_money tells whether the numbers behind a refusal are prices or values. */
-static bool
-is_money(uint16_t reason)
-{
-    switch (reason) {
-    case OE_REJECT_REASON_PRICE_COLLAR_HIGH:
-    case OE_REJECT_REASON_PRICE_COLLAR_LOW:
-    case OE_REJECT_REASON_PRICE_BAND:
-        return true;
-    default:
-        return words_limit_is_money(limit_of_reason(reason));
-    }
-}
-
 void
 audit_put_amount(struct audit *audit, enum audit_column column, int64_t value, bool money)
 {
@@ -301,9 +251,15 @@ audit_put_amount(struct audit *audit, enum audit_column column, int64_t value, b
 static void
 put_risk(struct audit *audit, const union cell *cell, const struct cell_risk_detail *detail)
 {
-    const uint16_t reason = cell_outcome(cell);
-    const bool money = is_money(reason);
-    uint8_t limit = limit_of_reason(reason);
+    const struct refusal refusal = {
+        .reason = cell_outcome(cell),
+        .level = detail->level,
+        .limit = detail->limit,
+        .used = detail->used,
+        .value = detail->value,
+    };
+    const bool money = refusal_is_money(&refusal);
+    uint8_t limit = refusal_limit(&refusal);
 
     if (limit == CELL_RISK_LIMIT_MESSAGE_RATE && cell_kind(cell) == CELL_KIND_ORDER_CANCEL)
         limit = CELL_RISK_LIMIT_CANCEL_RATE;

@@ -11,6 +11,7 @@
 #include "tools/commands.h"
 #include "tools/config.h"
 #include "tools/link.h"
+#include "tools/refusal.h"
 #include "tools/request.h"
 #include "tools/text.h"
 
@@ -170,33 +171,16 @@ symbol_of(const struct dialog *dialog, uint32_t id)
     return "?";
 }
 
-/* is_money tells whether the numbers behind a refusal are prices or values. */
-static bool
-is_money(unsigned reason)
-{
-    return reason == OE_REJECT_REASON_MAX_ORDER_VALUE ||
-           reason == OE_REJECT_REASON_PRICE_COLLAR_HIGH ||
-           reason == OE_REJECT_REASON_PRICE_COLLAR_LOW || reason == OE_REJECT_REASON_PRICE_BAND;
-}
-
 /* risk_say prints the numbers behind a refusal, if there are any. */
 static void
-risk_say(unsigned reason, uint8_t level, int64_t limit, int64_t use, int64_t value)
+risk_say(uint16_t reason, uint8_t level, int64_t limit, int64_t used, int64_t value)
 {
-    char texts[3][TEXT_PX_BYTES];
+    char text[REFUSAL_TEXT_BYTES];
 
-    if (level != OE_RISK_LEVEL_NONE && is_money(reason))
-        printf(" (%s limit %s, %s %s, this order %s)", oe_risk_level_name(level),
-               text_px(limit, 2, texts[0]),
-               reason == OE_REJECT_REASON_PRICE_COLLAR_HIGH ||
-                       reason == OE_REJECT_REASON_PRICE_COLLAR_LOW
-                   ? "measured from"
-                   : "in use",
-               text_px(use, 2, texts[1]), text_px(value, 2, texts[2]));
-    else if (level != OE_RISK_LEVEL_NONE)
-        printf(" (%s limit %" PRId64 ", in use %" PRId64 ", this order %" PRId64 ")",
-               oe_risk_level_name(level), limit, use, value);
-    puts("");
+    puts(refusal_text(
+        &(struct refusal){
+            .reason = reason, .level = level, .limit = limit, .used = used, .value = value},
+        text));
 }
 
 static void

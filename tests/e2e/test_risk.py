@@ -29,6 +29,18 @@ REASONS = {8: 'OrderTypeNotAllowed', 14: 'MaxOrderQty', 66: 'AccountBlocked',
 KILL_SWITCH = 7  # of CancelReason
 
 
+# What the audit trail has of a refusal: name, level, limit, used, value.
+WORDS_TOLD = {
+    'InvalidTick': ['', 'Instrument', '0.01', '0.00', '100.001'],
+    'AccountSuspended': ['', 'Account', '0', '0', '0'],
+    'Blacklisted': ['', 'Group', '0', '0', '0'],
+    'RestrictedInstrument': ['', 'Firm', '0', '0', '0'],
+    'OrderTypeNotAllowed': ['', 'Instrument', '1', '0', '2'],
+    'OpenNotional': ['OpenNotional', 'Account', '150.00', '0.00', '200.00'],
+    'AccountCloseOnly': ['OpenNotional', 'Account', '600', '666', '6'],
+}
+
+
 class Broker:
     """Broker sends one request at a time and waits for what comes of it."""
 
@@ -478,6 +490,50 @@ def test_show_tells_what_stops(tap, outcry, threads):
             exchange.stop()
 
 
+def test_refusals_in_words(tap, outcry):
+    """A refusal names the level, and what of it broke, to the broker and in the audit trail."""
+    with Folder() as folder:
+        make_journal(folder)
+        op = Operator(tap, outcry, folder)
+        with op.serve() as exchange:
+            def send(qty, px):
+                return run(outcry, 'send', op.config, 'new', '--instrument', 'ACME', '--side',
+                           'buy', '--qty', qty, '--px', px, '--udp-port',
+                           str(exchange.ports['kernel'][1]))
+
+            def refused(text, qty='1', px='100.00'):
+                code, out, err = send(qty, px)
+                tap.ok(code == 1 and out.rstrip('\n').endswith(f'refused: {text}'), text, out, err)
+
+            refused('InvalidTick (Instrument tick 0.01, this order 100.001)', px='100.001')
+            op.good('.*', 'account', 'A1', 'suspended')
+            refused('AccountSuspended (Account)')
+            op.good('.*', 'account', 'A1', 'close_only')
+            refused('AccountCloseOnly (Account may close 0, this order 1)')
+            op.good('.*', 'account', 'A1', 'active')
+            op.good('.*', 'blacklist', 'group', 'ALPHA.HOUSE')
+            refused('Blacklisted (Group)')
+            op.good('.*', 'clear', 'group', 'ALPHA.HOUSE')
+            op.good('.*', 'restrict', 'firm', 'ALPHA', 'ACME')
+            refused('RestrictedInstrument (Firm)')
+            op.good('.*', 'permit', 'firm', 'ALPHA', 'ACME')
+            op.good('.*', 'rule', 'instrument', 'ACME', 'types=market')
+            refused('OrderTypeNotAllowed (Instrument)')
+            op.good('.*', 'rule', 'instrument', 'ACME', 'default')
+            op.good('.*', 'limit', 'account', 'A1', 'open_notional', '150', 'close=600')
+            refused('OpenNotional (Account limit 150.00, in use 0.00, this order 200.00)', qty='2')
+            code, out, err = send('1', '100.00')
+            tap.ok(code == 0, 'one is taken', out, err)
+            refused('AccountCloseOnly (Account open_notional at 666 of 1000, from 600 on)')
+            exchange.stop()
+        told = {row['reason']: [row[name] for name in ('risk_name', 'risk_level', 'risk_limit',
+                                                       'risk_used', 'risk_value')]
+                for row in op.audit() if row['kind'] == 'OrderNew' and row['sub_seq'] == '0'}
+        tap.same({reason: told.get(reason) for reason in WORDS_TOLD}, WORDS_TOLD,
+                 'the same numbers are in the audit trail')
+        prove(tap, outcry, op, 'refusals in words')
+
+
 def test_unnamed_stays(tap, outcry):
     """A limit or a rule of which a part is named keeps the rest, and all of it is told."""
     with Folder() as folder:
@@ -603,6 +659,7 @@ def main():
     test_author_is_in_the_audit_trail(tap, outcry)
     test_lifted_stays_lifted(tap, outcry)
     test_unnamed_stays(tap, outcry)
+    test_refusals_in_words(tap, outcry)
     one = '  - {name: all, stages: [gateway, engine, journal], idle: yield}'
     three = ('  - {name: net, stages: [gateway], idle: yield}\n'
              '  - {name: engine, stages: [engine], idle: yield}\n'

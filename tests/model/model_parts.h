@@ -147,6 +147,10 @@ uint16_t model_check_loss(const struct model *model, struct model_question *ques
 uint16_t model_check_cash(const struct model *model, struct model_question *question);
 bool model_passes_elected(const struct model *model, const struct model_order *order, px_t px);
 
+/* model_may_reduce returns how much an order of that side may be to reduce the position
+ * and no more, all that is open on its side counted as filled; negative: too much is. */
+notional_t model_may_reduce(const struct model *model, const struct model_question *question);
+
 /* model_reduces_only says whether the position, with all that is open on the order's
  * side, still does not pass through zero. */
 bool model_reduces_only(const struct model *model, const struct model_question *question);

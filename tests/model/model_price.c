@@ -107,6 +107,13 @@ model_market_px(const struct model *model, uint32_t at, bool sell)
     return tick < 1 || tick >= TICKS_MAX ? 0 : (px_t)(tick * tick_px);
 }
 
+static uint16_t
+refuse_unreferenced(struct model_question *question)
+{
+    return model_refuse(question, OE_REJECT_REASON_NO_REFERENCE_PRICE, OE_RISK_LEVEL_INSTRUMENT,
+                        question->instrument, (notional_t[]){0, 0, 0});
+}
+
 uint16_t
 model_check_collar(const struct model *model, struct model_question *question)
 {
@@ -118,12 +125,12 @@ model_check_collar(const struct model *model, struct model_question *question)
     if (question->market) {
         question->px = model_market_px(model, question->instrument, question->sell);
         if (question->px == 0)
-            return OE_REJECT_REASON_NO_REFERENCE_PRICE;
+            return refuse_unreferenced(question);
     }
     if (!has_collar(instrument))
         return 0;
     if (!collar(instrument, &low_px, &high_px))
-        return instrument->rule.unreferenced != 0 ? 0 : OE_REJECT_REASON_NO_REFERENCE_PRICE;
+        return instrument->rule.unreferenced != 0 ? 0 : refuse_unreferenced(question);
     if (question->px >= low_px && question->px <= high_px)
         return 0;
 

@@ -85,14 +85,26 @@ check_account(const struct model *model, struct model_question *question)
     return 0;
 }
 
+/* refuse_bare names the level, and no numbers. */
+static uint16_t
+refuse_bare(const struct model *model,
+            struct model_question *question,
+            uint16_t reason,
+            uint8_t level)
+{
+    return model_refuse(question, reason, level,
+                        level == OE_RISK_LEVEL_INSTRUMENT
+                            ? question->instrument
+                            : model_id_at(model, level, question->account),
+                        (notional_t[]){0, 0, 0});
+}
+
 static uint16_t
 check_killed(const struct model *model, struct model_question *question)
 {
     for (unsigned i = 0; i < MODEL_UPWARD; i++)
         if (model_subject_of(model, model_upward[i], question->account)->is_killed)
-            return model_refuse(question, OE_REJECT_REASON_KILL_SWITCH, model_upward[i],
-                                model_id_at(model, model_upward[i], question->account),
-                                (notional_t[]){0, 0, 0});
+            return refuse_bare(model, question, OE_REJECT_REASON_KILL_SWITCH, model_upward[i]);
     return 0;
 }
 
@@ -101,7 +113,7 @@ check_blacklist(const struct model *model, struct model_question *question)
 {
     for (unsigned i = 0; i < MODEL_UPWARD; i++)
         if (model_subject_of(model, model_upward[i], question->account)->is_blacklisted)
-            return OE_REJECT_REASON_BLACKLISTED;
+            return refuse_bare(model, question, OE_REJECT_REASON_BLACKLISTED, model_upward[i]);
     return 0;
 }
 
@@ -119,6 +131,28 @@ check_latched(const struct model *model, struct model_question *question)
                                        model->accounts[question->account].fills_cnt, 0});
 }
 
+/* refuse_by_stage names the first limit at a level that has the stage: thousandths of it. */
+static uint16_t
+refuse_by_stage(const struct model *model,
+                struct model_question *question,
+                uint16_t reason,
+                uint8_t level,
+                uint8_t stage)
+{
+    const struct model_subject *subject = model_subject_of(model, level, question->account);
+    const uint32_t id = model_id_at(model, level, question->account);
+    uint8_t which = 0;
+    notional_t use;
+
+    while ((subject->limits[which].stages & 1u << stage) == 0)
+        which++;
+    use = model_shown_use(model, level, id, which) * 1000;
+    if (subject->limits[which].value > 0)
+        use /= subject->limits[which].value;
+    return model_refuse(question, reason, level, id,
+                        (notional_t[]){subject->limits[which].permille[stage], use, which});
+}
+
 static uint16_t
 check_state(const struct model *model, struct model_question *question)
 {
@@ -126,19 +160,25 @@ check_state(const struct model *model, struct model_question *question)
     const bool reduces = model_reduces_only(model, question);
 
     if (state == CELL_ACCOUNT_STATE_SUSPENDED)
-        return OE_REJECT_REASON_ACCOUNT_SUSPENDED;
+        return refuse_bare(model, question, OE_REJECT_REASON_ACCOUNT_SUSPENDED,
+                           OE_RISK_LEVEL_ACCOUNT);
     if (state == CELL_ACCOUNT_STATE_BLOCKED)
-        return OE_REJECT_REASON_ACCOUNT_BLOCKED;
+        return refuse_bare(model, question, OE_REJECT_REASON_ACCOUNT_BLOCKED,
+                           OE_RISK_LEVEL_ACCOUNT);
     if (state == CELL_ACCOUNT_STATE_CLOSE_ONLY && !reduces)
-        return OE_REJECT_REASON_ACCOUNT_CLOSE_ONLY;
+        return model_refuse(
+            question, OE_REJECT_REASON_ACCOUNT_CLOSE_ONLY, OE_RISK_LEVEL_ACCOUNT, question->account,
+            (notional_t[]){0, -model_may_reduce(model, question), question->leaves_qty});
     for (unsigned i = 0; i < MODEL_UPWARD; i++) {
         const struct model_subject *subject =
             model_subject_of(model, model_upward[i], question->account);
 
         if (model_has_stage(subject, CELL_RISK_STAGE_BLOCKED))
-            return OE_REJECT_REASON_ACCOUNT_BLOCKED;
+            return refuse_by_stage(model, question, OE_REJECT_REASON_ACCOUNT_BLOCKED,
+                                   model_upward[i], CELL_RISK_STAGE_BLOCKED);
         if (model_has_stage(subject, CELL_RISK_STAGE_CLOSE_ONLY) && !reduces)
-            return OE_REJECT_REASON_ACCOUNT_CLOSE_ONLY;
+            return refuse_by_stage(model, question, OE_REJECT_REASON_ACCOUNT_CLOSE_ONLY,
+                                   model_upward[i], CELL_RISK_STAGE_CLOSE_ONLY);
     }
     return 0;
 }
@@ -149,7 +189,8 @@ check_restricted(const struct model *model, struct model_question *question)
     for (unsigned i = 0; i < MODEL_UPWARD; i++)
         if (model_subject_of(model, model_upward[i], question->account)
                 ->restricted[question->instrument])
-            return OE_REJECT_REASON_RESTRICTED_INSTRUMENT;
+            return refuse_bare(model, question, OE_REJECT_REASON_RESTRICTED_INSTRUMENT,
+                               model_upward[i]);
     return 0;
 }
 
@@ -163,6 +204,21 @@ bit_of(uint8_t value, const char *values)
     UNREACHABLE("a value that is not in the schema");
 }
 
+/* refuse_by_rule names what the account, or else the instrument, lets pass and what came. */
+static uint16_t
+refuse_by_rule(struct model_question *question,
+               uint16_t reason,
+               unsigned account,
+               unsigned instrument,
+               unsigned bit)
+{
+    if ((account & bit) == 0)
+        return model_refuse(question, reason, OE_RISK_LEVEL_ACCOUNT, question->account,
+                            (notional_t[]){account, 0, bit});
+    return model_refuse(question, reason, OE_RISK_LEVEL_INSTRUMENT, question->instrument,
+                        (notional_t[]){instrument, 0, bit});
+}
+
 static uint16_t
 check_rules(const struct model *model, struct model_question *question)
 {
@@ -172,10 +228,24 @@ check_rules(const struct model *model, struct model_question *question)
     const unsigned tif = bit_of(question->tif, "0123467");
 
     if ((account->types & instrument->types & type) == 0)
-        return OE_REJECT_REASON_ORDER_TYPE_NOT_ALLOWED;
+        return refuse_by_rule(question, OE_REJECT_REASON_ORDER_TYPE_NOT_ALLOWED, account->types,
+                              instrument->types, type);
     if ((account->tifs & instrument->tifs & tif) == 0)
-        return OE_REJECT_REASON_TIME_IN_FORCE_NOT_ALLOWED;
+        return refuse_by_rule(question, OE_REJECT_REASON_TIME_IN_FORCE_NOT_ALLOWED, account->tifs,
+                              instrument->tifs, tif);
     return 0;
+}
+
+static uint16_t
+check_price(const struct model *model, struct model_question *question)
+{
+    const uint16_t reason = model_check_price(model, question);
+
+    if (reason != OE_REJECT_REASON_INVALID_TICK)
+        return reason;
+    return model_refuse(
+        question, reason, OE_RISK_LEVEL_INSTRUMENT, question->instrument,
+        (notional_t[]){model->instruments[question->instrument].set.tick_px, 0, question->px});
 }
 
 static uint16_t
@@ -186,7 +256,9 @@ check_qty(const struct model *model, struct model_question *question)
     if (question->qty == 0)
         return OE_REJECT_REASON_INVALID_QUANTITY;
     if (question->qty % instrument->set.lot_qty != 0)
-        return OE_REJECT_REASON_INVALID_LOT;
+        return model_refuse(question, OE_REJECT_REASON_INVALID_LOT, OE_RISK_LEVEL_INSTRUMENT,
+                            question->instrument,
+                            (notional_t[]){instrument->set.lot_qty, 0, question->qty});
     if (question->qty >= instrument->limits.order_qty_min)
         return 0;
     return model_refuse(question, OE_REJECT_REASON_MIN_ORDER_QTY, OE_RISK_LEVEL_INSTRUMENT,
@@ -290,7 +362,7 @@ model_risk(const struct model *model, struct model_question *question)
     /* From number 4 on. */
     static uint16_t (*const checks[])(const struct model *, struct model_question *) = {
         check_account,      check_killed,       check_blacklist,    check_latched,
-        check_state,        check_restricted,   check_rules,        model_check_price,
+        check_state,        check_restricted,   check_rules,        check_price,
         check_qty,          check_largest,      model_check_collar, model_check_band,
         model_check_value,  model_check_fee,    check_record,       model_check_position,
         model_check_equals, model_check_orders, model_check_open,   model_check_gross,

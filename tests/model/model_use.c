@@ -9,8 +9,8 @@ limit_of(const struct model *model, uint32_t account, uint8_t limit)
     return &model->subjects[OE_RISK_LEVEL_ACCOUNT][account].limits[limit];
 }
 
-bool
-model_reduces_only(const struct model *model, const struct model_question *question)
+notional_t
+model_may_reduce(const struct model *model, const struct model_question *question)
 {
     const int64_t position = model->positions[question->account][question->instrument].qty;
     const notional_t held = question->sell ? position : -(notional_t)position;
@@ -19,7 +19,13 @@ model_reduces_only(const struct model *model, const struct model_question *quest
 
     if (question->old != NULL)
         open -= question->old->leaves_qty;
-    return question->leaves_qty <= held - open;
+    return held - open;
+}
+
+bool
+model_reduces_only(const struct model *model, const struct model_question *question)
+{
+    return question->leaves_qty <= model_may_reduce(model, question);
 }
 
 /* check_holdings refuses a sell of what a covered account does not have. */
