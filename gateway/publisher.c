@@ -41,16 +41,23 @@ flush_to(struct gateway *gateway, struct fixp_session *session, uint64_t next)
         return true;
     }
     /* What was overwritten before it could be sent is lost, as on a wire. */
-    if (session->sent_no < session_oldest_no(gateway, next))
+    if (UNLIKELY(session->sent_no < session_oldest_no(gateway, next))) {
+        if (port->stream) {
+            port_drop(port, &session->transport.peer);
+            return false;
+        }
         session->sent_no = session_end_no(session, session_oldest_no(gateway, next));
+    }
     while (session->sent_no < end) {
         const struct fixp_sequence sequence = {.next_seq_no = session->sent_no};
         uint8_t *buf = port_tx_claim(port, &session->transport.peer);
+        size_t len = 0;
 
         if (buf == NULL)
             return false;
-
-        size_t len = fixp_sequence_encode(buf, DATAGRAM_BYTES_MAX, &sequence);
+        if (!port->stream || session->say_no)
+            len = fixp_sequence_encode(buf, DATAGRAM_BYTES_MAX, &sequence);
+        session->say_no = false;
         const uint32_t cnt = publisher_append(gateway, session, session->sent_no, end, buf, &len);
 
         ASSERT(cnt > 0);

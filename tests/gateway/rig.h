@@ -42,6 +42,7 @@
 #define RIG_MS           1000000ull
 #define RIG_SERVER_IP    0x0a000001u
 #define RIG_SERVER_PORT  9000u
+#define RIG_DOOR_CLIENT  4u /* the first whose net is that of the second gateway */
 
 struct rig_report {
     uint64_t no;
@@ -65,13 +66,20 @@ struct rig_client {
 
 struct rig {
     struct net net;
+    struct net door_net; /* of the second gateway: connections */
+    bool two;            /* there is one */
+    struct gateway *door;
+    struct port *door_server;
+    struct ring_writer door_writer;
+    struct ring_reader door_reader;
+    struct ring_reader out_door;
     struct engine_cfg engine_cfg;
     struct engine *engine;
     struct gateway *gateway;
     struct gateway_session_cfg sessions[RIG_SESSIONS];
     struct port *server;
 
-    void *rings[3];
+    void *rings[4];
     struct ring_writer in_writer;
     struct ring_reader in_reader;
     struct ring_writer admin_writer;
@@ -104,6 +112,15 @@ void rig_free(struct rig *rig);
 /* rig_new_copied is rig_new with the last session as the drop copy of the firm. */
 #define RIG_COPY (RIG_SESSIONS - 1)
 struct rig *rig_new_copied(uint64_t seed);
+
+/* rig_new_stream is rig_new with connections in the place of datagrams; rig_cut ends
+ * that of a client, without a word of either side. */
+struct rig *rig_new_stream(uint64_t seed);
+void rig_cut(struct rig_client *rc);
+
+/* rig_new_two is rig_new with a second gateway, over connections, which has an
+ * in-ring of its own; clients from RIG_DOOR_CLIENT on are its. */
+struct rig *rig_new_two(uint64_t seed);
 
 /* rig_step lets ns pass and then everybody poll once. */
 void rig_step(struct rig *rig, uint64_t ns);
