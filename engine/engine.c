@@ -251,7 +251,7 @@ apply_unbind(struct engine *engine, const union cell *cell, struct cell_sink *ou
     if (!sessions_unbind_admitted(&engine->sessions, &cell->session_unbind))
         return ENGINE_DROPPED;
     begin(engine, cell);
-    sessions_unbind(&engine->sessions, cell_session(cell), engine->time_ns);
+    sessions_unbind(&engine->sessions, &cell->session_unbind, engine->time_ns);
     (void)engine_emit_command(engine, cell, out, 1, 0, OE_REJECT_REASON_NONE);
     return engine_finish(engine, out);
 }
@@ -260,23 +260,25 @@ static enum engine_result
 apply_sequence(struct engine *engine, const union cell *cell, struct cell_sink *out)
 {
     const struct cell_session_sequence *in = &cell->session_sequence;
-    struct session *session = session_of(&engine->sessions, in->session);
 
-    if (in->session == CELL_SESSION || session == NULL || session->state != ENGINE_SESSION_BOUND ||
-        in->next_no <= session->next_in_no)
+    if (!sessions_sequence_admitted(&engine->sessions, in))
         return ENGINE_DROPPED;
     begin(engine, cell);
-    (void)engine_emit_command(engine, cell, out, 1, 0, OE_REJECT_REASON_NONE);
-    engine_emit(out)->session_not_applied = (struct cell_session_not_applied){
-        .kind = CELL_KIND_SESSION_NOT_APPLIED,
-        .shape = 1,
-        .seq = engine->seq,
-        .time = engine->time_ns,
-        .from_no = session->next_in_no,
-        .count = in->next_no - session->next_in_no,
-        .session = in->session,
-    };
-    session->next_in_no = in->next_no;
+
+    const uint64_t missing = sessions_sequence(&engine->sessions, in);
+
+    engine_emit_command(engine, cell, out, 1, 0, OE_REJECT_REASON_NONE)->session_sequence.missing =
+        missing;
+    if (missing > 0)
+        engine_emit(out)->session_not_applied = (struct cell_session_not_applied){
+            .kind = CELL_KIND_SESSION_NOT_APPLIED,
+            .shape = 1,
+            .seq = engine->seq,
+            .time = engine->time_ns,
+            .from_no = in->next_no - missing,
+            .count = missing,
+            .session = in->session,
+        };
     return engine_finish(engine, out);
 }
 

@@ -362,13 +362,15 @@ enum engine_session_state {
     ENGINE_SESSION_UNKNOWN,    /* no SessionSet for it */
     ENGINE_SESSION_IDLE,       /* never negotiated, or ended */
     ENGINE_SESSION_NEGOTIATED, /* has a UUID, not bound */
-    ENGINE_SESSION_BOUND
+    ENGINE_SESSION_BOUND,
+    ENGINE_SESSION_FINISHING /* bound; its client has finished sending */
 };
 struct engine_session {
     enum engine_session_state state;
     uint8_t uuid[16];
     uint64_t next_in_no; /* expected next in the client's flow */
     uint32_t firm;
+    bool finished; /* the client sends no more under this UUID */
     char name[16];
 };
 void engine_session_get(const struct engine *engine, uint16_t session, struct engine_session *out);

@@ -256,5 +256,6 @@ engine_session_get(const struct engine *engine, uint16_t session, struct engine_
     memcpy(out->uuid, engine->sessions.cold[session + 1u].uuid, sizeof out->uuid);
     out->next_in_no = at->next_in_no;
     out->firm = at->firm;
+    out->finished = at->finished != 0;
     memcpy(out->name, engine->sessions.names[session + 1u], sizeof out->name);
 }

@@ -28,6 +28,12 @@ copied(const struct sessions *sessions, uint32_t idx, uint32_t firm)
     return false;
 }
 
+static bool
+is_bound(const struct session *session)
+{
+    return session->state >= ENGINE_SESSION_BOUND;
+}
+
 /* unbind takes a session out of BOUND and starts its grace time. */
 static void
 unbind(struct sessions *sessions, uint32_t idx, uint64_t now_ns)
@@ -35,13 +41,30 @@ unbind(struct sessions *sessions, uint32_t idx, uint64_t now_ns)
     struct session *session = &sessions->at[idx];
     uint64_t deadline_ns;
 
-    ASSERT(session->state == ENGINE_SESSION_BOUND);
+    ASSERT(is_bound(session));
     session->state = ENGINE_SESSION_NEGOTIATED;
     if (session->cancel_on_disconnect_ms == 0)
         return;
     if (__builtin_add_overflow(now_ns, session->cancel_on_disconnect_ms * NS_PER_MS, &deadline_ns))
         deadline_ns = UINT64_MAX;
     timers_arm(&sessions->timers, idx, deadline_ns);
+}
+
+/* end makes the session's UUID one of the past. */
+static void
+end(struct sessions *sessions, uint32_t idx)
+{
+    struct session *session = &sessions->at[idx];
+    struct session_cold *cold = &sessions->cold[idx];
+
+    ASSERT(session->state == ENGINE_SESSION_NEGOTIATED);
+    memmove(cold->past[1], cold->past[0], sizeof cold->past - sizeof cold->past[0]);
+    memcpy(cold->past[0], cold->uuid, sizeof cold->uuid);
+    memset(cold->uuid, 0, sizeof cold->uuid);
+    cold->request_time = 0;
+    session->state = ENGINE_SESSION_IDLE;
+    session->finished = 0;
+    session->next_in_no = 0;
 }
 
 enum oe_reject_reason
@@ -86,6 +109,16 @@ has_uuid(const struct sessions *sessions, uint32_t idx, const uint8_t uuid[16])
            memcmp(sessions->cold[idx].uuid, uuid, 16) == 0;
 }
 
+/* had_uuid tells whether the session had the UUID before, as far as it remembers. */
+static bool
+had_uuid(const struct sessions *sessions, uint32_t idx, const uint8_t uuid[16])
+{
+    for (unsigned i = 0; i < SESSION_PAST_MAX; i++)
+        if (memcmp(sessions->cold[idx].past[i], uuid, 16) == 0)
+            return true;
+    return false;
+}
+
 static bool
 uuid_in_use(const struct sessions *sessions, const uint8_t uuid[16])
 {
@@ -117,12 +150,14 @@ sessions_negotiate(struct sessions *sessions,
     if (session->state == ENGINE_SESSION_NEGOTIATED && has_uuid(sessions, idx, cell->uuid) &&
         cold->request_time == cell->request_time)
         return OE_REJECT_REASON_NONE;
-    if (uuid_in_use(sessions, cell->uuid))
-        return OE_REJECT_REASON_SESSION_DUPLICATE_ID;
     if (!cell_uuid_is_v4(cell->uuid))
         return OE_REJECT_REASON_SESSION_UNSPECIFIED;
-    if (session->state == ENGINE_SESSION_BOUND)
+    if (uuid_in_use(sessions, cell->uuid) || had_uuid(sessions, idx, cell->uuid))
+        return OE_REJECT_REASON_SESSION_DUPLICATE_ID;
+    if (is_bound(session))
         unbind(sessions, idx, now_ns);
+    if (session->state == ENGINE_SESSION_NEGOTIATED)
+        end(sessions, idx);
     session->state = ENGINE_SESSION_NEGOTIATED;
     memcpy(cold->uuid, cell->uuid, sizeof cold->uuid);
     cold->request_time = cell->request_time;
@@ -147,11 +182,11 @@ sessions_establish(struct sessions *sessions,
         return OE_REJECT_REASON_SESSION_UNNEGOTIATED;
     if (session->blocked != 0)
         return OE_REJECT_REASON_SESSION_BLOCKED;
-    if (session->state == ENGINE_SESSION_BOUND && cell->takeover == 0)
+    if (is_bound(session) && cell->takeover == 0)
         return OE_REJECT_REASON_SESSION_ALREADY_ESTABLISHED;
     if (cell->keepalive_ms < KEEPALIVE_MS_MIN || cell->keepalive_ms > KEEPALIVE_MS_MAX)
         return OE_REJECT_REASON_SESSION_KEEPALIVE;
-    session->state = ENGINE_SESSION_BOUND;
+    session->state = session->finished != 0 ? ENGINE_SESSION_FINISHING : ENGINE_SESSION_BOUND;
     timers_disarm(&sessions->timers, idx);
     *next_in_no = session->next_in_no;
     return OE_REJECT_REASON_NONE;
@@ -165,14 +200,45 @@ sessions_unbind_admitted(const struct sessions *sessions, const struct cell_sess
 
     const uint32_t idx = cell->session + 1u;
 
-    return sessions->at[idx].state == ENGINE_SESSION_BOUND && has_uuid(sessions, idx, cell->uuid);
+    return is_bound(&sessions->at[idx]) && has_uuid(sessions, idx, cell->uuid) &&
+           (cell->reason != CELL_UNBIND_REASON_FINISHED || sessions->at[idx].finished != 0);
 }
 
 void
-sessions_unbind(struct sessions *sessions, uint16_t session, uint64_t now_ns)
+sessions_unbind(struct sessions *sessions, const struct cell_session_unbind *cell, uint64_t now_ns)
 {
-    ASSERT(session < sessions->sessions_max);
-    unbind(sessions, session + 1u, now_ns);
+    ASSERT(cell->session < sessions->sessions_max);
+    unbind(sessions, cell->session + 1u, now_ns);
+    if (cell->reason == CELL_UNBIND_REASON_FINISHED)
+        end(sessions, cell->session + 1u);
+}
+
+bool
+sessions_sequence_admitted(const struct sessions *sessions,
+                           const struct cell_session_sequence *cell)
+{
+    if (cell->session >= sessions->sessions_max || cell->finished > 1)
+        return false;
+
+    const struct session *session = &sessions->at[cell->session + 1u];
+
+    return session->state == ENGINE_SESSION_BOUND &&
+           (cell->next_no > session->next_in_no ||
+            (cell->finished != 0 && cell->next_no == session->next_in_no));
+}
+
+uint64_t
+sessions_sequence(struct sessions *sessions, const struct cell_session_sequence *cell)
+{
+    struct session *session = &sessions->at[cell->session + 1u];
+    const uint64_t missing = cell->next_no - session->next_in_no;
+
+    session->next_in_no = cell->next_no;
+    if (cell->finished != 0) {
+        session->finished = 1;
+        session->state = ENGINE_SESSION_FINISHING;
+    }
+    return missing;
 }
 
 void
@@ -181,13 +247,9 @@ sessions_restart(struct sessions *sessions, bool lossy, uint64_t now_ns)
     for (uint32_t i = 1; i < sessions->used_cnt; i++) {
         struct session *session = &sessions->at[i];
 
-        if (session->state == ENGINE_SESSION_BOUND)
+        if (is_bound(session))
             unbind(sessions, i, now_ns);
-        if (!lossy || session->state != ENGINE_SESSION_NEGOTIATED)
-            continue;
-        session->state = ENGINE_SESSION_IDLE;
-        memset(sessions->cold[i].uuid, 0, sizeof sessions->cold[i].uuid);
-        sessions->cold[i].request_time = 0;
-        session->next_in_no = 0;
+        if (lossy && session->state == ENGINE_SESSION_NEGOTIATED)
+            end(sessions, i);
     }
 }

@@ -2,11 +2,17 @@
  * Sessions: what the engine knows of them, and cancel on disconnect.
  *
  *            SessionSet         Negotiate           Establish
- *   UNKNOWN ------------> IDLE ------------> NEGOTIATED -------> BOUND
+ *   UNKNOWN ------------> IDLE ------------> NEGOTIATED -------> BOUND, FINISHING
  *                          ^                     ^                 |
  *                          |    lossy restart    |  Unbind,        |
  *                          +---------------------+  Negotiate, <---+
- *                                                   Restart
+ *                          |                        Restart        |
+ *                          +--------------- Unbind, Finished <-----+
+ *
+ * A client that has finished sending is FINISHING where others are BOUND, so that
+ * nothing of it is admitted; it stays so under this UUID, whatever transport it comes
+ * from. Once both flows are finished the session is IDLE. A UUID that it had is not
+ * taken again as long as it is among the last SESSION_PAST_MAX of them.
  *
  * A session that leaves BOUND and has a grace time is put on the timers; a new
  * Establish takes it off. When a Clock command finds its time past, its Day
@@ -16,7 +22,7 @@
  * numbered, of every firm. sessions[id + 1] is session id.
  *
  * The id of a session's timer is its index; the exchange itself has none armed.
- * A session is armed only if it is not BOUND.
+ * A session is armed only if it is not BOUND or FINISHING.
  *
  * Written by the engine thread.
  */
@@ -53,20 +59,25 @@ struct session {
     uint8_t due;       /* its Day orders go with the Clock command in work */
     uint8_t numbered;  /* enum session_numbers */
     uint8_t drop_copy; /* 1: of its firm; it sends nothing itself */
-    uint8_t zero[11];
+    uint8_t finished;  /* 1: its client sends no more under this UUID */
+    uint8_t zero[10];
 };
 
 _Static_assert(sizeof(struct session) == CACHE_LINE, "one line");
-_Static_assert(offsetof(struct session, zero) == 53, "no padding");
+_Static_assert(offsetof(struct session, zero) == 54, "no padding");
+
+/* UUIDs of before that a session remembers. */
+#define SESSION_PAST_MAX 8u
 
 /* What is not asked by orders. */
 struct session_cold {
     uint64_t request_time; /* of the Negotiate that gave the UUID */
     uint8_t uuid[16];
-    uint64_t by_hand; /* 1: set by an author that was no configuration */
+    uint64_t by_hand;                   /* 1: set by an author that was no configuration */
+    uint8_t past[SESSION_PAST_MAX][16]; /* the latest first; zeros: none */
 };
 
-_Static_assert(sizeof(struct session_cold) == 32, "no padding");
+_Static_assert(sizeof(struct session_cold) == 160, "no padding");
 
 struct sessions {
     struct session *at;        /* sessions_max + 1 */
@@ -123,10 +134,17 @@ enum oe_reject_reason sessions_establish(struct sessions *sessions,
                                          uint64_t *next_in_no);
 
 /* sessions_unbind_admitted says whether the unbind is of a bound session and
- * its UUID; sessions_unbind does it. */
+ * its UUID, and Finished only of one whose client is; sessions_unbind does it. */
 bool sessions_unbind_admitted(const struct sessions *sessions,
                               const struct cell_session_unbind *cell);
-void sessions_unbind(struct sessions *sessions, uint16_t session, uint64_t now_ns);
+void
+sessions_unbind(struct sessions *sessions, const struct cell_session_unbind *cell, uint64_t now_ns);
+
+/* sessions_sequence_admitted says whether the client skips something, or finishes;
+ * sessions_sequence does it and returns how many numbers never came. */
+bool sessions_sequence_admitted(const struct sessions *sessions,
+                                const struct cell_session_sequence *cell);
+uint64_t sessions_sequence(struct sessions *sessions, const struct cell_session_sequence *cell);
 
 /* sessions_restart unbinds all; if the run before was lossy, it ends them. */
 void sessions_restart(struct sessions *sessions, bool lossy, uint64_t now_ns);

@@ -186,9 +186,8 @@ say_heartbeat(struct client *client, uint64_t now_ns)
     client_push(client, len, now_ns);
 }
 
-/* request says what the state asks for. */
-static void
-request(struct client *client, uint64_t now_ns)
+void
+client_request(struct client *client, uint64_t now_ns)
 {
     switch (client->state) {
     case CLIENT_NEGOTIATING:
@@ -199,6 +198,9 @@ request(struct client *client, uint64_t now_ns)
         break;
     case CLIENT_TERMINATING:
         client_say_terminate(client, FIXP_TERMINATION_CODE_FINISHED, now_ns);
+        break;
+    case CLIENT_FINISHING:
+        client_say_finished(client, now_ns);
         break;
     case CLIENT_IDLE:
     case CLIENT_ESTABLISHED:
@@ -224,7 +226,7 @@ request_begin(struct client *client, enum client_state state, uint64_t now_ns)
     request_stamp(client, now_ns);
     client->first_ns = client->request_ns;
     client->repeats = 0;
-    request(client, now_ns);
+    client_request(client, now_ns);
 }
 
 void
@@ -355,16 +357,20 @@ poll_request(struct client *client, uint64_t now_ns)
         client->request_ns = now_ns > client->request_ns ? now_ns : client->request_ns + 1;
     client->lost = false;
 
-    const bool in_vain = client->state == CLIENT_TERMINATING && is_silent(client, now_ns);
+    const bool in_vain =
+        (client->state == CLIENT_TERMINATING || client->farewell_said) && is_silent(client, now_ns);
 
     if (++client->repeats < CLIENT_REPEAT_MAX && !in_vain) {
         if (client->repeats % CLIENT_RESIGN == 0)
             request_stamp(client, now_ns);
-        request(client, now_ns);
+        client_request(client, now_ns);
         return;
     }
     /* Nobody is there to answer our Terminate: then the session is ended too. */
-    client_close(client, client->state == CLIENT_TERMINATING ? "" : "the exchange does not answer",
+    client_close(client,
+                 client->state == CLIENT_TERMINATING || client->farewell_said
+                     ? ""
+                     : "the exchange does not answer",
                  NULL, 0);
 }
 
@@ -377,6 +383,7 @@ client_poll(struct client *client, uint64_t now_ns)
         poll_request(client, now_ns);
         break;
     case CLIENT_TERMINATING:
+    case CLIENT_FINISHING:
         client_ask(client, now_ns);
         poll_request(client, now_ns);
         break;
@@ -395,6 +402,7 @@ client_terminate(struct client *client, uint64_t now_ns)
 {
     switch (client->state) {
     case CLIENT_ESTABLISHED:
+    case CLIENT_FINISHING:
         client_flush(client, now_ns);
         request_begin(client, CLIENT_TERMINATING, now_ns);
         break;
@@ -411,6 +419,17 @@ client_terminate(struct client *client, uint64_t now_ns)
     case CLIENT_CLOSED:
         break;
     }
+}
+
+void
+client_finish(struct client *client, uint64_t now_ns)
+{
+    if (client->state != CLIENT_ESTABLISHED) {
+        client_terminate(client, now_ns);
+        return;
+    }
+    client_flush(client, now_ns);
+    request_begin(client, CLIENT_FINISHING, now_ns);
 }
 
 enum client_state

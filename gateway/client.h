@@ -1,7 +1,8 @@
 /*
  * Client: the other side of the gateway, one FIXP session over a port.
  *
- *   client_connect -> poll until CLIENT_ESTABLISHED -> client_send ... -> client_terminate
+ *   client_connect -> poll until CLIENT_ESTABLISHED -> client_send ... -> client_terminate,
+ *                                                                         or client_finish
  *
  * The tools use it, and so can a broker. One thread; never blocks; time is an
  * argument, UTC nanoseconds: it goes into the requests, and the exchange refuses
@@ -40,7 +41,8 @@ enum client_state {
     CLIENT_ESTABLISHING,
     CLIENT_ESTABLISHED,
     CLIENT_TERMINATING,
-    CLIENT_CLOSED /* ended; client_error tells why if it was not asked for */
+    CLIENT_FINISHING, /* client_finish was called */
+    CLIENT_CLOSED     /* ended; client_error tells why if it was not asked for */
 };
 
 struct client_cfg {
@@ -96,6 +98,14 @@ void client_poll(struct client *client, uint64_t now_ns);
 /* client_terminate sends what is queued and says Terminate; CLIENT_CLOSED when
  * it is answered, or was not within a while. */
 void client_terminate(struct client *client, uint64_t now_ns);
+
+/* client_finish ends the session for good: what is queued is sent, what is missing is
+ * asked for, and then its UUID is never taken again. CLIENT_CLOSED when that is done:
+ * then client_finished is true. If it was not, resume and call it again. Reports that
+ * fall due later are not told under this UUID: best when no order is live. If not
+ * established it is client_terminate. */
+void client_finish(struct client *client, uint64_t now_ns);
+bool client_finished(const struct client *client);
 
 enum client_state client_state(const struct client *client);
 const char *client_error(const struct client *client);       /* "" or one line */

@@ -94,13 +94,21 @@ release(struct client *client)
     }
 }
 
+/* is_bound tells whether reports may come. */
+static bool
+is_bound(const struct client *client)
+{
+    return client->state == CLIENT_ESTABLISHED || client->state == CLIENT_TERMINATING ||
+           client->state == CLIENT_FINISHING;
+}
+
 /* take_report handles an application message; false if its number is unknown. */
 static bool
 take_report(struct incoming *in, const uint8_t *buf, size_t len)
 {
     struct client *client = in->client;
 
-    if (in->no == 0 || (client->state != CLIENT_ESTABLISHED && client->state != CLIENT_TERMINATING))
+    if (in->no == 0 || !is_bound(client))
         return false;
 
     const uint64_t no = in->no++;
@@ -278,11 +286,11 @@ take_terminate(struct incoming *in, const uint8_t *buf, size_t len)
 
     if (msg == NULL || !is_ours(client, msg->session_id))
         return false;
-    if (client->state == CLIENT_TERMINATING) {
+    if (client->state == CLIENT_TERMINATING || client->farewell_said) {
         client_close(client, "", NULL, 0);
         return false;
     }
-    if (client->state != CLIENT_ESTABLISHED)
+    if (!is_bound(client))
         return false;
 
     const uint8_t *reason = fixp_terminate_reason(buf, &reason_len);
@@ -290,6 +298,17 @@ take_terminate(struct incoming *in, const uint8_t *buf, size_t len)
     client_say_terminate(client, FIXP_TERMINATION_CODE_FINISHED, in->now_ns);
     client_close(client, "terminated by the exchange", (const char *)reason, reason_len);
     return false;
+}
+
+static bool
+take_finished_sending(struct incoming *in, const uint8_t *buf, size_t len)
+{
+    struct client *client = in->client;
+
+    if (!is_bound(client) || !client_take_finished_sending(client, buf, len))
+        return false;
+    known(client, client->end_report_no);
+    return true;
 }
 
 /* take_session_message handles one of schema 2748; false if the rest of the
@@ -323,6 +342,8 @@ take_session_message(struct incoming *in, const uint8_t *buf, size_t len)
         return take_establishment_reject(in, buf, len);
     case FIXP_TERMINATE_ID:
         return take_terminate(in, buf, len);
+    case FIXP_FINISHED_SENDING_ID:
+        return take_finished_sending(in, buf, len);
     default:
         return true;
     }
@@ -354,6 +375,11 @@ lost(struct client *client)
         break;
     case CLIENT_ESTABLISHED:
         client_close(client, "the connection to the exchange has ended", NULL, 0);
+        break;
+    case CLIENT_FINISHING:
+        client_close(client,
+                     client->farewell_said ? "" : "the connection to the exchange has ended", NULL,
+                     0);
         break;
     case CLIENT_TERMINATING:
         client_close(client, "", NULL, 0);
@@ -389,7 +415,9 @@ client_datagram(struct client *client, const struct datagram *datagram, uint64_t
     }
     if (stream)
         client->stream_no = in.no;
-    if (client->state == CLIENT_ESTABLISHED || client->state == CLIENT_TERMINATING)
+    if (is_bound(client))
         client_ask(client, now_ns);
+    if (client_finish_due(client))
+        client_request(client, now_ns);
     port_tx_flush(client->cfg.port);
 }

@@ -1,6 +1,6 @@
 /*
- * The client's inside, shared by client.c (handshake, sending, timers) and
- * client_recv.c (datagrams of the exchange).
+ * The client's inside, shared by client.c (handshake, sending, timers),
+ * client_recv.c (datagrams of the exchange) and client_finish.c (the end of a session).
  *
  *   reports:   ... delivered | next_report_no ... held back ... | known_no
  *                              first hole                         the exchange
@@ -82,6 +82,8 @@ struct client {
     uint64_t asked_ns;  /* 0: nothing is asked for */
     uint64_t asked_end;
     uint64_t asks;
+    uint64_t end_report_no; /* one past their last; 0: they go on */
+    bool farewell_said;     /* FinishedReceiving, and all is here */
     struct client_held held[CLIENT_HELD_MAX];
 
     char error[128];
@@ -102,6 +104,16 @@ void client_close(struct client *client, const char *error, const char *detail, 
 
 /* client_say_terminate sends one Terminate. */
 void client_say_terminate(struct client *client, enum fixp_termination_code code, uint64_t now_ns);
+
+/* client_finish.c: client_say_finished sends what the end of the session waits for;
+ * client_finish_due tells whether there is something new to say;
+ * client_take_finished_sending takes theirs, false if it is none. */
+void client_say_finished(struct client *client, uint64_t now_ns);
+bool client_finish_due(const struct client *client);
+bool client_take_finished_sending(struct client *client, const uint8_t *buf, size_t len);
+
+/* client_request says what the state asks for. */
+void client_request(struct client *client, uint64_t now_ns);
 
 /* client_establish goes on to the second half of the handshake. */
 void client_establish(struct client *client, uint64_t now_ns);

@@ -158,11 +158,14 @@ session_bind(struct gateway *gateway,
     session->stream_no = cell->next_in_no;
     session->say_no = false;
     session->last_rx_ns = alone ? gateway->now_ns : 0;
-    session->sent_no = route_next_no(gateway->route, session_number(gateway, session));
+    session->sent_no = session_end_no(session, session_next_no(gateway, session));
     session->history_token = 0;
+    session->finishing = session->end_no != 0;
     bound_add(gateway, session);
     if (alone)
         fixp_send_establishment_ack(gateway, session);
+    if (session->finishing)
+        publisher_finish(gateway, session);
 }
 
 static enum fixp_negotiation_reject_code
@@ -227,6 +230,7 @@ negotiated(struct gateway *gateway,
         }
         memcpy(session->uuid, cell->uuid, sizeof session->uuid);
         session->establish_time = 0;
+        fixp_finish_forget(session);
         session->elsewhere = false;
     }
     session->negotiated = true;
@@ -317,8 +321,6 @@ fixp_leave(struct gateway *gateway, struct fixp_session *session, bool in_vain)
             ASSERT(session->dirty);
             return;
         }
-        if (session->farewell == FAREWELL_FINISHED)
-            fixp_send_finished_receiving(gateway, session);
         fixp_send_terminate(gateway, session, FIXP_TERMINATION_CODE_FINISHED, "");
     }
     if (in_vain)
@@ -363,7 +365,11 @@ fixp_came_back(struct gateway *gateway, const union cell *cell, bool live)
         established(gateway, session, &cell->session_establish, live);
         return;
     case CELL_KIND_SESSION_UNBIND:
-        if (live && cell_outcome(cell) == OE_REJECT_REASON_NONE)
+        if (cell_outcome(cell) != OE_REJECT_REASON_NONE)
+            return;
+        if (cell->session_unbind.reason == CELL_UNBIND_REASON_FINISHED)
+            session->finalised = true;
+        if (live)
             unbind_came(gateway, session);
         return;
     default:

@@ -209,6 +209,12 @@ fixp_negotiate(struct gateway *gateway,
                                             : "the client flow is Idempotent");
         return;
     }
+    if (session->finalised && fixp_uuid_is(session, msg->session_id)) {
+        fixp_send_negotiation_reject(gateway, from, msg->session_id, msg->timestamp, len,
+                                     FIXP_NEGOTIATION_REJECT_CODE_DUPLICATE_ID,
+                                     "SessionId is finished");
+        return;
+    }
     if (session->negotiated && fixp_uuid_is(session, msg->session_id) &&
         msg->timestamp == session->negotiate_time) {
         gateway->stats.duplicates++;
@@ -268,7 +274,7 @@ establish_admit(struct gateway *gateway,
         session->state == FIXP_BOUND && transport_equal(&session->transport, from);
 
     /* The engine would say so too, but into the journal. */
-    if (!same_uuid) {
+    if (!same_uuid || session->finalised) {
         fixp_send_establishment_reject(gateway, from, msg->session_id, msg->timestamp, len,
                                        FIXP_ESTABLISHMENT_REJECT_CODE_UNNEGOTIATED, "");
         return;

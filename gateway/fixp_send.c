@@ -152,17 +152,43 @@ fixp_send_retransmit_reject(struct gateway *gateway,
     session->last_tx_ns = gateway->now_ns;
 }
 
-void
-fixp_send_finished_receiving(struct gateway *gateway, struct fixp_session *session)
+/* put_finished_sending writes that our flow ends. */
+static size_t
+put_finished_sending(const struct fixp_session *session, uint8_t *buf, size_t room)
 {
-    struct fixp_finished_receiving msg;
+    struct fixp_finished_sending msg = {.last_seq_no = session->end_no - 1};
+
+    ASSERT(session->end_no != 0);
+    memcpy(msg.session_id, session->uuid, sizeof msg.session_id);
+    return fixp_finished_sending_encode(buf, room, &msg);
+}
+
+void
+fixp_send_finished_sending(struct gateway *gateway, struct fixp_session *session)
+{
     uint8_t *buf = tx_claim(gateway, &session->transport);
 
     if (buf == NULL)
         return;
+    tx_push(gateway, &session->transport, put_finished_sending(session, buf, DATAGRAM_BYTES_MAX));
+    session->last_tx_ns = gateway->now_ns;
+}
+
+bool
+fixp_send_finish(struct gateway *gateway, struct fixp_session *session)
+{
+    struct fixp_finished_receiving msg;
+    uint8_t *buf = tx_claim(gateway, &session->transport);
+    size_t len;
+
+    if (buf == NULL)
+        return false;
     memcpy(msg.session_id, session->uuid, sizeof msg.session_id);
-    tx_push(gateway, &session->transport,
-            fixp_finished_receiving_encode(buf, DATAGRAM_BYTES_MAX, &msg));
+    len = fixp_finished_receiving_encode(buf, DATAGRAM_BYTES_MAX, &msg);
+    len += put_finished_sending(session, buf + len, DATAGRAM_BYTES_MAX - len);
+    tx_push(gateway, &session->transport, len);
+    session->last_tx_ns = gateway->now_ns;
+    return true;
 }
 
 void

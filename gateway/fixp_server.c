@@ -12,6 +12,8 @@ struct inbound {
     bool waits;    /* for the throttle: from the message on that was to be taken */
 };
 
+static const char text_behind_the_last[] = "a message behind FinishedSending";
+
 /* violation ends the binding: what came is well formed and may not come. */
 static void
 violation(struct inbound *in, const char *text)
@@ -126,6 +128,10 @@ skip(struct inbound *in, uint64_t next_no)
     struct gateway *gateway = in->gateway;
     struct fixp_session *session = in->session;
 
+    if (UNLIKELY(session->finishing)) {
+        violation(in, text_behind_the_last);
+        return false;
+    }
     if (next_no - session->next_in_no > SEQUENCE_GAP_MAX) {
         violation(in, "NextSeqNo skips too much");
         return false;
@@ -157,6 +163,10 @@ take_order(struct inbound *in, const uint8_t *buf, size_t len)
 
     if (no < session->next_in_no) {
         gateway->stats.duplicates++;
+        return;
+    }
+    if (UNLIKELY(session->finishing)) {
+        violation(in, text_behind_the_last);
         return;
     }
     if (UNLIKELY(gateway->journal_low) && is_one_too_many(gateway, buf)) {
@@ -239,19 +249,36 @@ take_terminate(struct inbound *in, const uint8_t *buf, size_t len)
     return false;
 }
 
-/* take_finished ends the binding as Terminate does. What the client says it
- * has sent and we have not is skipped, and so reported, first. */
+/* take_finished takes FinishedSending: what the client says it has sent and we have
+ * not is skipped, and so reported. */
 static bool
 take_finished(struct inbound *in, const uint8_t *buf, size_t len)
 {
     const struct fixp_finished_sending *msg = fixp_finished_sending_view(buf, len);
+    uint64_t next_no = in->session->next_in_no;
+    const char *refusal;
 
     if (!is_ours(in, msg->session_id))
         return false;
-    if (msg->last_seq_no != FIXP_FINISHED_SENDING_LAST_SEQ_NO_NULL &&
-        !take_sequence(in, msg->last_seq_no + 1))
+    if (msg->last_seq_no != FIXP_FINISHED_SENDING_LAST_SEQ_NO_NULL)
+        next_no = msg->last_seq_no + 1;
+    refusal = fixp_finish_sending(in->gateway, in->session, next_no);
+    if (refusal != NULL)
+        violation(in, refusal);
+    return refusal == NULL;
+}
+
+static bool
+take_finished_receiving(struct inbound *in, const uint8_t *buf, size_t len)
+{
+    const struct fixp_finished_receiving *msg = fixp_finished_receiving_view(buf, len);
+    const char *refusal;
+
+    if (!is_ours(in, msg->session_id))
         return false;
-    fixp_close(in->gateway, in->session, CELL_UNBIND_REASON_TERMINATED, FAREWELL_FINISHED);
+    refusal = fixp_finish_receiving(in->gateway, in->session);
+    if (refusal != NULL)
+        violation(in, refusal);
     return false;
 }
 
@@ -271,6 +298,8 @@ message_valid(unsigned template_id, const uint8_t *buf, size_t len)
         return fixp_terminate_view(buf, len) != NULL;
     case FIXP_FINISHED_SENDING_ID:
         return fixp_finished_sending_view(buf, len) != NULL;
+    case FIXP_FINISHED_RECEIVING_ID:
+        return fixp_finished_receiving_view(buf, len) != NULL;
     default:
         return true;
     }
@@ -288,6 +317,8 @@ take_of_copy(struct inbound *in, unsigned template_id, bool *goes_on)
     case FIXP_CONTEXT_ID:
     case FIXP_RETRANSMIT_REQUEST_ID:
     case FIXP_TERMINATE_ID:
+    case FIXP_FINISHED_SENDING_ID:
+    case FIXP_FINISHED_RECEIVING_ID:
         return false;
     default:
         violation(in, "a message that a client of no flow may not send");
@@ -316,6 +347,8 @@ take_session_message(struct inbound *in, unsigned template_id, const uint8_t *bu
         return take_terminate(in, buf, len);
     case FIXP_FINISHED_SENDING_ID:
         return take_finished(in, buf, len);
+    case FIXP_FINISHED_RECEIVING_ID:
+        return take_finished_receiving(in, buf, len);
     default:
         violation(in, "a message that a client of an idempotent flow may not send");
         return false;
@@ -341,13 +374,17 @@ take_unbound(struct inbound *in, const uint8_t *buf, size_t len)
 {
     const size_t context_len = context_length(in, buf, len);
     const struct fixp_terminate *msg = fixp_terminate_view(buf + context_len, len - context_len);
+    const struct fixp_finished_receiving *finished =
+        fixp_finished_receiving_view(buf + context_len, len - context_len);
+    const bool is_last = finished != NULL && in->session->finalised && len >= FIXP_TERMINATE_LEN;
 
-    if (msg == NULL) {
+    if (msg == NULL && !is_last) {
         remind(in, len);
         return;
     }
     /* Our answer was lost. */
-    if (in->session->state == FIXP_FREE && is_ours(in, msg->session_id))
+    if (in->session->state == FIXP_FREE &&
+        is_ours(in, msg != NULL ? msg->session_id : finished->session_id))
         fixp_send_terminate(in->gateway, in->session, FIXP_TERMINATION_CODE_FINISHED, "");
 }
 

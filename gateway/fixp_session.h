@@ -7,6 +7,7 @@
  *                   need no command
  *   fixp_request.c  Negotiate and Establish -> commands, or refusals
  *   fixp_bind.c     session commands that came back -> bindings and answers
+ *   fixp_finish.c   FinishedSending and FinishedReceiving, both ways
  *   fixp_send.c     session messages -> datagrams
  *   soup_server.c   connections of SoupBinTCP: packets -> commands, and back
  *   publisher.c     messages of the out-ring -> reports, kept and sent
@@ -111,7 +112,6 @@ enum fixp_session_state {
 enum fixp_farewell {
     FAREWELL_NONE, /* it was told before, and nothing may follow that */
     FAREWELL_TERMINATE,
-    FAREWELL_FINISHED, /* FinishedReceiving, then Terminate */
 };
 
 struct fixp_request {
@@ -135,6 +135,9 @@ struct fixp_session {
     bool limited;               /* throttle has a limit */
     bool holding;               /* in the list of those with datagrams that wait */
     bool negotiated;            /* uuid and negotiate_time are what the engine knows */
+    bool finishing;             /* the client sends no more under uuid */
+    bool finish_due;            /* it is to be told, behind the reports, that we do not */
+    bool finalised;             /* neither, ever */
     bool elsewhere;             /* bound by another gateway */
     bool say_no;                /* of a stream: Sequence is due before the next report */
     struct transport transport; /* last bound */
@@ -148,6 +151,7 @@ struct fixp_session {
     /* Every report. */
     uint64_t last_tx_ns;
     uint64_t sent_no;
+    uint64_t end_no; /* the first number that is not of the flow under uuid; 0: it goes on */
     struct report_slot *slots;
     struct history_index *history;
 
@@ -323,6 +327,14 @@ session_next_no(const struct gateway *gateway, const struct fixp_session *sessio
     return route_next_no(gateway->route, session_number(gateway, session));
 }
 
+/* session_end_no is the first number of those below next_no and behind them that will
+ * not be told under the session's UUID. */
+static inline uint64_t
+session_end_no(const struct fixp_session *session, uint64_t next_no)
+{
+    return session->end_no != 0 && session->end_no < next_no ? session->end_no : next_no;
+}
+
 /* session_oldest_no is the first report that is still kept. */
 static inline uint64_t
 session_oldest_no(const struct gateway *gateway, uint64_t next_no)
@@ -415,6 +427,26 @@ void fixp_leave(struct gateway *gateway, struct fixp_session *session, bool in_v
  * run, so answers are due. */
 void fixp_came_back(struct gateway *gateway, const union cell *cell, bool live);
 
+/* fixp_finish.c */
+
+/* fixp_finish_sending takes that the client sends no number from next_no on, and
+ * fixp_finish_receiving that it has all of ours (one cell each). NULL, or why it may
+ * not say so. */
+const char *
+fixp_finish_sending(struct gateway *gateway, struct fixp_session *session, uint64_t next_no);
+const char *fixp_finish_receiving(struct gateway *gateway, struct fixp_session *session);
+
+/* fixp_finish_came_back takes a SessionSequence from behind the gate. */
+void
+fixp_finish_came_back(struct gateway *gateway, const struct cell_session_sequence *cell, bool live);
+
+/* fixp_finish_say says that both flows are finished, if that is due and all reports
+ * are sent; false if the port has no room for it. */
+bool fixp_finish_say(struct gateway *gateway, struct fixp_session *session);
+
+/* fixp_finish_forget: the session has another UUID. */
+void fixp_finish_forget(struct fixp_session *session);
+
 /* fixp_send.c: each sends one datagram, or none if the port has no room. What
  * refuses a request of request_len bytes is no longer than that: its text is cut.
  * Behind a Terminate nothing may come, so it ends the connection of a stream. */
@@ -442,7 +474,10 @@ void fixp_send_retransmit_reject(struct gateway *gateway,
                                  struct fixp_session *session,
                                  const struct fixp_retransmit_request *request,
                                  enum fixp_retransmit_reject_code code);
-void fixp_send_finished_receiving(struct gateway *gateway, struct fixp_session *session);
+/* fixp_send_finish sends FinishedReceiving and FinishedSending, false without room;
+ * fixp_send_finished_sending the second alone, which is a heartbeat. */
+bool fixp_send_finish(struct gateway *gateway, struct fixp_session *session);
+void fixp_send_finished_sending(struct gateway *gateway, struct fixp_session *session);
 #define FIXP_TERMINATE_LEN (sizeof(struct fixp_header) + FIXP_TERMINATE_BLOCK + sizeof(uint16_t))
 void fixp_send_terminate(struct gateway *gateway,
                          struct fixp_session *session,
@@ -461,6 +496,9 @@ void publisher_take(struct gateway *gateway, const union cell *cells, bool live)
  * if the port has no room for all of it. On a stream nothing may be left out: when
  * what waits is not kept any more, the connection is ended. */
 bool publisher_flush(struct gateway *gateway, struct fixp_session *session);
+
+/* publisher_finish has fixp_finish_say called when all reports are sent. */
+void publisher_finish(struct gateway *gateway, struct fixp_session *session);
 
 /* publisher_append copies reports from no on behind the len bytes of a datagram, as many
  * as fit and are below end; returns how many. */

@@ -313,8 +313,12 @@ session_timer(struct gateway *gateway, struct fixp_session *session)
         return;
     }
     if (session_hears(session) && !session->dirty &&
-        elapsed_ns(gateway->now_ns, session->last_tx_ns) >= gateway->cfg.keepalive_ms * NS_PER_MS)
-        fixp_send_sequence(gateway, session);
+        elapsed_ns(gateway->now_ns, session->last_tx_ns) >= gateway->cfg.keepalive_ms * NS_PER_MS) {
+        if (session->end_no != 0 && session->sent_no >= session->end_no)
+            fixp_send_finished_sending(gateway, session);
+        else
+            fixp_send_sequence(gateway, session);
+    }
 }
 
 /* timers goes round the bound sessions, a few in a poll, one round at most each

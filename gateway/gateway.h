@@ -51,8 +51,8 @@
  * A RetransmitRequest is served at most 64 reports, which may be fewer than it
  * asked for; one is served per session and poll, more are
  * RetransmitReject(RequestLimitExceeded). FinishedSending is answered with
- * FinishedReceiving and then ends the binding as Terminate does: the session
- * itself may still be established again.
+ * FinishedReceiving and our own FinishedSending; the client's FinishedReceiving then
+ * ends the binding and the UUID (gateway/fixp_finish.c).
  *
  * Before a session is established no answer is longer than what came, so that a
  * forged source gains nothing; and of all requests no more signatures are checked

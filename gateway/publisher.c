@@ -28,16 +28,18 @@ publisher_append(const struct gateway *gateway,
     return cnt;
 }
 
-/* flush_to sends reports below next, which are all in their slots. */
+/* flush_to sends reports below next, which are all in their slots, as far as the flow
+ * goes. */
 static bool
 flush_to(struct gateway *gateway, struct fixp_session *session, uint64_t next)
 {
     struct port *port = gateway->ports[session->transport.port_idx];
+    const uint64_t end = session_end_no(session, next);
 
     if (session_is_ouch(gateway, session))
         return soup_flush(gateway, session);
     if (session->slots == NULL || !session_hears(session)) {
-        session->sent_no = next;
+        session->sent_no = end;
         return true;
     }
     /* What was overwritten before it could be sent is lost, as on a wire. */
@@ -46,9 +48,9 @@ flush_to(struct gateway *gateway, struct fixp_session *session, uint64_t next)
             port_drop(port, &session->transport.peer);
             return false;
         }
-        session->sent_no = session_oldest_no(gateway, next);
+        session->sent_no = session_end_no(session, session_oldest_no(gateway, next));
     }
-    while (session->sent_no < next) {
+    while (session->sent_no < end) {
         const struct fixp_sequence sequence = {.next_seq_no = session->sent_no};
         uint8_t *buf = port_tx_claim(port, &session->transport.peer);
         size_t len = 0;
@@ -58,7 +60,7 @@ flush_to(struct gateway *gateway, struct fixp_session *session, uint64_t next)
         if (!port->stream || session->say_no)
             len = fixp_sequence_encode(buf, DATAGRAM_BYTES_MAX, &sequence);
         session->say_no = false;
-        const uint32_t cnt = publisher_append(gateway, session, session->sent_no, next, buf, &len);
+        const uint32_t cnt = publisher_append(gateway, session, session->sent_no, end, buf, &len);
 
         ASSERT(cnt > 0);
         port_tx_push(port, len);
@@ -85,6 +87,13 @@ dirty_add(struct gateway *gateway, struct fixp_session *session)
     gateway->dirty[gateway->dirty_cnt++] = session_number(gateway, session);
 }
 
+void
+publisher_finish(struct gateway *gateway, struct fixp_session *session)
+{
+    session->finish_due = true;
+    dirty_add(gateway, session);
+}
+
 /* dirty_flush sends to all on the list; those whose port is full stay on it. */
 static void
 dirty_flush(struct gateway *gateway)
@@ -94,7 +103,7 @@ dirty_flush(struct gateway *gateway)
     for (uint32_t i = 0; i < gateway->dirty_cnt; i++) {
         struct fixp_session *session = &gateway->sessions[gateway->dirty[i]];
 
-        session->dirty = !publisher_flush(gateway, session);
+        session->dirty = !publisher_flush(gateway, session) || !fixp_finish_say(gateway, session);
         if (session->dirty)
             gateway->dirty[left_cnt++] = gateway->dirty[i];
         else if (UNLIKELY(session->leaving) && session_is_ouch(gateway, session))
@@ -149,6 +158,7 @@ static void
 flow_ended(struct fixp_session *session, uint64_t start_ns)
 {
     memset(session->uuid, 0, sizeof session->uuid);
+    fixp_finish_forget(session);
     if (start_ns > session->negotiate_time)
         session->negotiate_time = start_ns - 1;
 }
@@ -199,6 +209,9 @@ publisher_take(struct gateway *gateway, const union cell *cells, bool live)
     case CELL_KIND_SESSION_ESTABLISH:
     case CELL_KIND_SESSION_UNBIND:
         fixp_came_back(gateway, cells, live);
+        break;
+    case CELL_KIND_SESSION_SEQUENCE:
+        fixp_finish_came_back(gateway, &cells->session_sequence, live);
         break;
     case CELL_KIND_SESSION_SET:
         session_set(gateway, &cells->session_set);

@@ -76,8 +76,8 @@ retransmit(struct gateway *gateway,
            struct fixp_session *session,
            const struct fixp_retransmit_request *request)
 {
-    const uint64_t next = session_next_no(gateway, session);
-    const uint64_t oldest = session_oldest_no(gateway, next);
+    const uint64_t oldest = session_oldest_no(gateway, session_next_no(gateway, session));
+    const uint64_t next = session_end_no(session, session_next_no(gateway, session));
     const uint64_t from = request->from_seq_no;
     uint32_t served = request->count;
 

@@ -30,10 +30,14 @@ struct saved_session {
     uint64_t establish_time;
     uint8_t uuid[16];
     uint32_t negotiated;
-    uint32_t zero;
+    uint32_t finish; /* SAVED_FINISHING, SAVED_FINALISED */
+    uint64_t end_no; /* of the flow that is finished; 0: it is not */
 };
 
-_Static_assert(sizeof(struct saved_session) == 72, "no padding");
+_Static_assert(sizeof(struct saved_session) == 80, "no padding");
+
+#define SAVED_FINISHING 1u
+#define SAVED_FINALISED 2u
 
 #define SAVED_END UINT32_MAX
 
@@ -57,6 +61,9 @@ save_session(const struct gateway *gateway, uint16_t number, struct image_out *o
         .negotiate_time = session->negotiate_time,
         .establish_time = session->establish_time,
         .negotiated = session->negotiated,
+        .finish =
+            (session->finishing ? SAVED_FINISHING : 0) | (session->finalised ? SAVED_FINALISED : 0),
+        .end_no = session->end_no,
     };
 
     memcpy(saved.uuid, session->uuid, sizeof saved.uuid);
@@ -109,6 +116,18 @@ reports_fit(const struct saved_session *saved, const uint8_t *bytes)
     return left == 0;
 }
 
+/* finish_fits: what is finalised is finished, and that has an end that is reached, or
+ * will be with the next report. */
+static bool
+finish_fits(const struct saved_session *saved)
+{
+    if (saved->finish == 0)
+        return saved->end_no == 0;
+    return (saved->finish == SAVED_FINISHING ||
+            saved->finish == (SAVED_FINISHING | SAVED_FINALISED)) &&
+           saved->end_no != 0 && saved->end_no - 1 <= saved->next_no;
+}
+
 /* take_session takes the next session of an image and sets reports and index to its own:
  * 1, 0 at the end, or -errno. */
 static int
@@ -123,8 +142,9 @@ take_session(const struct gateway *gateway,
         return -EBADMSG;
     if (saved->number == SAVED_END)
         return 0;
-    if (saved->number >= gateway->cfg.sessions_max || saved->negotiated > 1 || saved->zero != 0 ||
-        saved->next_no < 1 || saved->first_no != first_kept(saved->next_no, retransmit_max))
+    if (saved->number >= gateway->cfg.sessions_max || saved->negotiated > 1 ||
+        !finish_fits(saved) || saved->next_no < 1 ||
+        saved->first_no != first_kept(saved->next_no, retransmit_max))
         return -EBADMSG;
     *reports = image_take(in, saved->reports);
     if (*reports == NULL || !reports_fit(saved, *reports) ||
@@ -175,6 +195,9 @@ load_session(struct gateway *gateway,
     session->negotiated = saved->negotiated != 0;
     session->negotiate_time = saved->negotiate_time;
     session->establish_time = saved->establish_time;
+    session->finishing = (saved->finish & SAVED_FINISHING) != 0;
+    session->finalised = (saved->finish & SAVED_FINALISED) != 0;
+    session->end_no = saved->end_no;
     *session->history = *index;
 
     const uint64_t first_no = first_kept(saved->next_no, gateway->cfg.retransmit_max);

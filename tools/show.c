@@ -103,7 +103,7 @@ take_session(struct show *show, const struct engine *engine)
 
     engine_session_get(engine, (uint16_t)show->subject, &session);
     (void)engine_session_stopped(engine, show->subject, &show->blocked, &show->killed);
-    show->bound = session.state == ENGINE_SESSION_BOUND;
+    show->bound = session.state >= ENGINE_SESSION_BOUND;
     show->firm = session.firm;
 }
 

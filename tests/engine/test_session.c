@@ -3,6 +3,7 @@
  * Method: the life of a session step by step, each with its refusals; time is
  * what the commands say.
  */
+#include "engine/session.h"
 #include "engine/timers.h"
 
 #include "tests/engine/harness.h"
@@ -230,6 +231,118 @@ Test(session, sequence_skips_what_never_came)
     harness_fini(&h);
 }
 
+/* finish applies that the session's client has sent all up to next_no. */
+static enum engine_result
+finish(struct harness *h, uint16_t session, uint64_t next_no)
+{
+    const union cell cell = {.session_sequence = {.kind = CELL_KIND_SESSION_SEQUENCE,
+                                                  .shape = 1,
+                                                  .next_no = next_no,
+                                                  .finished = 1,
+                                                  .session = session}};
+
+    return harness_apply(h, &cell);
+}
+
+static enum engine_result
+unbind_finished(struct harness *h, uint16_t session, const uint8_t uuid[16])
+{
+    union cell cell = {.session_unbind = {.kind = CELL_KIND_SESSION_UNBIND,
+                                          .shape = 1,
+                                          .time = h->time_ns,
+                                          .reason = CELL_UNBIND_REASON_FINISHED,
+                                          .session = session}};
+
+    memcpy(cell.session_unbind.uuid, uuid, 16);
+    return harness_apply(h, &cell);
+}
+
+Test(session, nothing_is_taken_behind_what_was_said_to_be_the_last)
+{
+    struct harness h;
+    union cell skip = {
+        .session_sequence = {
+            .kind = CELL_KIND_SESSION_SEQUENCE, .shape = 1, .next_no = 9, .session = 0}};
+    union cell order[2];
+    uint8_t uuid[16];
+
+    harness_init(&h, NULL);
+    harness_uuid(0, uuid);
+    harness_new(&h, (struct harness_order){.clord = 1, .px = 5, .qty = 1});
+    cr_assert_eq(finish(&h, 0, 1), ENGINE_DROPPED, "there was one more");
+    cr_assert_eq(finish(&h, 0, 4), ENGINE_DONE);
+    cr_assert_eq(h.cells_cnt, 2);
+    cr_assert_eq(h.cells[0].session_sequence.missing, 2);
+
+    const union cell *event = harness_message(&h, CELL_KIND_SESSION_NOT_APPLIED, 0);
+
+    cr_assert_eq(event->session_not_applied.from_no, 2);
+    cr_assert_eq(event->session_not_applied.count, 2);
+    cr_assert_eq(finish(&h, 0, 4), ENGINE_DROPPED, "once");
+    (void)harness_order_cells(&h, (struct harness_order){.clord = 2, .px = 5, .qty = 1}, order);
+    cr_assert_eq(harness_apply(&h, &skip), ENGINE_DROPPED);
+    cr_assert_eq(harness_apply(&h, order), ENGINE_DROPPED);
+    /* Nor from elsewhere, nor behind a restart that kept the UUID. */
+    cr_assert_eq(harness_unbind(&h, 0, uuid), ENGINE_DONE);
+    cr_assert_eq(harness_restart(&h, 1, CELL_ACK_MODE_DURABLE), 0);
+    cr_assert_eq(harness_establish(&h, 0, uuid, false), 0);
+    cr_assert_eq(state_of(&h, 0), ENGINE_SESSION_FINISHING);
+    cr_assert_eq(harness_apply(&h, order), ENGINE_DROPPED);
+    cr_assert_eq(engine_orders_cnt(h.engine), 1);
+    /* A new UUID begins anew. */
+    other_uuid(uuid, 201);
+    cr_assert_eq(harness_negotiate(&h, 0, uuid, 2), 0);
+    cr_assert_eq(harness_establish(&h, 0, uuid, false), 0);
+    cr_assert_eq(state_of(&h, 0), ENGINE_SESSION_BOUND);
+    cr_assert_neq(harness_new(&h, (struct harness_order){.clord = 2, .px = 5, .qty = 1}), 0);
+    harness_fini(&h);
+}
+
+Test(session, finished_without_a_gap_tells_nothing_missing)
+{
+    struct harness h;
+
+    harness_init(&h, NULL);
+    cr_assert_eq(finish(&h, 0, 1), ENGINE_DONE);
+    cr_assert_eq(h.cells_cnt, 1);
+    cr_assert_eq(h.cells[0].session_sequence.missing, 0);
+    cr_assert_eq(finish(&h, 6, 1), ENGINE_DROPPED, "not bound");
+    cr_assert_eq(finish(&h, CELL_SESSION, 1), ENGINE_DROPPED);
+    harness_fini(&h);
+}
+
+Test(session, uuid_that_is_finalised_is_never_taken_again)
+{
+    struct harness h;
+    uint8_t uuid[16];
+    uint8_t other[16];
+
+    harness_init(&h, NULL);
+    harness_uuid(0, uuid);
+    harness_session_set(&h, 0, 0, 5);
+    harness_new(&h, (struct harness_order){.clord = 1, .px = 5, .qty = 1});
+    cr_assert_eq(unbind_finished(&h, 0, uuid), ENGINE_DROPPED, "its client has not");
+    cr_assert_eq(finish(&h, 0, 2), ENGINE_DONE);
+    cr_assert_eq(unbind_finished(&h, 0, uuid), ENGINE_DONE);
+    cr_assert_eq(state_of(&h, 0), ENGINE_SESSION_IDLE);
+    cr_assert_eq(harness_establish(&h, 0, uuid, false), OE_REJECT_REASON_SESSION_UNNEGOTIATED);
+    cr_assert_eq(harness_negotiate(&h, 0, uuid, 2), OE_REJECT_REASON_SESSION_DUPLICATE_ID);
+    harness_clock(&h, 100 * MS);
+    cr_assert_eq(harness_message_cnt(&h, CELL_KIND_ORDER_CANCELED), 1, "it is a disconnect too");
+    /* Those before it are not, either: so many of them. */
+    for (uint8_t i = 0; i < SESSION_PAST_MAX; i++) {
+        other_uuid(other, (uint8_t)(210 + i));
+        cr_assert_eq(harness_negotiate(&h, 0, uuid, 3), OE_REJECT_REASON_SESSION_DUPLICATE_ID);
+        cr_assert_eq(harness_negotiate(&h, 0, other, 3u + i), 0);
+    }
+    for (uint8_t i = 0; i < SESSION_PAST_MAX; i++) {
+        other_uuid(other, (uint8_t)(210 + i));
+        cr_assert_eq(harness_negotiate(&h, 0, other, 50), OE_REJECT_REASON_SESSION_DUPLICATE_ID);
+    }
+    engine_check(h.engine);
+    harness_fini(&h);
+}
+
 Test(session, refused_message_takes_its_number)
 {
     struct harness h;
@@ -397,6 +510,8 @@ Test(session, restart_unbinds_and_after_a_lossy_run_ends_all)
     cr_assert_eq(harness_restart(&h, 2, CELL_ACK_MODE_DURABLE), 0);
     cr_assert_eq(state_of(&h, 0), ENGINE_SESSION_IDLE);
     cr_assert_eq(harness_establish(&h, 0, uuid, false), OE_REJECT_REASON_SESSION_UNNEGOTIATED);
+    cr_assert_eq(harness_negotiate(&h, 0, uuid, 9), OE_REJECT_REASON_SESSION_DUPLICATE_ID);
+    other_uuid(uuid, 98);
     cr_assert_eq(harness_negotiate(&h, 0, uuid, 9), 0);
     cr_assert_eq(harness_restart(&h, 3, CELL_ACK_MODE_DURABLE), 0);
     cr_assert_eq(state_of(&h, 0), ENGINE_SESSION_NEGOTIATED);

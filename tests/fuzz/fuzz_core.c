@@ -238,10 +238,16 @@ session_command(struct fuzz_input *in, const struct duo *duo)
     case 0:
         return command_negotiate(session, (uint8_t)(b / 64));
     case 1:
-        return command_unbind(session, 1);
+        command = command_unbind(session, 1);
+        command.cells[0].session_unbind.reason = b / 64 == 3 ? CELL_UNBIND_REASON_FINISHED : 0;
+        return command;
     case 2:
-        command.cells[0].session_sequence = (struct cell_session_sequence){
-            .kind = CELL_KIND_SESSION_SEQUENCE, .shape = 1, .next_no = b / 64, .session = session};
+        command.cells[0].session_sequence =
+            (struct cell_session_sequence){.kind = CELL_KIND_SESSION_SEQUENCE,
+                                           .shape = 1,
+                                           .next_no = b / 64,
+                                           .finished = b / 64 == 3,
+                                           .session = session};
         return command;
     case 3:
         command.cells[0].message_refused = (struct cell_message_refused){

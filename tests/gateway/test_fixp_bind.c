@@ -474,25 +474,6 @@ Test(fixp_bind, lost_answer_to_terminate_is_given_again)
     rig_free(rig);
 }
 
-Test(fixp_bind, finished_sending_is_answered_and_ends_the_binding)
-{
-    struct rig *rig = rig_new(38, 0, 0);
-    struct rig_client *rc = rig_connect(rig, 0, 0);
-    struct trap trap = {.template_id = FIXP_FINISHED_RECEIVING_ID, .from_server = true};
-    struct fixp_finished_sending msg = {.last_seq_no = 3};
-    uint8_t buf[64];
-
-    memcpy(msg.session_id, rc->uuid, 16);
-    trap_set(rig, &trap);
-    rig_raw(rig, rc->port, buf, fixp_finished_sending_encode(buf, sizeof buf, &msg));
-    rig_run(rig, 2);
-    cr_assert_eq(trap.seen_cnt, 1);
-    cr_assert_eq(rc->not_applied_cnt, 3, "what was sent and never came is told first");
-    cr_assert_eq(client_state(rc->client), CLIENT_CLOSED);
-    cr_assert_eq(rig_session_state(rig, 0), ENGINE_SESSION_NEGOTIATED);
-    rig_free(rig);
-}
-
 Test(fixp_bind, drain_answers_all_and_ends_all)
 {
     struct rig *rig = rig_new(53, 0, 0);

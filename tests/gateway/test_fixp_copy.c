@@ -171,7 +171,7 @@ Test(fixp_copy, client_that_sends_messages_is_terminated)
         struct rig *rig = rig_new_copied(406);
         struct rig_client *copy = rig_connect(rig, RIG_COPY, RIG_COPY);
         const struct fixp_sequence sequence = {.next_seq_no = 1};
-        const struct fixp_finished_sending finished = {.last_seq_no = 0};
+        struct fixp_finished_sending finished = {.last_seq_no = 1};
         uint8_t buf[128] = {0};
         size_t len = 8 + OE_NEW_ORDER_SINGLE_BLOCK;
 
@@ -179,6 +179,7 @@ Test(fixp_copy, client_that_sends_messages_is_terminated)
         oe_header_put(buf, OE_NEW_ORDER_SINGLE_ID, OE_NEW_ORDER_SINGLE_BLOCK);
         if (i == 1)
             len = fixp_sequence_encode(buf, sizeof buf, &sequence);
+        memcpy(finished.session_id, copy->uuid, sizeof finished.session_id);
         if (i == 2)
             len = fixp_finished_sending_encode(buf, sizeof buf, &finished);
         rig_raw(rig, copy->port, buf, len);

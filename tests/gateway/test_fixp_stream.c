@@ -158,6 +158,40 @@ Test(fixp_stream, connections_may_end_at_any_time)
     rig_free(rig);
 }
 
+Test(fixp_stream, session_finishes_over_connections_that_end_at_any_step)
+{
+    unsigned halves = 0;
+
+    for (unsigned steps = 0; steps < 16; steps++) {
+        struct rig *rig = rig_new_stream(40 + steps);
+        struct rig_client *rc = rig_connect(rig, 0, 0);
+
+        rig_order(rig, rc, 1, false, PX);
+        client_finish(rc->client, rig->net.now_ns);
+        for (unsigned i = 0; i < steps; i++)
+            rig_step(rig, RIG_MS / 100);
+        rig_cut(rc);
+        rig_run(rig, 2);
+        if (rig_session_state(rig, 0) != ENGINE_SESSION_IDLE) {
+            halves++;
+            rc = rig_resume(rig, 0);
+            rig_run(rig, 1);
+            cr_assert_eq(client_state(rc->client), CLIENT_ESTABLISHED, "step %u: %s", steps,
+                         client_error(rc->client));
+            client_finish(rc->client, rig->net.now_ns);
+            rig_run(rig, 5);
+            cr_assert(client_finished(rc->client), "step %u", steps);
+        }
+        cr_assert_eq(rig_session_state(rig, 0), ENGINE_SESSION_IDLE, "step %u", steps);
+        cr_assert_eq(rc->reports_cnt + rc->not_applied_cnt, 1, "step %u", steps);
+        rc = rig_resume(rig, 0);
+        cr_assert(strstr(client_error(rc->client), "Unnegotiated") != NULL, "step %u", steps);
+        rig_free(rig);
+    }
+    cr_assert_gt(halves, 1);
+    cr_assert_lt(halves, 16, "some were at the end before");
+}
+
 Test(fixp_stream, terminate_ends_the_connection)
 {
     struct rig *rig = rig_new_stream(5);

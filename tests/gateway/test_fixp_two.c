@@ -102,6 +102,36 @@ Test(fixp_two, one_session_asked_for_at_both_is_bound_by_one)
     rig_free(rig);
 }
 
+Test(fixp_two, half_an_end_at_one_gateway_is_gone_on_with_at_the_other)
+{
+    struct rig *rig = rig_new_two(9);
+    struct rig_client *rc = rig_connect(rig, 0, 0);
+    struct fixp_finished_sending msg = {.last_seq_no = 1};
+    uint8_t buf[64];
+
+    rig_order(rig, rc, 1, false, PX);
+    rig_run(rig, 1);
+    memcpy(msg.session_id, rc->uuid, sizeof msg.session_id);
+    rig_raw(rig, rc->port, buf, fixp_finished_sending_encode(buf, sizeof buf, &msg));
+    rig_run(rig, 1);
+    client_terminate(rc->client, rig->net.now_ns);
+    rig_run(rig, 2);
+    rc = move(rig, DOOR, rc);
+    rig_run(rig, 1);
+    cr_assert_eq(client_state(rc->client), CLIENT_ESTABLISHED);
+    cr_assert_eq(rig_session_state(rig, 0), ENGINE_SESSION_FINISHING);
+    client_finish(rc->client, rig->net.now_ns);
+    rig_run(rig, 5);
+    cr_assert(client_finished(rc->client));
+    /* And is the end at both. */
+    for (unsigned i = 0; i < 2; i++) {
+        rc = move(rig, i == 0 ? 0 : DOOR, rc);
+        cr_assert(strstr(client_error(rc->client), "Unnegotiated") != NULL, "%s",
+                  client_error(rc->client));
+    }
+    rig_free(rig);
+}
+
 Test(fixp_two, session_bound_by_the_other_gateway_is_refused)
 {
     struct rig *rig = rig_new_two(4);

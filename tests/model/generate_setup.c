@@ -312,24 +312,31 @@ generate_state(struct generator *g, struct step *step)
     step->command = state_of(instrument, (uint8_t)random_below(&g->random, 3));
 }
 
-/* generate_session unbinds and binds sessions and skips numbers. */
+/* generate_session unbinds and binds sessions and skips numbers; a few end. */
 void
 generate_session(struct generator *g, struct step *step)
 {
     const uint16_t session = (uint16_t)random_below(&g->random, SESSIONS);
+    const struct model_session *known = &g->model->sessions[session];
+    const uint8_t uuid = (uint8_t)known->request_time;
 
-    if (!g->model->sessions[session].bound) {
-        step->command = command_establish(session, 1);
-    } else if (random_permille(&g->random, g->unbinding ? 700 : 200)) {
+    if (known->next_in_no == 0) {
+        step->command = command_negotiate(session, (uint8_t)(uuid + 1));
+    } else if (!known->bound) {
+        step->command = command_establish(session, uuid);
+    } else if (random_permille(&g->random, g->unbinding || known->finished ? 700 : 200)) {
         /* Who is lost seldom is lost alone: grace times that end in one tick. */
         g->unbinding = random_permille(&g->random, 500);
-        step->command = command_unbind(session, 1);
+        step->command = command_unbind(session, uuid);
+        if (random_permille(&g->random, known->finished ? 800 : 10))
+            step->command.cells[0].session_unbind.reason = CELL_UNBIND_REASON_FINISHED;
     } else {
         step->command = (struct command){.count = 1};
         step->command.cells[0].session_sequence = (struct cell_session_sequence){
             .kind = CELL_KIND_SESSION_SEQUENCE,
             .shape = 1,
             .next_no = random_below(&g->random, 4),
+            .finished = random_permille(&g->random, 20),
             .session = session,
         };
     }

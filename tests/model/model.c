@@ -57,7 +57,8 @@ model_admits(const struct model *model, uint16_t session, uint16_t in_no)
 {
     if (session == CELL_SESSION)
         return true;
-    if (session >= MODEL_SESSIONS || !model->sessions[session].bound)
+    if (session >= MODEL_SESSIONS || !model->sessions[session].bound ||
+        model->sessions[session].finished)
         return false;
     return in_no == (uint16_t)model->sessions[session].next_in_no;
 }

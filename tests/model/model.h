@@ -171,6 +171,7 @@ struct model_due {
 struct model_session {
     bool known;
     bool bound;
+    bool finished; /* it sends no more under its UUID */
     uint32_t firm;
     uint64_t next_in_no;
     uint64_t request_time; /* of the Negotiate that gave the UUID */

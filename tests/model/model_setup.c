@@ -53,21 +53,40 @@ unbind(struct model *model, struct model_session *session)
     session->bound = false;
 }
 
-/* model_session_sequence skips what never came; false if it skips nothing. */
+/* end ends the session's UUID. */
+static void
+end(struct model_session *session)
+{
+    session->next_in_no = 0;
+    session->finished = false;
+    memset(session->uuid, 0, sizeof session->uuid);
+}
+
+/* model_session_sequence skips what never came, and may be the last of its session;
+ * false if it does neither. */
 bool
 model_session_sequence(struct model *model, const union cell *cells)
 {
     const struct cell_session_sequence *req = &cells->session_sequence;
 
-    if (req->session >= MODEL_SESSIONS || !model->sessions[req->session].bound)
+    if (req->session >= MODEL_SESSIONS || !model->sessions[req->session].bound ||
+        model->sessions[req->session].finished || req->finished > 1)
         return false;
 
     struct model_session *session = &model->sessions[req->session];
 
-    if (req->next_no <= session->next_in_no)
+    if (req->next_no < session->next_in_no ||
+        (req->next_no == session->next_in_no && req->finished == 0))
         return false;
     model->seq++;
-    model_emit_command(model, cells, 0, NULL);
+
+    union cell told = *cells;
+
+    told.session_sequence.missing = req->next_no - session->next_in_no;
+    model_emit_command(model, &told, 0, NULL);
+    session->finished = req->finished != 0;
+    if (told.session_sequence.missing == 0)
+        return true;
 
     const union cell cell = {.session_not_applied = {
                                  .kind = CELL_KIND_SESSION_NOT_APPLIED,
@@ -166,10 +185,8 @@ restart(struct model *model, uint8_t ack_mode)
 {
     for (uint32_t i = 0; i < MODEL_SESSIONS; i++) {
         unbind(model, &model->sessions[i]);
-        if (model->ack_mode != CELL_ACK_MODE_DURABLE) {
-            model->sessions[i].next_in_no = 0;
-            memset(model->sessions[i].uuid, 0, sizeof model->sessions[i].uuid);
-        }
+        if (model->ack_mode != CELL_ACK_MODE_DURABLE)
+            end(&model->sessions[i]);
     }
     model->ack_mode = ack_mode;
 }
@@ -185,6 +202,7 @@ negotiate(struct model *model, const struct cell_session_negotiate *in)
         memcmp(session->uuid, in->uuid, sizeof session->uuid) == 0)
         return;
     unbind(model, session);
+    session->finished = false;
     session->next_in_no = 1;
     session->request_time = in->request_time;
     memcpy(session->uuid, in->uuid, sizeof session->uuid);
@@ -236,6 +254,8 @@ model_set_up(struct model *model, const union cell *cells)
         break;
     case CELL_KIND_SESSION_UNBIND:
         unbind(model, &model->sessions[cells->session_unbind.session]);
+        if (cells->session_unbind.reason == CELL_UNBIND_REASON_FINISHED)
+            end(&model->sessions[cells->session_unbind.session]);
         break;
     case CELL_KIND_JOURNAL_SPACE:
         model->journal_low = cells->journal_space.low != 0;

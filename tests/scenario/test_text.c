@@ -45,6 +45,7 @@ static const char *const written[] = {
     "mass-quote S1 A1 id 7 entries 1 I1 bid 5 @ 9.00 I0 ask 1 @ 2.00",
     "mass-quote S1 A1 id 7 entries 9 I1 bid 5 @ 9.00 I2",
     "skip S1 3",
+    "skip S1 3 finished",
     "wait 5ns",
     "firm F1",
     "group G1 F2",
@@ -52,6 +53,9 @@ static const char *const written[] = {
     "negotiate S1",
     "establish S1",
     "unbind S1",
+    "negotiate S1 uuid 2",
+    "establish S1 uuid 255",
+    "unbind S1 uuid 0 finished",
     "account A1 G1 state Suspended qty-max 5 value-max 100.00 long 0 short 9",
     "instrument I1 tick 0.05 lot 10 state Halted algorithm Split allocation-min 2 "
     "fifo-permille 400 top-max 50 qty-min 20 qty-max 100 value-max 1000.00 ref 10.00 "

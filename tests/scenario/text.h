@@ -31,9 +31,9 @@
  *         [reason R] as N                         of X: session S
  *     mass-quote S A id N [stp MODE] [capacity WORD] [entries N] I [bid QTY @ PX]
  *         [ask QTY @ PX] I ...                    entries: if it says another number
- *     skip S N                    wait DURATION
+ *     skip S N [finished]         wait DURATION
  *     firm F                      group G F                   session S F [grace MS]
- *     negotiate S                 establish S                 unbind S
+ *     negotiate S [uuid N]        establish S [uuid N]        unbind S [uuid N] [finished]
  *     account A G [state T] [qty-max N] [value-max PX] [long N] [short N]
  *     instrument I [tick PX] [lot N] [state T] [algorithm T] [allocation-min N]
  *         [fifo-permille N] [top-max N] [qty-min N] [qty-max N] [value-max PX]

@@ -222,6 +222,7 @@ read_skip(struct words *words, struct command *command)
     req->shape = 1;
     req->session = words_session(words);
     req->next_no = words_number(words);
+    req->finished = words_take(words, "finished");
 }
 
 bool

@@ -118,6 +118,17 @@ read_space(struct words *words, struct command *command)
     req->free_bytes = req->low != 0 ? 500 : 2000;
 }
 
+/* read_bound reads a session, and the number of its UUID if that is not the first. */
+static void
+read_bound(struct words *words,
+           struct command *command,
+           struct command (*made)(uint16_t session, uint8_t uuid))
+{
+    const uint16_t session = words_session(words);
+
+    *command = made(session, words_take(words, "uuid") ? (uint8_t)words_number(words) : 1);
+}
+
 bool
 text_read_setup(struct words *words, struct command *command)
 {
@@ -134,12 +145,14 @@ text_read_setup(struct words *words, struct command *command)
         if (words_take(words, "grace"))
             command->cells[0].session_set.cancel_on_disconnect_ms = (uint32_t)words_number(words);
     } else if (words_take(words, "negotiate"))
-        *command = command_negotiate(words_session(words), 1);
+        read_bound(words, command, command_negotiate);
     else if (words_take(words, "establish"))
-        *command = command_establish(words_session(words), 1);
-    else if (words_take(words, "unbind"))
-        *command = command_unbind(words_session(words), 1);
-    else if (words_take(words, "account"))
+        read_bound(words, command, command_establish);
+    else if (words_take(words, "unbind")) {
+        read_bound(words, command, command_unbind);
+        if (words_take(words, "finished"))
+            command->cells[0].session_unbind.reason = CELL_UNBIND_REASON_FINISHED;
+    } else if (words_take(words, "account"))
         read_account(words, command);
     else if (words_take(words, "instrument"))
         read_instrument(words, command);

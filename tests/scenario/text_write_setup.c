@@ -54,6 +54,14 @@ put_instrument_set(struct line *line, const union cell *cells)
         text_put_px(line, " high ", limits->band_high_px);
 }
 
+/* put_uuid says which of its session's UUIDs it is, if it is not the first. */
+static void
+put_uuid(struct line *line, const uint8_t uuid[16])
+{
+    if (uuid[15] != 1)
+        text_put(line, " uuid %u", uuid[15]);
+}
+
 void
 text_put_setup(struct line *line, const union cell *cells)
 {
@@ -71,12 +79,17 @@ text_put_setup(struct line *line, const union cell *cells)
         break;
     case CELL_KIND_SESSION_NEGOTIATE:
         text_put(line, "negotiate S%u", cells->session_negotiate.session);
+        put_uuid(line, cells->session_negotiate.uuid);
         break;
     case CELL_KIND_SESSION_ESTABLISH:
         text_put(line, "establish S%u", cells->session_establish.session);
+        put_uuid(line, cells->session_establish.uuid);
         break;
     case CELL_KIND_SESSION_UNBIND:
         text_put(line, "unbind S%u", cells->session_unbind.session);
+        put_uuid(line, cells->session_unbind.uuid);
+        if (cells->session_unbind.reason == CELL_UNBIND_REASON_FINISHED)
+            text_put(line, " finished");
         break;
     case CELL_KIND_ACCOUNT_SET:
         put_account(line, cells);
@@ -107,6 +120,8 @@ text_put_setup(struct line *line, const union cell *cells)
     case CELL_KIND_SESSION_SEQUENCE:
         text_put(line, "skip S%u %" PRIu64, cells->session_sequence.session,
                  cells->session_sequence.next_no);
+        if (cells->session_sequence.finished != 0)
+            text_put(line, " finished");
         break;
     default:
         if (!text_put_admin(line, cells))
