@@ -306,6 +306,31 @@ client_ask(struct client *client, uint64_t now_ns)
     client->asks++;
 }
 
+/* ask_receipts asks for latency receipts, if they are wanted, until it is answered. */
+static void
+ask_receipts(struct client *client, uint64_t now_ns)
+{
+    struct oe_latency_receipt_request msg = {.latency_receipts = OE_LATENCY_RECEIPTS_ON};
+    uint8_t *buf;
+
+    if (client->cfg.on_receipt == NULL || client->receipts ||
+        client->receipts_asks == CLIENT_RECEIPT_MAX ||
+        (client->receipts_asks != 0 && now_ns - client->receipts_ns < CLIENT_RECEIPT_NS))
+        return;
+    buf = client_claim(client);
+    if (buf == NULL)
+        return;
+    memcpy(msg.session_id, client->cfg.uuid, sizeof msg.session_id);
+
+    const size_t len = client_begin(client, buf);
+
+    /* No sign of life to an exchange that does not know it: heartbeats go on. */
+    port_tx_push(client->cfg.port, len + oe_latency_receipt_request_encode(
+                                             buf + len, DATAGRAM_BYTES_MAX - len, &msg));
+    client->receipts_ns = now_ns;
+    client->receipts_asks++;
+}
+
 /* is_silent tells whether the exchange has missed its own interval, twice. */
 static bool
 is_silent(const struct client *client, uint64_t now_ns)
@@ -326,6 +351,7 @@ poll_established(struct client *client, uint64_t now_ns)
         return;
     }
     client_ask(client, now_ns);
+    ask_receipts(client, now_ns);
     if (client->queued_len == 0 &&
         now_ns - client->last_tx_ns >= client->cfg.keepalive_ms * CLIENT_NS_PER_MS)
         say_heartbeat(client, now_ns);

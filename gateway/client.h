@@ -60,6 +60,9 @@ struct client_cfg {
     void (*on_report)(void *ctx, uint64_t no, const uint8_t *buf, size_t len);
     /* Numbers [from, from + count) of ours were never received. */
     void (*on_not_applied)(void *ctx, uint64_t from, uint64_t count);
+    /* Where the time went that a report of ours took: it comes before that report, one
+     * in a burst, and not always. If it is there the exchange is asked for receipts. */
+    void (*on_receipt)(void *ctx, const struct oe_latency_receipt *receipt);
     void *ctx;
 };
 

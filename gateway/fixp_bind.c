@@ -88,6 +88,7 @@ unbound(struct gateway *gateway, struct fixp_session *session)
     session->state = FIXP_FREE;
     session->farewell = FAREWELL_NONE;
     session->leaving = false;
+    receipts_set(gateway, session, false);
     bound_remove(gateway, session);
 }
 

@@ -9,6 +9,7 @@
  *   fixp_bind.c     session commands that came back -> bindings and answers
  *   fixp_send.c     session messages -> datagrams
  *   publisher.c     messages of the out-ring -> reports, kept and sent
+ *   receipt.c       time stamps of reports, for sessions that ask
  *   retransmit.c    reports again: kept ones, and old ones out of the journal
  *   directory.c     logins and peers -> sessions
  *   save.c          what the journal said of sessions <-> an image
@@ -52,6 +53,7 @@
 #include "gateway/hold.h"
 #include "gateway/login_limit.h"
 #include "gateway/port.h"
+#include "gateway/receipt.h"
 #include "gateway/throttle.h"
 #include "proto/base.h"
 #include "proto/fixp.h"
@@ -131,6 +133,7 @@ struct fixp_session {
     bool listed;                /* transport is in the directory */
     bool limited;               /* throttle has a limit */
     bool holding;               /* in the list of those with datagrams that wait */
+    bool receipts;              /* are sent */
     bool negotiated;            /* uuid and negotiate_time are what the engine knows */
     struct transport transport; /* last bound */
     uint64_t next_in_no;
@@ -159,6 +162,9 @@ struct fixp_session {
     uint64_t reminded_ns;
     uint64_t leaving_ns;
     uint64_t login_ns; /* a request from its transport was last looked at */
+
+    struct receipt receipt;
+    uint64_t receipt_poll; /* the last poll with a LatencyReceiptRequest that was answered */
 } CACHE_ALIGNED;
 
 /* What came of the journal's answer and is not sent yet, of one session. */
@@ -216,6 +222,8 @@ struct gateway {
     bool stopping;
     bool stopped;
     struct gateway_stats stats;
+
+    struct receipts receipts;
 };
 
 static inline uint16_t

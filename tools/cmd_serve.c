@@ -212,10 +212,11 @@ say_stats(const struct exchange *exchange)
     gateway_stats_get(exchange->gateway, &gateway);
     fprintf(stderr,
             "outcry: gateway: %" PRIu64 " messages, %" PRIu64 " reports, %" PRIu64
-            " retransmitted (%" PRIu64 " from the journal), %" PRIu64 " duplicates, %" PRIu64
-            " gaps, %" PRIu64 " refused, %" PRIu64 " timeouts\n",
-            gateway.messages, gateway.reports, gateway.retransmitted, gateway.from_journal,
-            gateway.duplicates, gateway.gaps, gateway.refused, gateway.timeouts);
+            " receipts, %" PRIu64 " retransmitted (%" PRIu64 " from the journal), %" PRIu64
+            " duplicates, %" PRIu64 " gaps, %" PRIu64 " refused, %" PRIu64 " timeouts\n",
+            gateway.messages, gateway.reports, gateway.receipts, gateway.retransmitted,
+            gateway.from_journal, gateway.duplicates, gateway.gaps, gateway.refused,
+            gateway.timeouts);
     fprintf(stderr,
             "outcry: gateway: bad frames %" PRIu64 ", schemas %" PRIu64 ", sessions %" PRIu64
             ", credentials %" PRIu64 ", contexts %" PRIu64 "; logins dropped %" PRIu64

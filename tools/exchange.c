@@ -433,6 +433,13 @@ await_disk(struct exchange *exchange)
     }
 }
 
+static uint64_t
+read_clock(void *ctx)
+{
+    (void)ctx;
+    return clock_utc_ns();
+}
+
 static int
 command_start(struct exchange *exchange, char *why)
 {
@@ -446,6 +453,10 @@ command_start(struct exchange *exchange, char *why)
     await_disk(exchange);
     gateway_attach(exchange->gateway, &exchange->in_writer, &exchange->out_gateway,
                    durable ? journal_writer_durable(exchange->journal) : NULL);
+    gateway_attach_receipts(exchange->gateway, &(struct gateway_receipts){
+                                                   .taken = &exchange->taken,
+                                                   .clock_ns = read_clock,
+                                               });
     return 0;
 }
 

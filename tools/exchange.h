@@ -42,6 +42,7 @@
 #include "engine/ring.h"
 #include "engine/sequencer.h"
 #include "gateway/gateway.h"
+#include "gateway/marks.h"
 #include "gateway/port.h"
 #include "journal/reader.h"
 #include "journal/writer.h"
@@ -103,6 +104,7 @@ struct exchange {
     struct ring_reader out_journal;  /* journal's */
     struct ring_reader out_gateway;  /* ours until the ports are polled, then the gateway's */
     struct sequencer sequencer;
+    struct marks taken; /* of the out-ring: by the engine's thread, for the gateway */
     struct space space; /* looked at by who calls exchange_run */
     struct desk desk;   /* between the next and the engine's stage */
     struct admin admin; /* polled by the gateway's thread */

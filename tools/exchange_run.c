@@ -78,6 +78,9 @@ poll_gateway(struct run *run, unsigned phase, bool *stopping, uint64_t now_ns)
 static int
 poll_engine(struct run *run, uint64_t now_ns)
 {
+    /* What the engine writes from here on it took at now_ns, if a broker wants to know. */
+    marks_poll(&run->exchange->taken, run->exchange->out_writer.sink.pos, now_ns);
+
     const int work = desk_poll(&run->exchange->desk, now_ns);
 
     if (work > 0 && run->journal_apart)

@@ -56,6 +56,8 @@ def wire_type(types, field):
     if node.tag == 'composite':
         first = node.find('type')
         text, optional = 'price', first.get('presence') == 'optional'
+    elif node.get('length') == '16':
+        text, optional = 'UUID', False
     elif node.tag == 'type':
         text, optional = SHORT[node.get('primitiveType')], node.get('presence') == 'optional'
     else:

@@ -93,6 +93,14 @@ rings_make(struct rig *rig)
     rig->run_cnt = rig->log_cnt;
 }
 
+static uint64_t
+send_clock(void *ctx)
+{
+    const struct rig *rig = ctx;
+
+    return rig->net.now_ns + rig->send_after;
+}
+
 static void
 gateway_make(struct rig *rig)
 {
@@ -112,6 +120,10 @@ gateway_make(struct rig *rig)
     rig->gateway = gateway_init(memory(gateway_footprint(&cfg)), &cfg);
     gateway_add_port(rig->gateway, rig->server);
     gateway_attach(rig->gateway, &rig->in_writer, &rig->out_gateway, &rig->durable);
+    rig->taken = (struct marks){0};
+    gateway_attach_receipts(
+        rig->gateway,
+        &(struct gateway_receipts){.taken = &rig->taken, .clock_ns = send_clock, .ctx = rig});
 }
 
 static void
@@ -418,6 +430,7 @@ rig_step(struct rig *rig, uint64_t ns)
     clients_poll(rig);
     gateway_poll(rig->gateway, rig->net.now_ns);
     for (unsigned i = 0; !rig->hold_engine && i < ENGINE_POLLS_MAX; i++) {
+        marks_poll(&rig->taken, rig->out_writer.sink.pos, rig->net.now_ns);
         if (sequencer_poll(&rig->sequencer, rig->net.now_ns) == 0)
             break;
         log_poll(rig);
