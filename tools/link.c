@@ -48,6 +48,15 @@ not_applied(void *ctx, uint64_t from, uint64_t count)
     events->on_not_applied(events->ctx, session->index, from, count);
 }
 
+static void
+receipt(void *ctx, const struct oe_latency_receipt *receipt)
+{
+    const struct link_session *session = ctx;
+    const struct link_events *events = &session->link->cfg.events;
+
+    events->on_receipt(events->ctx, receipt);
+}
+
 /* uuid_draw draws 16 bytes; client_new makes a version 4 UUID of them. */
 static void
 uuid_draw(uint8_t uuid[16])
@@ -136,6 +145,7 @@ session_open(struct link *link, unsigned index, char why[LINK_WHY_BYTES])
         .context = link->cfg.config->require_context,
         .on_report = report,
         .on_not_applied = not_applied,
+        .on_receipt = link->cfg.events.on_receipt != NULL ? receipt : NULL,
         .ctx = session,
     };
 
