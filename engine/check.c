@@ -202,6 +202,30 @@ sum_order(const struct engine *engine, const struct order *order)
     account->orders_cnt++;
 }
 
+/* sum_session counts an order for its session. */
+static void
+sum_session(const struct engine *engine, const struct order *order)
+{
+    struct session_sum *sum = &engine->session_sums[session_idx(&engine->sessions, order->session)];
+
+    sum->orders_cnt++;
+    sum->day_orders_cnt += order_is_day(order);
+}
+
+/* check_sessions asserts that each session counts its own orders. */
+static void
+check_sessions(const struct engine *engine)
+{
+    for (uint32_t i = 0; i < engine->sessions.used_cnt; i++) {
+        const struct session *session = &engine->sessions.at[i];
+        struct session_sum *sum = &engine->session_sums[i];
+
+        ASSERT(session->orders_cnt == sum->orders_cnt);
+        ASSERT(session->day_orders_cnt == sum->day_orders_cnt);
+        *sum = (struct session_sum){.orders_cnt = 0};
+    }
+}
+
 /* check_orders compares the orders with id map, sessions and reservations. */
 static void
 check_orders(const struct engine *engine)
@@ -210,7 +234,6 @@ check_orders(const struct engine *engine)
     const struct sessions *sessions = &engine->sessions;
     struct rare_seen rare = {.extras_cnt = 0};
     uint32_t live_cnt = 0;
-    uint64_t session_orders_cnt = 0;
 
     for (uint32_t slot = 0; slot < pool->used_cnt; slot++) {
         const struct order *order = &pool->orders[slot];
@@ -219,6 +242,7 @@ check_orders(const struct engine *engine)
             continue;
         live_cnt++;
         ASSERT(session_of(sessions, order->session) != NULL);
+        sum_session(engine, order);
         check_rare(engine, slot, &rare);
         if ((order->flags & ORDER_QUOTE) == 0)
             ASSERT(idmap_find(&engine->ids, pool->orders, order->session, order->clord) == slot);
@@ -231,16 +255,14 @@ check_orders(const struct engine *engine)
             continue;
 
         sum_order(engine, order);
+        /* What a stage cancels is gone when its command is done, and nothing comes. */
+        ASSERT(!risk_is_blocked(engine->risk, order->account));
     }
     ASSERT(live_cnt == pool->taken_cnt);
     ASSERT(live_cnt == idmap_check(&engine->ids, pool->orders) + rare.quotes_cnt);
     ASSERT(rare.extras_cnt == engine->extras.taken_cnt);
     ASSERT(rare.linked_cnt == engine->linked_cnt);
-    for (uint32_t i = 0; i < sessions->used_cnt; i++) {
-        ASSERT(sessions->at[i].day_orders_cnt <= sessions->at[i].orders_cnt);
-        session_orders_cnt += sessions->at[i].orders_cnt;
-    }
-    ASSERT(session_orders_cnt == live_cnt);
+    check_sessions(engine);
 }
 
 static void

@@ -23,6 +23,7 @@ struct layout {
     size_t timers;
     size_t sums;
     size_t account_sums;
+    size_t session_sums;
     size_t bytes;
 };
 
@@ -86,6 +87,7 @@ layout_of(const struct engine_cfg *cfg, struct layout *at)
     at->timers = take(&at->bytes, timers_footprint(cfg->sessions_max + 1 + cfg->extras_max));
     at->sums = take(&at->bytes, slots_of(cfg->positions_max) * sizeof(struct position_sum));
     at->account_sums = take(&at->bytes, cfg->accounts_max * sizeof(struct risk_sums));
+    at->session_sums = take(&at->bytes, (cfg->sessions_max + 1) * sizeof(struct session_sum));
     return true;
 }
 
@@ -122,6 +124,7 @@ engine_init(void *mem, const struct engine_cfg *cfg)
                                      .max = cfg->positions_max};
     engine->sums = (struct position_sum *)(void *)(base + at.sums);
     engine->account_sums = (struct risk_sums *)(void *)(base + at.account_sums);
+    engine->session_sums = (struct session_sum *)(void *)(base + at.session_sums);
     order_pool_init(&engine->orders, (struct order *)(void *)(base + at.orders), cfg->orders_max);
     ladder_pool_init(&engine->pages, base + at.pages, cfg->pages_max);
     idmap_init(&engine->ids, base + at.ids, cfg->orders_max);

@@ -211,6 +211,7 @@ struct engine {
     struct book_rare *rares;
     struct position_sum *sums; /* scratch of engine_check */
     struct risk_sums *account_sums;
+    struct session_sum *session_sums;
 
     uint64_t seq; /* of the last command */
     uint64_t time_ns;
@@ -234,6 +235,11 @@ struct engine {
 struct position_sum {
     uint64_t open_buy_qty;
     uint64_t open_sell_qty;
+};
+
+struct session_sum {
+    uint32_t orders_cnt;
+    uint32_t day_orders_cnt;
 };
 
 /* How much a slice may still do. */

@@ -34,11 +34,18 @@ client_free(struct client *client)
     free(client);
 }
 
-uint8_t *
-client_claim(struct client *client)
+/* client_source makes the port know who speaks. */
+static void
+client_source(struct client *client)
 {
     if (client->cfg.udp_source != 0)
         port_source(client->cfg.port, client->cfg.udp_source);
+}
+
+uint8_t *
+client_claim(struct client *client)
+{
+    client_source(client);
     return port_tx_claim(client->cfg.port, &client->cfg.server);
 }
 
@@ -54,8 +61,11 @@ client_close(struct client *client, const char *error, const char *detail, size_
 {
     client->state = CLIENT_CLOSED;
     /* What the port had no room for is of a session that is over: whoever resumes
-     * it is told that it was not applied. */
+     * it is told that it was not applied. What was said before, Terminate perhaps,
+     * still goes. */
     client->queued_len = 0;
+    client_source(client);
+    port_drop(client->cfg.port, &client->cfg.server);
     if (error[0] == '\0')
         return;
 
@@ -256,8 +266,10 @@ client_send(struct client *client, const void *message, size_t len)
         return 0;
     if (client->queued_len + len > sizeof client->queued && !queue_push(client))
         return 0;
-    if (client->queued_len == 0)
+    if (client->queued_len == 0 && (client->say_no || !client->cfg.port->stream)) {
+        client->say_no = false;
         client->queued_len = put_number(client, client->queued);
+    }
     memcpy(client->queued + client->queued_len, message, len);
     client->queued_len += len;
     return client->next_no++;
@@ -363,6 +375,11 @@ poll_request(struct client *client, uint64_t now_ns)
 {
     if (now_ns - client->sent_ns < CLIENT_REPEAT_NS)
         return;
+    /* The answer to Establish went with the connection: over another one it must
+     * be newer. Negotiate is known again wherever it comes from. */
+    if (client->lost && client->state == CLIENT_ESTABLISHING)
+        client->request_ns = now_ns > client->request_ns ? now_ns : client->request_ns + 1;
+    client->lost = false;
 
     const bool in_vain = client->state == CLIENT_TERMINATING && is_silent(client, now_ns);
 

@@ -10,6 +10,11 @@
  * that the exchange never got (NotApplied) are told to the caller, who may
  * send again under a new number.
  *
+ * Over a stream port the connection is begun by client_connect, and again while it
+ * is not established; once it is, its end is the session's: resume it by another
+ * client. The exchange never loses what it was sent over a connection that lasts, so
+ * the number is stated once.
+ *
  * Several clients may share one port (a DPDK device): each has its own source
  * UDP port, and client_datagram is given what port_rx returned for it.
  */
@@ -84,7 +89,8 @@ uint64_t client_send(struct client *client, const void *message, size_t len);
  * not sent any more. */
 void client_flush(struct client *client, uint64_t now_ns);
 
-/* client_datagram takes a datagram that arrived for this client. */
+/* client_datagram takes a datagram that arrived for this client, or the end of its
+ * connection. */
 void client_datagram(struct client *client, const struct datagram *datagram, uint64_t now_ns);
 
 /* client_poll does timers: handshake repeats, heartbeats, gap requests. */

@@ -190,6 +190,8 @@ take_ack(struct incoming *in, const uint8_t *buf, size_t len)
     }
     client->server_keepalive_ms = msg->keepalive_interval;
     client->state = CLIENT_ESTABLISHED;
+    client->say_no = true;
+    in->no = msg->next_seq_no;
     client->last_tx_ns = in->now_ns;
     known(client, msg->next_seq_no);
     return true;
@@ -357,20 +359,53 @@ take_message(struct incoming *in, const uint8_t *buf, size_t len)
     return bytes;
 }
 
+/* lost: who is not established yet tries again, who says Terminate has done so. */
+static void
+lost(struct client *client)
+{
+    client->stream_no = 0;
+    switch (client->state) {
+    case CLIENT_NEGOTIATING:
+    case CLIENT_ESTABLISHING:
+        client->lost = true;
+        break;
+    case CLIENT_ESTABLISHED:
+        client_close(client, "the connection to the exchange has ended", NULL, 0);
+        break;
+    case CLIENT_TERMINATING:
+        client_close(client, "", NULL, 0);
+        break;
+    case CLIENT_IDLE:
+    case CLIENT_CLOSED:
+        break;
+    }
+}
+
 void
 client_datagram(struct client *client, const struct datagram *datagram, uint64_t now_ns)
 {
-    struct incoming in = {.client = client, .now_ns = now_ns};
+    const bool stream = client->cfg.port->stream;
+    struct incoming in = {
+        .client = client,
+        .no = stream ? client->stream_no : 0,
+        .now_ns = now_ns,
+    };
 
     if (client->state == CLIENT_CLOSED || client->state == CLIENT_IDLE ||
         !peer_equal(&datagram->peer, &client->cfg.server))
         return;
+    if (datagram->lost) {
+        lost(client);
+        return;
+    }
     for (size_t off = 0, bytes; off < datagram->len; off += bytes) {
         bytes = take_message(&in, datagram->data + off, datagram->len - off);
         if (bytes == 0)
             break;
         client->last_rx_ns = now_ns;
     }
+    if (stream)
+        client->stream_no = in.no;
     if (client->state == CLIENT_ESTABLISHED || client->state == CLIENT_TERMINATING)
         client_ask(client, now_ns);
     port_tx_flush(client->cfg.port);

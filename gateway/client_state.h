@@ -67,6 +67,7 @@ struct client {
     uint64_t request_ns; /* time in the request that waits for its answer */
     uint64_t first_ns;   /* time in the first of its repeats: they wait too */
     uint64_t sent_ns;    /* when it was sent last */
+    bool lost;           /* the connection has ended since */
     uint32_t repeats;
     uint64_t last_tx_ns;
     uint64_t last_rx_ns;
@@ -74,6 +75,7 @@ struct client {
 
     /* Ours. */
     uint64_t next_no;
+    bool say_no;       /* of a stream: Sequence is due before the next message */
     size_t queued_len; /* bytes of the datagram that is being filled */
     uint64_t queued_no;
     uint8_t queued[DATAGRAM_BYTES_MAX];
@@ -81,7 +83,8 @@ struct client {
     /* Theirs. */
     uint64_t next_report_no;
     uint64_t known_no;
-    uint64_t asked_ns; /* 0: nothing is asked for */
+    uint64_t stream_no; /* of the next report on a stream; 0: not known */
+    uint64_t asked_ns;  /* 0: nothing is asked for */
     uint64_t asked_end;
     uint64_t asks;
     uint64_t receipts_ns; /* when they were asked for last */

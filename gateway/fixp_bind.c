@@ -89,6 +89,8 @@ unbound(struct gateway *gateway, struct fixp_session *session)
     session->farewell = FAREWELL_NONE;
     session->leaving = false;
     receipts_set(gateway, session, false);
+    if (session->hold != NULL)
+        session->hold->cnt = 0;
     bound_remove(gateway, session);
 }
 
@@ -119,13 +121,26 @@ transport_set(struct gateway *gateway, struct fixp_session *session, const struc
     return true;
 }
 
+/* transport_forget makes the session's transport one that is heard of no more. */
+static void
+transport_forget(struct gateway *gateway,
+                 struct fixp_session *session,
+                 const struct transport *transport)
+{
+    if (session->listed)
+        directory_remove(&gateway->directory, &session->transport);
+    session->listed = false;
+    session->transport = *transport;
+}
+
 /* session_bind makes the requester the session's transport, in the place of one that
  * was taken over. */
 static void
 session_bind(struct gateway *gateway,
              struct fixp_session *session,
              const struct transport *from,
-             const struct cell_session_establish *cell)
+             const struct cell_session_establish *cell,
+             bool lost)
 {
     if (session->state != FIXP_FREE) {
         if (!transport_equal(&session->transport, from))
@@ -134,12 +149,19 @@ session_bind(struct gateway *gateway,
         unbound(gateway, session);
     }
 
-    const bool alone = transport_set(gateway, session, from);
+    /* One that has ended meanwhile is found silent too. */
+    const bool alone = !lost && transport_set(gateway, session, from);
+
+    if (lost)
+        transport_forget(gateway, session, from);
 
     session->state = FIXP_BOUND;
+    session->elsewhere = false;
     session->token = cell->transport;
     session->keepalive_ms = cell->keepalive_ms;
     session->next_in_no = cell->next_in_no;
+    session->stream_no = cell->next_in_no;
+    session->say_no = false;
     session->last_rx_ns = alone ? gateway->now_ns : 0;
     session->sent_no = route_next_no(gateway->route, session_number(gateway, session));
     session->history_token = 0;
@@ -210,12 +232,25 @@ negotiated(struct gateway *gateway,
         }
         memcpy(session->uuid, cell->uuid, sizeof session->uuid);
         session->establish_time = 0;
+        session->elsewhere = false;
     }
     session->negotiated = true;
     session->negotiate_time = cell->request_time;
     session->sent_no = route_next_no(gateway->route, cell->session);
     if (due)
         fixp_send_negotiation_response(gateway, &from, cell->uuid, session->request.time);
+}
+
+/* bound_elsewhere: another gateway has bound the session. */
+static void
+bound_elsewhere(struct gateway *gateway, struct fixp_session *session)
+{
+    if (session->state != FIXP_FREE) {
+        fixp_send_terminate(gateway, session, FIXP_TERMINATION_CODE_UNSPECIFIED_ERROR,
+                            "taken over");
+        unbound(gateway, session);
+    }
+    session->elsewhere = true;
 }
 
 /* established takes a SessionEstablish from behind the gate. */
@@ -226,6 +261,7 @@ established(struct gateway *gateway,
             bool live)
 {
     const struct transport from = session->request.from;
+    const bool lost = session->request.lost;
     const bool due =
         live && request_end(gateway, session, CELL_KIND_SESSION_ESTABLISH, cell->transport);
 
@@ -241,7 +277,40 @@ established(struct gateway *gateway,
      * the journal; it may do so once more. */
     session->establish_time = live ? cell->request_time : cell->request_time - 1;
     if (due)
-        session_bind(gateway, session, &from, cell);
+        session_bind(gateway, session, &from, cell, lost);
+    else if (live)
+        bound_elsewhere(gateway, session);
+}
+
+/* requests_lost marks what came over the connection and is on its way: it will be
+ * answered to nobody. */
+static void
+requests_lost(struct gateway *gateway, const struct transport *transport)
+{
+    if (gateway->requests_cnt == 0)
+        return;
+    for (uint16_t i = 0; i < gateway->cfg.sessions_max; i++) {
+        struct fixp_request *request = &gateway->sessions[i].request;
+
+        if (request->token != 0 && transport_equal(&request->from, transport))
+            request->lost = true;
+    }
+}
+
+void
+fixp_lost(struct gateway *gateway, const struct transport *transport)
+{
+    const uint16_t number = directory_peer(&gateway->directory, transport);
+    struct fixp_session *session;
+
+    requests_lost(gateway, transport);
+    if (number == DIRECTORY_NONE)
+        return;
+    session = &gateway->sessions[number];
+    transport_forget(gateway, session, transport);
+    if (session->state == FIXP_BOUND)
+        fixp_close(gateway, session, CELL_UNBIND_REASON_LOST, FAREWELL_NONE);
+    session->farewell = FAREWELL_NONE;
 }
 
 void
@@ -257,6 +326,8 @@ fixp_leave(struct gateway *gateway, struct fixp_session *session, bool in_vain)
             fixp_send_finished_receiving(gateway, session);
         fixp_send_terminate(gateway, session, FIXP_TERMINATION_CODE_FINISHED, "");
     }
+    if (in_vain)
+        port_drop(gateway->ports[session->transport.port_idx], &session->transport.peer);
     unbound(gateway, session);
 }
 
@@ -264,6 +335,7 @@ fixp_leave(struct gateway *gateway, struct fixp_session *session, bool in_vain)
 static void
 unbind_came(struct gateway *gateway, struct fixp_session *session)
 {
+    session->elsewhere = false;
     if (session->state == FIXP_FREE)
         return;
     if (session->state == FIXP_BOUND)

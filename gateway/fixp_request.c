@@ -3,8 +3,11 @@
 #include "gateway/fixp_session.h"
 #include "proto/orders.h"
 
-#define TOKEN_SESSION_BITS 14u
+#define TOKEN_SESSION_BITS    14u
+#define TOKEN_GENERATION_BITS 16u
+#define TOKEN_GATEWAY_SHIFT   (TOKEN_SESSION_BITS + TOKEN_GENERATION_BITS)
 _Static_assert(SESSIONS_MAX <= 1u << TOKEN_SESSION_BITS, "a session fits into a token");
+_Static_assert(GATEWAYS_MAX <= 1u << (32 - TOKEN_GATEWAY_SHIFT), "and so does a gateway");
 
 static const char out_of_window[] = "Timestamp is out of the window";
 
@@ -89,10 +92,11 @@ request_begin(struct gateway *gateway,
               bool takeover)
 {
     ASSERT(session->request.token == 0);
-    if (++gateway->generation >= 1u << (32 - TOKEN_SESSION_BITS))
+    if (++gateway->generation >= 1u << TOKEN_GENERATION_BITS)
         gateway->generation = 1;
     session->request = (struct fixp_request){
-        .token = gateway->generation << TOKEN_SESSION_BITS | session_number(gateway, session),
+        .token = (uint32_t)gateway->cfg.index << TOKEN_GATEWAY_SHIFT |
+                 gateway->generation << TOKEN_SESSION_BITS | session_number(gateway, session),
         .kind = (uint8_t)kind,
         .takeover = takeover,
         .time = time,
@@ -157,6 +161,8 @@ negotiate_refusal(const struct gateway *gateway,
         return "Timestamp is that of the session";
     if (session->state == FIXP_BOUND && !transport_equal(&session->transport, from) &&
         !is_silent(gateway, session))
+        return "session is bound to another transport";
+    if (session->elsewhere)
         return "session is bound to another transport";
     return NULL;
 }

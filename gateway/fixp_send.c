@@ -174,9 +174,9 @@ fixp_send_terminate(struct gateway *gateway,
     struct fixp_terminate msg = {.code = (uint8_t)code};
     uint8_t *buf = tx_claim(gateway, &session->transport);
 
-    if (buf == NULL)
-        return;
     memcpy(msg.session_id, session->uuid, sizeof msg.session_id);
-    tx_push(gateway, &session->transport,
-            fixp_terminate_encode(buf, DATAGRAM_BYTES_MAX, &msg, text, text_len(text)));
+    if (buf != NULL)
+        tx_push(gateway, &session->transport,
+                fixp_terminate_encode(buf, DATAGRAM_BYTES_MAX, &msg, text, text_len(text)));
+    port_drop(gateway->ports[session->transport.port_idx], &session->transport.peer);
 }

@@ -118,8 +118,35 @@ is_one_too_many(struct gateway *gateway, const uint8_t *buf)
     return gateway->low_cnt++ >= LOW_ORDERS_MAX;
 }
 
-/* take_order makes an application message a command, if its number is the next.
- * Lower ones were applied; higher ones cannot be, for Sequence skips first. */
+/* skip moves to a number that is not the next. What lies before it was lost and is
+ * reported to the client when the command comes back; false if that is too much. */
+static bool
+skip(struct inbound *in, uint64_t next_no)
+{
+    struct gateway *gateway = in->gateway;
+    struct fixp_session *session = in->session;
+
+    if (next_no - session->next_in_no > SEQUENCE_GAP_MAX) {
+        violation(in, "NextSeqNo skips too much");
+        return false;
+    }
+
+    const union cell cell = {.session_sequence = {
+                                 .kind = CELL_KIND_SESSION_SEQUENCE,
+                                 .shape = 1,
+                                 .time = gateway->now_ns,
+                                 .next_no = next_no,
+                                 .session = session_number(gateway, session),
+                             }};
+
+    gateway->stats.gaps += next_no - session->next_in_no;
+    session->next_in_no = next_no;
+    gateway_command(gateway, &cell, 1);
+    return true;
+}
+
+/* take_order makes an application message a command. Lower numbers than the next were
+ * applied. Higher ones come on a stream alone, where no Sequence says what was dropped. */
 static void
 take_order(struct inbound *in, const uint8_t *buf, size_t len)
 {
@@ -132,12 +159,13 @@ take_order(struct inbound *in, const uint8_t *buf, size_t len)
         gateway->stats.duplicates++;
         return;
     }
-    ASSERT(no == session->next_in_no);
     if (UNLIKELY(gateway->journal_low) && is_one_too_many(gateway, buf)) {
         gateway->stats.low_dropped++;
         in->lost = true;
         return;
     }
+    if (UNLIKELY(no > session->next_in_no) && !skip(in, no))
+        return;
     if (UNLIKELY(len > gateway->cfg.message_max)) {
         refuse(in, buf, no, OE_REJECT_REASON_MALFORMED_MESSAGE, 0);
         return;
@@ -158,35 +186,13 @@ take_order(struct inbound *in, const uint8_t *buf, size_t len)
     session->next_in_no++;
 }
 
-/* take_sequence moves to the number stated. What it skips was lost and is
- * reported to the client when the command comes back. */
+/* take_sequence moves to the number stated. */
 static bool
 take_sequence(struct inbound *in, uint64_t next_no)
 {
-    struct gateway *gateway = in->gateway;
-    struct fixp_session *session = in->session;
-
     in->no = next_no;
     in->numbered = true;
-    if (next_no <= session->next_in_no)
-        return true;
-    if (next_no - session->next_in_no > SEQUENCE_GAP_MAX) {
-        violation(in, "NextSeqNo skips too much");
-        return false;
-    }
-
-    const union cell cell = {.session_sequence = {
-                                 .kind = CELL_KIND_SESSION_SEQUENCE,
-                                 .shape = 1,
-                                 .time = gateway->now_ns,
-                                 .next_no = next_no,
-                                 .session = session_number(gateway, session),
-                             }};
-
-    gateway->stats.gaps += next_no - session->next_in_no;
-    session->next_in_no = next_no;
-    gateway_command(gateway, &cell, 1);
-    return true;
+    return next_no <= in->session->next_in_no || skip(in, next_no);
 }
 
 static bool
@@ -517,6 +523,40 @@ held_take(struct gateway *gateway, struct fixp_session *session, int *done)
     return false;
 }
 
+/* count_on moves to the number behind a frame that is kept or dropped unread. */
+static void
+count_on(struct inbound *in, const uint8_t *buf, size_t len)
+{
+    const struct oe_header *hdr = (const struct oe_header *)buf;
+    const struct fixp_sequence *sequence = fixp_sequence_view(buf, len);
+    const struct fixp_context *context = fixp_context_view(buf, len);
+
+    if (sequence != NULL)
+        in->no = sequence->next_seq_no;
+    else if (context != NULL && fixp_uuid_is(in->session, context->session_id))
+        in->no = context->next_seq_no;
+    else if (len >= sizeof *hdr && hdr->schema_id == OE_SCHEMA_ID)
+        in->no++;
+}
+
+/* take_frame handles a frame of a stream: one message; what some stacks put behind it is
+ * not read. One that has to wait, and one that is dropped, has used its number up. */
+static void
+take_frame(struct inbound *in, const uint8_t *buf, size_t len)
+{
+    bool waits = in->session->holding;
+
+    if (LIKELY(!waits)) {
+        take_message(in, buf, len);
+        waits = in->waits;
+    }
+    if (UNLIKELY(waits)) {
+        hold_datagram(in, buf, len);
+        count_on(in, buf, len);
+    }
+    in->session->stream_no = in->no;
+}
+
 int
 fixp_server_held(struct gateway *gateway)
 {
@@ -540,6 +580,10 @@ fixp_server_datagram(struct gateway *gateway, unsigned port_idx, const struct da
     const struct transport from = {.peer = datagram->peer, .port_idx = (uint8_t)port_idx};
     const struct fixp_header *hdr = (const struct fixp_header *)datagram->data;
 
+    if (UNLIKELY(datagram->lost)) {
+        fixp_lost(gateway, &from);
+        return;
+    }
     gateway->stats.datagrams++;
     if (take_request(gateway, &from, datagram))
         return;
@@ -549,6 +593,7 @@ fixp_server_datagram(struct gateway *gateway, unsigned port_idx, const struct da
     /* Counted and no more: an answer could be aimed at somebody else. */
     if (number == DIRECTORY_NONE) {
         gateway->stats.bad_session++;
+        port_drop(gateway->ports[port_idx], &from.peer);
         return;
     }
     if (datagram->len < sizeof *hdr) {
@@ -559,15 +604,22 @@ fixp_server_datagram(struct gateway *gateway, unsigned port_idx, const struct da
     struct inbound in = {
         .gateway = gateway,
         .session = &gateway->sessions[number],
+        .no = gateway->sessions[number].stream_no,
+        .numbered = gateway->ports[port_idx]->stream,
     };
 
-    /* What does not prove whose it is can be anybody's. */
-    if (gateway->cfg.require_context && context_length(&in, datagram->data, datagram->len) == 0) {
+    /* What does not prove whose it is can be anybody's; a connection is its client's. */
+    if (gateway->cfg.require_context && !gateway->ports[port_idx]->stream &&
+        context_length(&in, datagram->data, datagram->len) == 0) {
         gateway->stats.bad_context++;
         return;
     }
     if (!session_listens(in.session)) {
         take_unbound(&in, datagram->data, datagram->len);
+        return;
+    }
+    if (gateway->ports[port_idx]->stream) {
+        take_frame(&in, datagram->data, datagram->len);
         return;
     }
     if (UNLIKELY(in.session->holding)) {

@@ -23,7 +23,7 @@
  * A request (Negotiate, Establish) is on its way from the in-ring to the gate;
  * a session has at most one such, and while it has, others are dropped: clients
  * repeat them. Its token, in the command's field `transport`, says that
- * an answer is due from here; 14 bits of session, 18 of generation.
+ * an answer is due from here; 14 bits of session, 16 of generation, 2 of gateway.
  *
  * Replayed datagrams: the time in a request may not go backwards within
  * a session, and a request that is the one accepted last is answered again and
@@ -118,6 +118,7 @@ struct fixp_request {
     uint32_t token; /* 0: none is on its way */
     uint8_t kind;   /* CELL_KIND_SESSION_NEGOTIATE or _ESTABLISH */
     bool takeover;  /* the bound transport is not listened to any more */
+    bool lost;      /* the connection that the request came over has ended */
     uint16_t len;   /* of it: no refusal is longer */
     uint64_t time;  /* the client's: echoed */
     struct transport from;
@@ -135,8 +136,11 @@ struct fixp_session {
     bool holding;               /* in the list of those with datagrams that wait */
     bool receipts;              /* are sent */
     bool negotiated;            /* uuid and negotiate_time are what the engine knows */
+    bool elsewhere;             /* bound by another gateway */
+    bool say_no;                /* of a stream: Sequence is due before the next report */
     struct transport transport; /* last bound */
     uint64_t next_in_no;
+    uint64_t stream_no; /* of the next order on a stream: it is counted on */
     uint64_t last_rx_ns;
     uint32_t firm;     /* CELL_ANY: not known */
     struct hold *hold; /* NULL: what is above the rates is refused */
@@ -301,8 +305,9 @@ gateway_command(struct gateway *gateway, const union cell *cells, unsigned count
     ring_write(gateway->in, cells, count);
 }
 
-/* fixp_server.c: takes one datagram. What the in-ring has no room for is
- * dropped, as if the network had lost it. */
+/* fixp_server.c: takes one datagram, or one frame of a stream: a message, or that
+ * its connection has ended. What the in-ring has no room for is dropped, as if the
+ * network had lost it; for a frame there always is room. */
 void
 fixp_server_datagram(struct gateway *gateway, unsigned port_idx, const struct datagram *datagram);
 
@@ -342,6 +347,10 @@ void fixp_close_told(struct gateway *gateway,
                      enum cell_unbind_reason reason,
                      const char *text);
 
+/* fixp_lost takes the end of a connection: the session that is bound to it is
+ * unbound, and what was to be said there is not. One cell of the in-ring. */
+void fixp_lost(struct gateway *gateway, const struct transport *transport);
+
 /* fixp_leave says farewell, behind the last reports, to a session that was
  * unbound. With a full port it is called again when the reports are sent; in_vain
  * when that has taken too long. */
@@ -352,7 +361,8 @@ void fixp_leave(struct gateway *gateway, struct fixp_session *session, bool in_v
 void fixp_came_back(struct gateway *gateway, const union cell *cell, bool live);
 
 /* fixp_send.c: each sends one datagram, or none if the port has no room. What
- * refuses a request of request_len bytes is no longer than that: its text is cut. */
+ * refuses a request of request_len bytes is no longer than that: its text is cut.
+ * Behind a Terminate nothing may come, so it ends the connection of a stream. */
 void fixp_send_sequence(struct gateway *gateway, struct fixp_session *session);
 void fixp_send_negotiation_response(struct gateway *gateway,
                                     const struct transport *to,
@@ -393,7 +403,8 @@ int publisher_poll(struct gateway *gateway);
 void publisher_take(struct gateway *gateway, const union cell *cells, bool live);
 
 /* publisher_flush sends what of the session's reports is not sent yet; false
- * if the port has no room for all of it. */
+ * if the port has no room for all of it. On a stream nothing may be left out: when
+ * what waits is not kept any more, the connection is ended. */
 bool publisher_flush(struct gateway *gateway, struct fixp_session *session);
 
 /* publisher_append copies reports from no on behind the len bytes of a datagram, as many

@@ -37,7 +37,7 @@ cfg_valid(const struct gateway_cfg *cfg)
         return false;
     if (cfg->keepalive_ms < KEEPALIVE_MS_MIN || cfg->keepalive_ms > KEEPALIVE_MS_MAX)
         return false;
-    if (cfg->ports_max < 1 || cfg->ports_max > GATEWAY_PORTS_MAX)
+    if (cfg->ports_max < 1 || cfg->ports_max > GATEWAY_PORTS_MAX || cfg->index >= GATEWAYS_MAX)
         return false;
     if (cfg->login_rate > LOGIN_RATE_MAX || cfg->throttle_burst_ms > THROTTLE_BURST_MS_MAX)
         return false;

@@ -1,5 +1,5 @@
 /*
- * Gateway: FIXP sessions over datagrams, one thread's worth of it.
+ * Gateway: FIXP sessions over datagrams and streams, one thread's worth of it.
  *
  *   port -> datagram -> session by peer -> FIXP -> order_decode -> in-ring
  *   port <- datagram <- session <- order_encode <- route <- out-ring
@@ -16,6 +16,11 @@
  * Time: gateway_poll is given now_ns, UTC nanoseconds, read once per poll by
  * its caller; every command of the poll bears it.
  *
+ * Several gateways, each with a thread, ports and an in-ring of its own, serve the
+ * same sessions: all read the out-ring, and learn from it who has bound a session.
+ * Of one that another has bound a gateway takes no Negotiate, and its Establish is
+ * for the engine to decide; one that is bound elsewhere is forgotten here.
+ *
  * Publishing: the publisher reads the out-ring up to the gate. ack durable:
  * the journal's durable cursor. interval, memory: the writer's cursor. Reports
  * go to each session in the order of its numbers, several to a datagram, each
@@ -30,6 +35,12 @@
  * count on. A lower number is a duplicate and is dropped silently, a higher one
  * skips: NotApplied tells what is missing. Where a message ends that is not
  * known cannot be told, so it takes all the rest of its datagram.
+ *
+ * A port may be a stream (gateway/port.h): a datagram is then one message, numbers
+ * are counted on from message to message in both directions, and Sequence is said
+ * only where they do not follow. The end of a connection unbinds its session at
+ * once; Terminate ends the connection. Reports that a full connection does not take
+ * wait, in the memory that retransmission is served from.
  *
  * The time in Negotiate and Establish is UTC nanoseconds, within a window
  * around ours, and never goes backwards within a session: a replayed request
@@ -112,6 +123,7 @@ struct gateway_cfg {
     uint32_t retransmit_max; /* reports kept per session, power of two, 64 .. 2^20 */
     uint32_t keepalive_ms;   /* ours, KEEPALIVE_MS_MIN .. _MAX */
     uint32_t ports_max;      /* 1 .. GATEWAY_PORTS_MAX */
+    uint8_t index;           /* 0 .. GATEWAYS_MAX - 1, of several over the same sessions */
     /* How far the time in a request may be from ours, .._MIN .. _MAX; 0: the default. */
     uint32_t credentials_window_ms;
     bool plain_credentials; /* NAME:KEY is taken too */
@@ -124,6 +136,7 @@ struct gateway_cfg {
 };
 
 #define GATEWAY_PORTS_MAX 4u
+#define GATEWAYS_MAX      4u
 
 #define CREDENTIALS_WINDOW_MS     5000u
 #define CREDENTIALS_WINDOW_MS_MIN 100u

@@ -4,6 +4,7 @@
  *   port_udp.c    kernel UDP socket, non-blocking, batched system calls
  *   port_dpdk.c   a DPDK ethernet device: Ethernet, ARP, IPv4, UDP of our own
  *                 (gateway/packet.h), by EAL arguments: memif, a NIC, ...
+ *   port_tcp.c    kernel TCP through io_uring, a stream port: see below
  *
  * A port belongs to one thread. All sizes are UDP payload bytes.
  *
@@ -15,6 +16,12 @@
  * What cannot be sent is dropped and counted, as a wire would: sessions
  * recover by sequence numbers. Hostile or foreign packets are dropped and
  * counted, never logged.
+ *
+ * A stream port carries the same over connections, one for each peer: nothing
+ * is lost, doubled or reordered while the connection lasts. What port_rx returns
+ * is a frame without its framing header, and behind the last one of a connection
+ * comes a datagram that says `lost`. What is pushed arrives in order; a claim is
+ * NULL while too much is unsent, and port_drop ends a connection.
  */
 #ifndef OUTCRY_GATEWAY_PORT_H
 #define OUTCRY_GATEWAY_PORT_H
@@ -23,6 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gateway/sofh.h"
 #include "proto/base.h"
 #include "proto/limits.h"
 
@@ -46,6 +54,7 @@ struct datagram {
     uint32_t len;
     struct peer peer;
     uint16_t udp_port; /* ours, to which it was sent */
+    bool lost;         /* stream ports: the peer's connection has ended; len is 0 */
 };
 
 struct port_stats {
@@ -58,6 +67,10 @@ struct port_stats {
     uint64_t tx_dropped; /* the device or socket had no room */
     uint64_t arp_replies;
     uint64_t icmp_replies;
+    uint64_t connections;         /* begun */
+    uint64_t connections_refused; /* there were too many */
+    uint64_t connections_slow;    /* ended: what was to be sent was not taken */
+    uint64_t connections_idle;    /* ended: nothing came */
 };
 
 struct port;
@@ -69,12 +82,14 @@ struct port_ops {
     void (*tx_flush)(struct port *port);
     void (*source)(struct port *port, uint16_t udp_port);
     bool (*ready)(struct port *port); /* link up, peer resolved if one was named */
+    void (*drop)(struct port *port, const struct peer *peer); /* NULL: no stream */
     void (*close)(struct port *port);
 };
 
 /* First member of every implementation. */
 struct port {
     const struct port_ops *ops;
+    bool stream; /* frames over connections, see above; set at open, never changed */
     struct port_stats stats;
 };
 
@@ -125,6 +140,16 @@ static inline bool
 port_ready(struct port *port)
 {
     return port->ops->ready(port);
+}
+
+/* port_drop ends the connection of a peer once what was pushed to it is sent;
+ * nothing more is received from it but its `lost`. Nothing happens if there is
+ * none, or on a port of datagrams. */
+static inline void
+port_drop(struct port *port, const struct peer *peer)
+{
+    if (port->ops->drop != NULL)
+        port->ops->drop(port, peer);
 }
 
 static inline void
@@ -188,5 +213,57 @@ struct port_dpdk_cfg {
  * has no room to send before the first burst.
  */
 NODISCARD int port_dpdk_open(struct port **port, const struct port_dpdk_cfg *cfg, char why[256]);
+
+/*
+ * Kernel TCP, IPv4: each frame of a connection is a datagram (gateway/sofh.h).
+ *
+ * A server listens; the peer of a datagram is the other end of its connection. A
+ * client has one connection for each source (port_source, 0 at first) to its one
+ * server: the first claim of a source begins it, what is pushed meanwhile waits,
+ * and datagram.udp_port says of which source one is. After `lost` the next claim
+ * begins anew; port_drop ends the connection of the source that is set.
+ *
+ * Framing SOFH: what is pushed are SBE messages, and each is put into a frame of
+ * its own. Framing SOUP: what is pushed are whole packets, lengths included.
+ *
+ * A claim is NULL while fewer than PORT_TCP_ROOM bytes of unsent_max are free, and
+ * when that has lasted for slow_ms the connection is ended. A peer that has sent
+ * nothing for idle_ms is ended too, and one beyond connections_max is closed at
+ * once. After port_drop the other end has PORT_TCP_LINGER_MS to close.
+ *
+ * Memory: (unsent_max + 2 KiB) for each connection and 4 KiB for each of twice
+ * as many receive buffers (64 to 4096), all taken at open. One system call for all
+ * that a flush sends, none for a port_rx that finds nothing.
+ */
+#define PORT_TCP_CONNECTIONS_MAX 4096u
+#define PORT_TCP_UNSENT_MAX      (1u << 24)
+#define PORT_TCP_ROOM            4096u
+#define PORT_TCP_LINGER_MS       1000u
+
+struct port_tcp_cfg {
+    bool client;
+    uint32_t ip;       /* server: local, 0: any; client: the server's; host order */
+    uint16_t tcp_port; /* server: local, 0: any; client: the server's */
+    enum framing framing;
+    bool busy_poll;           /* SO_BUSY_POLL where it is permitted */
+    bool plain;               /* no io_uring, as where the kernel has none that fits */
+    uint32_t connections_max; /* 1 .. PORT_TCP_CONNECTIONS_MAX */
+    uint32_t unsent_max;      /* bytes, power of two, 2 * PORT_TCP_ROOM .. PORT_TCP_UNSENT_MAX */
+    uint32_t slow_ms;         /* 0: at once */
+    uint32_t idle_ms;         /* 0: never */
+    uint32_t socket_bytes;    /* SO_SNDBUF and SO_RCVBUF; 0: the system's choice */
+};
+
+/* port_tcp_open: 0, or -errno with a line in why (-EADDRINUSE: the port is in use;
+ * -EMFILE: more connections than this process may have descriptors). The limit of
+ * descriptors is raised if that is permitted. */
+NODISCARD int port_tcp_open(struct port **port, const struct port_tcp_cfg *cfg, char why[256]);
+
+/* port_tcp_local returns the TCP port that a server listens at. */
+uint16_t port_tcp_local(const struct port *port);
+
+/* port_tcp_plain tells whether it works without io_uring, by plain system calls:
+ * the kernel has no multishot receive, or does not allow io_uring. */
+bool port_tcp_plain(const struct port *port);
 
 #endif

@@ -39,22 +39,30 @@ flush_to(struct gateway *gateway, struct fixp_session *session, uint64_t next)
         return true;
     }
     /* What was overwritten before it could be sent is lost, as on a wire. */
-    if (session->sent_no < session_oldest_no(gateway, next))
+    if (UNLIKELY(session->sent_no < session_oldest_no(gateway, next))) {
+        if (port->stream) {
+            port_drop(port, &session->transport.peer);
+            return false;
+        }
         session->sent_no = session_oldest_no(gateway, next);
+    }
     while (session->sent_no < next) {
         const struct fixp_sequence sequence = {.next_seq_no = session->sent_no};
         uint8_t *buf = port_tx_claim(port, &session->transport.peer);
+        size_t len = 0;
 
         if (buf == NULL)
             return false;
+        if (!port->stream || session->say_no)
+            len = fixp_sequence_encode(buf, DATAGRAM_BYTES_MAX, &sequence);
+        session->say_no = false;
 
-        size_t len = fixp_sequence_encode(buf, DATAGRAM_BYTES_MAX, &sequence);
         const size_t receipt_off =
-            UNLIKELY(session->receipts) ? receipt_put(session, buf, &len) : 0;
+            UNLIKELY(session->receipts) ? receipt_put(session, buf, &len) : RECEIPT_NONE;
         const uint32_t cnt = publisher_append(gateway, session, session->sent_no, next, buf, &len);
 
         ASSERT(cnt > 0);
-        if (UNLIKELY(receipt_off != 0))
+        if (UNLIKELY(receipt_off != RECEIPT_NONE))
             receipt_sent(gateway, session, buf, receipt_off);
         port_tx_push(port, len);
         session->sent_no += cnt;

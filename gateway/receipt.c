@@ -131,7 +131,7 @@ receipt_put(struct fixp_session *session, uint8_t *buf, size_t *len)
     const size_t off = *len;
 
     if (receipt->no == 0 || receipt->no > session->sent_no)
-        return 0;
+        return RECEIPT_NONE;
 
     const bool due = receipt->no == session->sent_no;
     const struct oe_latency_receipt msg = {
@@ -146,7 +146,7 @@ receipt_put(struct fixp_session *session, uint8_t *buf, size_t *len)
     /* Behind a receipt that came too late another may be taken. */
     session->receipt.no = 0;
     if (!due)
-        return 0;
+        return RECEIPT_NONE;
     *len += oe_latency_receipt_encode(buf + off, DATAGRAM_BYTES_MAX - off, &msg);
     return off;
 }

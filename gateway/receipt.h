@@ -67,7 +67,8 @@ void receipt_take(struct gateway *gateway,
 
 /* receipt_put puts behind the len bytes of a datagram, whose reports begin at the
  * session's sent_no, the receipt that goes with them, if there is one; receipt_sent fills
- * in the last stamp. The offset is 0 for none. */
+ * in the last stamp. The offset is RECEIPT_NONE for none. */
+#define RECEIPT_NONE SIZE_MAX
 size_t receipt_put(struct fixp_session *session, uint8_t *buf, size_t *len);
 void
 receipt_sent(struct gateway *gateway, const struct fixp_session *session, uint8_t *buf, size_t off);

@@ -28,6 +28,7 @@ send_kept(struct gateway *gateway,
         ASSERT(msg.count > 0);
         fixp_retransmission_encode(buf, DATAGRAM_BYTES_MAX, &msg);
         port_tx_push(port, len);
+        session->say_no = true;
         done += msg.count;
         gateway->stats.retransmitted += msg.count;
     }
@@ -101,7 +102,8 @@ waits_for(const struct fixp_session *session, uint32_t token)
     return session->history_token == token && session_hears(session);
 }
 
-/* old_flush sends what is gathered; false if the port has no room for it now. */
+/* old_flush sends what is gathered; false if the port has no room for it now. Who does not
+ * read a stream must not keep the others waiting: the rest is dropped, to be asked for again. */
 static bool
 old_flush(struct gateway *gateway)
 {
@@ -119,12 +121,18 @@ old_flush(struct gateway *gateway)
         return true;
     if (waits_for(session, old->token)) {
         buf = port_tx_claim(port, &session->transport.peer);
-        if (buf == NULL)
+        if (buf == NULL && !port->stream)
             return false;
+        if (buf == NULL) {
+            session->history_token = 0;
+            old->cnt = 0;
+            return true;
+        }
         memcpy(msg.session_id, session->uuid, sizeof msg.session_id);
         fixp_retransmission_encode(buf, DATAGRAM_BYTES_MAX, &msg);
         memcpy(buf + HEAD_BYTES, old->bytes + HEAD_BYTES, old->len - HEAD_BYTES);
         port_tx_push(port, old->len);
+        session->say_no = true;
         session->last_tx_ns = gateway->now_ns;
         gateway->stats.retransmitted += old->cnt;
         gateway->stats.from_journal += old->cnt;

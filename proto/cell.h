@@ -138,14 +138,25 @@ cell_session(const union cell *cell)
 }
 
 /*
- * cell_exec_id names an execution report or a match: 4 bits of shard, 40 of
- * sequence number, 20 of index. Index 0 is the command's own report; events
- * count from 1, a trade takes two numbers (taker, then maker).
+ * cell_exec_id names an execution report or a match. Index 0 is the command's own
+ * report; events count from 1, a trade takes two numbers (taker, then maker).
+ *
+ *   shard 4 | seq 40 | index 20                  as a rule
+ *   shard 4 | ones 4 | seq 30 | index 26         index from CELL_EXEC_LONG on
+ *
+ * A sweep or a mass cancel of a full pool causes more than 2^20 events. The two forms
+ * do not meet before a shard has had 15 * 2^36 commands, some 10^12; and within each,
+ * the next index is the next number, on which trades rely.
  */
+#define CELL_EXEC_LONG 0xfffffu
+
 static inline uint64_t
 cell_exec_id(unsigned shard, uint64_t seq, uint32_t index)
 {
-    return (uint64_t)shard << 60 | (seq & 0xffffffffffull) << 20 | (index & 0xfffffu);
+    if (index < CELL_EXEC_LONG)
+        return (uint64_t)shard << 60 | (seq & 0xffffffffffull) << 20 | index;
+    return (uint64_t)shard << 60 | UINT64_C(0xf) << 56 | (seq & 0x3fffffffu) << 26 |
+           (index & 0x3ffffffu);
 }
 
 /* An order id holds shard, generation of its slot and slot: 4 + 36 + 24 bits. */

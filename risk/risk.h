@@ -449,11 +449,14 @@ bool risk_restriction_next(const struct risk *risk,
                            uint32_t *at,
                            uint32_t end);
 
-/* risk_pair_restriction says whose a position's slot is, and whether it is restricted. */
-bool risk_pair_restriction(const struct risk *risk,
-                           uint32_t position,
-                           uint32_t *account,
-                           uint32_t *instrument);
+/* risk_pair_of tells of the slot of a position, as risk_position_slot gives it. */
+struct risk_pair {
+    uint32_t account;
+    uint32_t instrument;
+    int64_t position_qty;
+    bool restricted;
+};
+struct risk_pair risk_pair_of(const struct risk *risk, uint32_t position);
 
 /* What prices of an instrument are measured against; 0: there is none. */
 struct risk_prices {
@@ -484,6 +487,10 @@ struct risk_sums {
     notional_t cash;
     uint32_t orders_cnt;
 };
+
+/* risk_is_blocked says whether a stage that cancels all holds of a known account, of its
+ * group or its firm. */
+bool risk_is_blocked(const struct risk *risk, uint32_t account);
 
 /* risk_account_check asserts invariants 1 to 3 of risk/account.h for an account;
  * risk_conservation_check those of groups, firms and the whole. O(accounts). */

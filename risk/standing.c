@@ -91,17 +91,32 @@ risk_restriction_next(const struct risk *risk,
     return false;
 }
 
-bool
-risk_pair_restriction(const struct risk *risk,
-                      uint32_t position,
-                      uint32_t *account,
-                      uint32_t *instrument)
+struct risk_pair
+risk_pair_of(const struct risk *risk, uint32_t position)
 {
     ASSERT(position <= risk->slots_mask);
-    ASSERT(risk->pairs[position].version != 0);
-    *account = risk->pairs[position].account;
-    *instrument = risk->pairs[position].instrument;
-    return risk->pairs_cold[position].restricted != 0;
+
+    const struct risk_pair_line *pair = &risk->pairs[position];
+
+    ASSERT(pair->version != 0);
+    return (struct risk_pair){
+        .account = pair->account,
+        .instrument = pair->instrument,
+        .position_qty = pair->position_qty,
+        .restricted = risk->pairs_cold[position].restricted != 0,
+    };
+}
+
+bool
+risk_is_blocked(const struct risk *risk, uint32_t account)
+{
+    const struct risk_account_line *line = &risk->accounts[account];
+
+    ASSERT(account < risk->marks.accounts_cnt);
+    return ((risk_subject_of(risk, OE_RISK_LEVEL_ACCOUNT, account)->begun |
+             risk_subject_of(risk, OE_RISK_LEVEL_GROUP, line->group)->begun |
+             risk_subject_of(risk, OE_RISK_LEVEL_FIRM, line->firm)->begun) &
+            RISK_BEGUN_BLOCK) != 0;
 }
 
 bool

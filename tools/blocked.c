@@ -133,10 +133,13 @@ add_instrument(struct blocked *blocked, const struct risk *risk)
 static void
 add_pair(struct blocked *blocked, const struct risk *risk)
 {
-    struct blocked_row row = {.level = OE_RISK_LEVEL_ACCOUNT, .what = BLOCKED_RESTRICTED};
+    const struct risk_pair pair = risk_pair_of(risk, risk_position_slot(risk, blocked->at));
+    const struct blocked_row row = {.level = OE_RISK_LEVEL_ACCOUNT,
+                                    .what = BLOCKED_RESTRICTED,
+                                    .subject = pair.account,
+                                    .instrument = pair.instrument};
 
-    if (risk_pair_restriction(risk, risk_position_slot(risk, blocked->at), &row.subject,
-                              &row.instrument))
+    if (pair.restricted)
         add(blocked, &row);
 }
 

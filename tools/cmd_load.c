@@ -41,8 +41,8 @@ struct options {
 
 static const char help[] =
     "usage: outcry load CONFIG [--orders N] [--rate R] [--sessions S] [--seed X]\n"
-    "                   [--lobster FILE] [--port NAME] [--udp-port N] [--window W]\n"
-    "                   [--first F] [--core C] [--spin] [--progress WORD] [--json]\n"
+    "                   [--lobster FILE] [--port NAME] [--udp-port N | --tcp-port N]\n"
+    "                   [--window W] [--first F] [--core C] [--spin] [--progress WORD] [--json]\n"
     "                   [--mix plain|all]\n"
     "\n"
     "Sends order flow to a serving exchange over the real wire and measures the\n"
@@ -57,7 +57,7 @@ static const char help[] =
     "                  every type and attribute, mass quotes and mass cancels\n"
     "  --lobster FILE  send a LOBSTER tape through one session instead\n"
     "  --port NAME     port of the configuration (the first)\n"
-    "  --udp-port N    where the configuration leaves it open\n"
+    "  --udp-port N    where the configuration leaves it open; --tcp-port for kind tcp\n"
     "  --window W      unanswered messages at a time (4096)\n"
     "  --core C        pin to this core\n"
     "  --spin          never give the core away, not even when idle\n"
@@ -127,21 +127,14 @@ static int
 options_parse(int argc, char **argv, struct options *options)
 {
     static const struct option longs[] = {
-        {"orders", required_argument, NULL, 'n'},
-        {"rate", required_argument, NULL, 'r'},
-        {"sessions", required_argument, NULL, 's'},
-        {"first", required_argument, NULL, 'f'},
-        {"seed", required_argument, NULL, 'x'},
-        {"lobster", required_argument, NULL, 'l'},
-        {"port", required_argument, NULL, 'p'},
-        {"udp-port", required_argument, NULL, 'u'},
-        {"window", required_argument, NULL, 'w'},
-        {"core", required_argument, NULL, 'c'},
-        {"spin", no_argument, NULL, 'S'},
-        {"json", no_argument, NULL, 'j'},
-        {"progress", required_argument, NULL, 'P'},
-        {"mix", required_argument, NULL, 'm'},
-        {NULL, 0, NULL, 0},
+        {"orders", required_argument, NULL, 'n'},   {"rate", required_argument, NULL, 'r'},
+        {"sessions", required_argument, NULL, 's'}, {"first", required_argument, NULL, 'f'},
+        {"seed", required_argument, NULL, 'x'},     {"lobster", required_argument, NULL, 'l'},
+        {"port", required_argument, NULL, 'p'},     {"udp-port", required_argument, NULL, 'u'},
+        {"tcp-port", required_argument, NULL, 'u'}, {"window", required_argument, NULL, 'w'},
+        {"core", required_argument, NULL, 'c'},     {"spin", no_argument, NULL, 'S'},
+        {"json", no_argument, NULL, 'j'},           {"progress", required_argument, NULL, 'P'},
+        {"mix", required_argument, NULL, 'm'},      {NULL, 0, NULL, 0},
     };
     struct cli cli = {.help = help, .arguments = 1};
     int option;

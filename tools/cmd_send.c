@@ -65,7 +65,7 @@ static const char help[] =
     "  --session NAME  whose order it is (the first of the configuration)\n"
     "  --clord N       ClOrdID or quote id (from the clock)\n"
     "  --port NAME     port of the configuration (the first)\n"
-    "  --udp-port N    where the configuration leaves it open\n"
+    "  --udp-port N    where the configuration leaves it open; --tcp-port for kind tcp\n"
     "\n"
     "The session is negotiated anew; its orders in the book stay. The total of a\n"
     "replace counts fills in. Exit codes: 0 accepted, 1 refused, 2 usage, 3 no\n"
@@ -111,6 +111,7 @@ options_parse(int argc, char **argv, struct options *options)
         {{"peg-offset", required_argument, NULL, 23}, &request->peg_offset},
         {{"scope", required_argument, NULL, 24}, &request->scope},
         {{"group", required_argument, NULL, 25}, &request->group},
+        {{"tcp-port", required_argument, NULL, 26}, &options->udp_port},
     };
     const struct option others[] = {
         {"post-only", no_argument, NULL, 'P'},

@@ -155,7 +155,7 @@ say_blocked(const struct exchange *exchange)
 static void
 say_layout(const struct config *config)
 {
-    static const char *const stages[] = {"gateway", "engine", "journal"};
+    static const char *const stages[] = {"gateway", "engine", "journal", "door"};
     static const char *const idles[] = {"spins", "yields", "sleeps"};
 
     for (unsigned i = 0; i < config->threads_cnt; i++) {
@@ -173,13 +173,20 @@ say_layout(const struct config *config)
 static void
 say_ready(const struct exchange *exchange)
 {
+    static const char *const kinds[] = {"udp", "dpdk", "tcp"};
     const struct config *config = exchange->config;
     char ip[16];
 
-    for (unsigned i = 0; i < config->ports_cnt; i++)
+    for (unsigned i = 0; i < config->ports_cnt; i++) {
         fprintf(stderr, "outcry: port %s: %s %s:%u\n", config->ports[i].name,
-                config->ports[i].kind == CONFIG_PORT_UDP ? "udp" : "dpdk",
-                text_ipv4(config->ports[i].address, ip), exchange->udp_ports[i]);
+                kinds[config->ports[i].kind], text_ipv4(config->ports[i].address, ip),
+                exchange->udp_ports[i]);
+        if (config->ports[i].kind == CONFIG_PORT_TCP && port_tcp_plain(exchange->ports[i]))
+            fprintf(stderr,
+                    "outcry: port %s: this kernel has no io_uring with multishot receive, or "
+                    "does not allow it: epoll and plain system calls are used\n",
+                    config->ports[i].name);
+    }
     fprintf(stderr, "outcry: ready epoch %u", exchange->epoch);
     for (unsigned i = 0; i < config->ports_cnt; i++)
         fprintf(stderr, " %s=%s:%u", config->ports[i].name, text_ipv4(config->ports[i].address, ip),
@@ -198,7 +205,34 @@ say_ports(const struct exchange *exchange)
                 " foreign, %" PRIu64 " invalid, %" PRIu64 " dropped\n",
                 exchange->config->ports[i].name, stats->rx_datagrams, stats->tx_datagrams,
                 stats->rx_foreign, stats->rx_invalid, stats->tx_dropped);
+        if (exchange->ports[i]->stream)
+            fprintf(stderr,
+                    "outcry: port %s: %" PRIu64 " connections, %" PRIu64 " too many, %" PRIu64
+                    " slow, %" PRIu64 " idle\n",
+                    exchange->config->ports[i].name, stats->connections, stats->connections_refused,
+                    stats->connections_slow, stats->connections_idle);
     }
+}
+
+static void
+say_gateway(const char *name, const struct gateway *gateway)
+{
+    struct gateway_stats stats;
+
+    gateway_stats_get(gateway, &stats);
+    fprintf(stderr,
+            "outcry: %s: %" PRIu64 " messages, %" PRIu64 " reports, %" PRIu64 " receipts, %" PRIu64
+            " retransmitted (%" PRIu64 " from the journal), %" PRIu64 " duplicates, %" PRIu64
+            " gaps, %" PRIu64 " refused, %" PRIu64 " timeouts\n",
+            name, stats.messages, stats.reports, stats.receipts, stats.retransmitted,
+            stats.from_journal, stats.duplicates, stats.gaps, stats.refused, stats.timeouts);
+    fprintf(stderr,
+            "outcry: %s: bad frames %" PRIu64 ", schemas %" PRIu64 ", sessions %" PRIu64
+            ", credentials %" PRIu64 ", contexts %" PRIu64 "; logins dropped %" PRIu64
+            ", throttled %" PRIu64 ", not held %" PRIu64 ", no room %" PRIu64 "\n",
+            name, stats.bad_frame, stats.bad_schema, stats.bad_session, stats.bad_credentials,
+            stats.bad_context, stats.logins_dropped, stats.throttled, stats.hold_full,
+            stats.low_dropped);
 }
 
 static void
@@ -206,24 +240,11 @@ say_stats(const struct exchange *exchange)
 {
     const struct sequencer *sequencer = &exchange->sequencer;
     struct journal_writer_stats journal;
-    struct gateway_stats gateway;
 
     say_ports(exchange);
-    gateway_stats_get(exchange->gateway, &gateway);
-    fprintf(stderr,
-            "outcry: gateway: %" PRIu64 " messages, %" PRIu64 " reports, %" PRIu64
-            " receipts, %" PRIu64 " retransmitted (%" PRIu64 " from the journal), %" PRIu64
-            " duplicates, %" PRIu64 " gaps, %" PRIu64 " refused, %" PRIu64 " timeouts\n",
-            gateway.messages, gateway.reports, gateway.receipts, gateway.retransmitted,
-            gateway.from_journal, gateway.duplicates, gateway.gaps, gateway.refused,
-            gateway.timeouts);
-    fprintf(stderr,
-            "outcry: gateway: bad frames %" PRIu64 ", schemas %" PRIu64 ", sessions %" PRIu64
-            ", credentials %" PRIu64 ", contexts %" PRIu64 "; logins dropped %" PRIu64
-            ", throttled %" PRIu64 ", not held %" PRIu64 ", no room %" PRIu64 "\n",
-            gateway.bad_frame, gateway.bad_schema, gateway.bad_session, gateway.bad_credentials,
-            gateway.bad_context, gateway.logins_dropped, gateway.throttled, gateway.hold_full,
-            gateway.low_dropped);
+    say_gateway("gateway", exchange->gateway);
+    if (exchange->door != NULL)
+        say_gateway("door", exchange->door);
     fprintf(stderr,
             "outcry: engine: %" PRIu64 " commands, %" PRIu64 " duplicates dropped, %" PRIu64
             " invalid, %" PRIu64 " stalls\n",

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "engine/engine.h"
+#include "engine/reckon.h"
 #include "journal/reader.h"
 #include "journal/replay.h"
 
@@ -99,13 +100,43 @@ on_abort(int number)
     _exit(EXIT_CHECK);
 }
 
+/* What a journal tells, added up from its Genesis on, or from what a snapshot has. */
+struct told {
+    struct reckon *reckon;
+    bool no_memory;
+};
+
+static void
+begin_reckon(struct told *told, const struct engine_cfg *cfg)
+{
+    void *mem = memory_later(reckon_footprint(cfg));
+
+    told->no_memory = mem == NULL;
+    told->reckon = mem != NULL ? reckon_init(mem, cfg) : NULL;
+}
+
+static void
+on_message(void *ctx, const union cell *message)
+{
+    struct told *told = ctx;
+    struct engine_cfg cfg;
+
+    if (told->reckon == NULL && engine_cfg_of(message, &cfg))
+        begin_reckon(told, &cfg);
+    if (told->reckon != NULL)
+        reckon_take(told->reckon, message);
+}
+
 static void
 on_command(void *ctx, const struct engine *engine, const union cell *command)
 {
-    (void)ctx;
+    const struct told *told = ctx;
+
     full.seq = cell_seq(command);
     snprintf(full.kind, sizeof full.kind, "%s", cell_kind_name(cell_kind(command)));
     engine_check(engine);
+    if (told->reckon != NULL)
+        reckon_check(told->reckon, engine);
     full.checked = full.seq;
 }
 
@@ -113,8 +144,12 @@ on_command(void *ctx, const struct engine *engine, const union cell *command)
 static int
 verify_full(const char *dir)
 {
+    struct told told = {.reckon = NULL};
     const struct behind_cfg cfg = {.dir = dir,
-                                   .replay = {.on_command = on_command, .alloc = memory_take}};
+                                   .replay = {.on_message = on_message,
+                                              .on_command = on_command,
+                                              .ctx = &told,
+                                              .alloc = memory_take}};
     struct replay_result result = {.identical = true};
     struct journal_fault fault = {.text = ""};
     char text[BEHIND_TEXT_BYTES];
@@ -129,6 +164,11 @@ verify_full(const char *dir)
     if (rc == 0) {
         full.from = behind.base_seq + 1;
         full.checked = full.seq = behind.base_seq;
+        if (behind.restored.engine != NULL) {
+            begin_reckon(&told, &behind.restored.info.cfg);
+            if (told.reckon != NULL)
+                reckon_begin(told.reckon, behind.restored.engine);
+        }
         signal(SIGABRT, on_abort);
         rc = replay_more(behind.replay, 0, &result);
         signal(SIGABRT, SIG_DFL);
@@ -144,6 +184,8 @@ verify_full(const char *dir)
         return cli_fail(EXIT_CHECK, "verify",
                         "the journal in %s does not replay to itself from seq %" PRIu64 ": %s", dir,
                         result.diverged_seq, result.text);
+    if (told.no_memory)
+        return cli_fail(EXIT_SETUP, "verify", "no memory to add up what %s tells", dir);
     return EXIT_FINE;
 }
 

@@ -16,8 +16,8 @@
  * Invariants of a config that was loaded:
  *  1. Ids are below their pool, unique, and so are names.
  *  2. Every name that something refers to exists, and is an index here.
- *  3. Each stage is in exactly one thread; the threads that spin are no more
- *     than the cores of this machine.
+ *  3. Each stage is in exactly one thread, the door in one at most; the threads that spin are no
+ * more than the cores of this machine.
  *  4. config_print writes YAML that loads to the same config.
  *
  * Only reading and printing: what is done with it is in tools/exchange.h. Read
@@ -49,6 +49,7 @@ enum config_stage {
     CONFIG_GATEWAY,
     CONFIG_ENGINE,
     CONFIG_JOURNAL,
+    CONFIG_DOOR, /* a second gateway, for the ports of kind tcp; without it the first has them */
     CONFIG_STAGES_CNT
 };
 
@@ -68,7 +69,16 @@ struct config_thread {
 
 enum config_port_kind {
     CONFIG_PORT_UDP, /* kernel socket */
-    CONFIG_PORT_DPDK
+    CONFIG_PORT_DPDK,
+    CONFIG_PORT_TCP /* kernel sockets */
+};
+
+/* Of a port of kind tcp. */
+struct config_port_tcp {
+    uint32_t connections;
+    uint32_t unsent_bytes; /* kept for one connection */
+    uint32_t slow_ms;      /* how long it may be full */
+    uint32_t idle_ms;      /* 0: for ever */
 };
 
 /* The other side of a port, for `load`, `send` and `demo` on this machine. */
@@ -83,8 +93,9 @@ struct config_port {
     char name[CONFIG_NAME_MAX + 1];
     enum config_port_kind kind;
     uint32_t address;  /* host order; 0.0.0.0 is any, kernel sockets only */
-    uint16_t udp_port; /* 0: any free one, kernel sockets only */
-    uint16_t vlan;     /* of a dpdk device; 0: none */
+    uint16_t udp_port; /* of kind tcp: tcp_port; 0: any free one, kernel sockets only */
+    struct config_port_tcp tcp;
+    uint16_t vlan; /* of a dpdk device; 0: none */
     unsigned eal_cnt;
     const char *const *eal; /* NULL terminated, never NULL */
     struct config_port_client client;
@@ -234,7 +245,7 @@ const struct config_account *config_account(const struct config *config, const c
 const struct config_session *config_session(const struct config *config, const char *name);
 const struct config_port *config_port(const struct config *config, const char *name);
 
-/* config_thread_of returns the thread that has the stage. */
+/* config_thread_of returns the thread that has the stage, NULL if none has the door. */
 const struct config_thread *config_thread_of(const struct config *config, enum config_stage stage);
 
 #endif

@@ -147,11 +147,15 @@ print_wiring(const struct config *config, FILE *out)
     for (unsigned i = 0; i < config->ports_cnt; i++) {
         const struct config_port *port = &config->ports[i];
 
-        fprintf(out, "  - {name: \"%s\", kind: %s, address: \"%s\", udp_port: %u", port->name,
+        fprintf(out, "  - {name: \"%s\", kind: %s, address: \"%s\", %s_port: %u", port->name,
                 config_word(CONFIG_KIND_WORDS, port->kind, word), text_ipv4(port->address, ip),
-                port->udp_port);
+                port->kind == CONFIG_PORT_TCP ? "tcp" : "udp", port->udp_port);
         if (port->vlan != 0)
             fprintf(out, ", vlan: %u", port->vlan);
+        if (port->kind == CONFIG_PORT_TCP)
+            fprintf(out, ", connections: %u, unsent_bytes: %u, slow_ms: %u, idle_ms: %u",
+                    port->tcp.connections, port->tcp.unsent_bytes, port->tcp.slow_ms,
+                    port->tcp.idle_ms);
         if (port->eal_cnt > 0) {
             fputs(", ", out);
             put_args(out, port->eal);

@@ -21,9 +21,9 @@
 #define CONFIG_INSTRUMENT_WORDS "open halted closed"
 #define CONFIG_ALGORITHM_WORDS  "price-time pro-rata split"
 #define CONFIG_ACK_WORDS        "durable interval memory"
-#define CONFIG_STAGE_WORDS      "gateway engine journal"
+#define CONFIG_STAGE_WORDS      "gateway engine journal door"
 #define CONFIG_IDLE_WORDS       "spin yield block"
-#define CONFIG_KIND_WORDS       "udp dpdk"
+#define CONFIG_KIND_WORDS       "udp dpdk tcp"
 #define CONFIG_THROTTLE_WORDS   "reject queue"
 
 void config_read_threads(struct config *config, const struct doc_map *root);

@@ -10,14 +10,31 @@
 #include "tools/config_read.h"
 #include "tools/text.h"
 
+#define TCP_CONNECTIONS  1024u
+#define TCP_UNSENT_BYTES 65536u
+#define TCP_SLOW_MS      1000u
+#define TCP_IDLE_MS      150000u
+#define TCP_MS_MAX       3600000u
+_Static_assert(TCP_IDLE_MS > 2 * KEEPALIVE_MS_MAX, "what lives is not idle");
+
 _Static_assert(CONFIG_PORTS_MAX == GATEWAY_PORTS_MAX, "the gateway takes as many");
 
-/* The default layout: one thread for what must be fast and one that sleeps
- * until there is something to write. */
+static bool
+has_tcp(const struct config *config)
+{
+    for (unsigned i = 0; i < config->ports_cnt; i++)
+        if (config->ports[i].kind == CONFIG_PORT_TCP)
+            return true;
+    return false;
+}
+
+/* The default layout: one thread for what must be fast, one that sleeps until there
+ * is something to write, and one for TCP if there is a port for it: its system calls
+ * would hold up the first. */
 static void
 default_threads(struct config *config)
 {
-    config->threads_cnt = 2;
+    config->threads_cnt = has_tcp(config) ? 3 : 2;
     config->threads[0] = (struct config_thread){
         .name = "exchange",
         .core = -1,
@@ -32,6 +49,13 @@ default_threads(struct config *config)
         .stages_cnt = 1,
         .stages = {CONFIG_JOURNAL},
     };
+    config->threads[2] = (struct config_thread){
+        .name = "door",
+        .core = -1,
+        .idle = CONFIG_YIELD,
+        .stages_cnt = 1,
+        .stages = {CONFIG_DOOR},
+    };
 }
 
 static void
@@ -41,13 +65,15 @@ read_stages(const struct doc_map *map, struct config_thread *thread)
 
     doc_list(map, "stages", CONFIG_STAGES_CNT, &list);
     if (list.cnt == 0)
-        doc_refuse(map, "stages", "has no stage, expected one or more of gateway, engine, journal");
+        doc_refuse(map, "stages",
+                   "has no stage, expected one or more of gateway, engine, journal, door");
     for (unsigned i = 0; i < list.cnt; i++) {
         const char *text = doc_item_text(&list, i);
         const uint32_t stage = doc_word_of(CONFIG_STAGE_WORDS, text);
 
         if (stage == DOC_NEEDED_WORD) {
-            doc_refuse_item(&list, i, "is %.40s, expected one of gateway, engine, journal", text);
+            doc_refuse_item(&list, i, "is %.40s, expected one of gateway, engine, journal, door",
+                            text);
             return;
         }
         thread->stages[thread->stages_cnt++] = (enum config_stage)stage;
@@ -72,7 +98,8 @@ read_thread(const struct doc_map *map, const cpu_set_t *cores, struct config_thr
                    "stage journal alone can sleep");
 }
 
-/* check_stages refuses a stage that is in two threads or in none. */
+/* check_stages refuses a stage that is in two threads or in none, and a door that
+ * has nothing to do. */
 static void
 check_stages(const struct doc_map *root, const struct config *config)
 {
@@ -89,8 +116,11 @@ check_stages(const struct doc_map *root, const struct config *config)
                            config->threads[i].name);
             owner[stage] = config->threads[i].name;
         }
+    if (owner[CONFIG_DOOR] != NULL && !has_tcp(config))
+        doc_refuse(root, "threads",
+                   "have the stage door, expected it only with a port of kind tcp");
     for (unsigned stage = 0; stage < CONFIG_STAGES_CNT; stage++)
-        if (owner[stage] == NULL)
+        if (owner[stage] == NULL && stage != CONFIG_DOOR)
             doc_refuse(root, "threads", "have the stage %s nowhere, expected it once",
                        config_word(CONFIG_STAGE_WORDS, stage, word));
 }
@@ -198,6 +228,34 @@ read_client(const struct doc_map *port_map, struct config_port *port)
         doc_refuse(&map, "eal", "is missing, expected the EAL arguments of the client's device");
 }
 
+/* read_tcp reads what only ports of kind tcp have. A session that lives says
+ * something within twice the longest keepalive interval. */
+static void
+read_tcp(const struct doc_map *map, struct config_port *port)
+{
+    static const char *const keys[] = {"tcp_port", "connections", "unsent_bytes", "slow_ms",
+                                       "idle_ms"};
+    struct config_port_tcp *tcp = &port->tcp;
+
+    if (port->kind != CONFIG_PORT_TCP) {
+        for (unsigned i = 0; i < sizeof keys / sizeof keys[0]; i++)
+            if (doc_given(map, keys[i]))
+                doc_refuse(map, keys[i], "is given, expected only with kind: tcp");
+        return;
+    }
+    port->udp_port = (uint16_t)doc_u64(map, "tcp_port", 0, UINT16_MAX, DOC_NEEDED);
+    tcp->connections =
+        (uint32_t)doc_u64(map, "connections", 1, PORT_TCP_CONNECTIONS_MAX, TCP_CONNECTIONS);
+    tcp->unsent_bytes = (uint32_t)doc_u64(map, "unsent_bytes", 2 * PORT_TCP_ROOM,
+                                          PORT_TCP_UNSENT_MAX, TCP_UNSENT_BYTES);
+    tcp->slow_ms = (uint32_t)doc_u64(map, "slow_ms", 0, TCP_MS_MAX, TCP_SLOW_MS);
+    tcp->idle_ms = (uint32_t)doc_u64(map, "idle_ms", 0, TCP_MS_MAX, TCP_IDLE_MS);
+    if (!is_pow2_u64(tcp->unsent_bytes))
+        doc_refuse(map, "unsent_bytes", "is %u, expected a power of two", tcp->unsent_bytes);
+    if (doc_given(map, "udp_port"))
+        doc_refuse(map, "udp_port", "is given, expected tcp_port with kind: tcp");
+}
+
 static void
 read_port(const struct doc_map *map, struct config_port *port)
 {
@@ -205,7 +263,9 @@ read_port(const struct doc_map *map, struct config_port *port)
     port->kind = (enum config_port_kind)doc_word(map, "kind", CONFIG_KIND_WORDS, DOC_NEEDED_WORD);
     port->address = read_address(map);
     const bool dpdk = port->kind == CONFIG_PORT_DPDK;
-    port->udp_port = (uint16_t)doc_u64(map, "udp_port", dpdk ? 1 : 0, UINT16_MAX, DOC_NEEDED);
+    if (port->kind != CONFIG_PORT_TCP)
+        port->udp_port = (uint16_t)doc_u64(map, "udp_port", dpdk ? 1 : 0, UINT16_MAX, DOC_NEEDED);
+    read_tcp(map, port);
     port->vlan = (uint16_t)doc_u64(map, "vlan", 1, VLAN_MAX, 0);
     port->eal = read_args(map, "eal", &port->eal_cnt);
     read_client(map, port);
@@ -237,11 +297,12 @@ check_ports(const struct doc_map *root, const struct config *config)
                 doc_refuse(root, "ports", "have the name %s twice, expected a name for each",
                            port->name);
             if (port->udp_port != 0 && port->udp_port == other->udp_port &&
+                (port->kind == CONFIG_PORT_TCP) == (other->kind == CONFIG_PORT_TCP) &&
                 (port->address == other->address || port->address == 0 || other->address == 0))
                 doc_refuse(root, "ports",
-                           "have %s and %s at the same address and UDP port, "
+                           "have %s and %s at the same address and %s port, "
                            "expected another for each",
-                           other->name, port->name);
+                           other->name, port->name, port->kind == CONFIG_PORT_TCP ? "TCP" : "UDP");
         }
     }
     if (dpdk_cnt > 1)
@@ -259,7 +320,10 @@ config_read_ports(struct config *config, const struct doc_map *root)
     for (unsigned i = 0; i < list.cnt; i++) {
         struct doc_map map;
 
-        doc_item(&list, i, "name kind address udp_port vlan eal client", &map);
+        doc_item(&list, i,
+                 "name kind address udp_port vlan eal client tcp_port connections unsent_bytes "
+                 "slow_ms idle_ms",
+                 &map);
         read_port(&map, &config->ports[config->ports_cnt++]);
     }
     if (!doc_failed(root->doc))

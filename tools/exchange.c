@@ -23,6 +23,9 @@
 #define ADMIN_RING_CELLS 1024u
 #define JOURNAL_READER   0u
 #define GATEWAY_READER   1u
+#define DOOR_READER      2u
+
+#define DOOR_INDEX 1u
 
 int
 exchange_refuse(char *why, const char *format, ...)
@@ -112,8 +115,14 @@ open_folder(struct exchange *exchange, char *why)
     return 0;
 }
 
+static bool
+has_door(const struct exchange *exchange)
+{
+    return config_thread_of(exchange->config, CONFIG_DOOR) != NULL;
+}
+
 static void
-gateway_cfg_of(const struct exchange *exchange, struct gateway_cfg *cfg)
+gateway_cfg_of(const struct exchange *exchange, uint8_t index, struct gateway_cfg *cfg)
 {
     const struct config *config = exchange->config;
 
@@ -131,6 +140,7 @@ gateway_cfg_of(const struct exchange *exchange, struct gateway_cfg *cfg)
         .throttle_burst_ms = config->throttle_burst_ms,
         .throttle_queue = config->throttle_queue,
         .message_max = config->message_bytes,
+        .index = index,
     };
 }
 
@@ -163,9 +173,10 @@ check_memory(struct exchange *exchange, char *why)
     make_sessions(exchange);
     if (exchange->sessions == NULL)
         return exchange_refuse(why, "no memory for the sessions");
-    gateway_cfg_of(exchange, &cfg);
+    gateway_cfg_of(exchange, 0, &cfg);
 
-    const size_t gateway_bytes = gateway_footprint(&cfg);
+    const unsigned gateways_cnt = has_door(exchange) ? 2 : 1;
+    const size_t gateway_bytes = gateways_cnt * gateway_footprint(&cfg);
 
     if (gateway_bytes == 0)
         return exchange_refuse(why,
@@ -173,8 +184,8 @@ check_memory(struct exchange *exchange, char *why)
                                "pools.sessions or pools.retransmit",
                                config->file);
     const size_t bytes = engine_footprint(&config->engine) + gateway_bytes +
-                         ring_footprint(config->in_ring_cells, 1) +
-                         ring_footprint(config->out_ring_cells, 2);
+                         gateways_cnt * ring_footprint(config->in_ring_cells, 1) +
+                         ring_footprint(config->out_ring_cells, 1 + gateways_cnt);
     if (bytes > memory_of_machine())
         return exchange_refuse(why,
                                "%s: the pools need %zu MiB, but this machine has %zu MiB, expected "
@@ -225,31 +236,99 @@ open_dpdk(struct exchange *exchange, const struct config_port *port, char *why)
 }
 
 static int
+open_tcp(struct exchange *exchange, const struct config_port *port, char *why)
+{
+    struct port **at = &exchange->ports[exchange->ports_cnt];
+    const struct port_tcp_cfg cfg = {
+        .ip = port->address,
+        .tcp_port = port->udp_port,
+        .framing = FRAMING_SOFH,
+        .busy_poll = true,
+        .connections_max = port->tcp.connections,
+        .unsent_max = port->tcp.unsent_bytes,
+        .slow_ms = port->tcp.slow_ms,
+        .idle_ms = port->tcp.idle_ms,
+    };
+    char text[256];
+    char ip[16];
+
+    const int rc = port_tcp_open(at, &cfg, text);
+    if (rc == -EADDRINUSE)
+        return exchange_refuse(why, "port %s: %s:%u is in use by another program", port->name,
+                               text_ipv4(port->address, ip), port->udp_port);
+    if (rc != 0)
+        return exchange_refuse(why, "port %s: %s:%u cannot be opened: %s", port->name,
+                               text_ipv4(port->address, ip), port->udp_port, text);
+    exchange->udp_ports[exchange->ports_cnt++] = port_tcp_local(*at);
+    return 0;
+}
+
+static int
+open_port(struct exchange *exchange, const struct config_port *port, char *why)
+{
+    switch (port->kind) {
+    case CONFIG_PORT_UDP:
+        return open_udp(exchange, port, why);
+    case CONFIG_PORT_DPDK:
+        return open_dpdk(exchange, port, why);
+    case CONFIG_PORT_TCP:
+        return open_tcp(exchange, port, why);
+    default:
+        UNREACHABLE("no such kind of port");
+    }
+}
+
+static int
 open_ports(struct exchange *exchange, char *why)
 {
     const struct config *config = exchange->config;
     int rc = 0;
 
     for (unsigned i = 0; i < config->ports_cnt && rc == 0; i++)
-        rc = config->ports[i].kind == CONFIG_PORT_UDP ? open_udp(exchange, &config->ports[i], why)
-                                                      : open_dpdk(exchange, &config->ports[i], why);
+        rc = open_port(exchange, &config->ports[i], why);
     return rc;
 }
 
-int
-exchange_make_gateway(struct exchange *exchange, char *why)
+/* make_gateway makes one with the ports that are its. */
+static int
+make_gateway(struct exchange *exchange,
+             uint8_t index,
+             struct exchange_memory *memory,
+             struct gateway **gateway,
+             char *why)
 {
     struct gateway_cfg cfg;
 
-    gateway_cfg_of(exchange, &cfg);
-    give(&exchange->gateway_memory);
-    if (exchange_take_later(&exchange->gateway_memory, gateway_footprint(&cfg), "the gateway",
-                            why) != 0)
+    gateway_cfg_of(exchange, index, &cfg);
+    give(memory);
+    if (exchange_take_later(memory, gateway_footprint(&cfg), "a gateway", why) != 0)
         return -1;
-    exchange->gateway = gateway_init(exchange->gateway_memory.mem, &cfg);
-    for (unsigned i = 0; i < exchange->ports_cnt; i++)
-        gateway_add_port(exchange->gateway, exchange->ports[i]);
+    *gateway = gateway_init(memory->mem, &cfg);
+    for (unsigned i = 0; i < exchange->ports_cnt; i++) {
+        const bool tcp = exchange->config->ports[i].kind == CONFIG_PORT_TCP;
+
+        if ((has_door(exchange) && tcp) == (index == DOOR_INDEX))
+            gateway_add_port(*gateway, exchange->ports[i]);
+    }
     return 0;
+}
+
+int
+exchange_make_gateways(struct exchange *exchange, char *why)
+{
+    if (make_gateway(exchange, 0, &exchange->gateway_memory, &exchange->gateway, why) != 0)
+        return -1;
+    if (!has_door(exchange))
+        return 0;
+    return make_gateway(exchange, DOOR_INDEX, &exchange->door_memory, &exchange->door, why);
+}
+
+void
+exchange_recover(struct exchange *exchange, const union cell *cells)
+{
+    gateway_recover(exchange->gateway, cells);
+    if (exchange->door != NULL)
+        gateway_recover(exchange->door, cells);
 }
 
 static int
@@ -266,6 +345,18 @@ make_ring(struct exchange_memory *memory,
 }
 
 static int
+make_door_rings(struct exchange *exchange, char *why)
+{
+    if (make_ring(&exchange->door_in_memory, exchange->config->in_ring_cells, 1,
+                  &exchange->door_writer, why) != 0)
+        return -1;
+    ring_reader_init(&exchange->door_reader, exchange->door_writer.ring, 0);
+    ring_reader_init(&exchange->out_door, exchange->out_writer.ring, DOOR_READER);
+    sequencer_add_in(&exchange->sequencer, &exchange->door_reader);
+    return 0;
+}
+
+static int
 make_rings(struct exchange *exchange, char *why)
 {
     const struct config *config = exchange->config;
@@ -273,8 +364,8 @@ make_rings(struct exchange *exchange, char *why)
     if (make_ring(&exchange->in_memory, config->in_ring_cells, 1, &exchange->in_writer, why) != 0 ||
         make_ring(&exchange->admin_memory, ADMIN_RING_CELLS, 1, &exchange->admin_writer, why) !=
             0 ||
-        make_ring(&exchange->out_memory, config->out_ring_cells, 2, &exchange->out_writer, why) !=
-            0)
+        make_ring(&exchange->out_memory, config->out_ring_cells, has_door(exchange) ? 3 : 2,
+                  &exchange->out_writer, why) != 0)
         return -1;
     ring_reader_init(&exchange->in_reader, exchange->in_writer.ring, 0);
     ring_reader_init(&exchange->admin_reader, exchange->admin_writer.ring, 0);
@@ -284,7 +375,7 @@ make_rings(struct exchange *exchange, char *why)
                    BURST_COMMANDS_MAX);
     sequencer_add_in(&exchange->sequencer, &exchange->admin_reader);
     sequencer_add_in(&exchange->sequencer, &exchange->in_reader);
-    return 0;
+    return has_door(exchange) ? make_door_rings(exchange, why) : 0;
 }
 
 void
@@ -294,6 +385,22 @@ exchange_pump(struct exchange *exchange)
 
     sequencer_poll(&exchange->sequencer, now_ns);
     journal_writer_poll(exchange->journal, now_ns);
+}
+
+/* door_follow takes the door's reader to where the gateway's is. */
+static void
+door_follow(struct exchange *exchange)
+{
+    struct ring_reader *reader = &exchange->out_door;
+    const uint64_t cnt = exchange->out_gateway.pos - reader->pos;
+
+    if (exchange->door == NULL)
+        return;
+    /* A reader advances over what it has seen to be there. */
+    if (ring_reader_available(reader, cnt) < cnt)
+        UNREACHABLE("the gateway's reader was here");
+    ring_reader_advance(reader, cnt);
+    ring_reader_release(reader);
 }
 
 /* take_outcome reads messages behind the sequencer until the outcome of the
@@ -315,11 +422,12 @@ take_outcome(struct exchange *exchange, unsigned kind, uint16_t *outcome)
             message[i] = *ring_reader_cell(reader, i);
         if (cell_kind(&message[0]) == kind)
             *outcome = cell_outcome(&message[0]);
-        gateway_recover(exchange->gateway, message);
+        exchange_recover(exchange, message);
         complete = cell_is_last(&message[count - 1]) && *outcome != UINT16_MAX;
         ring_reader_advance(reader, count);
     }
     ring_reader_release(reader);
+    door_follow(exchange);
     return complete;
 }
 
@@ -453,10 +561,16 @@ command_start(struct exchange *exchange, char *why)
     await_disk(exchange);
     gateway_attach(exchange->gateway, &exchange->in_writer, &exchange->out_gateway,
                    durable ? journal_writer_durable(exchange->journal) : NULL);
-    gateway_attach_receipts(exchange->gateway, &(struct gateway_receipts){
-                                                   .taken = &exchange->taken,
-                                                   .clock_ns = read_clock,
-                                               });
+    gateway_attach_receipts(
+        exchange->gateway,
+        &(struct gateway_receipts){.taken = &exchange->taken[0], .clock_ns = read_clock});
+    if (exchange->door != NULL) {
+        gateway_attach(exchange->door, &exchange->door_writer, &exchange->out_door,
+                       durable ? journal_writer_durable(exchange->journal) : NULL);
+        gateway_attach_receipts(
+            exchange->door,
+            &(struct gateway_receipts){.taken = &exchange->taken[1], .clock_ns = read_clock});
+    }
     return 0;
 }
 
@@ -518,7 +632,7 @@ exchange_open(struct exchange *exchange, const struct config *config, char why[E
     block_signals();
     if (load_archive_key(config, why) == 0 && open_folder(exchange, why) == 0 &&
         check_memory(exchange, why) == 0 && exchange_check_journal(exchange, why) == 0 &&
-        open_ports(exchange, why) == 0 && exchange_make_gateway(exchange, why) == 0 &&
+        open_ports(exchange, why) == 0 && exchange_make_gateways(exchange, why) == 0 &&
         exchange_make_engine(exchange, why) == 0 && make_rings(exchange, why) == 0 &&
         exchange_open_writer(exchange, why) == 0 && command_start(exchange, why) == 0 &&
         listen_to_admin(exchange, why) == 0)
@@ -537,7 +651,9 @@ exchange_close(struct exchange *exchange)
         port_close(exchange->ports[i]);
     give(&exchange->engine_memory);
     give(&exchange->gateway_memory);
+    give(&exchange->door_memory);
     give(&exchange->in_memory);
+    give(&exchange->door_in_memory);
     give(&exchange->admin_memory);
     give(&exchange->out_memory);
     free(exchange->sessions);

@@ -6,6 +6,9 @@
  *               |   desk, admin ring -+     (engine)          +--> gateway
  *               +---- gate: the durable cursor  <-----------------------+
  *
+ * With a stage door there is a second gateway beside it, with an in-ring and a reader
+ * of the out-ring of its own: it has the ports of kind tcp.
+ *
  * exchange_open goes from a folder to an exchange that can serve, in an order
  * in which every refusal comes before the first change on disk:
  *
@@ -84,6 +87,7 @@ struct exchange {
 
     struct engine *engine;
     struct gateway *gateway;
+    struct gateway *door; /* NULL: the layout has none */
     struct gateway_session_cfg *sessions;
     struct journal_writer *journal;
     struct port *ports[CONFIG_PORTS_MAX];
@@ -92,22 +96,27 @@ struct exchange {
 
     struct exchange_memory engine_memory;
     struct exchange_memory gateway_memory;
+    struct exchange_memory door_memory;
     struct exchange_memory in_memory;
+    struct exchange_memory door_in_memory;
     struct exchange_memory admin_memory;
     struct exchange_memory out_memory;
 
     struct ring_writer in_writer;    /* gateway's */
     struct ring_reader in_reader;    /* sequencer's */
+    struct ring_writer door_writer;  /* door's */
+    struct ring_reader door_reader;  /* sequencer's */
     struct ring_writer admin_writer; /* ours; the desk's in exchange_run */
     struct ring_reader admin_reader; /* sequencer's */
     struct ring_writer out_writer;   /* sequencer's */
     struct ring_reader out_journal;  /* journal's */
     struct ring_reader out_gateway;  /* ours until the ports are polled, then the gateway's */
+    struct ring_reader out_door;     /* and this the door's */
     struct sequencer sequencer;
-    struct marks taken; /* of the out-ring: by the engine's thread, for the gateway */
-    struct space space; /* looked at by who calls exchange_run */
-    struct desk desk;   /* between the next and the engine's stage */
-    struct admin admin; /* polled by the gateway's thread */
+    struct marks taken[2]; /* of the out-ring: by the engine's thread, for gateway and door */
+    struct space space;    /* looked at by who calls exchange_run */
+    struct desk desk;      /* between the next and the engine's stage */
+    struct admin admin;    /* polled by the gateway's thread */
 };
 
 /* exchange_open makes it ready to run; 0, or -1 with a line in why, and then

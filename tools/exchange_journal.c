@@ -130,11 +130,11 @@ exchange_check_journal(struct exchange *exchange, char *why)
 }
 
 struct replay_ctx {
-    struct gateway *gateway;
+    struct exchange *exchange;
     uint64_t messages_cnt;
 };
 
-/* on_message hands each recovered message to the gateway. Nothing has been
+/* on_message hands each recovered message to the gateways. Nothing has been
  * written yet, so somebody who wants to stop can have it at once. */
 static void
 on_message(void *ctx, const union cell *cells)
@@ -142,7 +142,7 @@ on_message(void *ctx, const union cell *cells)
     struct replay_ctx *replay = ctx;
     sigset_t pending;
 
-    gateway_recover(replay->gateway, cells);
+    exchange_recover(replay->exchange, cells);
     if (++replay->messages_cnt % STOP_LOOK_MESSAGES != 0)
         return;
     sigpending(&pending);
@@ -164,14 +164,26 @@ replay_take(size_t bytes)
     return replay_memory.mem;
 }
 
-/* take_sessions lets the gateway take up what the snapshot has of sessions. Sizes are for
+/* load_gateways fills the gateway, and the door if there is one, from one image. */
+static int
+load_gateways(const struct exchange *exchange, struct image_in in)
+{
+    struct image_in again = in;
+    const int rc = gateway_load(exchange->gateway, &in);
+
+    if (rc != 0 || exchange->door == NULL)
+        return rc;
+    return gateway_load(exchange->door, &again);
+}
+
+/* take_sessions lets the gateways take up what the snapshot has of sessions. Sizes are for
  * ever, so those of the snapshot are those of the journal's Genesis, and ours. */
 static bool
 take_sessions(void *ctx, const struct snapshot_info *info, struct image_in in, char *why)
 {
     const struct exchange *exchange = ctx;
     const int rc = info->cfg.sessions_max == exchange->config->engine.sessions_max
-                       ? gateway_load(exchange->gateway, &in)
+                       ? load_gateways(exchange, in)
                        : -EBADMSG;
 
     if (rc == -ERANGE)
@@ -222,7 +234,7 @@ replay_from(struct exchange *exchange,
 static int
 replay_behind(struct exchange *exchange, char *why)
 {
-    struct replay_ctx ctx = {.gateway = exchange->gateway};
+    struct replay_ctx ctx = {.exchange = exchange};
     struct restored restored;
     const struct restore_cfg restore = {
         .dir = exchange->config->journal_folder,
@@ -256,13 +268,13 @@ replay_behind(struct exchange *exchange, char *why)
     memory_give(restored.mem, restored.bytes);
     exchange->engine_memory = (struct exchange_memory){NULL, 0};
     exchange->engine = NULL;
-    return exchange_make_gateway(exchange, why);
+    return exchange_make_gateways(exchange, why);
 }
 
 static int
 replay_whole(struct exchange *exchange, struct journal_reader *reader, char *why)
 {
-    struct replay_ctx ctx = {.gateway = exchange->gateway};
+    struct replay_ctx ctx = {.exchange = exchange};
     const struct replay_cfg cfg = {
         .on_message = on_message, .ctx = &ctx, .salt = restore_draw_salt(), .alloc = replay_take};
     const int rc = replay_from(exchange, reader, &cfg, why);
@@ -317,7 +329,8 @@ exchange_make_engine(struct exchange *exchange, char *why)
     /* Behind a snapshot this is left to exchange_run: clients wait. */
     if (exchange->from.page_no == 0 &&
         (exchange_touch(&exchange->engine_memory, "the engine", why) != 0 ||
-         exchange_touch(&exchange->gateway_memory, "the gateway", why) != 0))
+         exchange_touch(&exchange->gateway_memory, "the gateway", why) != 0 ||
+         (exchange->door != NULL && exchange_touch(&exchange->door_memory, "the door", why) != 0)))
         return -1;
     return exchange_check_fixed(exchange->engine, exchange->config, why);
 }

@@ -33,8 +33,10 @@ NODISCARD int exchange_touch(const struct exchange_memory *memory, const char *w
  * with the configuration. Reads only. */
 NODISCARD int exchange_check_journal(struct exchange *exchange, char *why);
 
-/* exchange_make_gateway makes the gateway, or another one in its place: a fresh one. */
-NODISCARD int exchange_make_gateway(struct exchange *exchange, char *why);
+/* exchange_make_gateways makes the gateway and the door, or others in their place:
+ * fresh ones. exchange_recover gives both a message of the journal. */
+NODISCARD int exchange_make_gateways(struct exchange *exchange, char *why);
+void exchange_recover(struct exchange *exchange, const union cell *cells);
 
 /* exchange_make_engine fills engine and gateway from snapshot and journal, or makes
  * an empty engine. Reads only. */

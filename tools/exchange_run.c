@@ -5,7 +5,7 @@
  * phase goes one way:
  *
  *   RUN     until a signal
- *   DRAIN   the gateway takes no more and answers what was accepted
+ *   DRAIN   the gateways take no more and answer what was accepted
  *   QUIT    all loops end; what is left is done by the caller, alone
  */
 #include <errno.h>
@@ -46,7 +46,7 @@ struct stage_thread {
 struct run {
     struct exchange *exchange;
     unsigned phase;
-    unsigned drained; /* by the gateway's thread: 1 when all is answered */
+    unsigned drained; /* bits of those that have answered all, each set by its thread */
     bool journal_apart;
     struct stage_thread threads[CONFIG_STAGES_CNT];
 };
@@ -60,18 +60,42 @@ has_stage(const struct config_thread *layout, enum config_stage stage)
     return false;
 }
 
+/* What is to be drained; a bit of each. */
+#define DRAIN_GATEWAY 1u
+#define DRAIN_DOOR    2u
+
+/* stop_gateway tells it once that it is to come to rest. */
+static void
+stop_gateway(struct gateway *gateway, unsigned bit, unsigned phase, unsigned *stopping)
+{
+    if (phase == PHASE_RUN || (*stopping & bit) != 0)
+        return;
+    gateway_stop(gateway);
+    *stopping |= bit;
+}
+
 static int
-poll_gateway(struct run *run, unsigned phase, bool *stopping, uint64_t now_ns)
+poll_gateway(struct run *run, unsigned phase, unsigned *stopping, uint64_t now_ns)
 {
     struct gateway *gateway = run->exchange->gateway;
 
-    if (phase != PHASE_RUN && !*stopping) {
-        gateway_stop(gateway);
-        *stopping = true;
-    }
+    stop_gateway(gateway, DRAIN_GATEWAY, phase, stopping);
     const int work = gateway_poll(gateway, now_ns) + admin_poll(&run->exchange->admin, now_ns);
-    if (*stopping && gateway_stopped(gateway) && !admin_is_busy(&run->exchange->admin))
-        __atomic_store_n(&run->drained, 1, __ATOMIC_RELEASE); /* R2 pairs with A2 */
+    if ((*stopping & DRAIN_GATEWAY) != 0 && gateway_stopped(gateway) &&
+        !admin_is_busy(&run->exchange->admin))
+        __atomic_fetch_or(&run->drained, DRAIN_GATEWAY, __ATOMIC_RELEASE); /* R2 pairs with A2 */
+    return work;
+}
+
+static int
+poll_door(struct run *run, unsigned phase, unsigned *stopping, uint64_t now_ns)
+{
+    struct gateway *door = run->exchange->door;
+
+    stop_gateway(door, DRAIN_DOOR, phase, stopping);
+    const int work = gateway_poll(door, now_ns);
+    if ((*stopping & DRAIN_DOOR) != 0 && gateway_stopped(door))
+        __atomic_fetch_or(&run->drained, DRAIN_DOOR, __ATOMIC_RELEASE); /* R3 pairs with A2 */
     return work;
 }
 
@@ -79,7 +103,8 @@ static int
 poll_engine(struct run *run, uint64_t now_ns)
 {
     /* What the engine writes from here on it took at now_ns, if a broker wants to know. */
-    marks_poll(&run->exchange->taken, run->exchange->out_writer.sink.pos, now_ns);
+    for (unsigned i = 0; i < ARRAY_LEN(run->exchange->taken); i++)
+        marks_poll(&run->exchange->taken[i], run->exchange->out_writer.sink.pos, now_ns);
 
     const int work = desk_poll(&run->exchange->desk, now_ns);
 
@@ -92,7 +117,7 @@ static int
 poll_stage(struct run *run,
            enum config_stage stage,
            unsigned phase,
-           bool *stopping,
+           unsigned *stopping,
            uint64_t now_ns)
 {
     switch (stage) {
@@ -102,6 +127,8 @@ poll_stage(struct run *run,
         return poll_engine(run, now_ns);
     case CONFIG_JOURNAL:
         return journal_writer_poll(run->exchange->journal, now_ns);
+    case CONFIG_DOOR:
+        return poll_door(run, phase, stopping, now_ns);
     case CONFIG_STAGES_CNT:
     default:
         UNREACHABLE("no such stage");
@@ -148,7 +175,7 @@ stage_loop(void *arg)
     struct stage_thread *thread = arg;
     struct run *run = thread->run;
     const struct config_thread *layout = thread->layout;
-    bool stopping = false;
+    unsigned stopping = 0; /* those of its stages that were told */
     unsigned phase;
 
     if (has_stage(layout, CONFIG_JOURNAL) && layout->idle == CONFIG_BLOCK)
@@ -273,6 +300,8 @@ touch_loop(void *arg)
     (void)pthread_setschedparam(pthread_self(), SCHED_IDLE, &param);
     rc = touch_memory(run, &run->exchange->gateway_memory);
     if (rc == 0)
+        rc = touch_memory(run, &run->exchange->door_memory);
+    if (rc == 0)
         rc = touch_memory(run, &run->exchange->engine_memory);
     if (rc != 0)
         fprintf(stderr, "outcry: not all memory of the pools can be had now: %s\n", strerror(-rc));
@@ -289,20 +318,30 @@ touch_later(struct run *run, pthread_t *id)
     return true;
 }
 
-/* await_drained waits until the gateway has answered all; gives up after
+/* await_drained waits until the gateways have answered all; gives up after
  * DRAIN_NS_MAX. */
 static bool
 await_drained(struct run *run)
 {
+    const unsigned all = run->exchange->door != NULL ? DRAIN_GATEWAY | DRAIN_DOOR : DRAIN_GATEWAY;
     const struct timespec pause = {.tv_nsec = PHASE_WATCH_NS};
     const uint64_t begin_ns = clock_utc_ns();
 
-    while (__atomic_load_n(&run->drained, __ATOMIC_ACQUIRE) == 0) { /* A2 pairs with R2 */
+    /* A2 pairs with R2 and R3 */
+    while (__atomic_load_n(&run->drained, __ATOMIC_ACQUIRE) != all) {
         if (clock_utc_ns() - begin_ns > DRAIN_NS_MAX)
             return false;
         nanosleep(&pause, NULL);
     }
     return true;
+}
+
+/* skip_all: a gateway reads no more; its place must not hold up the ring. */
+static void
+skip_all(struct ring_reader *reader)
+{
+    ring_reader_advance(reader, ring_reader_available(reader, UINT64_MAX));
+    ring_reader_release(reader);
 }
 
 /* finish does what the loops left undone: commands that were taken get their
@@ -318,13 +357,13 @@ finish(struct exchange *exchange)
 
         /* What a start-of-day file has in work comes to its end first. */
         work = sequencer_poll(alone->in_work ? alone : &exchange->sequencer, 0);
-        /* The gateway reads no more; its place must not hold up the ring. */
-        ring_reader_advance(&exchange->out_gateway,
-                            ring_reader_available(&exchange->out_gateway, UINT64_MAX));
-        ring_reader_release(&exchange->out_gateway);
+        skip_all(&exchange->out_gateway);
+        if (exchange->door != NULL)
+            skip_all(&exchange->out_door);
         work += journal_writer_poll(exchange->journal, now_ns);
     } while (work > 0 || exchange->sequencer.in_work || alone->in_work ||
              ring_reader_available(&exchange->in_reader, 1) > 0 ||
+             (exchange->door != NULL && ring_reader_available(&exchange->door_reader, 1) > 0) ||
              ring_reader_available(&exchange->admin_reader, 1) > 0);
 }
 
@@ -342,17 +381,37 @@ watch_space(struct exchange *exchange)
         space_told(&exchange->space, &cell, stats.next_segment_error);
 }
 
+/* The threads that read old reports, of the gateway and of the door if there is one. */
+struct histories {
+    struct history_reader *gateway;
+    struct history_reader *door;
+};
+
+static void
+stop_histories(const struct histories *histories)
+{
+    history_reader_stop(histories->gateway);
+    history_reader_stop(histories->door);
+}
+
 static int
-start_history(struct exchange *exchange, struct history_reader **history, char *why)
+start_histories(struct exchange *exchange, struct histories *histories, char *why)
 {
     const struct config *config = exchange->config;
-    const int rc =
-        history_reader_start(history, exchange->gateway, config->journal_folder,
-                             config->engine.shard, (uint32_t)config->engine.sessions_max);
+    const uint32_t sessions_max = (uint32_t)config->engine.sessions_max;
+    int rc;
 
-    if (rc != 0)
-        snprintf(why, EXCHANGE_WHY_BYTES, "the thread that reads old reports cannot be started: %s",
-                 strerror(-rc));
+    *histories = (struct histories){.gateway = NULL};
+    rc = history_reader_start(&histories->gateway, exchange->gateway, config->journal_folder,
+                              config->engine.shard, sessions_max);
+    if (rc == 0 && exchange->door != NULL)
+        rc = history_reader_start(&histories->door, exchange->door, config->journal_folder,
+                                  config->engine.shard, sessions_max);
+    if (rc == 0)
+        return 0;
+    snprintf(why, EXCHANGE_WHY_BYTES, "the thread that reads old reports cannot be started: %s",
+             strerror(-rc));
+    stop_histories(histories);
     return rc;
 }
 
@@ -365,15 +424,15 @@ exchange_run(struct exchange *exchange, char why[EXCHANGE_WHY_BYTES])
                          config_thread_of(exchange->config, CONFIG_ENGINE),
     };
     const struct timespec pause = {.tv_nsec = SPACE_LOOK_NS};
-    struct history_reader *history;
+    struct histories histories;
     pthread_t toucher;
     sigset_t set;
     int number;
 
-    if (start_history(exchange, &history, why) != 0)
+    if (start_histories(exchange, &histories, why) != 0)
         return -1;
     if (start_threads(&run, why) != 0) {
-        history_reader_stop(history);
+        stop_histories(&histories);
         return -1;
     }
 
@@ -391,7 +450,7 @@ exchange_run(struct exchange *exchange, char why[EXCHANGE_WHY_BYTES])
               "they come back\n",
               stderr);
     stop_threads(&run, exchange->config->threads_cnt);
-    history_reader_stop(history);
+    stop_histories(&histories);
     if (touches)
         pthread_join(toucher, NULL);
     admin_close(&exchange->admin);

@@ -12,6 +12,12 @@
 /* Source ports on a shared device: from the dynamic range. */
 #define SOURCE_FIRST 50000u
 
+#define LOCALHOST 0x7f000001u
+
+/* What may wait for an exchange that does not read, and how long. */
+#define UNSENT_BYTES 65536u
+#define SLOW_MS      10000u
+
 #define CLOSE_WAIT_NS 200000000ull
 #define OPEN_WAIT_NS  5000000000ull
 
@@ -130,6 +136,32 @@ device_open(struct link *link, char why[LINK_WHY_BYTES])
     return true;
 }
 
+/* connections_open makes the port that has a connection for each session. */
+static bool
+connections_open(struct link *link, char why[LINK_WHY_BYTES])
+{
+    const struct config_port *where = link->cfg.port;
+    char reason[256];
+    const int result = port_tcp_open(
+        &link->shared,
+        &(struct port_tcp_cfg){
+            .client = true,
+            .ip = where->address != 0 ? where->address : LOCALHOST,
+            .tcp_port = link->cfg.udp_port != 0 ? link->cfg.udp_port : where->udp_port,
+            .framing = FRAMING_SOFH,
+            .busy_poll = true,
+            .connections_max = link->cfg.sessions_cnt,
+            .unsent_max = UNSENT_BYTES,
+            .slow_ms = SLOW_MS,
+        },
+        reason);
+
+    if (result == 0)
+        return true;
+    snprintf(why, LINK_WHY_BYTES, "cannot open a socket: %s", reason);
+    return false;
+}
+
 static bool
 session_open(struct link *link, unsigned index, char why[LINK_WHY_BYTES])
 {
@@ -137,7 +169,7 @@ session_open(struct link *link, unsigned index, char why[LINK_WHY_BYTES])
     struct link_session *session = &link->sessions[index];
     const uint16_t udp_port = link->cfg.udp_port != 0 ? link->cfg.udp_port : where->udp_port;
     struct client_cfg cfg = {
-        .server = {.ip = where->address != 0 ? where->address : 0x7f000001, .udp_port = udp_port},
+        .server = {.ip = where->address != 0 ? where->address : LOCALHOST, .udp_port = udp_port},
         .udp_source = (uint16_t)(SOURCE_FIRST + index),
         .name = link->cfg.sessions[index]->name,
         .key = link->cfg.sessions[index]->key,
@@ -189,12 +221,14 @@ link_open(const struct link_cfg *cfg, char why[LINK_WHY_BYTES])
     }
     link->cfg = *cfg;
     link->now_ns = clock_utc_ns();
-    if (cfg->port->kind == CONFIG_PORT_UDP && cfg->port->udp_port == 0 && cfg->udp_port == 0) {
-        snprintf(why, LINK_WHY_BYTES,
-                 "port %s: the configuration leaves its udp_port open, expected --udp-port",
-                 cfg->port->name);
+    if (cfg->port->kind != CONFIG_PORT_DPDK && cfg->port->udp_port == 0 && cfg->udp_port == 0) {
+        snprintf(why, LINK_WHY_BYTES, "port %s: the configuration leaves its %s open, expected %s",
+                 cfg->port->name, cfg->port->kind == CONFIG_PORT_TCP ? "tcp_port" : "udp_port",
+                 cfg->port->kind == CONFIG_PORT_TCP ? "--tcp-port" : "--udp-port");
         goto fail;
     }
+    if (cfg->port->kind == CONFIG_PORT_TCP && !connections_open(link, why))
+        goto fail;
     if (cfg->port->kind == CONFIG_PORT_DPDK && !device_open(link, why))
         goto fail;
     for (unsigned i = 0; i < cfg->sessions_cnt; i++)

@@ -1,7 +1,8 @@
 /*
  * Link: a broker's side of the wire, for the tools.
  *
- *   sessions of the configuration --> clients --> one DPDK device or a socket each
+ *   sessions of the configuration --> clients --> one DPDK device, or a socket or
+ *                                                 a TCP connection each
  *
  * Opens what the configuration says of a port's client side, connects up to
  * LINK_SESSIONS_MAX sessions under fresh UUIDs, and hands datagrams to the
@@ -35,7 +36,7 @@ struct link_events {
 struct link_cfg {
     const struct config *config;
     const struct config_port *port; /* of the exchange */
-    uint16_t udp_port;              /* of the exchange; 0: as configured */
+    uint16_t udp_port;              /* of the exchange, or TCP port; 0: as configured */
     const struct config_session *sessions[LINK_SESSIONS_MAX];
     unsigned sessions_cnt;
     struct link_events events;

@@ -9,6 +9,8 @@
 
 #define LOCALHOST    0x7f000001u
 #define KEEPALIVE_MS 2000u
+#define UNSENT_BYTES (1u << 20)
+#define SLOW_MS      60000u
 #define MESSAGE_MAX  256u
 
 /* Prices from 90.00 to 110.00 in ticks of 0.01. */
@@ -51,6 +53,24 @@ broker_open(struct broker *broker, unsigned index, uint64_t seed, uint16_t udp_p
         return false;
     broker->udp_source = port_udp_local(broker->port);
     return true;
+}
+
+bool
+broker_open_tcp(struct broker *broker, unsigned index, uint64_t seed, uint16_t tcp_port)
+{
+    const struct port_tcp_cfg cfg = {
+        .client = true,
+        .ip = LOCALHOST,
+        .tcp_port = tcp_port,
+        .connections_max = 1,
+        .unsent_max = UNSENT_BYTES,
+        .slow_ms = SLOW_MS,
+    };
+    char why[256];
+
+    broker_init(broker, index, seed);
+    broker->server = (struct peer){.ip = LOCALHOST, .udp_port = tcp_port};
+    return port_tcp_open(&broker->port, &cfg, why) == 0;
 }
 
 void

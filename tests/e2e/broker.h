@@ -69,9 +69,11 @@ enum broker_connect {
 };
 
 /* broker_init makes one without a port: its caller sets port, server and
- * udp_source. broker_open does that with a socket; false: no socket. */
+ * udp_source. broker_open does that with a socket, broker_open_tcp with a
+ * connection; false: no socket. */
 void broker_init(struct broker *broker, unsigned index, uint64_t seed);
 bool broker_open(struct broker *broker, unsigned index, uint64_t seed, uint16_t udp_port);
+bool broker_open_tcp(struct broker *broker, unsigned index, uint64_t seed, uint16_t tcp_port);
 void broker_close(struct broker *broker);
 
 /* broker_connect starts a handshake; poll until the state is CLIENT_ESTABLISHED

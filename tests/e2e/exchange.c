@@ -41,6 +41,27 @@ path_in(const struct exchange *exchange, const char *name, char path[PATH_MAX])
     ASSERT(len < PATH_MAX);
 }
 
+/* free_tcp_port finds a TCP port that nobody has now. */
+static uint16_t
+free_tcp_port(void)
+{
+    const struct port_tcp_cfg cfg = {
+        .ip = 0x7f000001,
+        .plain = true,
+        .connections_max = 1,
+        .unsent_max = 2 * PORT_TCP_ROOM,
+    };
+    struct port *port;
+    char why[256];
+
+    if (port_tcp_open(&port, &cfg, why) != 0)
+        return 0;
+    const uint16_t tcp_port = port_tcp_local(port);
+
+    port_close(port);
+    return tcp_port;
+}
+
 /* free_port finds a UDP port that nobody has now. */
 static uint16_t
 free_port(void)
@@ -113,9 +134,16 @@ write_config(struct exchange *exchange, const char *ack)
             "threads:\n"
             "- {name: exchange, stages: [gateway, engine], idle: yield, core: %d}\n"
             "- {name: journal, stages: [journal], idle: block}\n"
+            "%s"
             "ports:\n"
             "- {name: orders, kind: udp, address: 127.0.0.1, udp_port: %u}\n",
-            ack, exchange->folder, first_core(), exchange->udp_port);
+            ack, exchange->folder, first_core(),
+            exchange->tcp_port != 0 ? "- {name: door, stages: [door], idle: yield}\n" : "",
+            exchange->udp_port);
+    if (exchange->tcp_port != 0)
+        fprintf(file,
+                "- {name: tcp, kind: tcp, address: 127.0.0.1, tcp_port: %u, connections: 8}\n",
+                exchange->tcp_port);
     fprintf(file, "instruments:\n");
     for (unsigned i = 0; i < BROKER_INSTRUMENTS; i++)
         fprintf(file, "- {id: %u, symbol: %s, tick: 0.01}\n", i, symbols[i]);
@@ -130,15 +158,18 @@ write_config(struct exchange *exchange, const char *ack)
 }
 
 bool
-exchange_open(struct exchange *exchange, const char *binary, const char *ack)
+exchange_open(struct exchange *exchange, const char *binary, const char *ack, bool tcp)
 {
     const char *base = getenv("TMPDIR");
     char path[PATH_MAX];
 
     *exchange = (struct exchange){.binary = binary, .udp_port = free_port()};
+    if (tcp)
+        exchange->tcp_port = free_tcp_port();
     snprintf(exchange->folder, PATH_MAX - 64, "%s/outcry-kill-XXXXXX",
              base != NULL ? base : "/tmp");
-    if (exchange->udp_port == 0 || mkdtemp(exchange->folder) == NULL) {
+    if (exchange->udp_port == 0 || (tcp && exchange->tcp_port == 0) ||
+        mkdtemp(exchange->folder) == NULL) {
         snprintf(exchange->why, sizeof exchange->why, "no port or no folder: %s", strerror(errno));
         exchange->folder[0] = '\0';
         return false;

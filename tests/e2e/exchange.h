@@ -22,6 +22,7 @@ struct exchange {
     const char *binary; /* of outcry */
     char folder[PATH_MAX];
     uint16_t udp_port;
+    uint16_t tcp_port;   /* 0: none */
     pid_t pid;           /* 0: not running */
     int stderr_fd;       /* of serve; stays open, so that it can go on printing */
     char output[4096];   /* of the last exchange_run, stdout */
@@ -31,8 +32,9 @@ struct exchange {
     char fault[32];      /* and what it is to do, see fault_preload.c */
 };
 
-/* exchange_open: ack is the configuration's word. */
-bool exchange_open(struct exchange *exchange, const char *binary, const char *ack);
+/* exchange_open: ack is the configuration's word; tcp: it has a TCP port too, with a
+ * door of its own. */
+bool exchange_open(struct exchange *exchange, const char *binary, const char *ack, bool tcp);
 
 /* exchange_start returns when serve says that it is ready. */
 bool exchange_start(struct exchange *exchange);

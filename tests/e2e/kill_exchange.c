@@ -1,9 +1,10 @@
 /*
  * Kill test: an exchange is ended at any moment, and nobody was told a lie.
  *
- *   kill_exchange OUTCRY [ROUNDS [SEED [MODE [PRELOAD]]]]
+ *   kill_exchange OUTCRY [ROUNDS [SEED [[tcp-]MODE [PRELOAD]]]]
  *
- * Three brokers trade with `outcry serve` through kernel sockets, as fast as
+ * Three brokers trade with `outcry serve` through kernel sockets (with tcp- before the
+ * mode two of them over TCP, through a gateway of its own), as fast as
  * their windows allow. After a random time the process is ended, started again
  * in the same folder, and the brokers go on. What each of them is told before
  * and after is held against its ledger (tests/e2e/ledger.h).
@@ -73,6 +74,7 @@ struct run {
     struct broker brokers[BROKERS];
     struct rng rng;
     enum mode mode;
+    bool tcp;
     const char *preload; /* of mode fault */
     uint64_t seed;
     uint64_t rounds;
@@ -463,8 +465,9 @@ print_result(const struct run *run, bool passed)
     struct ledger_stats sum = {0};
 
     if (!passed) {
-        printf("kill_exchange: FAILED mode=%s seed=%" PRIu64 " round=%" PRIu64 " folder=%s: %s\n",
-               mode_names[run->mode], run->seed, run->round, run->exchange.folder, run->why);
+        printf("kill_exchange: FAILED mode=%s%s seed=%" PRIu64 " round=%" PRIu64 " folder=%s: %s\n",
+               run->tcp ? "tcp-" : "", mode_names[run->mode], run->seed, run->round,
+               run->exchange.folder, run->why);
         return;
     }
     for (unsigned i = 0; i < BROKERS; i++) {
@@ -475,11 +478,11 @@ print_result(const struct run *run, bool passed)
         sum.not_applied += stats->not_applied;
         sum.trades += stats->trades;
     }
-    printf("kill_exchange: mode=%s seed=%" PRIu64 " rounds=%" PRIu64 " requests=%" PRIu64
+    printf("kill_exchange: mode=%s%s seed=%" PRIu64 " rounds=%" PRIu64 " requests=%" PRIu64
            " reports=%" PRIu64 " trades=%" PRIu64 " told_again=%" PRIu64 " not_applied=%" PRIu64
            "\n",
-           mode_names[run->mode], run->seed, run->rounds, run->requests, sum.reports, sum.trades,
-           sum.told_again, sum.not_applied);
+           run->tcp ? "tcp-" : "", mode_names[run->mode], run->seed, run->rounds, run->requests,
+           sum.reports, sum.trades, sum.told_again, sum.not_applied);
 }
 
 static bool
@@ -488,11 +491,13 @@ run_open(struct run *run, const char *binary)
     static const char *const acks[MODES_CNT] = {"durable", "durable", "durable", "memory",
                                                 "interval"};
 
-    if (!exchange_open(&run->exchange, binary, acks[run->mode]))
+    if (!exchange_open(&run->exchange, binary, acks[run->mode], run->tcp))
         return fail(run, "%s", run->exchange.why);
     run->exchange.preload = run->preload;
     for (unsigned i = 0; i < BROKERS; i++)
-        if (!broker_open(&run->brokers[i], i, run->seed, run->exchange.udp_port))
+        if (!(run->tcp && i > 0
+                  ? broker_open_tcp(&run->brokers[i], i, run->seed, run->exchange.tcp_port)
+                  : broker_open(&run->brokers[i], i, run->seed, run->exchange.udp_port)))
             return fail(run, "no socket for broker %u", i);
     return true;
 }
@@ -503,14 +508,15 @@ main(int argc, char **argv)
     struct run run = {.mode = MODE_DURABLE, .seed = seed_first(), .rounds = ROUNDS_DEFAULT};
 
     if (argc < 2) {
-        fprintf(stderr, "usage: kill_exchange OUTCRY [ROUNDS [SEED [MODE [PRELOAD]]]]\n");
+        fprintf(stderr, "usage: kill_exchange OUTCRY [ROUNDS [SEED [[tcp-]MODE [PRELOAD]]]]\n");
         return 2;
     }
     if (argc > 2)
         run.rounds = strtoull(argv[2], NULL, 10);
     if (argc > 3)
         run.seed = strtoull(argv[3], NULL, 10);
-    while (argc > 4 && strcmp(mode_names[run.mode], argv[4]) != 0)
+    run.tcp = argc > 4 && strncmp(argv[4], "tcp-", 4) == 0;
+    while (argc > 4 && strcmp(mode_names[run.mode], argv[4] + (run.tcp ? 4 : 0)) != 0)
         if (++run.mode == MODES_CNT) {
             fprintf(stderr, "kill_exchange: no mode %s\n", argv[4]);
             return 2;

@@ -188,7 +188,7 @@ def tests_there():
     for folder, _, files in os.walk(os.path.join(ROOT, 'tests')):
         for name in files:
             if name.endswith('.c'):
-                there |= set(re.findall(r'^Test\(\w+,\s*(\w+)', read(folder, name), re.MULTILINE))
+                there |= set(re.findall(r'^(?:Test\(\w+,|BOTH_WAYS\()\s*(\w+)', read(folder, name), re.MULTILINE))
             elif name.startswith('test_') and name.endswith('.py'):
                 there |= set(re.findall(r'^def test_(\w+)', read(folder, name), re.MULTILINE))
     return there

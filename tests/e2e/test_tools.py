@@ -205,6 +205,36 @@ def test_load_again(tap, outcry):
                'no ClOrdID comes twice', len(clords), len(set(clords)))
 
 
+def test_tcp(tap, outcry):
+    """The tools over TCP: they are told the port, and nothing is lost."""
+    with Folder() as folder:
+        make_journal(folder)
+        config = os.path.join(folder, 'market.yaml')
+        with open(config, 'w', encoding='ascii') as file:
+            file.write(MARKET.format(ack='memory').replace(
+                'kind: udp, address: 127.0.0.1, udp_port: 0',
+                'kind: tcp, address: 127.0.0.1, tcp_port: 0, connections: 8'))
+        new = ['new', '--instrument', 'AAPL', '--side', 'buy', '--qty', '1', '--px', '585.00']
+        with Exchange(outcry, config) as exchange:
+            port = ['--tcp-port', str(exchange.ports['kernel'][1])]
+            code, out, err = run(outcry, 'send', config, *new, *port)
+            tap.ok(code == 0 and out.startswith('accepted: Buy 1 AAPL @ 585.00'), 'send over TCP',
+                   out, err)
+            code, out, err = run(outcry, 'load', config, '--json', '--orders', '20000', '--rate',
+                                 '20000', *port, seconds=100)
+            result = json.loads(out) if out else {}
+            tap.same((code, {key: result.get(key) for key in FLOW}), (0, FLOW),
+                     'load over TCP loses nothing')
+            code, _, err = run(outcry, 'send', config, *new)
+            tap.ok(code == 3 and '--tcp-port' in err, 'a port that is left open needs --tcp-port',
+                   err)
+            exchange.stop()
+        code, _, err = run(outcry, 'send', config, *new, *port, seconds=60)
+        tap.ok(code == 3 and 'the exchange does not answer' in err,
+               'an exchange that is not there', err)
+        check_replay(tap, outcry, folder, 'the journal of TCP replays')
+
+
 def test_tape(tap, outcry):
     name = 'the tape trades over the wire as it did on the venue'
     if not os.path.exists(TAPE_FILE):
@@ -252,6 +282,7 @@ def main():
     test_send(tap, outcry)
     test_load(tap, outcry)
     test_load_again(tap, outcry)
+    test_tcp(tap, outcry)
     test_tape(tap, outcry)
     test_demo(tap, outcry)
     tap.done()

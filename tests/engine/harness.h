@@ -13,7 +13,7 @@
  *
  *   - the group is well formed: seq without hole, time, cell counts, LAST on
  *     the very last cell, every cell valid;
- *   - engine_check;
+ *   - engine_check, and that the engine has what it told (engine/reckon.h);
  *   - a second engine that is given the command as the first one wrote it
  *     writes the same bytes and has the same hash: that is what replay does. Behind
  *     one command of five it is made anew from its own image: that is what a
@@ -35,6 +35,7 @@
 
 #include "engine/engine.h"
 #include "engine/inside.h"
+#include "engine/reckon.h"
 #include "proto/base.h"
 #include "proto/limits.h"
 
@@ -48,8 +49,9 @@
 struct harness {
     struct engine_cfg cfg;
     struct engine *engine;
-    struct engine *twin; /* NULL: no replay beside */
-    union cell *cells;   /* of the last group */
+    struct engine *twin;   /* NULL: no replay beside */
+    struct reckon *reckon; /* of what the engine writes */
+    union cell *cells;     /* of the last group */
     union cell *twin_cells;
     uint64_t cells_cnt;
     uint64_t slices_cnt;
@@ -196,6 +198,8 @@ harness_apply(struct harness *h, const union cell *command)
     }
     cr_assert_eq(engine_seq(h->engine), seq + 1);
     harness_assert_group(h, command);
+    for (uint64_t at = 0; at < h->cells_cnt; at += cell_count(&h->cells[at]))
+        reckon_take(h->reckon, &h->cells[at]);
     if (h->twin != NULL) {
         uint64_t cells_cnt;
         uint64_t slices_cnt;
@@ -209,8 +213,10 @@ harness_apply(struct harness *h, const union cell *command)
         if (engine_seq(h->twin) % 5 == 0)
             harness_reload(h);
     }
-    if (h->check)
+    if (h->check) {
         engine_check(h->engine);
+        reckon_check(h->reckon, h->engine);
+    }
     return h->result;
 }
 
@@ -638,6 +644,7 @@ harness_init_bare(struct harness *h, const struct engine_cfg *cfg)
     *h = (struct harness){.cfg = some, .check = true, .time_ns = 1000};
     h->engine = engine_init(harness_map(bytes), &some);
     h->twin = engine_init(harness_map(bytes), &some);
+    h->reckon = reckon_init(harness_map(reckon_footprint(&some)), &some);
     engine_salt(h->twin, UINT64_C(0x5a17ed)); /* of no effect */
     h->cells = harness_map(HARNESS_CELLS_MAX * sizeof *h->cells);
     h->twin_cells = harness_map(HARNESS_CELLS_MAX * sizeof *h->cells);
@@ -662,6 +669,7 @@ harness_fini(struct harness *h)
     const size_t bytes = engine_footprint(&h->cfg);
 
     (void)munmap(h->engine, bytes);
+    (void)munmap(h->reckon, reckon_footprint(&h->cfg));
     if (h->twin != NULL)
         (void)munmap(h->twin, bytes);
     (void)munmap(h->cells, HARNESS_CELLS_MAX * sizeof *h->cells);

@@ -6,6 +6,11 @@
  *   port = net_port(&net, ip, udp_port)         as many as are needed
  *   net.now_ns += ...                           what is due arrives
  *
+ * With net.stream set before its ports are made, they are stream ports: nothing is
+ * lost, doubled or reordered, each message comes as a frame of its own, and a port
+ * that has claimed is connected until port_drop or net_reset, which both ends hear
+ * of. A new connection comes from another UDP port than the one before.
+ *
  * Same seed, same calls: same datagrams lost. net.drop, when set, sees each
  * datagram first and may take it away: tests use it to lose one in particular,
  * or to keep a copy.
@@ -19,6 +24,8 @@
 
 #include "gateway/port.h"
 #include "proto/base.h"
+#include "proto/fixp.h"
+#include "proto/orders.h"
 
 #define NET_PORTS_MAX   8u
 #define NET_PACKETS_MAX 1024u
@@ -27,6 +34,7 @@ struct net;
 
 struct net_packet {
     bool used;
+    bool lost; /* the end of a connection */
     uint64_t due_ns;
     uint64_t order; /* of sending; breaks ties */
     struct peer from;
@@ -41,7 +49,10 @@ struct net_port {
     struct peer self;
     struct peer to; /* of the claim */
     bool claimed;
-    bool blocked; /* claims fail */
+    bool blocked;   /* claims fail */
+    bool server;    /* of a stream: has no connection of its own */
+    bool connected; /* of a stream */
+    struct peer there;
     uint8_t tx[DATAGRAM_BYTES_MAX];
     struct net_packet rx[PORT_BURST_MAX];
 };
@@ -49,6 +60,7 @@ struct net_port {
 struct net {
     uint64_t random;
     uint64_t now_ns;
+    bool stream;
     uint64_t delay_ns;  /* of every datagram */
     uint64_t jitter_ns; /* at most this more: reorders */
     uint32_t loss_permille;
@@ -105,6 +117,13 @@ net_queue(struct net *net, const struct net_packet *packet)
 static inline void
 net_send(struct net *net, const struct net_packet *packet)
 {
+    if (net->stream) {
+        if (net->drop != NULL)
+            (void)net->drop(net->drop_ctx, packet);
+        net_queue(net, packet);
+        ASSERT(net->lost_cnt == 0);
+        return;
+    }
     if (net->drop != NULL && net->drop(net->drop_ctx, packet)) {
         net->lost_cnt++;
         return;
@@ -156,11 +175,74 @@ net_port_rx(struct port *port, struct datagram *datagrams, int max)
             .len = self->rx[cnt].len,
             .peer = self->rx[cnt].from,
             .udp_port = self->self.udp_port,
+            .lost = self->rx[cnt].lost,
         };
         port->stats.rx_datagrams++;
         cnt++;
     }
     return cnt;
+}
+
+/* net_port_of returns the port that has the connection to the peer of a server. */
+static inline struct net_port *
+net_port_of(struct net *net, const struct peer *peer)
+{
+    for (unsigned i = 0; i < net->ports_cnt; i++) {
+        struct net_port *port = &net->ports[i];
+
+        if (!port->server && port->connected && peer_equal(&port->self, peer))
+            return port;
+    }
+    return NULL;
+}
+
+/* net_connected tells whether a claim may be; the first of a client connects it. */
+static inline bool
+net_connected(struct net_port *self, const struct peer *peer)
+{
+    if (self->server)
+        return net_port_of(self->net, peer) != NULL;
+    if (!self->connected) {
+        self->connected = true;
+        self->there = *peer;
+        self->self.udp_port++;
+    }
+    return true;
+}
+
+/* net_reset ends the connection of a client's port. What was sent before arrives. */
+static inline void
+net_reset(struct net_port *client)
+{
+    struct net_packet packet = {.from = client->self, .to = client->there, .lost = true};
+
+    if (!client->connected)
+        return;
+    client->connected = false;
+    net_queue(client->net, &packet);
+    packet.to = client->self;
+    packet.from = client->there;
+    net_queue(client->net, &packet);
+}
+
+/* net_port_drop: what is on its way to who drops is not taken any more. */
+static inline void
+net_port_drop(struct port *port, const struct peer *peer)
+{
+    struct net_port *self = (struct net_port *)(void *)port;
+    struct net *net = self->net;
+    struct net_port *client = self->server ? net_port_of(net, peer) : self;
+
+    if (client == NULL || !client->connected)
+        return;
+    for (unsigned i = 0; i < net->packets_top; i++) {
+        struct net_packet *packet = &net->packets[i];
+
+        if (packet->used && peer_equal(&packet->to, &self->self) &&
+            peer_equal(&packet->from, self->server ? peer : &client->there))
+            packet->used = false;
+    }
+    net_reset(client);
 }
 
 static inline uint8_t *
@@ -169,13 +251,23 @@ net_port_tx_claim(struct port *port, const struct peer *peer)
     struct net_port *self = (struct net_port *)(void *)port;
 
     ASSERT(!self->claimed);
-    if (self->blocked) {
+    if (self->blocked || (self->net->stream && !net_connected(self, peer))) {
         port->stats.tx_dropped++;
         return NULL;
     }
     self->claimed = true;
     self->to = *peer;
     return self->tx;
+}
+
+static inline size_t
+net_message_bytes(const uint8_t *buf, size_t len)
+{
+    const size_t bytes = oe_message_length(buf, len);
+
+    if (bytes != 0)
+        return bytes;
+    return fixp_message_length(buf, len) != 0 ? fixp_message_length(buf, len) : len;
 }
 
 static inline void
@@ -189,9 +281,13 @@ net_port_tx_push(struct port *port, size_t len)
     self->claimed = false;
     if (len == 0)
         return;
-    memcpy(packet.data, self->tx, len);
     port->stats.tx_datagrams++;
-    net_send(self->net, &packet);
+    for (size_t off = 0, bytes; off < len; off += bytes) {
+        bytes = self->net->stream ? net_message_bytes(self->tx + off, len - off) : len;
+        memcpy(packet.data, self->tx + off, bytes);
+        packet.len = (uint32_t)bytes;
+        net_send(self->net, &packet);
+    }
 }
 
 static inline void
@@ -216,14 +312,24 @@ net_port_ready(struct port *port)
 static inline struct port *
 net_port(struct net *net, uint32_t ip, uint16_t udp_port)
 {
-    static const struct port_ops ops = {
+    static const struct port_ops stream_ops = {
         .rx = net_port_rx,
         .tx_claim = net_port_tx_claim,
         .tx_push = net_port_tx_push,
         .tx_flush = net_port_tx_flush,
         .source = net_port_source,
         .ready = net_port_ready,
+        .drop = net_port_drop,
         .close = net_port_tx_flush, /* nothing to do either */
+    };
+    static const struct port_ops datagram_ops = {
+        .rx = net_port_rx,
+        .tx_claim = net_port_tx_claim,
+        .tx_push = net_port_tx_push,
+        .tx_flush = net_port_tx_flush,
+        .source = net_port_source,
+        .ready = net_port_ready,
+        .close = net_port_tx_flush,
     };
 
     ASSERT(net->ports_cnt < NET_PORTS_MAX);
@@ -231,8 +337,9 @@ net_port(struct net *net, uint32_t ip, uint16_t udp_port)
     struct net_port *self = &net->ports[net->ports_cnt++];
 
     *self = (struct net_port){
-        .port = {.ops = &ops},
+        .port = {.ops = net->stream ? &stream_ops : &datagram_ops, .stream = net->stream},
         .net = net,
+        .server = net->ports_cnt == 1, /* the first that is made */
         .self = {.ip = ip, .udp_port = udp_port},
     };
     return &self->port;

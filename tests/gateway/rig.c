@@ -74,10 +74,10 @@ memory(size_t bytes)
 static void
 rings_make(struct rig *rig)
 {
-    const uint32_t cells[3] = {rig->in_cells, ADMIN_CELLS, OUT_CELLS};
+    const uint32_t cells[4] = {rig->in_cells, ADMIN_CELLS, OUT_CELLS, rig->in_cells};
 
-    for (unsigned i = 0; i < 3; i++) {
-        const unsigned readers_cnt = i == 2 ? 2 : 1;
+    for (unsigned i = 0; i < ARRAY_LEN(rig->rings); i++) {
+        const unsigned readers_cnt = i != 2 ? 1 : rig->two ? 3 : 2;
 
         rig->rings[i] = memory(ring_footprint(cells[i], readers_cnt));
         ring_init(rig->rings[i], cells[i], readers_cnt);
@@ -89,6 +89,10 @@ rings_make(struct rig *rig)
     ring_writer_init(&rig->out_writer, rig->rings[2]);
     ring_reader_init(&rig->out_gateway, rig->rings[2], 0);
     ring_reader_init(&rig->out_log, rig->rings[2], 1);
+    ring_writer_init(&rig->door_writer, rig->rings[3]);
+    ring_reader_init(&rig->door_reader, rig->rings[3], 0);
+    if (rig->two)
+        ring_reader_init(&rig->out_door, rig->rings[2], 2);
     rig->durable = 0;
     rig->run_cnt = rig->log_cnt;
 }
@@ -102,9 +106,18 @@ send_clock(void *ctx)
 }
 
 static void
+attach_receipts(struct rig *rig, struct gateway *gateway, struct marks *taken)
+{
+    const struct gateway_receipts from = {.taken = taken, .clock_ns = send_clock, .ctx = rig};
+
+    *taken = (struct marks){0};
+    gateway_attach_receipts(gateway, &from);
+}
+
+static void
 gateway_make(struct rig *rig)
 {
-    const struct gateway_cfg cfg = {
+    struct gateway_cfg cfg = {
         .shard = 1,
         .sessions_max = RIG_SESSIONS,
         .sessions = rig->sessions,
@@ -120,10 +133,14 @@ gateway_make(struct rig *rig)
     rig->gateway = gateway_init(memory(gateway_footprint(&cfg)), &cfg);
     gateway_add_port(rig->gateway, rig->server);
     gateway_attach(rig->gateway, &rig->in_writer, &rig->out_gateway, &rig->durable);
-    rig->taken = (struct marks){0};
-    gateway_attach_receipts(
-        rig->gateway,
-        &(struct gateway_receipts){.taken = &rig->taken, .clock_ns = send_clock, .ctx = rig});
+    attach_receipts(rig, rig->gateway, &rig->taken[0]);
+    if (!rig->two)
+        return;
+    cfg.index = 1;
+    rig->door = gateway_init(memory(gateway_footprint(&cfg)), &cfg);
+    gateway_add_port(rig->door, rig->door_server);
+    gateway_attach(rig->door, &rig->door_writer, &rig->out_door, &rig->durable);
+    attach_receipts(rig, rig->door, &rig->taken[1]);
 }
 
 static void
@@ -133,6 +150,8 @@ engine_make(struct rig *rig)
     sequencer_init(&rig->sequencer, rig->engine, &rig->out_writer, BURST_COMMANDS_MAX);
     sequencer_add_in(&rig->sequencer, &rig->admin_reader);
     sequencer_add_in(&rig->sequencer, &rig->in_reader);
+    if (rig->two)
+        sequencer_add_in(&rig->sequencer, &rig->door_reader);
 }
 
 /* log_poll copies what is published; whole groups become durable. */
@@ -168,8 +187,11 @@ log_replay(struct rig *rig, struct gateway *gateway, uint64_t at, uint64_t until
         ASSERT(result == ENGINE_DONE);
         ASSERT(sink.pos <= rig->log_cnt - at);
         ASSERT(memcmp(out, &rig->log[at], sink.pos * sizeof *out) == 0);
-        for (uint64_t end = at + sink.pos; at < end; at += cell_count(&rig->log[at]))
+        for (uint64_t end = at + sink.pos; at < end; at += cell_count(&rig->log[at])) {
             gateway_recover(gateway, &rig->log[at]);
+            if (rig->two && gateway == rig->gateway)
+                gateway_recover(rig->door, &rig->log[at]);
+        }
     }
     give(out);
     return at;
@@ -216,6 +238,9 @@ snapshot_load(struct rig *rig)
 
     ASSERT(rc == 0);
     ASSERT(in.left == 0);
+    in = (struct image_in){.at = image.bytes, .left = image.cnt};
+    if (rig->two)
+        ASSERT(gateway_load(rig->door, &in) == 0);
     rig->engine = reload(half, &rig->engine_cfg, memory(engine_footprint(&rig->engine_cfg)), at);
     rig->sequencer.engine = rig->engine;
     free(image.bytes);
@@ -320,15 +345,30 @@ configure(struct rig *rig, uint8_t ack_mode)
     }
 }
 
+/* What differs from a rig of datagrams and one gateway. */
+struct rig_how {
+    uint64_t seed;
+    uint8_t ack_mode;
+    uint32_t in_cells; /* 0: IN_CELLS */
+    bool copied;
+    bool stream;
+    bool two;
+};
+
 static struct rig *
-rig_make(uint64_t seed, uint8_t ack_mode, uint32_t in_cells, bool copied)
+rig_make(const struct rig_how *how)
 {
     struct rig *rig = memory(sizeof *rig);
 
-    net_init(&rig->net, seed);
+    net_init(&rig->net, how->seed);
+    rig->net.stream = how->stream;
+    rig->two = how->two;
+    net_init(&rig->door_net, how->seed);
+    rig->door_net.stream = true;
+    rig->door_net.now_ns = RIG_START_NS;
     rig->net.now_ns = RIG_START_NS;
-    rig->copied = copied;
-    rig->in_cells = in_cells == 0 ? IN_CELLS : in_cells;
+    rig->copied = how->copied;
+    rig->in_cells = how->in_cells == 0 ? IN_CELLS : how->in_cells;
     /* Large and mostly not used: not touched. */
     rig->log = take(RIG_LOG_MAX * sizeof *rig->log);
     for (unsigned i = 0; i < RIG_SESSIONS; i++) {
@@ -348,10 +388,11 @@ rig_make(uint64_t seed, uint8_t ack_mode, uint32_t in_cells, bool copied)
         .pages_max = 256,
     };
     rig->server = net_port(&rig->net, RIG_SERVER_IP, RIG_SERVER_PORT);
+    rig->door_server = net_port(&rig->door_net, RIG_SERVER_IP, RIG_SERVER_PORT);
     rings_make(rig);
     engine_make(rig);
     gateway_make(rig);
-    configure(rig, ack_mode);
+    configure(rig, how->ack_mode);
     rig_step(rig, 0);
     rig_step(rig, 0);
     return rig;
@@ -360,13 +401,25 @@ rig_make(uint64_t seed, uint8_t ack_mode, uint32_t in_cells, bool copied)
 struct rig *
 rig_new(uint64_t seed, uint8_t ack_mode, uint32_t in_cells)
 {
-    return rig_make(seed, ack_mode, in_cells, false);
+    return rig_make(&(struct rig_how){.seed = seed, .ack_mode = ack_mode, .in_cells = in_cells});
 }
 
 struct rig *
 rig_new_copied(uint64_t seed)
 {
-    return rig_make(seed, 0, 0, true);
+    return rig_make(&(struct rig_how){.seed = seed, .copied = true});
+}
+
+struct rig *
+rig_new_two(uint64_t seed)
+{
+    return rig_make(&(struct rig_how){.seed = seed, .two = true});
+}
+
+struct rig *
+rig_new_stream(uint64_t seed)
+{
+    return rig_make(&(struct rig_how){.seed = seed, .stream = true});
 }
 
 /* stop frees what a restart makes anew. */
@@ -375,6 +428,7 @@ stop(struct rig *rig)
 {
     give(rig->engine);
     give(rig->gateway);
+    give(rig->door);
     for (unsigned i = 0; i < ARRAY_LEN(rig->rings); i++)
         give(rig->rings[i]);
 }
@@ -396,6 +450,10 @@ rig_restart(struct rig *rig, uint8_t ack_mode)
 {
     /* What was not durable is lost, as was never told. */
     rig->log_cnt = rig->run_cnt + rig->durable;
+    for (unsigned i = 0; i < rig->net.ports_cnt; i++)
+        net_reset(&rig->net.ports[i]);
+    for (unsigned i = 0; i < rig->door_net.ports_cnt; i++)
+        net_reset(&rig->door_net.ports[i]);
     stop(rig);
     rings_make(rig);
     engine_make(rig);
@@ -423,19 +481,29 @@ clients_poll(struct rig *rig)
     }
 }
 
+static void
+gateways_poll(struct rig *rig)
+{
+    gateway_poll(rig->gateway, rig->net.now_ns);
+    if (rig->two)
+        gateway_poll(rig->door, rig->net.now_ns);
+}
+
 void
 rig_step(struct rig *rig, uint64_t ns)
 {
     rig->net.now_ns += ns;
+    rig->door_net.now_ns = rig->net.now_ns;
     clients_poll(rig);
-    gateway_poll(rig->gateway, rig->net.now_ns);
+    gateways_poll(rig);
     for (unsigned i = 0; !rig->hold_engine && i < ENGINE_POLLS_MAX; i++) {
-        marks_poll(&rig->taken, rig->out_writer.sink.pos, rig->net.now_ns);
+        for (unsigned j = 0; j < ARRAY_LEN(rig->taken); j++)
+            marks_poll(&rig->taken[j], rig->out_writer.sink.pos, rig->net.now_ns);
         if (sequencer_poll(&rig->sequencer, rig->net.now_ns) == 0)
             break;
         log_poll(rig);
     }
-    gateway_poll(rig->gateway, rig->net.now_ns);
+    gateways_poll(rig);
 }
 
 void
@@ -505,7 +573,8 @@ rig_client_new(struct rig *rig, unsigned i, uint16_t session, struct client_cfg 
     ASSERT(i < RIG_CLIENTS_MAX);
     rig_client_drop(rc);
     if (rc->port == NULL) {
-        rc->port = net_port(&rig->net, RIG_SERVER_IP + 1 + i, (uint16_t)(20000 + i));
+        rc->port = net_port(rig->two && i >= RIG_DOOR_CLIENT ? &rig->door_net : &rig->net,
+                            RIG_SERVER_IP + 1 + i, (uint16_t)(20000 + i));
         rc->reports = take(RIG_REPORTS_MAX * sizeof *rc->reports);
     }
     rc->session = session;
@@ -533,6 +602,12 @@ rig_client(struct rig *rig, unsigned i, uint16_t session)
     };
 
     return rig_client_new(rig, i, session, &cfg);
+}
+
+void
+rig_cut(struct rig_client *rc)
+{
+    net_reset((struct net_port *)(void *)rc->port);
 }
 
 void

@@ -43,6 +43,7 @@
 #define RIG_MS           1000000ull
 #define RIG_SERVER_IP    0x0a000001u
 #define RIG_SERVER_PORT  9000u
+#define RIG_DOOR_CLIENT  4u /* the first whose net is that of the second gateway */
 
 struct rig_report {
     uint64_t no;
@@ -66,13 +67,20 @@ struct rig_client {
 
 struct rig {
     struct net net;
+    struct net door_net; /* of the second gateway: connections */
+    bool two;            /* there is one */
+    struct gateway *door;
+    struct port *door_server;
+    struct ring_writer door_writer;
+    struct ring_reader door_reader;
+    struct ring_reader out_door;
     struct engine_cfg engine_cfg;
     struct engine *engine;
     struct gateway *gateway;
     struct gateway_session_cfg sessions[RIG_SESSIONS];
     struct port *server;
 
-    void *rings[3];
+    void *rings[4];
     struct ring_writer in_writer;
     struct ring_reader in_reader;
     struct ring_writer admin_writer;
@@ -81,9 +89,9 @@ struct rig {
     struct ring_reader out_gateway;
     struct ring_reader out_log;
     struct sequencer sequencer;
-    struct marks taken;  /* of the out-ring, as tools have it */
-    uint64_t send_after; /* ns of the clock that receipts are sent by, behind the net's */
-    bool by_snapshot;    /* the next restart */
+    struct marks taken[2]; /* of the out-ring, as tools have it */
+    uint64_t send_after;   /* ns of the clock that receipts are sent by, behind the net's */
+    bool by_snapshot;      /* the next restart */
 
     union cell *log;
     uint64_t log_cnt;       /* cells */
@@ -107,6 +115,15 @@ void rig_free(struct rig *rig);
 /* rig_new_copied is rig_new with the last session as the drop copy of the firm. */
 #define RIG_COPY (RIG_SESSIONS - 1)
 struct rig *rig_new_copied(uint64_t seed);
+
+/* rig_new_stream is rig_new with connections in the place of datagrams; rig_cut ends
+ * that of a client, without a word of either side. */
+struct rig *rig_new_stream(uint64_t seed);
+void rig_cut(struct rig_client *rc);
+
+/* rig_new_two is rig_new with a second gateway, over connections, which has an
+ * in-ring of its own; clients from RIG_DOOR_CLIENT on are its. */
+struct rig *rig_new_two(uint64_t seed);
 
 /* rig_step lets ns pass and then everybody poll once. */
 void rig_step(struct rig *rig, uint64_t ns);

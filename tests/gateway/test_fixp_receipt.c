@@ -479,3 +479,46 @@ Test(fixp_receipt, full_port_holds_up_reports_and_their_receipt)
     cr_assert_lt(last()->durable_time, sent_ns - 5 * RIG_MS);
     rig_free(rig);
 }
+
+Test(fixp_receipt, goes_over_connections_too)
+{
+    struct rig *rig = rig_new_stream(518);
+    struct rig_client *rc = connect_asking(rig, 0, 0);
+
+    for (uint64_t i = 1; i <= 20; i++) {
+        rig_order(rig, rc, i, false, PX);
+        rig_wait(rig, 2);
+        cr_assert_eq(told.cnt, i);
+        cr_assert_eq(last()->report_seq_no, i);
+        assert_ascending(last());
+    }
+    cr_assert_eq(rc->reports_cnt, 20);
+    cr_assert_eq(client_state(rc->client), CLIENT_ESTABLISHED);
+    rig_free(rig);
+}
+
+Test(fixp_receipt, is_given_by_each_of_two_gateways)
+{
+    struct rig *rig = rig_new_two(519);
+    struct rig_client *here = rig_connect(rig, 0, 0);
+    struct rig_client *there = connect_asking(rig, RIG_DOOR_CLIENT, 1);
+
+    rig->hold_engine = true;
+    rig_order(rig, there, 1, false, PX);
+    rig_step(rig, RIG_MS);
+
+    const uint64_t received_ns = rig->net.now_ns;
+
+    rig_wait(rig, 3);
+    rig->hold_engine = false;
+    rig_wait(rig, 3);
+    cr_assert_eq(told.cnt, 1);
+    cr_assert_eq(last()->receive_time, received_ns);
+    cr_assert_eq(last()->sequenced_time, received_ns + 4 * RIG_MS);
+    assert_ascending(last());
+    rig_order(rig, here, 1, true, PX);
+    rig_wait(rig, 3);
+    cr_assert_eq(told.cnt, 2, "of the fill by the other gateway's order");
+    cr_assert_eq(rig_stats(rig).receipts, 0);
+    rig_free(rig);
+}

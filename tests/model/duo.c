@@ -33,12 +33,10 @@ duo_cfg(void)
     };
 }
 
-/* take returns zeroed memory for an engine. */
+/* take returns zeroed memory for an engine or a reckoning. */
 static void *
-take(const struct engine_cfg *cfg)
+take(size_t bytes)
 {
-    const size_t bytes = engine_footprint(cfg);
-
     ASSERT(bytes > 0);
 
     void *mem = aligned_alloc(CACHE_LINE, (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
@@ -57,7 +55,8 @@ duo_new(const struct engine_cfg *cfg)
     ASSERT(duo != NULL);
     memset(duo, 0, sizeof *duo);
     duo->cfg = *cfg;
-    duo->mem = take(cfg);
+    duo->mem = take(engine_footprint(cfg));
+    duo->reckon = reckon_init(take(reckon_footprint(cfg)), cfg);
     duo->out = model_cells_new();
     duo->engine = engine_init(duo->mem, cfg);
     duo->model = model_new(&(struct model_cfg){
@@ -85,6 +84,7 @@ duo_free(struct duo *duo)
 {
     model_free(duo->model);
     free(duo->mem);
+    free(duo->reckon);
     model_cells_free(duo->out);
     free(duo);
 }
@@ -153,7 +153,7 @@ complain_cell(struct duo *duo, uint32_t at, const union cell *engine, const unio
 static void
 reload_engine(struct duo *duo)
 {
-    void *mem = take(&duo->cfg);
+    void *mem = take(engine_footprint(&duo->cfg));
 
     duo->engine = reload(duo->engine, &duo->cfg, mem, engine_seq(duo->engine));
     free(duo->mem);
@@ -170,6 +170,8 @@ duo_apply(struct duo *duo, const struct command *command, uint32_t origin)
     for (unsigned i = 0; i < command->count; i++)
         ASSERT(cell_valid(&duo->last.cells[i]));
     run_engine(duo);
+    for (uint32_t at = 0; at < duo->out_cnt; at += cell_count(&duo->out[at]))
+        reckon_take(duo->reckon, &duo->out[at]);
     model_apply(duo->model, duo->last.cells, duo->out, duo->out_cnt, origin);
 
     for (uint32_t i = 0; i < duo->out_cnt && i < model->group_cnt; i++)
@@ -370,6 +372,8 @@ bool
 duo_check(struct duo *duo)
 {
     engine_check(duo->engine);
+    if (duo->reckon != NULL)
+        reckon_check(duo->reckon, duo->engine);
     if (engine_orders_cnt(duo->engine) != duo->model->orders_cnt) {
         COMPLAIN("engine has %u orders, model %u", engine_orders_cnt(duo->engine),
                  duo->model->orders_cnt);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "engine/engine.h"
+#include "engine/reckon.h"
 
 #include "tests/model/commands.h"
 #include "tests/model/model.h"
@@ -24,6 +25,7 @@ struct duo {
     struct engine_cfg cfg; /* of the engine */
     struct model *model;
     void *mem;
+    struct reckon *reckon; /* of what the engine writes; NULL: none is kept */
     uint64_t now_ns;
     uint32_t out_cnt;     /* cells of the last group, 0: dropped */
     struct command last;  /* as it was applied */

@@ -1,0 +1,285 @@
+/*
+ * Goal: two gateways serve the same sessions, each with an in-ring of its own, and
+ * agree on who has bound which. Method: rig.h with a second gateway over
+ * connections; clients from RIG_DOOR_CLIENT on come to it, the others to the first
+ * by datagrams.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "gateway/client.h"
+#include "gateway/gateway.h"
+#include "proto/fixp.h"
+
+#include "tests/gateway/rig.h"
+
+#define PX   10000000000ll /* 100.00 */
+#define DOOR RIG_DOOR_CLIENT
+
+static void
+assert_whole(const struct rig_client *rc)
+{
+    for (uint32_t i = 0; i < rc->reports_cnt; i++)
+        cr_assert_eq(rc->reports[i].no, i + 1);
+}
+
+/* move makes client i go on with the session of another, at its numbers. */
+static struct rig_client *
+move(struct rig *rig, unsigned i, const struct rig_client *from)
+{
+    struct client_cfg cfg = {
+        .name = rig->sessions[from->session].name,
+        .key = rig->sessions[from->session].key,
+        .keepalive_ms = RIG_KEEPALIVE_MS,
+        .resume = true,
+        .resume_no = client_next_no(from->client),
+        .resume_next_report_no = client_next_report_no(from->client),
+    };
+    struct rig_client *rc = &rig->clients[i];
+
+    memcpy(rc->uuid, from->uuid, sizeof rc->uuid);
+    rc->reports_cnt = 0;
+    rc = rig_client_new(rig, i, from->session, &cfg);
+    client_connect(rc->client, rig->net.now_ns);
+    for (unsigned ms = 0; ms < 2000 && client_state(rc->client) == CLIENT_ESTABLISHING; ms++)
+        rig_step(rig, RIG_MS);
+    return rc;
+}
+
+Test(fixp_two, clients_of_two_gateways_trade)
+{
+    struct rig *rig = rig_new_two(1);
+    struct rig_client *buyer = rig_connect(rig, 0, 0);
+    struct rig_client *seller = rig_connect(rig, DOOR, 1);
+
+    cr_assert_eq(client_state(buyer->client), CLIENT_ESTABLISHED);
+    cr_assert_eq(client_state(seller->client), CLIENT_ESTABLISHED);
+    for (unsigned i = 1; i <= 50; i++) {
+        rig_order(rig, buyer, i, false, PX);
+        rig_order(rig, seller, i, true, PX);
+        rig_run(rig, 1);
+    }
+    cr_assert_eq(buyer->reports_cnt, 100);
+    cr_assert_eq(seller->reports_cnt, 100);
+    assert_whole(buyer);
+    assert_whole(seller);
+    rig_free(rig);
+}
+
+Test(fixp_two, requests_at_the_same_time_are_answered_each_to_its_own)
+{
+    struct rig *rig = rig_new_two(2);
+    struct rig_client *here = rig_client(rig, 0, 0);
+    struct rig_client *there = rig_client(rig, DOOR, 1);
+
+    /* Both have the first token of their gateway, of another session. */
+    client_connect(here->client, rig->net.now_ns);
+    client_connect(there->client, rig->net.now_ns);
+    rig_run(rig, 5);
+    cr_assert_eq(client_state(here->client), CLIENT_ESTABLISHED);
+    cr_assert_eq(client_state(there->client), CLIENT_ESTABLISHED);
+    rig_free(rig);
+}
+
+Test(fixp_two, one_session_asked_for_at_both_is_bound_by_one)
+{
+    struct rig *rig = rig_new_two(3);
+    struct rig_client *here = rig_client(rig, 0, 0);
+    struct rig_client *there = rig_client(rig, DOOR, 0);
+    unsigned established = 0;
+
+    client_connect(here->client, rig->net.now_ns);
+    client_connect(there->client, rig->net.now_ns);
+    for (unsigned i = 0; i < 50; i++) {
+        rig_run(rig, 1);
+        established = client_state(here->client) == CLIENT_ESTABLISHED;
+        established += client_state(there->client) == CLIENT_ESTABLISHED;
+        cr_assert_leq(established, 1);
+    }
+    cr_assert_eq(established, 1);
+    rig_free(rig);
+}
+
+Test(fixp_two, session_bound_by_the_other_gateway_is_refused)
+{
+    struct rig *rig = rig_new_two(4);
+    struct rig_client *rc = rig_connect(rig, 0, 0);
+    const struct rig_client *other = rig_connect(rig, DOOR, 0);
+
+    cr_assert_eq(client_state(other->client), CLIENT_CLOSED);
+    cr_assert_str_eq(client_error(other->client),
+                     "negotiation refused: session is bound to another transport");
+    other = move(rig, DOOR, rc);
+    cr_assert_eq(client_state(other->client), CLIENT_CLOSED);
+    cr_assert_not_null(strstr(client_error(other->client), "AlreadyEstablished"));
+    rig_order(rig, rc, 1, false, PX);
+    rig_run(rig, 1);
+    cr_assert_eq(rc->reports_cnt, 1);
+    rig_free(rig);
+}
+
+Test(fixp_two, session_moves_from_gateway_to_gateway)
+{
+    struct rig *rig = rig_new_two(5);
+    struct rig_client *rc = rig_connect(rig, 0, 0);
+    struct rig_client *seller = rig_connect(rig, 1, 1);
+    uint64_t no = 1;
+
+    for (unsigned i = 0; i < 6; i++) {
+        const unsigned to = i % 2 == 0 ? DOOR : 0;
+
+        rig_order(rig, rc, no, false, PX);
+        rig_run(rig, 1);
+        if (i % 2 == 0) {
+            client_terminate(rc->client, rig->net.now_ns);
+            rig_run(rig, 2);
+        } else {
+            rig_cut(rc);
+            rig_run(rig, 1);
+        }
+        cr_assert_eq(rig_session_state(rig, 0), ENGINE_SESSION_NEGOTIATED);
+
+        /* Falls due while nobody has the session, and is had from the other. */
+        rig_order(rig, seller, no++, true, PX);
+        rig_run(rig, 1);
+        rc = move(rig, to, rc);
+        rig_run(rig, 2);
+        cr_assert_eq(client_state(rc->client), CLIENT_ESTABLISHED, "move %u: %s", i,
+                     client_error(rc->client));
+        cr_assert_eq(rc->reports_cnt, 1);
+        cr_assert_eq(rig_template(rig_last(rc)), OE_EXECUTION_REPORT_TRADE_ID);
+        cr_assert_eq(rig_last(rc)->no, 2 * (i + 1));
+    }
+    rig_free(rig);
+}
+
+Test(fixp_two, silence_at_one_gateway_frees_the_session_for_the_other)
+{
+    struct rig *rig = rig_new_two(6);
+    struct rig_client *old = rig_connect(rig, 0, 0);
+
+    old->frozen = true;
+    rig_wait(rig, 2 * RIG_KEEPALIVE_MS + 100);
+
+    const struct rig_client *new = move(rig, DOOR, old);
+
+    cr_assert_eq(client_state(new->client), CLIENT_ESTABLISHED);
+    old->frozen = false;
+    rig_wait(rig, 20);
+    cr_assert_eq(client_state(old->client), CLIENT_CLOSED);
+    cr_assert_eq(client_state(new->client), CLIENT_ESTABLISHED);
+    rig_free(rig);
+}
+
+/* What no client can bring about: the other gateway says that ours is silent. */
+Test(fixp_two, binding_taken_over_elsewhere_is_told_and_forgotten)
+{
+    struct rig *rig = rig_new_two(7);
+    struct rig_client *rc = rig_connect(rig, DOOR, 0);
+    union cell cell = {.session_establish = {
+                           .kind = CELL_KIND_SESSION_ESTABLISH,
+                           .shape = 1,
+                           .transport = 3u << 30 | 1u << 14,
+                           .time = rig->net.now_ns,
+                           .request_time = rig->net.now_ns + 1,
+                           .keepalive_ms = RIG_KEEPALIVE_MS,
+                           .session = 0,
+                           .takeover = 1,
+                       }};
+
+    memcpy(cell.session_establish.uuid, rc->uuid, sizeof rc->uuid);
+    rig_admin(rig, &cell, 1);
+    rig_run(rig, 2);
+    cr_assert_eq(client_state(rc->client), CLIENT_CLOSED);
+    cr_assert_str_eq(client_error(rc->client), "terminated by the exchange: taken over");
+    cr_assert_eq(rig_session_state(rig, 0), ENGINE_SESSION_BOUND);
+    rig_wait(rig, 3 * RIG_KEEPALIVE_MS);
+    cr_assert_eq(rig_session_state(rig, 0), ENGINE_SESSION_BOUND, "ours did not end it");
+    rig_free(rig);
+}
+
+Test(fixp_two, both_recover_from_journal_and_snapshot)
+{
+    struct rig *rig = rig_new_two(8);
+    struct rig_client *buyer = rig_connect(rig, 0, 0);
+    struct rig_client *seller = rig_connect(rig, DOOR, 1);
+    uint64_t no = 1;
+
+    for (unsigned round = 0; round < 4; round++) {
+        for (unsigned i = 0; i < 10; i++, no++) {
+            rig_order(rig, buyer, no, false, PX);
+            rig_order(rig, seller, no, true, PX);
+            rig_run(rig, 1);
+        }
+        rig_restart(rig, 0);
+        buyer = rig_resume(rig, 0);
+        seller = rig_resume(rig, DOOR);
+        cr_assert_eq(client_state(buyer->client), CLIENT_ESTABLISHED);
+        cr_assert_eq(client_state(seller->client), CLIENT_ESTABLISHED);
+    }
+    cr_assert_eq(buyer->reports_cnt, 80);
+    cr_assert_eq(seller->reports_cnt, 80);
+    assert_whole(buyer);
+    assert_whole(seller);
+
+    /* What one gateway sent before a restart the other sends again. */
+    client_terminate(buyer->client, rig->net.now_ns);
+    rig_run(rig, 2);
+
+    struct client_cfg cfg = {
+        .name = rig->sessions[0].name,
+        .key = rig->sessions[0].key,
+        .keepalive_ms = RIG_KEEPALIVE_MS,
+        .resume = true,
+        .resume_no = no,
+        .resume_next_report_no = 1,
+    };
+    struct rig_client *again = &rig->clients[DOOR + 1];
+
+    memcpy(again->uuid, buyer->uuid, sizeof again->uuid);
+    again = rig_client_new(rig, DOOR + 1, 0, &cfg);
+    client_connect(again->client, rig->net.now_ns);
+    rig_wait(rig, 100);
+    cr_assert_eq(again->reports_cnt, 80);
+    cr_assert_eq(memcmp(again->reports, buyer->reports, 80 * sizeof *again->reports), 0);
+    rig_free(rig);
+}
+
+Test(fixp_two, both_drain)
+{
+    struct rig *rig = rig_new_two(9);
+    const struct rig_client *here = rig_connect(rig, 0, 0);
+    const struct rig_client *there = rig_connect(rig, DOOR, 1);
+
+    rig_order(rig, &rig->clients[0], 1, false, PX);
+    rig_order(rig, &rig->clients[DOOR], 1, true, PX);
+    gateway_stop(rig->gateway);
+    gateway_stop(rig->door);
+    rig_run(rig, 5);
+    cr_assert(gateway_stopped(rig->gateway));
+    cr_assert(gateway_stopped(rig->door));
+    cr_assert_eq(client_state(here->client), CLIENT_CLOSED);
+    cr_assert_eq(client_state(there->client), CLIENT_CLOSED);
+    cr_assert_eq(rig_session_state(rig, 0), ENGINE_SESSION_NEGOTIATED);
+    cr_assert_eq(rig_session_state(rig, 1), ENGINE_SESSION_NEGOTIATED);
+    rig_free(rig);
+}
+
+Test(fixp_two, index_has_a_range)
+{
+    static const struct gateway_session_cfg sessions[1] = {{.name = "A", .key = "k", .used = true}};
+    struct gateway_cfg cfg = {
+        .sessions_max = 1,
+        .sessions = sessions,
+        .retransmit_max = 64,
+        .keepalive_ms = 1000,
+        .ports_max = 1,
+        .index = GATEWAYS_MAX - 1,
+    };
+
+    cr_assert_neq(gateway_footprint(&cfg), 0);
+    cfg.index = GATEWAYS_MAX;
+    cr_assert_eq(gateway_footprint(&cfg), 0);
+}
