@@ -3,9 +3,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "gateway/client_state.h"
 #include "gateway/credentials.h"
+
+/* uuid_draw draws one in the place of zeros; 0, or -1 without randomness. */
+static int
+uuid_draw(uint8_t uuid[16])
+{
+    static const uint8_t zeros[16];
+
+    if (memcmp(uuid, zeros, sizeof zeros) != 0)
+        return 0;
+    return getrandom(uuid, sizeof zeros, 0) == (ssize_t)sizeof zeros ? 0 : -1;
+}
 
 struct client *
 client_new(const struct client_cfg *cfg)
@@ -15,8 +27,12 @@ client_new(const struct client_cfg *cfg)
     if (client == NULL)
         return NULL;
     client->cfg = *cfg;
-    client->cfg.uuid[6] = (uint8_t)((cfg->uuid[6] & 0x0f) | 0x40);
-    client->cfg.uuid[8] = (uint8_t)((cfg->uuid[8] & 0x3f) | 0x80);
+    if (!cfg->resume && uuid_draw(client->cfg.uuid) != 0) {
+        free(client);
+        return NULL;
+    }
+    client->cfg.uuid[6] = (uint8_t)((client->cfg.uuid[6] & 0x0f) | 0x40);
+    client->cfg.uuid[8] = (uint8_t)((client->cfg.uuid[8] & 0x3f) | 0x80);
     snprintf(client->name, sizeof client->name, "%s", cfg->name);
     snprintf(client->key, sizeof client->key, "%s", cfg->key);
     client->cfg.name = client->name;
@@ -416,6 +432,18 @@ client_poll(struct client *client, uint64_t now_ns)
     client_flush(client, now_ns);
 }
 
+int
+client_receive(struct client *client, uint64_t now_ns)
+{
+    struct datagram datagrams[PORT_BURST_MAX];
+    const int cnt = port_rx(client->cfg.port, datagrams, PORT_BURST_MAX);
+
+    for (int i = 0; i < cnt; i++)
+        client_datagram(client, &datagrams[i], now_ns);
+    client_poll(client, now_ns);
+    return cnt;
+}
+
 void
 client_terminate(struct client *client, uint64_t now_ns)
 {
@@ -449,6 +477,12 @@ const char *
 client_error(const struct client *client)
 {
     return client->error;
+}
+
+const uint8_t *
+client_uuid(const struct client *client)
+{
+    return client->cfg.uuid;
 }
 
 uint64_t

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "tools/clock.h"
@@ -61,14 +60,6 @@ receipt(void *ctx, const struct oe_latency_receipt *receipt)
     const struct link_events *events = &session->link->cfg.events;
 
     events->on_receipt(events->ctx, receipt);
-}
-
-/* uuid_draw draws 16 bytes; client_new makes a version 4 UUID of them. */
-static void
-uuid_draw(uint8_t uuid[16])
-{
-    if (getrandom(uuid, 16, 0) != 16)
-        UNREACHABLE("16 bytes of randomness are always to be had");
 }
 
 static bool
@@ -186,7 +177,6 @@ session_open(struct link *link, unsigned index, char why[LINK_WHY_BYTES])
         return false;
     link->sessions_cnt = index + 1;
     cfg.port = session->port;
-    uuid_draw(cfg.uuid);
     session->client = client_new(&cfg);
     if (session->client == NULL) {
         snprintf(why, LINK_WHY_BYTES, "out of memory");

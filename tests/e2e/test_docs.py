@@ -234,6 +234,15 @@ def check_embedding(tap, embedding):
     tap.ok(len(names) > 10, 'embed.h was understood')
 
 
+def check_client(tap, client):
+    tap.ok(f'\n{read("tests", "client", "client.c")}```' in client, 'client.c is shown as it is')
+    names = re.findall(r'\b(client_\w+)\([^;{]*[;{]', re.sub(r'/\*.*?\*/', '', read('gateway', 'client.h'),
+                                                            flags=re.DOTALL))
+    nothing(tap, [name for name in names if f'`{name}`' not in client],
+            'every function of client.h is named')
+    tap.ok(len(names) > 15, 'client.h was understood', *names)
+
+
 def check_python(tap, documents_):
     wrong = []
     for path, text in documents_.items():
@@ -297,6 +306,7 @@ def check_texts(tap, texts):
     check_configuration(tap, texts['docs/operations.md'])
     check_benchmarks(tap, texts['docs/performance.md'])
     check_embedding(tap, texts['docs/embedding.md'])
+    check_client(tap, texts['docs/client.md'])
     check_packages(tap, texts['README.md'])
     check_links(tap, texts)
     check_python(tap, texts)

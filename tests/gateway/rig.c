@@ -469,15 +469,9 @@ clients_poll(struct rig *rig)
 {
     for (unsigned i = 0; i < RIG_CLIENTS_MAX; i++) {
         struct rig_client *rc = &rig->clients[i];
-        struct datagram datagrams[PORT_BURST_MAX];
-        int cnt;
 
-        if (rc->client == NULL || rc->frozen)
-            continue;
-        cnt = port_rx(rc->port, datagrams, PORT_BURST_MAX);
-        for (int j = 0; j < cnt; j++)
-            client_datagram(rc->client, &datagrams[j], rig->net.now_ns);
-        client_poll(rc->client, rig->net.now_ns);
+        if (rc->client != NULL && !rc->frozen)
+            (void)client_receive(rc->client, rig->net.now_ns);
     }
 }
 
@@ -652,27 +646,16 @@ rig_resume(struct rig *rig, unsigned i)
 uint64_t
 rig_order(struct rig *rig, struct rig_client *rc, uint64_t clord, bool sell, int64_t px)
 {
-    const struct oe_new_order_single msg = {
-        .cl_ord_id = clord,
-        .price = px,
-        .stop_px = OE_NEW_ORDER_SINGLE_STOP_PX_NULL,
-        .expire_time = OE_NEW_ORDER_SINGLE_EXPIRE_TIME_NULL,
-        .order_qty = 1,
-        .display_qty = OE_NEW_ORDER_SINGLE_DISPLAY_QTY_NULL,
-        .min_qty = OE_NEW_ORDER_SINGLE_MIN_QTY_NULL,
-        .account = rc->session,
-        .client_short_code = OE_NEW_ORDER_SINGLE_CLIENT_SHORT_CODE_NULL,
-        .decision_short_code = OE_NEW_ORDER_SINGLE_DECISION_SHORT_CODE_NULL,
-        .execution_short_code = OE_NEW_ORDER_SINGLE_EXECUTION_SHORT_CODE_NULL,
-        .peg_offset_value = OE_NEW_ORDER_SINGLE_PEG_OFFSET_VALUE_NULL,
-        .linked_cl_ord_id = OE_NEW_ORDER_SINGLE_LINKED_CL_ORD_ID_NULL,
-        .display_range = OE_NEW_ORDER_SINGLE_DISPLAY_RANGE_NULL,
-        .side = sell ? OE_SIDE_SELL : OE_SIDE_BUY,
-        .ord_type = OE_ORD_TYPE_LIMIT,
-        .time_in_force = OE_TIME_IN_FORCE_DAY,
-        .order_capacity = OE_ORDER_CAPACITY_AGENCY,
-    };
+    struct oe_new_order_single msg;
     uint8_t buf[128];
+
+    client_order_new(&msg);
+    msg.cl_ord_id = clord;
+    msg.price = px;
+    msg.order_qty = 1;
+    msg.account = rc->session;
+    msg.side = sell ? OE_SIDE_SELL : OE_SIDE_BUY;
+
     const size_t len = oe_new_order_single_encode(buf, sizeof buf, &msg);
     const uint64_t no = client_send(rc->client, buf, len);
 
