@@ -4,7 +4,7 @@
 Installs BUILD into a temporary folder, and from there on uses nothing else: client.c
 builds by pkg-config against the shared and the static library and trades with a real
 exchange over UDP and TCP; the libraries have the names of the public headers and no
-other.
+other; device.c logs in over DPDK's shared memory.
 
 usage: test_client.py BUILD
 """
@@ -26,6 +26,14 @@ PORTS = '''
 ports:
   - {name: kernel, kind: udp, address: 127.0.0.1, udp_port: 0}
   - {name: stream, kind: tcp, address: 127.0.0.1, tcp_port: 0}
+'''
+MEMIF = 'net_memif0,role={},id=0,socket={},socket-abstract=no'
+DEVICE = '''ports:
+  - name: fast
+    kind: dpdk
+    address: 10.99.0.1
+    udp_port: 9000
+    eal: ["--no-huge", "--no-shconf", "-m", "128", "--no-pci", "--no-telemetry", "--vdev={}"]
 '''
 SAID = 'report 1: template 20\nclosed\n'
 
@@ -64,15 +72,40 @@ def build(tap, installed, source, name, how, flags):
     return program if done.returncode == 0 else None
 
 
-def trade(tap, installed, outcry, programs, folder):
-    """trade lets each program trade with one exchange, over UDP and over TCP."""
-    make_journal(folder)
-    config = write_config(folder, name='plain.yaml')
+def config_with(folder, name, ports):
+    """config_with makes a folder of its own for an exchange with these ports."""
+    where = os.path.join(folder, name)
+    os.mkdir(where)
+    make_journal(where)
+    config = write_config(where)
     with open(config, encoding='ascii') as file:
-        text = re.sub(r'^ports: .*$', PORTS.strip(), file.read(), flags=re.MULTILINE)
+        text = re.sub(r'^ports: .*$', ports.strip(), file.read(), flags=re.MULTILINE)
     with open(config, 'w', encoding='ascii') as file:
         file.write(text)
-    env = {**os.environ, 'LD_LIBRARY_PATH': os.path.dirname(installed.found['liboutcry-client.so'])}
+    return config
+
+
+def environment(installed):
+    return {**os.environ,
+            'LD_LIBRARY_PATH': os.path.dirname(installed.found['liboutcry-client.so'])}
+
+
+def log_in(tap, installed, outcry, program, folder):
+    """log_in lets a program with a port of DPDK log in over shared memory."""
+    path = os.path.join(folder, 'memif.sock')
+    config = config_with(folder, 'fast', DEVICE.format(MEMIF.format('server', path)))
+    with Exchange(outcry, config) as exchange:
+        done = subprocess.run([program, '--vdev=' + MEMIF.format('client', path), 'BROKER1', 'alpha'],
+                              capture_output=True, text=True, timeout=60, check=False,
+                              env=environment(installed))
+        tap.ok(done.returncode == 0 and done.stdout.endswith('closed\n'),
+               'the program logs in over shared memory', done.returncode, done.stdout, done.stderr)
+        exchange.stop()
+
+
+def trade(tap, installed, outcry, programs, folder):
+    """trade lets each program trade with one exchange, over UDP and over TCP."""
+    config, env = config_with(folder, 'plain', PORTS), environment(installed)
     with Exchange(outcry, config) as exchange:
         for how, program in programs.items():
             for kind, port in (('udp', 'kernel'), ('tcp', 'stream')):
@@ -143,8 +176,13 @@ def main():
                                 installed.config('outcry-client', '--libs')),
                 'static': build(tap, installed, source, 'outcry-client', 'static', static),
             }
+            device = build(tap, installed, os.path.join(HERE, 'device.c'), 'outcry-dpdk', 'shared',
+                           installed.config('outcry-dpdk', '--libs'))
+            outcry = os.path.join(build_root, 'outcry')
             if all(programs.values()):
-                trade(tap, installed, os.path.join(build_root, 'outcry'), programs, folder)
+                trade(tap, installed, outcry, programs, folder)
+            if device:
+                log_in(tap, installed, outcry, device, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     tap.done()

@@ -236,6 +236,8 @@ def check_embedding(tap, embedding):
 
 def check_client(tap, client):
     tap.ok(f'\n{read("tests", "client", "client.c")}```' in client, 'client.c is shown as it is')
+    shown = re.search(r'```c\n(/\* dial_device .*?)```', client, re.DOTALL)
+    tap.ok(shown and shown[1] in read('tests', 'client', 'device.c'), 'as is a part of device.c')
     names = re.findall(r'\b(client_\w+)\([^;{]*[;{]', re.sub(r'/\*.*?\*/', '', read('gateway', 'client.h'),
                                                             flags=re.DOTALL))
     nothing(tap, [name for name in names if f'`{name}`' not in client],
