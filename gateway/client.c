@@ -3,9 +3,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "gateway/client_state.h"
 #include "gateway/credentials.h"
+
+/* uuid_draw draws one in the place of zeros; 0, or -1 without randomness. */
+static int
+uuid_draw(uint8_t uuid[16])
+{
+    static const uint8_t zeros[16];
+
+    if (memcmp(uuid, zeros, sizeof zeros) != 0)
+        return 0;
+    return getrandom(uuid, sizeof zeros, 0) == (ssize_t)sizeof zeros ? 0 : -1;
+}
 
 struct client *
 client_new(const struct client_cfg *cfg)
@@ -15,8 +27,12 @@ client_new(const struct client_cfg *cfg)
     if (client == NULL)
         return NULL;
     client->cfg = *cfg;
-    client->cfg.uuid[6] = (uint8_t)((cfg->uuid[6] & 0x0f) | 0x40);
-    client->cfg.uuid[8] = (uint8_t)((cfg->uuid[8] & 0x3f) | 0x80);
+    if (!cfg->resume && uuid_draw(client->cfg.uuid) != 0) {
+        free(client);
+        return NULL;
+    }
+    client->cfg.uuid[6] = (uint8_t)((client->cfg.uuid[6] & 0x0f) | 0x40);
+    client->cfg.uuid[8] = (uint8_t)((client->cfg.uuid[8] & 0x3f) | 0x80);
     snprintf(client->name, sizeof client->name, "%s", cfg->name);
     snprintf(client->key, sizeof client->key, "%s", cfg->key);
     client->cfg.name = client->name;
@@ -320,6 +336,31 @@ client_ask(struct client *client, uint64_t now_ns)
     client->asks++;
 }
 
+/* ask_receipts asks for latency receipts, if they are wanted, until it is answered. */
+static void
+ask_receipts(struct client *client, uint64_t now_ns)
+{
+    struct oe_latency_receipt_request msg = {.latency_receipts = OE_LATENCY_RECEIPTS_ON};
+    uint8_t *buf;
+
+    if (client->cfg.on_receipt == NULL || client->receipts ||
+        client->receipts_asks == CLIENT_RECEIPT_MAX ||
+        (client->receipts_asks != 0 && now_ns - client->receipts_ns < CLIENT_RECEIPT_NS))
+        return;
+    buf = client_claim(client);
+    if (buf == NULL)
+        return;
+    memcpy(msg.session_id, client->cfg.uuid, sizeof msg.session_id);
+
+    const size_t len = client_begin(client, buf);
+
+    /* No sign of life to an exchange that does not know it: heartbeats go on. */
+    port_tx_push(client->cfg.port, len + oe_latency_receipt_request_encode(
+                                             buf + len, DATAGRAM_BYTES_MAX - len, &msg));
+    client->receipts_ns = now_ns;
+    client->receipts_asks++;
+}
+
 /* is_silent tells whether the exchange has missed its own interval, twice. */
 static bool
 is_silent(const struct client *client, uint64_t now_ns)
@@ -340,6 +381,7 @@ poll_established(struct client *client, uint64_t now_ns)
         return;
     }
     client_ask(client, now_ns);
+    ask_receipts(client, now_ns);
     if (client->queued_len == 0 &&
         now_ns - client->last_tx_ns >= client->cfg.keepalive_ms * CLIENT_NS_PER_MS)
         say_heartbeat(client, now_ns);
@@ -397,6 +439,18 @@ client_poll(struct client *client, uint64_t now_ns)
     client_flush(client, now_ns);
 }
 
+int
+client_receive(struct client *client, uint64_t now_ns)
+{
+    struct datagram datagrams[PORT_BURST_MAX];
+    const int cnt = port_rx(client->cfg.port, datagrams, PORT_BURST_MAX);
+
+    for (int i = 0; i < cnt; i++)
+        client_datagram(client, &datagrams[i], now_ns);
+    client_poll(client, now_ns);
+    return cnt;
+}
+
 void
 client_terminate(struct client *client, uint64_t now_ns)
 {
@@ -442,6 +496,12 @@ const char *
 client_error(const struct client *client)
 {
     return client->error;
+}
+
+const uint8_t *
+client_uuid(const struct client *client)
+{
+    return client->cfg.uuid;
 }
 
 uint64_t

@@ -349,12 +349,29 @@ take_session_message(struct incoming *in, const uint8_t *buf, size_t len)
     }
 }
 
+/* take_receipt: it has no number. One without a report's is the answer to our request. */
+static bool
+take_receipt(struct incoming *in, const uint8_t *buf, size_t len)
+{
+    const struct oe_latency_receipt *msg = oe_latency_receipt_view(buf, len);
+    struct client *client = in->client;
+
+    if (msg == NULL || client->cfg.on_receipt == NULL)
+        return msg != NULL;
+    client->receipts = true;
+    if (msg->report_seq_no != OE_LATENCY_RECEIPT_REPORT_SEQ_NO_NULL)
+        client->cfg.on_receipt(client->cfg.ctx, msg);
+    return true;
+}
+
 /* take_message handles the message at buf; returns its bytes, 0 to stop. */
 static size_t
 take_message(struct incoming *in, const uint8_t *buf, size_t len)
 {
     size_t bytes = oe_message_length(buf, len);
 
+    if (bytes != 0 && ((const struct oe_header *)buf)->template_id == OE_LATENCY_RECEIPT_ID)
+        return take_receipt(in, buf, bytes) ? bytes : 0;
     if (bytes != 0)
         return take_report(in, buf, bytes) ? bytes : 0;
     bytes = fixp_message_length(buf, len);

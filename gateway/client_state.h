@@ -47,6 +47,11 @@ _Static_assert(CLIENT_CONTEXT_LEN + CLIENT_MESSAGE_MAX <= DATAGRAM_BYTES_MAX,
 /* An unanswered RetransmitRequest is repeated after this. */
 #define CLIENT_ASK_NS (20 * CLIENT_NS_PER_MS)
 
+/* LatencyReceiptRequest is repeated after this, and given up after so many: an exchange
+ * that knows none leaves it unanswered. */
+#define CLIENT_RECEIPT_NS  (100 * CLIENT_NS_PER_MS)
+#define CLIENT_RECEIPT_MAX 20u
+
 /* As the gateway has it: twice the interval and this is silence. */
 #define CLIENT_GRACE_NS (50 * CLIENT_NS_PER_MS)
 
@@ -84,6 +89,9 @@ struct client {
     uint64_t asks;
     uint64_t end_report_no; /* one past their last; 0: they go on */
     bool farewell_said;     /* FinishedReceiving, and all is here */
+    uint64_t receipts_ns;   /* when they were asked for last */
+    uint32_t receipts_asks;
+    bool receipts; /* are sent */
     struct client_held held[CLIENT_HELD_MAX];
 
     char error[128];

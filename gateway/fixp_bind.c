@@ -84,6 +84,7 @@ unbound(struct gateway *gateway, struct fixp_session *session)
     session->state = FIXP_FREE;
     session->farewell = FAREWELL_NONE;
     session->leaving = false;
+    receipts_set(gateway, session, false);
     if (session->hold != NULL)
         session->hold->cnt = 0;
     bound_remove(gateway, session);

@@ -399,6 +399,30 @@ is_padding(const uint8_t *buf, size_t len)
     return true;
 }
 
+/* take_receipt_request has no number; 0 if it does not decode or is not of this session.
+ * It is answered once in a poll. */
+static size_t
+take_receipt_request(struct inbound *in, const uint8_t *buf, size_t len)
+{
+    const struct oe_latency_receipt_request *msg = oe_latency_receipt_request_view(buf, len);
+    struct gateway *gateway = in->gateway;
+    struct fixp_session *session = in->session;
+
+    if (msg == NULL) {
+        gateway->stats.bad_frame++;
+        return 0;
+    }
+    if (!is_ours(in, msg->session_id))
+        return 0;
+    session->last_rx_ns = gateway->now_ns;
+    receipts_set(gateway, session, msg->latency_receipts == OE_LATENCY_RECEIPTS_ON);
+    if (session->receipts && session->receipt_poll != gateway->poll_no) {
+        session->receipt_poll = gateway->poll_no;
+        receipt_answer(gateway, session);
+    }
+    return oe_message_length(buf, len);
+}
+
 /*
  * take_message handles the message at buf of a bound peer and returns its
  * bytes, 0 if nothing that follows can be read. Where a message ends that we do
@@ -421,6 +445,8 @@ take_message(struct inbound *in, const uint8_t *buf, size_t len)
         return 0;
     }
     if (hdr->schema_id == OE_SCHEMA_ID) {
+        if (UNLIKELY(hdr->template_id == OE_LATENCY_RECEIPT_REQUEST_ID))
+            return take_receipt_request(in, buf, len);
         if (UNLIKELY(session_copies(gateway, in->session))) {
             violation(in, "a message that a client of no flow may not send");
             return 0;

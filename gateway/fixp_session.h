@@ -11,6 +11,7 @@
  *   fixp_send.c     session messages -> datagrams
  *   soup_server.c   connections of SoupBinTCP: packets -> commands, and back
  *   publisher.c     messages of the out-ring -> reports, kept and sent
+ *   receipt.c       time stamps of reports, for sessions that ask
  *   retransmit.c    reports again: kept ones, and old ones out of the journal
  *   directory.c     logins and peers -> sessions
  *   save.c          what the journal said of sessions <-> an image
@@ -54,6 +55,7 @@
 #include "gateway/hold.h"
 #include "gateway/login_limit.h"
 #include "gateway/port.h"
+#include "gateway/receipt.h"
 #include "gateway/soup.h"
 #include "gateway/throttle.h"
 #include "proto/base.h"
@@ -134,6 +136,7 @@ struct fixp_session {
     bool listed;                /* transport is in the directory */
     bool limited;               /* throttle has a limit */
     bool holding;               /* in the list of those with datagrams that wait */
+    bool receipts;              /* are sent */
     bool negotiated;            /* uuid and negotiate_time are what the engine knows */
     bool finishing;             /* the client sends no more under uuid */
     bool finish_due;            /* it is to be told, behind the reports, that we do not */
@@ -175,6 +178,9 @@ struct fixp_session {
     uint32_t conn;       /* SOUP_CONN_NONE: no connection */
     bool entry_disabled; /* by word of the client */
     bool ending;         /* its day is over: EndOfSession behind the last report */
+
+    struct receipt receipt;
+    uint64_t receipt_poll; /* the last poll with a LatencyReceiptRequest that was answered */
 } CACHE_ALIGNED;
 
 /* What came of the journal's answer and is not sent yet, of one session. */
@@ -261,6 +267,8 @@ struct gateway {
     bool stopping;
     bool stopped;
     struct gateway_stats stats;
+
+    struct receipts receipts;
 };
 
 static inline uint16_t

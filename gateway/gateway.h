@@ -70,6 +70,11 @@
  * is journaled. A few a second are let in to be refused; what comes beyond is dropped, as
  * if the network had lost it, and NotApplied in the end. Cancels go on.
  *
+ * A session may ask for latency receipts (LatencyReceiptRequest, schema 100, without
+ * a number): of each burst of reports then one datagram has a LatencyReceipt, which says
+ * when the first of them was received, sequenced, matched, durable and sent (receipt.h).
+ * It has no number, is not kept and not sent again. Unbinding ends them.
+ *
  * Hostile bytes: never an assert, never a log line; a counter per reason.
  *
  * Credentials of Negotiate and Establish: the session's name and a signature
@@ -93,6 +98,7 @@
 #include "proto/image.h"
 
 struct gateway;
+struct marks;
 
 /* What a session may send in a second; 0: no limit. */
 struct gateway_throttle {
@@ -194,6 +200,17 @@ struct gateway_history {
 };
 void gateway_attach_history(struct gateway *gateway, const struct gateway_history *history);
 
+/* gateway_attach_receipts wires what latency receipts need (receipt.h). taken: when the
+ * engine's thread took what lies in the out-ring, NULL: that is not known. clock_ns: read
+ * when a datagram with a receipt is made, in the gateway's thread, NULL: now_ns of the
+ * poll. Without it receipts have what the gateway knows itself. */
+struct gateway_receipts {
+    struct marks *taken; /* marks.h; read here alone, outlives the gateway */
+    uint64_t (*clock_ns)(void *ctx);
+    void *ctx;
+};
+void gateway_attach_receipts(struct gateway *gateway, const struct gateway_receipts *from);
+
 /* gateway_watch makes it show each command that an operator may give, and each
  * RiskAction, that comes back in this run to watcher, behind the gate: who asked for
  * it is then told. */
@@ -230,6 +247,7 @@ struct gateway_stats {
     uint64_t reports;    /* sent */
     uint64_t retransmitted;
     uint64_t from_journal; /* of these */
+    uint64_t receipts;     /* sent */
     uint64_t bad_frame;    /* no SBE header, lengths that do not fit */
     uint64_t bad_schema;   /* neither schema */
     uint64_t bad_session;  /* unknown UUID, wrong peer, wrong state */

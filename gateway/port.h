@@ -9,9 +9,12 @@
  * A port belongs to one thread. All sizes are UDP payload bytes.
  *
  *   n = port_rx(port, datagrams, max)   valid until the next port_rx
- *   p = port_tx_claim(port, peer)       DATAGRAM_BYTES_MAX bytes to fill
+ *   p = port_tx_claim(port, peer)       PORT_DATAGRAM_MAX bytes to fill
  *   port_tx_push(port, len)             queue what was claimed
  *   port_tx_flush(port)                 to the wire
+ *
+ * This header is public: programs with a client inside (gateway/client.h) open a port and
+ * give it to that.
  *
  * What cannot be sent is dropped and counted, as a wire would: sessions
  * recover by sequence numbers. Hostile or foreign packets are dropped and
@@ -30,11 +33,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "gateway/sofh.h"
-#include "proto/base.h"
-#include "proto/limits.h"
+#include "proto/types.h"
 
-#define PORT_BURST_MAX 32u
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+#define PORT_BURST_MAX    32u
+#define PORT_DATAGRAM_MAX 1472u /* bytes that port_tx_claim gives */
 
 /* The other end of a datagram. Host byte order. */
 struct peer {
@@ -100,7 +107,7 @@ port_rx(struct port *port, struct datagram *datagrams, int max)
     return port->ops->rx(port, datagrams, max);
 }
 
-/* port_tx_claim returns DATAGRAM_BYTES_MAX bytes for one datagram to peer, or
+/* port_tx_claim returns PORT_DATAGRAM_MAX bytes for one datagram to peer, or
  * NULL when the port has no room or knows no way to the peer; the port counts
  * that as dropped. A claim is followed by one push before the next claim; after
  * NULL there is nothing to push. */
@@ -168,7 +175,7 @@ struct port_udp_cfg {
 };
 
 /* port_udp_open: 0, or -errno (-EADDRINUSE: the port is in use). */
-NODISCARD int port_udp_open(struct port **port, const struct port_udp_cfg *cfg);
+OUTCRY_NODISCARD int port_udp_open(struct port **port, const struct port_udp_cfg *cfg);
 
 /* port_udp_local returns the bound UDP port. */
 uint16_t port_udp_local(const struct port *port);
@@ -212,7 +219,8 @@ struct port_dpdk_cfg {
  * thread works only while the port is polled (gateway/eal_gate.h), and a peer
  * has no room to send before the first burst.
  */
-NODISCARD int port_dpdk_open(struct port **port, const struct port_dpdk_cfg *cfg, char why[256]);
+OUTCRY_NODISCARD int
+port_dpdk_open(struct port **port, const struct port_dpdk_cfg *cfg, char why[256]);
 
 /*
  * Kernel TCP, IPv4: each frame of a connection is a datagram (gateway/sofh.h).
@@ -240,6 +248,12 @@ NODISCARD int port_dpdk_open(struct port **port, const struct port_dpdk_cfg *cfg
 #define PORT_TCP_ROOM            4096u
 #define PORT_TCP_LINGER_MS       1000u
 
+/* What a frame of a connection begins with (gateway/sofh.h). */
+enum framing {
+    FRAMING_SOFH, /* the Simple Open Framing Header, and then an SBE message */
+    FRAMING_SOUP  /* the length of a SoupBinTCP packet */
+};
+
 struct port_tcp_cfg {
     bool client;
     uint32_t ip;       /* server: local, 0: any; client: the server's; host order */
@@ -257,7 +271,8 @@ struct port_tcp_cfg {
 /* port_tcp_open: 0, or -errno with a line in why (-EADDRINUSE: the port is in use;
  * -EMFILE: more connections than this process may have descriptors). The limit of
  * descriptors is raised if that is permitted. */
-NODISCARD int port_tcp_open(struct port **port, const struct port_tcp_cfg *cfg, char why[256]);
+OUTCRY_NODISCARD int
+port_tcp_open(struct port **port, const struct port_tcp_cfg *cfg, char why[256]);
 
 /* port_tcp_local returns the TCP port that a server listens at. */
 uint16_t port_tcp_local(const struct port *port);
@@ -265,5 +280,10 @@ uint16_t port_tcp_local(const struct port *port);
 /* port_tcp_plain tells whether it works without io_uring, by plain system calls:
  * the kernel has no multishot receive, or does not allow io_uring. */
 bool port_tcp_plain(const struct port *port);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
 
 #endif

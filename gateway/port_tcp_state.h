@@ -28,7 +28,10 @@
 #include <stdint.h>
 
 #include "gateway/port.h"
+#include "gateway/sofh.h"
 #include "gateway/tcp_io.h"
+#include "proto/base.h"
+#include "proto/limits.h"
 
 #define TCP_NONE UINT16_MAX
 _Static_assert(PORT_TCP_CONNECTIONS_MAX < TCP_NONE, "a connection has a number");

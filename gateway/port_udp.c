@@ -7,6 +7,10 @@
 #include <unistd.h>
 
 #include "gateway/port.h"
+#include "proto/base.h"
+#include "proto/limits.h"
+
+_Static_assert(PORT_DATAGRAM_MAX == DATAGRAM_BYTES_MAX, "what the public header says");
 
 #define SOCKET_BYTES_DEFAULT (4u << 20)
 #define BUSY_POLL_US         50

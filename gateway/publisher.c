@@ -60,9 +60,14 @@ flush_to(struct gateway *gateway, struct fixp_session *session, uint64_t next)
         if (!port->stream || session->say_no)
             len = fixp_sequence_encode(buf, DATAGRAM_BYTES_MAX, &sequence);
         session->say_no = false;
+
+        const size_t receipt_off =
+            UNLIKELY(session->receipts) ? receipt_put(session, buf, &len) : RECEIPT_NONE;
         const uint32_t cnt = publisher_append(gateway, session, session->sent_no, end, buf, &len);
 
         ASSERT(cnt > 0);
+        if (UNLIKELY(receipt_off != RECEIPT_NONE))
+            receipt_sent(gateway, session, buf, receipt_off);
         port_tx_push(port, len);
         session->sent_no += cnt;
         session->last_tx_ns = gateway->now_ns;
@@ -141,6 +146,8 @@ report_keep(struct gateway *gateway,
     /* What is numbered has a report. */
     ASSERT(len > 0);
     slot->len = (uint16_t)len;
+    if (UNLIKELY(session->receipts) && live && session->receipt.no == 0)
+        receipt_take(gateway, session, cells, recipient->no);
     history_index_add(session->history, cell_seq(cells), recipient->no);
     if (live)
         dirty_add(gateway, session);
@@ -292,6 +299,8 @@ publisher_poll(struct gateway *gateway)
     union cell copy[CELL_MESSAGE_MAX];
     int done = 0;
 
+    if (UNLIKELY(gateway->receipts.wanted_cnt > 0))
+        receipts_look(gateway);
     while (left > 0 && done < (int)POLL_MESSAGES_MAX) {
         const unsigned count = cell_count(ring_reader_cell(out, 0));
 

@@ -27,6 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gateway/port.h"
 #include "proto/base.h"
 #include "proto/limits.h"
 
@@ -36,11 +37,6 @@
 #define SOUP_LENGTH_BYTES 2u
 #define FRAME_PAYLOAD_MAX DATAGRAM_BYTES_MAX
 #define FRAME_BYTES_MAX   (SOFH_BYTES + FRAME_PAYLOAD_MAX)
-
-enum framing {
-    FRAMING_SOFH,
-    FRAMING_SOUP
-};
 
 /* frame_header_bytes returns the bytes before what a frame carries. */
 static inline size_t

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "gateway/port.h"
+#include "proto/base.h"
 
 #define PAYLOAD_BYTES 128u
 #define PINGS         50000u

@@ -30,6 +30,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proto/base.h"
+
 #include "perf/bench_args.h"
 #include "perf/wire_pair.h"
 

@@ -7,6 +7,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "proto/base.h"
+
 #include "perf/wire.h"
 
 #define RAMP_P99_NS 1000000u

@@ -10,11 +10,11 @@
  *   time    u64, nanoseconds UTC
  *
  * This header is public, as are proto/cell.h, proto/cells.h, proto/orders.h,
- * proto/limits.h, proto/hash128.h, engine/sink.h, engine/engine.h and
- * engine/embed.h. A public header is C11 and C++17, includes only standard
- * headers and public ones, and gives no macro a name that is likely to be
- * somebody else's (limits.h does, and therefore no other public header
- * includes it). The words of proto/base.h stay inside.
+ * proto/limits.h, proto/hash128.h, engine/sink.h, engine/engine.h,
+ * engine/embed.h, gateway/client.h and gateway/port.h. A public header is C11
+ * and C++17, includes only standard headers and public ones, and gives no macro
+ * a name that is likely to be somebody else's (limits.h does, and therefore no
+ * other public header includes it). The words of proto/base.h stay inside.
  */
 
 #include <stdint.h>

@@ -64,6 +64,10 @@ static const char help[] =
     "  --progress WORD show progress on stderr under this word, also with --json\n"
     "  --json          one flat object on stdout\n"
     "\n"
+    "Asks for latency receipts, and prints from them where time goes inside of the\n"
+    "exchange: from the datagram to the sequencer, to the matched order, to the durable\n"
+    "one, to the answer that is sent.\n"
+    "\n"
     "Prints messages sent, acknowledged, rejected, filled (trades) and lost, which\n"
     "must be 0. Exit codes: 0 ok, 1 something was lost, 2 usage, 3 no exchange.\n";
 
@@ -171,6 +175,33 @@ answers_per_s(const struct load_result *result)
     return result->elapsed_ns > 0 ? (double)answers * 1e9 / (double)result->elapsed_ns : 0;
 }
 
+/* Names of the legs: to people, and in JSON. */
+static const struct {
+    const char *text;
+    const char *p50;
+    const char *p99;
+} legs[LOAD_LEGS_CNT] = {
+    [LOAD_SEQUENCED] = {"sequenced", "to_sequenced_p50_ns", "to_sequenced_p99_ns"},
+    [LOAD_MATCHED] = {"matched", "to_matched_p50_ns", "to_matched_p99_ns"},
+    [LOAD_DURABLE] = {"durable", "to_durable_p50_ns", "to_durable_p99_ns"},
+    [LOAD_SENT] = {"sent", "to_sent_p50_ns", "to_sent_p99_ns"},
+    [LOAD_INSIDE] = {"together", "inside_p50_ns", "inside_p99_ns"},
+};
+
+/* print_legs shows where time went inside of the exchange. */
+static void
+print_legs(const struct load_result *result)
+{
+    if (result->receipts == 0)
+        return;
+    printf("inside of the exchange, from received on, by %llu receipts\n",
+           (unsigned long long)result->receipts);
+    for (unsigned i = 0; i < LOAD_LEGS_CNT; i++)
+        printf("  %-10s p50 %8.1f us   p99 %8.1f us\n", legs[i].text,
+               (double)histogram_at(&result->legs[i], 5000) / 1e3,
+               (double)histogram_at(&result->legs[i], 9900) / 1e3);
+}
+
 static void
 print_text(const struct load_result *result, const struct tape_result *tape)
 {
@@ -188,6 +219,7 @@ print_text(const struct load_result *result, const struct tape_result *tape)
     print_latency(stdout, "p99", histogram_at(latency, 9900));
     print_latency(stdout, "p99.9", histogram_at(latency, 9990));
     print_latency(stdout, "max", latency->max);
+    print_legs(result);
     if (tape == NULL)
         return;
     printf("tape commands %llu, %llu of them own cancels\n", (unsigned long long)tape->commands,
@@ -218,6 +250,11 @@ print_json(const struct load_result *result, const struct tape_result *tape)
     json_u64(&json, "ack_p99_ns", histogram_at(latency, 9900));
     json_u64(&json, "ack_p999_ns", histogram_at(latency, 9990));
     json_u64(&json, "ack_max_ns", latency->max);
+    json_u64(&json, "receipts", result->receipts);
+    for (unsigned i = 0; i < LOAD_LEGS_CNT; i++) {
+        json_u64(&json, legs[i].p50, histogram_at(&result->legs[i], 5000));
+        json_u64(&json, legs[i].p99, histogram_at(&result->legs[i], 9900));
+    }
     if (tape != NULL) {
         json_u64(&json, "commands", tape->commands);
         json_u64(&json, "own_cancels", tape->own_cancels);

@@ -556,6 +556,13 @@ await_disk(struct exchange *exchange)
     }
 }
 
+static uint64_t
+read_clock(void *ctx)
+{
+    (void)ctx;
+    return clock_utc_ns();
+}
+
 static int
 command_start(struct exchange *exchange, char *why)
 {
@@ -569,9 +576,16 @@ command_start(struct exchange *exchange, char *why)
     await_disk(exchange);
     gateway_attach(exchange->gateway, &exchange->in_writer, &exchange->out_gateway,
                    durable ? journal_writer_durable(exchange->journal) : NULL);
-    if (exchange->door != NULL)
+    gateway_attach_receipts(
+        exchange->gateway,
+        &(struct gateway_receipts){.taken = &exchange->taken[0], .clock_ns = read_clock});
+    if (exchange->door != NULL) {
         gateway_attach(exchange->door, &exchange->door_writer, &exchange->out_door,
                        durable ? journal_writer_durable(exchange->journal) : NULL);
+        gateway_attach_receipts(
+            exchange->door,
+            &(struct gateway_receipts){.taken = &exchange->taken[1], .clock_ns = read_clock});
+    }
     return 0;
 }
 

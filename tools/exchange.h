@@ -45,6 +45,7 @@
 #include "engine/ring.h"
 #include "engine/sequencer.h"
 #include "gateway/gateway.h"
+#include "gateway/marks.h"
 #include "gateway/port.h"
 #include "journal/reader.h"
 #include "journal/writer.h"
@@ -112,9 +113,10 @@ struct exchange {
     struct ring_reader out_gateway;  /* ours until the ports are polled, then the gateway's */
     struct ring_reader out_door;     /* and this the door's */
     struct sequencer sequencer;
-    struct space space; /* looked at by who calls exchange_run */
-    struct desk desk;   /* between the next and the engine's stage */
-    struct admin admin; /* polled by the gateway's thread */
+    struct marks taken[2]; /* of the out-ring: by the engine's thread, for gateway and door */
+    struct space space;    /* looked at by who calls exchange_run */
+    struct desk desk;      /* between the next and the engine's stage */
+    struct admin admin;    /* polled by the gateway's thread */
 };
 
 /* exchange_open makes it ready to run; 0, or -1 with a line in why, and then

@@ -102,6 +102,10 @@ poll_door(struct run *run, unsigned phase, unsigned *stopping, uint64_t now_ns)
 static int
 poll_engine(struct run *run, uint64_t now_ns)
 {
+    /* What the engine writes from here on it took at now_ns, if a broker wants to know. */
+    for (unsigned i = 0; i < ARRAY_LEN(run->exchange->taken); i++)
+        marks_poll(&run->exchange->taken[i], run->exchange->out_writer.sink.pos, now_ns);
+
     const int work = desk_poll(&run->exchange->desk, now_ns);
 
     if (work > 0 && run->journal_apart)

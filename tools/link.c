@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "tools/clock.h"
@@ -54,12 +53,13 @@ not_applied(void *ctx, uint64_t from, uint64_t count)
     events->on_not_applied(events->ctx, session->index, from, count);
 }
 
-/* uuid_draw draws 16 bytes; client_new makes a version 4 UUID of them. */
 static void
-uuid_draw(uint8_t uuid[16])
+receipt(void *ctx, const struct oe_latency_receipt *receipt)
 {
-    if (getrandom(uuid, 16, 0) != 16)
-        UNREACHABLE("16 bytes of randomness are always to be had");
+    const struct link_session *session = ctx;
+    const struct link_events *events = &session->link->cfg.events;
+
+    events->on_receipt(events->ctx, receipt);
 }
 
 static bool
@@ -186,6 +186,7 @@ session_open(struct link *link, unsigned index, char why[LINK_WHY_BYTES])
         .context = link->cfg.config->require_context,
         .on_report = report,
         .on_not_applied = not_applied,
+        .on_receipt = link->cfg.events.on_receipt != NULL ? receipt : NULL,
         .ctx = session,
     };
 
@@ -194,7 +195,6 @@ session_open(struct link *link, unsigned index, char why[LINK_WHY_BYTES])
         return false;
     link->sessions_cnt = index + 1;
     cfg.port = session->port;
-    uuid_draw(cfg.uuid);
     session->client = client_new(&cfg);
     if (session->client == NULL) {
         snprintf(why, LINK_WHY_BYTES, "out of memory");

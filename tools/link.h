@@ -29,6 +29,7 @@ struct link;
 struct link_events {
     void (*on_report)(void *ctx, unsigned index, uint64_t no, const uint8_t *buf, size_t len);
     void (*on_not_applied)(void *ctx, unsigned index, uint64_t from, uint64_t count);
+    void (*on_receipt)(void *ctx, const struct oe_latency_receipt *receipt); /* NULL: none */
     void *ctx;
 };
 

@@ -158,6 +158,23 @@ on_not_applied(void *ctx, unsigned index, uint64_t from, uint64_t count)
             snprintf(load->result->error, sizeof load->result->error, "out of memory");
 }
 
+/* on_receipt counts the legs of one that has all times. */
+static void
+on_receipt(void *ctx, const struct oe_latency_receipt *receipt)
+{
+    struct load *load = ctx;
+    const uint64_t times[] = {receipt->receive_time, receipt->sequenced_time, receipt->matched_time,
+                              receipt->durable_time, receipt->send_time};
+
+    for (unsigned i = 0; i <= LOAD_INSIDE; i++)
+        if (times[i] == OE_LATENCY_RECEIPT_SEND_TIME_NULL || (i > 0 && times[i] < times[i - 1]))
+            return;
+    load->result->receipts++;
+    for (unsigned i = 0; i < LOAD_INSIDE; i++)
+        histogram_add(&load->result->legs[i], times[i + 1] - times[i]);
+    histogram_add(&load->result->legs[LOAD_INSIDE], times[LOAD_INSIDE] - times[0]);
+}
+
 struct load *
 load_new(const struct load_cfg *cfg)
 {
@@ -181,7 +198,11 @@ struct link_events
 load_events(struct load *load)
 {
     return (struct link_events){
-        .on_report = on_report, .on_not_applied = on_not_applied, .ctx = load};
+        .on_report = on_report,
+        .on_not_applied = on_not_applied,
+        .on_receipt = on_receipt,
+        .ctx = load,
+    };
 }
 
 /* send_one makes message no and sends it; false if there is no room now or the

@@ -53,6 +53,16 @@ struct load_cfg {
     const char *label; /* of the progress line on stderr; NULL: no progress */
 };
 
+/* Where time goes inside of the exchange, out of its latency receipts. */
+enum load_leg {
+    LOAD_SEQUENCED, /* from received on */
+    LOAD_MATCHED,   /* from sequenced on, and so forth */
+    LOAD_DURABLE,
+    LOAD_SENT,
+    LOAD_INSIDE, /* from received to sent */
+    LOAD_LEGS_CNT
+};
+
 struct load_result {
     uint64_t sent;
     uint64_t acknowledged;      /* answered by acceptance */
@@ -63,6 +73,8 @@ struct load_result {
     uint64_t elapsed_ns;        /* from the first due time to the last answer */
     char error[LINK_WHY_BYTES]; /* "" unless the run was cut short */
     struct histogram latency;
+    uint64_t receipts; /* with all their times */
+    struct histogram legs[LOAD_LEGS_CNT];
 };
 
 struct load;

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Makes what `meson install` gives to those who embed the engine.
 
-    publish.py headers OUTDIR HEADER...    the public headers, side by side
+    publish.py headers OUTDIR HEADER... [-- KNOWN...]
+                                           the public headers, side by side; known are
+                                           those that are made elsewhere
     publish.py archive OUT LIB... -- CC... the static library
 
 headers: in the tree includes are written from its root ("proto/cell.h"). Where
@@ -23,10 +25,12 @@ INCLUDE = re.compile(r'^#include "([^"]+)"$', re.MULTILINE)
 
 
 def headers(out_dir, *paths):
-    names = {}
+    cut = paths.index("--") if "--" in paths else len(paths)
+    paths, known = paths[:cut], paths[cut + 1:]
+    names = {name: Path(name).name for name in known}
     for path in map(Path, paths):
         names[f"{path.resolve().parent.name}/{path.name}"] = path.name
-    if len(set(names.values())) != len(paths):
+    if len(set(names.values())) != len(paths) + len(known):
         sys.exit("publish.py: two public headers have one name")
 
     for path in map(Path, paths):

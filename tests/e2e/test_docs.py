@@ -56,6 +56,8 @@ def wire_type(types, field):
     if node.tag == 'composite':
         first = node.find('type')
         text, optional = 'price', first.get('presence') == 'optional'
+    elif node.get('length') == '16':
+        text, optional = 'UUID', False
     elif node.tag == 'type':
         text, optional = SHORT[node.get('primitiveType')], node.get('presence') == 'optional'
     else:
@@ -232,6 +234,17 @@ def check_embedding(tap, embedding):
     tap.ok(len(names) > 10, 'embed.h was understood')
 
 
+def check_client(tap, client):
+    tap.ok(f'\n{read("tests", "client", "client.c")}```' in client, 'client.c is shown as it is')
+    shown = re.search(r'```c\n(/\* dial_device .*?)```', client, re.DOTALL)
+    tap.ok(shown and shown[1] in read('tests', 'client', 'device.c'), 'as is a part of device.c')
+    names = re.findall(r'\b(client_\w+)\([^;{]*[;{]', re.sub(r'/\*.*?\*/', '', read('gateway', 'client.h'),
+                                                            flags=re.DOTALL))
+    nothing(tap, [name for name in names if f'`{name}`' not in client],
+            'every function of client.h is named')
+    tap.ok(len(names) > 15, 'client.h was understood', *names)
+
+
 def check_python(tap, documents_):
     wrong = []
     for path, text in documents_.items():
@@ -295,6 +308,7 @@ def check_texts(tap, texts):
     check_configuration(tap, texts['docs/operations.md'])
     check_benchmarks(tap, texts['docs/performance.md'])
     check_embedding(tap, texts['docs/embedding.md'])
+    check_client(tap, texts['docs/client.md'])
     check_packages(tap, texts['README.md'])
     check_links(tap, texts)
     check_python(tap, texts)

@@ -135,6 +135,18 @@ def load(outcry, config, exchange, *args):
     return code, json.loads(out) if out else {}, err
 
 
+LEGS = 'to_sequenced', 'to_matched', 'to_durable', 'to_sent', 'inside'
+
+
+def check_receipts(tap, result, name):
+    """check_receipts wants a breakdown whose legs are no more than the way they are of."""
+    tap.ok(result.get('receipts', 0) > 10, f'receipts come, {name}', result)
+    tap.ok(all(0 <= result.get(f'{leg}_p50_ns', -1) <= result.get(f'{leg}_p99_ns', -1) <=
+               1.02 * result.get('inside_p99_ns', -1) for leg in LEGS), f'legs are in order, {name}', result)
+    tap.ok(0 < result.get('inside_p50_ns', 0) <= 1.02 * result.get('ack_max_ns', 0),
+           f'the way inside is a part of the whole, {name}', result)
+
+
 def check_replay(tap, outcry, folder, name):
     code, out, err = run(outcry, 'replay', os.path.join(folder, 'journal'), '--json')
     tap.ok(code == 0 and json.loads(out)['identical'], name, out, err)
@@ -151,6 +163,13 @@ def test_load(tap, outcry):
                    result.get('filled', 0) > 500, 'every message is answered', result, err)
             tap.ok(0 < result.get('ack_p50_ns', 0) <= result.get('ack_p999_ns', 0) <=
                    result.get('ack_max_ns', 0), 'latencies are in order', result)
+            check_receipts(tap, result, 'ack durable')
+            tap.ok(result.get('to_durable_p50_ns', 0) > 0, 'the disk takes time', result)
+            code, out, err = run(outcry, 'load', config, *udp_port(exchange), '--orders', '1000')
+            tap.ok(code == 0 and 'inside of the exchange' in out and
+                   all(f'\n  {word} ' in out for word in
+                       ('sequenced', 'matched', 'durable', 'sent', 'together')),
+                   'load prints where the time goes', out, err)
             code, _, err = load(outcry, config, exchange, '--sessions', '9')
             tap.ok(code == 3 and 'that many sessions' in err, 'more sessions than there are', err)
             code, _, err = load(outcry, config, exchange, '--rate', 'fast')

@@ -25,6 +25,7 @@
 #include "gateway/port.h"
 #include "proto/base.h"
 #include "proto/fixp.h"
+#include "proto/limits.h"
 #include "proto/orders.h"
 
 #define NET_PORTS_MAX   8u

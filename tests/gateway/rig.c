@@ -97,6 +97,23 @@ rings_make(struct rig *rig)
     rig->run_cnt = rig->log_cnt;
 }
 
+static uint64_t
+send_clock(void *ctx)
+{
+    const struct rig *rig = ctx;
+
+    return rig->net.now_ns + rig->send_after;
+}
+
+static void
+attach_receipts(struct rig *rig, struct gateway *gateway, struct marks *taken)
+{
+    const struct gateway_receipts from = {.taken = taken, .clock_ns = send_clock, .ctx = rig};
+
+    *taken = (struct marks){0};
+    gateway_attach_receipts(gateway, &from);
+}
+
 static void
 gateway_make(struct rig *rig)
 {
@@ -119,12 +136,14 @@ gateway_make(struct rig *rig)
     if (rig->soup != NULL)
         gateway_add_soup_port(rig->gateway, rig->soup);
     gateway_attach(rig->gateway, &rig->in_writer, &rig->out_gateway, &rig->durable);
+    attach_receipts(rig, rig->gateway, &rig->taken[0]);
     if (!rig->two)
         return;
     cfg.index = 1;
     rig->door = gateway_init(memory(gateway_footprint(&cfg)), &cfg);
     gateway_add_port(rig->door, rig->door_server);
     gateway_attach(rig->door, &rig->door_writer, &rig->out_door, &rig->durable);
+    attach_receipts(rig, rig->door, &rig->taken[1]);
 }
 
 static void
@@ -477,15 +496,9 @@ clients_poll(struct rig *rig)
 {
     for (unsigned i = 0; i < RIG_CLIENTS_MAX; i++) {
         struct rig_client *rc = &rig->clients[i];
-        struct datagram datagrams[PORT_BURST_MAX];
-        int cnt;
 
-        if (rc->client == NULL || rc->frozen)
-            continue;
-        cnt = port_rx(rc->port, datagrams, PORT_BURST_MAX);
-        for (int j = 0; j < cnt; j++)
-            client_datagram(rc->client, &datagrams[j], rig->net.now_ns);
-        client_poll(rc->client, rig->net.now_ns);
+        if (rc->client != NULL && !rc->frozen)
+            (void)client_receive(rc->client, rig->net.now_ns);
     }
 }
 
@@ -505,6 +518,8 @@ rig_step(struct rig *rig, uint64_t ns)
     clients_poll(rig);
     gateways_poll(rig);
     for (unsigned i = 0; !rig->hold_engine && i < ENGINE_POLLS_MAX; i++) {
+        for (unsigned j = 0; j < ARRAY_LEN(rig->taken); j++)
+            marks_poll(&rig->taken[j], rig->out_writer.sink.pos, rig->net.now_ns);
         if (sequencer_poll(&rig->sequencer, rig->net.now_ns) == 0)
             break;
         log_poll(rig);
@@ -658,27 +673,16 @@ rig_resume(struct rig *rig, unsigned i)
 uint64_t
 rig_order(struct rig *rig, struct rig_client *rc, uint64_t clord, bool sell, int64_t px)
 {
-    const struct oe_new_order_single msg = {
-        .cl_ord_id = clord,
-        .price = px,
-        .stop_px = OE_NEW_ORDER_SINGLE_STOP_PX_NULL,
-        .expire_time = OE_NEW_ORDER_SINGLE_EXPIRE_TIME_NULL,
-        .order_qty = 1,
-        .display_qty = OE_NEW_ORDER_SINGLE_DISPLAY_QTY_NULL,
-        .min_qty = OE_NEW_ORDER_SINGLE_MIN_QTY_NULL,
-        .account = rc->session,
-        .client_short_code = OE_NEW_ORDER_SINGLE_CLIENT_SHORT_CODE_NULL,
-        .decision_short_code = OE_NEW_ORDER_SINGLE_DECISION_SHORT_CODE_NULL,
-        .execution_short_code = OE_NEW_ORDER_SINGLE_EXECUTION_SHORT_CODE_NULL,
-        .peg_offset_value = OE_NEW_ORDER_SINGLE_PEG_OFFSET_VALUE_NULL,
-        .linked_cl_ord_id = OE_NEW_ORDER_SINGLE_LINKED_CL_ORD_ID_NULL,
-        .display_range = OE_NEW_ORDER_SINGLE_DISPLAY_RANGE_NULL,
-        .side = sell ? OE_SIDE_SELL : OE_SIDE_BUY,
-        .ord_type = OE_ORD_TYPE_LIMIT,
-        .time_in_force = OE_TIME_IN_FORCE_DAY,
-        .order_capacity = OE_ORDER_CAPACITY_AGENCY,
-    };
+    struct oe_new_order_single msg;
     uint8_t buf[128];
+
+    client_order_new(&msg);
+    msg.cl_ord_id = clord;
+    msg.price = px;
+    msg.order_qty = 1;
+    msg.account = rc->session;
+    msg.side = sell ? OE_SIDE_SELL : OE_SIDE_BUY;
+
     const size_t len = oe_new_order_single_encode(buf, sizeof buf, &msg);
     const uint64_t no = client_send(rc->client, buf, len);
 

@@ -28,6 +28,7 @@
 #include "engine/sequencer.h"
 #include "gateway/client.h"
 #include "gateway/gateway.h"
+#include "gateway/marks.h"
 #include "proto/orders.h"
 
 #include "tests/gateway/port_pair.h"
@@ -89,7 +90,9 @@ struct rig {
     struct ring_reader out_gateway;
     struct ring_reader out_log;
     struct sequencer sequencer;
-    bool by_snapshot; /* the next restart */
+    struct marks taken[2]; /* of the out-ring, as tools have it */
+    uint64_t send_after;   /* ns of the clock that receipts are sent by, behind the net's */
+    bool by_snapshot;      /* the next restart */
 
     union cell *log;
     uint64_t log_cnt;       /* cells */

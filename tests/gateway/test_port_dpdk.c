@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "gateway/port.h"
+#include "proto/limits.h"
 
 #define NOBODY      65534u
 #define SERVER_IP   0x0a000001u

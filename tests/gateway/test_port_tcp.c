@@ -23,7 +23,9 @@
 #include <criterion/parameterized.h>
 
 #include "gateway/port.h"
+#include "gateway/sofh.h"
 #include "proto/fixp.h"
+#include "proto/limits.h"
 #include "proto/orders.h"
 
 #define LOOPBACK 0x7f000001u

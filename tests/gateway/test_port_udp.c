@@ -17,6 +17,7 @@
 #include <criterion/criterion.h>
 
 #include "gateway/port.h"
+#include "proto/limits.h"
 
 #define LOOPBACK 0x7f000001u
 

@@ -43,6 +43,7 @@
 
 #include "gateway/port.h"
 #include "proto/base.h"
+#include "proto/limits.h"
 
 #define WIRE_PORTS_MAX   16u
 #define WIRE_PACKETS_MAX 768u
