@@ -1,3 +1,4 @@
+#include "gateway/client.h"
 #include "proto/orders.h"
 
 #include "tools/clock.h"
@@ -50,27 +51,13 @@ fill_order(struct flow *flow, struct order *order, uint64_t clord, struct oe_new
     order->account =
         flow->config->accounts[session->accounts[flow_draw(flow, session->accounts_cnt)]].id;
     order->qty = instrument->lot_qty * (1 + flow_draw(flow, LOTS_MAX));
-    *msg = (struct oe_new_order_single){
-        .cl_ord_id = clord,
-        .price = passive_px(flow, instrument, order->sell),
-        .stop_px = OE_NEW_ORDER_SINGLE_STOP_PX_NULL,
-        .expire_time = OE_NEW_ORDER_SINGLE_EXPIRE_TIME_NULL,
-        .security_id = instrument->id,
-        .order_qty = order->qty,
-        .display_qty = OE_NEW_ORDER_SINGLE_DISPLAY_QTY_NULL,
-        .min_qty = OE_NEW_ORDER_SINGLE_MIN_QTY_NULL,
-        .account = order->account,
-        .client_short_code = OE_NEW_ORDER_SINGLE_CLIENT_SHORT_CODE_NULL,
-        .decision_short_code = OE_NEW_ORDER_SINGLE_DECISION_SHORT_CODE_NULL,
-        .execution_short_code = OE_NEW_ORDER_SINGLE_EXECUTION_SHORT_CODE_NULL,
-        .peg_offset_value = OE_NEW_ORDER_SINGLE_PEG_OFFSET_VALUE_NULL,
-        .linked_cl_ord_id = OE_NEW_ORDER_SINGLE_LINKED_CL_ORD_ID_NULL,
-        .display_range = OE_NEW_ORDER_SINGLE_DISPLAY_RANGE_NULL,
-        .side = order->sell ? OE_SIDE_SELL : OE_SIDE_BUY,
-        .ord_type = OE_ORD_TYPE_LIMIT,
-        .time_in_force = OE_TIME_IN_FORCE_DAY,
-        .order_capacity = OE_ORDER_CAPACITY_AGENCY,
-    };
+    client_order_new(msg);
+    msg->cl_ord_id = clord;
+    msg->price = passive_px(flow, instrument, order->sell);
+    msg->security_id = instrument->id;
+    msg->order_qty = order->qty;
+    msg->account = order->account;
+    msg->side = order->sell ? OE_SIDE_SELL : OE_SIDE_BUY;
 }
 
 /* cross gives the order a price that reaches through the other side. */
@@ -355,12 +342,12 @@ flow_make_cancel(const struct flow *flow,
                  uint8_t *buf)
 {
     order->instrument = target->instrument;
-    const struct oe_order_cancel_request msg = {
-        .cl_ord_id = clord,
-        .orig_cl_ord_id = OE_ORDER_CANCEL_REQUEST_ORIG_CL_ORD_ID_NULL,
-        .order_id = target->order_id,
-        .security_id = flow->config->instruments[target->instrument].id,
-    };
+    struct oe_order_cancel_request msg;
+
+    client_order_cancel(&msg);
+    msg.cl_ord_id = clord;
+    msg.order_id = target->order_id;
+    msg.security_id = flow->config->instruments[target->instrument].id;
     return oe_order_cancel_request_encode(buf, LOAD_MESSAGE_BYTES_MAX, &msg);
 }
 
@@ -377,17 +364,13 @@ flow_make_replace(struct flow *flow,
     order->sell = target->sell;
     order->qty = target->qty;
     order->account = target->account;
-    const struct oe_order_cancel_replace_request msg = {
-        .cl_ord_id = clord,
-        .orig_cl_ord_id = OE_ORDER_CANCEL_REPLACE_REQUEST_ORIG_CL_ORD_ID_NULL,
-        .order_id = target->order_id,
-        .price = passive_px(flow, instrument, target->sell),
-        .stop_px = OE_ORDER_CANCEL_REPLACE_REQUEST_STOP_PX_NULL,
-        .expire_time = OE_ORDER_CANCEL_REPLACE_REQUEST_EXPIRE_TIME_NULL,
-        .security_id = instrument->id,
-        .order_qty = order->qty,
-        .display_qty = OE_ORDER_CANCEL_REPLACE_REQUEST_DISPLAY_QTY_NULL,
-        .min_qty = OE_ORDER_CANCEL_REPLACE_REQUEST_MIN_QTY_NULL,
-    };
+    struct oe_order_cancel_replace_request msg;
+
+    client_order_replace(&msg);
+    msg.cl_ord_id = clord;
+    msg.order_id = target->order_id;
+    msg.price = passive_px(flow, instrument, target->sell);
+    msg.security_id = instrument->id;
+    msg.order_qty = order->qty;
     return oe_order_cancel_replace_request_encode(buf, LOAD_MESSAGE_BYTES_MAX, &msg);
 }

@@ -55,6 +55,7 @@ struct broker {
     uint16_t udp_source;
     uint8_t uuid[16];
     uint64_t overtaken; /* datagrams that came behind the end of the session */
+    uint64_t receipts;  /* of latency, which odd brokers ask for */
 
     /* When a drained exchange was gone. */
     uint64_t left;         /* requests pending */

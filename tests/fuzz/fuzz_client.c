@@ -122,7 +122,7 @@ see_session(struct world *world, unsigned template_id, const uint8_t *buf, size_
 }
 
 /* tx_push sees that a datagram begins with a session message, and what that is. What
- * follows it are the caller's own bytes. */
+ * follows it are the caller's own bytes. A request for receipts stands alone. */
 static void
 tx_push(struct port *port, size_t len)
 {
@@ -132,6 +132,12 @@ tx_push(struct port *port, size_t len)
 
     ASSERT(world->claimed);
     ASSERT(len <= DATAGRAM_BYTES_MAX);
+    if (oe_latency_receipt_request_view(world->tx, len) != NULL) {
+        ASSERT(len == sizeof *hdr + OE_LATENCY_RECEIPT_REQUEST_BLOCK);
+        world->claimed = false;
+        world->said_cnt++;
+        return;
+    }
     ASSERT(bytes > 0);
     ASSERT(bytes == len || hdr->template_id == FIXP_SEQUENCE_ID);
     world->claimed = false;
@@ -179,6 +185,14 @@ on_report(void *ctx, uint64_t no, const uint8_t *buf, size_t len)
     world->next_report_no++;
 }
 
+/* on_receipt is told of reports alone. */
+static void
+on_receipt(void *ctx, const struct oe_latency_receipt *receipt)
+{
+    (void)ctx;
+    ASSERT(receipt->report_seq_no != OE_LATENCY_RECEIPT_REPORT_SEQ_NO_NULL);
+}
+
 static void
 on_not_applied(void *ctx, uint64_t from, uint64_t count)
 {
@@ -204,6 +218,7 @@ connect_anew(struct world *world, bool resume)
         .resume_next_report_no = world->next_report_no,
         .on_report = on_report,
         .on_not_applied = on_not_applied,
+        .on_receipt = on_receipt,
         .ctx = world,
     };
 

@@ -495,6 +495,7 @@ count(struct net_world *world)
         world->not_applied += stats->not_applied;
         world->cut += stats->cut;
         world->trades += stats->trades;
+        world->receipts += trader->broker.receipts;
         world->hits += trader->hit;
     }
     for (unsigned i = 0; i < WIRE_FATES; i++)

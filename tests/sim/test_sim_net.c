@@ -47,9 +47,10 @@ print_sum(uint64_t first)
     fprintf(stderr,
             "sim_net: %" PRIu64 " resumed, %" PRIu64 " negotiated anew, %" PRIu64
             " asked again for reports, %" PRIu64 " found silent, %" PRIu64
-            " messages came again, %" PRIu64 " sent by ghosts, %" PRIu64 " sessions hit\n",
+            " messages came again, %" PRIu64 " sent by ghosts, %" PRIu64 " receipts, %" PRIu64
+            " sessions hit\n",
             world->resumes, world->renegotiations, world->retransmits, world->timeouts,
-            world->duplicates, world->ghosts, world->hits);
+            world->duplicates, world->ghosts, world->receipts, world->hits);
     fprintf(stderr,
             "sim_net: %" PRIu64 " steps, %.1f s of virtual time\nsim_net: datagrams:", world->steps,
             (double)world->virtual_ns / 1e9);
@@ -70,7 +71,7 @@ happened(void)
                world->trades > 0 && world->live > 0 && world->resumes > 0 &&
                world->renegotiations > 0 && world->retransmits > 0 && world->timeouts > 0 &&
                world->duplicates > 0 && world->ghosts > 0 && world->exchange.images_cnt > 0 &&
-               world->hits > 0;
+               world->receipts > 0 && world->hits > 0;
 
     for (unsigned i = 0; i < WIRE_FATES; i++)
         all = all && world->fates[i] > 0;
