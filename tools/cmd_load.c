@@ -16,6 +16,7 @@
 #include "tools/text.h"
 
 #define CONNECT_NS     5000000000ull
+#define CONNECT_ONE_NS 20000000ull /* more, for each session: logins have a rate */
 #define ORDERS_DEFAULT 100000u
 #define ORDERS_MAX_RUN 100000000u
 #define RATE_DEFAULT   50000.0
@@ -50,7 +51,7 @@ static const char help[] =
     "\n"
     "  --orders N      messages to send (100000)\n"
     "  --rate R        messages a second (50000); 0: as fast as answers come\n"
-    "  --sessions S    sessions of the configuration to use (all that speak FIXP)\n"
+    "  --sessions S    sessions of the configuration to use, at most 1024 (all that speak FIXP)\n"
     "  --first F       the first of them, from 0 (0)\n"
     "  --seed X        of the random flow (1)\n"
     "  --mix plain|all limit orders, cancels and replaces (plain); or with them orders of\n"
@@ -289,7 +290,7 @@ run(const struct options *options,
     struct link *link = link_open(link_cfg, why);
     if (link == NULL)
         return complain(why);
-    if (!link_connect(link, CONNECT_NS, why)) {
+    if (!link_connect(link, CONNECT_NS + link_cfg->sessions_cnt * CONNECT_ONE_NS, why)) {
         link_close(link);
         return complain(why);
     }

@@ -102,7 +102,7 @@ make(void *ctx, uint64_t base, uint32_t no, unsigned *session_out, uint8_t *buf)
     const enum kind kind = draw_kind(flow, &flow->sessions[index]);
 
     live_remove(flow, no);
-    *order = (struct order){.session = (uint8_t)index, .kind = (uint8_t)kind, .live_at = NOT_LIVE};
+    *order = (struct order){.session = (uint16_t)index, .kind = (uint8_t)kind, .live_at = NOT_LIVE};
     flow->made[no] = true;
     *session_out = index;
     return make_kind(flow, base, no, kind, buf);

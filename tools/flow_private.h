@@ -20,7 +20,7 @@ struct order {
     uint32_t qty;
     uint32_t account;    /* its id */
     uint16_t instrument; /* index in the configuration */
-    uint8_t session;
+    uint16_t session;
     uint8_t kind;
     bool sell;
 };

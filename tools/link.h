@@ -20,7 +20,7 @@
 
 #include "tools/config.h"
 
-#define LINK_SESSIONS_MAX 64u
+#define LINK_SESSIONS_MAX 1024u
 #define LINK_WHY_BYTES    512u
 
 struct link;

@@ -235,6 +235,48 @@ def test_tcp(tap, outcry):
         check_replay(tap, outcry, folder, 'the journal of TCP replays')
 
 
+def write_many(folder, sessions):
+    """write_many writes a configuration with so many sessions behind a door for TCP."""
+    config = os.path.join(folder, 'market.yaml')
+    text = MARKET.format(ack='memory').split('sessions:\n')[0]
+    text = text.replace('threads: [{name: all, stages: [gateway, engine, journal], idle: yield}]',
+                        'threads: [{name: all, stages: [gateway, engine, journal], idle: yield}, '
+                        '{name: door, stages: [door], idle: yield}]')
+    text = text.replace('kind: udp, address: 127.0.0.1, udp_port: 0',
+                        'kind: tcp, address: 127.0.0.1, tcp_port: 0, unsent_bytes: 16384')
+    text = text.replace('pools: {', f'pools: {{sessions: {sessions}, retransmit: 256, ')
+    with open(config, 'w', encoding='ascii') as file:
+        file.write(text + 'sessions:\n')
+        for i in range(sessions):
+            file.write(f'  - {{id: {i}, name: BROKER{i}, firm: ALPHA, key: key{i}}}\n')
+    return config
+
+
+def test_many(tap, outcry):
+    """1,024 sessions are connected over TCP at once, and each of them trades."""
+    sessions, orders = 1024, 61440
+    with Folder() as folder:
+        journal = make_journal(folder)
+        config = write_many(folder, sessions)
+        with Exchange(outcry, config) as exchange:
+            code, out, err = run(outcry, 'load', config, '--json', '--orders', str(orders), '--rate',
+                                 '20000', '--tcp-port', str(exchange.ports['kernel'][1]),
+                                 seconds=200)
+            said = exchange.stop()
+        result = json.loads(out) if out else {}
+        tap.ok(code == 0 and result['lost'] == 0 and result['sent'] == orders,
+               '1,024 sessions over TCP lose nothing', code, out, err, said)
+        code, out, err = run(outcry, 'audit', journal, '--format', 'csv', seconds=200)
+        traded = set()
+        bound = 0
+        for row in csv.DictReader(io.StringIO(out, newline='')):
+            if row['kind'] == 'Trade':
+                traded.add(row['session'])
+            bound += row['kind'] == 'SessionEstablish' and row['outcome'] == 'accepted'
+        tap.ok(len(traded) == sessions, 'each of them trades', len(traded), code, err)
+        tap.ok(bound == sessions, 'each of them is bound once', bound)
+
+
 def test_tape(tap, outcry):
     name = 'the tape trades over the wire as it did on the venue'
     if not os.path.exists(TAPE_FILE):
@@ -283,6 +325,7 @@ def main():
     test_load(tap, outcry)
     test_load_again(tap, outcry)
     test_tcp(tap, outcry)
+    test_many(tap, outcry)
     test_tape(tap, outcry)
     test_demo(tap, outcry)
     tap.done()

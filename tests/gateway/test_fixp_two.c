@@ -203,6 +203,138 @@ Test(fixp_two, silence_at_one_gateway_frees_the_session_for_the_other)
     rig_free(rig);
 }
 
+Test(fixp_two, session_that_ended_at_one_gateway_is_negotiated_anew_at_the_other)
+{
+    struct rig *rig = rig_new_two(10);
+
+    for (unsigned i = 0; i < 4; i++) {
+        struct rig_client *rc = rig_connect(rig, i % 2 == 0 ? DOOR : 0, 0);
+
+        cr_assert_eq(client_state(rc->client), CLIENT_ESTABLISHED, "%s", client_error(rc->client));
+        rig_order(rig, rc, 1, false, PX);
+        rig_run(rig, 1);
+        cr_assert_eq(rc->reports_cnt, 1);
+        cr_assert_eq(rig_last(rc)->no, 1, "a new UUID begins anew");
+        client_terminate(rc->client, rig->net.now_ns);
+        rig_run(rig, 2);
+    }
+    rig_free(rig);
+}
+
+/* What a client was told of each of its numbers, wherever its session was. */
+#define NUMBERS_MAX 4096u
+struct tally {
+    uint8_t accepted[NUMBERS_MAX];
+    uint8_t not_applied[NUMBERS_MAX];
+    uint64_t reports_cnt;
+};
+
+static void
+tally_not_applied(struct rig_client *rc, uint64_t from, uint64_t count)
+{
+    struct tally *tally = rc->ctx;
+
+    cr_assert_leq(from + count, NUMBERS_MAX);
+    for (uint64_t no = from; no < from + count; no++)
+        tally->not_applied[no]++;
+    tally->reports_cnt++;
+}
+
+/* tally_take counts the reports that a client has had since it has the session: its ClOrdIDs
+ * are its numbers. */
+static void
+tally_take(struct tally *tally, struct rig_client *rc)
+{
+    for (uint32_t i = 0; i < rc->reports_cnt; i++) {
+        const struct rig_report *report = &rc->reports[i];
+        const struct oe_execution_report_new *accepted =
+            oe_execution_report_new_view(report->bytes, report->len);
+
+        if (accepted != NULL)
+            tally->accepted[accepted->cl_ord_id]++;
+    }
+    tally->reports_cnt += rc->reports_cnt;
+    rc->reports_cnt = 0;
+}
+
+/* go_on moves a client that has vanished: it is let in when the other gateway has found
+ * it gone. */
+static struct rig_client *
+go_on(struct rig *rig, unsigned i, struct rig_client *from, struct tally *tally)
+{
+    struct rig_client *rc = from;
+
+    for (unsigned tries = 0; tries < 20; tries++) {
+        rig->clients[i].on_not_applied = tally_not_applied;
+        rig->clients[i].ctx = tally;
+        rc = move(rig, i, rc);
+        if (client_state(rc->client) == CLIENT_ESTABLISHED)
+            break;
+        rig_wait(rig, RIG_KEEPALIVE_MS / 4);
+    }
+    cr_assert_eq(client_state(rc->client), CLIENT_ESTABLISHED, "%s", client_error(rc->client));
+    cr_assert_eq(rig_session_state(rig, from->session), ENGINE_SESSION_BOUND);
+    return rc;
+}
+
+/* vanish sends orders and is not heard of again, wherever they are just then: on the wire,
+ * in the in-ring, taken and not reported. */
+static void
+vanish(struct rig *rig, struct rig_client *rc, bool by_cut)
+{
+    const uint64_t steps = net_random(&rig->net.random) % 12;
+
+    for (unsigned k = 0; k < 8; k++) {
+        rig_order(rig, rc, client_next_no(rc->client), false, PX);
+        if (k < steps)
+            rig_step(rig, RIG_MS / 10);
+    }
+    if (by_cut)
+        rig_cut(rc);
+    rc->frozen = true;
+}
+
+/* Between datagrams, some of which are lost, and connections. */
+Test(fixp_two, who_vanishes_goes_on_at_the_other_gateway)
+{
+    for (uint64_t seed = 100; seed < 110; seed++) {
+        static struct tally tally;
+        struct rig *rig = rig_new_two(seed);
+        struct rig_client *rc = rig_connect(rig, 0, 0);
+        uint64_t last;
+
+        tally = (struct tally){.reports_cnt = 0};
+        rc->on_not_applied = tally_not_applied;
+        rc->ctx = &tally;
+        rig->net.loss_permille = 100;
+        rig->net.delay_ns = RIG_MS / 5;
+        rig->door_net.delay_ns = RIG_MS / 5;
+        for (unsigned i = 0; i < 20; i++) {
+            const unsigned at = i % 2 == 0 ? DOOR : 0;
+
+            vanish(rig, rc, i % 4 == 1);
+            tally_take(&tally, rc);
+            rc = go_on(rig, at, rc, &tally);
+            rig_client_drop(&rig->clients[at == 0 ? DOOR : 0]);
+            rig->clients[at == 0 ? DOOR : 0].frozen = false;
+        }
+        rig->net.loss_permille = 0;
+        rig_order(rig, rc, client_next_no(rc->client), false, PX);
+        rig_wait(rig, 2 * RIG_KEEPALIVE_MS);
+        tally_take(&tally, rc);
+        last = client_next_no(rc->client) - 1;
+        cr_assert_eq(last, 161);
+        for (uint64_t no = 1; no <= last; no++)
+            cr_assert_eq(tally.accepted[no] + tally.not_applied[no], 1,
+                         "seed %llu: number %llu was accepted %u times and not applied %u times",
+                         (unsigned long long)seed, (unsigned long long)no, tally.accepted[no],
+                         tally.not_applied[no]);
+        cr_assert_eq(tally.reports_cnt, client_next_report_no(rc->client) - 1);
+        cr_assert_eq(client_missing(rc->client), 0);
+        rig_free(rig);
+    }
+}
+
 /* What no client can bring about: the other gateway says that ours is silent. */
 Test(fixp_two, binding_taken_over_elsewhere_is_told_and_forgotten)
 {
