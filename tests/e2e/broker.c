@@ -118,6 +118,7 @@ broker_connect(struct broker *broker, enum broker_connect how, uint64_t back, ui
         .name = name,
         .key = key,
         .keepalive_ms = KEEPALIVE_MS,
+        .context = broker->context,
         .resume = how == BROKER_RESUME,
         .resume_no = ledger_next_no(broker->ledger),
         .resume_next_report_no = next_report_no > back ? next_report_no - back : 1,

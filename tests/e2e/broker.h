@@ -53,6 +53,7 @@ struct broker {
     struct rng rng;
     struct peer server;
     uint16_t udp_source;
+    bool context; /* begin datagrams with Context */
     uint8_t uuid[16];
     uint64_t overtaken; /* datagrams that came behind the end of the session */
     uint64_t receipts;  /* of latency, which odd brokers ask for */

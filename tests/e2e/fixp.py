@@ -37,15 +37,50 @@ def plain(message, name, key):
     return message + struct.pack('<H', len(credentials)) + credentials
 
 
+class Frames:
+    """Frames is a TCP connection that is written and read like a socket of datagrams."""
+
+    def __init__(self, address):
+        self.socket = socket.create_connection(address)
+        self.bytes = b''
+
+    def send(self, data):
+        """send puts a framing header before each message: Sequence may go before one."""
+        first = 16 if struct.unpack_from('<HHH', data) == (8, 8, FIXP) else len(data)
+        for message in (data[:first], data[first:]):
+            if message:
+                self.socket.sendall(struct.pack('>IH', len(message) + 6, 0xeb50) + message)
+
+    def settimeout(self, seconds):
+        self.socket.settimeout(seconds)
+
+    def recv(self, size):
+        while len(self.bytes) < 6 or len(self.bytes) < struct.unpack_from('>I', self.bytes)[0]:
+            piece = self.socket.recv(size)
+            if not piece:
+                raise ConnectionResetError('the exchange has ended the connection')
+            self.bytes += piece
+        length = struct.unpack_from('>I', self.bytes)[0]
+        frame, self.bytes = self.bytes[6:length], self.bytes[length:]
+        return frame
+
+    def close(self):
+        self.socket.close()
+
+
 class Client:
     """Client negotiates and establishes in its constructor."""
 
     def __init__(self, address, name, key, seconds=30.0, login=signed, context=False,
-                 flow=1):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        # On a machine that is busy elsewhere much comes before it is read.
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        self.socket.connect(address)
+                 flow=1, keepalive=60000, tcp=False):
+        if tcp:
+            self.socket = Frames(address)
+        else:
+            self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            # On a machine that is busy elsewhere much comes before it is read.
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+            self.socket.connect(address)
+        self.keepalive = keepalive
         self.seconds = seconds
         self.context = context
         self.flow = flow
@@ -64,7 +99,7 @@ class Client:
 
     def establish(self, now):
         return self.login(header(36, 5, FIXP) + self.uuid + struct.pack(
-            '<QIQ', now, 60000, NULL64))
+            '<QIQ', now, self.keepalive, NULL64))
 
     def shake(self, request, accept, reject):
         """shake repeats a request until it is answered, every 2 s with a new time.

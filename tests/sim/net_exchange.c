@@ -44,6 +44,7 @@ gateway_cfg_of(const struct net_exchange *exchange)
         .retransmit_max = RETRANSMIT_MAX,
         .keepalive_ms = NET_KEEPALIVE_MS,
         .ports_max = 1,
+        .require_context = exchange->require_context,
     };
 }
 
@@ -119,6 +120,7 @@ net_exchange_new(struct net_exchange *exchange, uint64_t seed, uint8_t ack_mode,
 {
     exchange->random = seed;
     exchange->ack_mode = ack_mode;
+    exchange->require_context = seed % NET_CONTEXT_EVERY == 1;
     exchange->in_cells = wire_random(&exchange->random) % 4 == 0 ? IN_CELLS_MAX / 4 : IN_CELLS_MAX;
     exchange->disconnect_ms = wire_random(&exchange->random) % 4 == 0
                                   ? 1 + (uint32_t)(wire_random(&exchange->random) % 300)

@@ -35,9 +35,13 @@
 #define NET_KEEPALIVE_MS 500u
 #define NET_LOG_MAX      32768u
 
+/* Of so many seeds one has an exchange that requires Context, whatever its ack mode. */
+#define NET_CONTEXT_EVERY 3u
+
 struct net_exchange {
     uint64_t random;
     uint8_t ack_mode;
+    bool require_context;
     uint32_t in_cells;
     uint32_t disconnect_ms; /* cancel on disconnect, of session 0; 0: not */
     struct port *port;

@@ -169,6 +169,7 @@ traders_make(struct net_world *world)
         memcpy(trader->ports, ports, sizeof ports);
         broker_init(&trader->broker, i, world->seed);
         ledger_cuts(trader->broker.ledger);
+        trader->broker.context = world->exchange.require_context;
         trader->broker.server = (struct peer){.ip = SERVER_IP, .udp_port = SERVER_PORT};
         net_trader_sits(trader);
         trader->skew_ns = skew(world);
@@ -187,8 +188,8 @@ begin(struct net_world *world, uint64_t seed, FILE *trace)
     world->why[0] = '\0';
     wire_make(world);
     world->wire.trace = trace;
-    traders_make(world);
     net_exchange_new(&world->exchange, seed * 31, ack_mode_of(world), &world->wire.ports[0].port);
+    traders_make(world);
     world->step_ns = steps_ns[net_below(world, ARRAY_LEN(steps_ns))];
     world->window = 1 + (uint32_t)net_below(world, WINDOW_MAX);
     world->events_left = (uint32_t)net_below(world, EVENTS_MAX + 1);
@@ -212,6 +213,8 @@ note_gateway(struct net_world *world)
     gateway_stats_get(world->exchange.gateway, &stats);
     world->timeouts += stats.timeouts;
     world->duplicates += stats.duplicates;
+    world->contexts += stats.bad_context;
+    world->context_runs += world->exchange.require_context;
 }
 
 /* exchange_goes takes the exchange down, for a while. */

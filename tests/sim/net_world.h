@@ -132,10 +132,12 @@ struct net_world {
     uint64_t resumes;
     uint64_t renegotiations;
     uint64_t retransmits;
-    uint64_t receipts;   /* of latency */
-    uint64_t hits;       /* sessions */
-    uint64_t ghosts;     /* requests that they sent */
-    uint64_t timeouts;   /* sessions that the gateway found silent */
+    uint64_t receipts; /* of latency */
+    uint64_t hits;     /* sessions */
+    uint64_t ghosts;   /* requests that they sent */
+    uint64_t timeouts; /* sessions that the gateway found silent */
+    uint64_t contexts; /* datagrams without the Context that was required */
+    uint64_t context_runs;
     uint64_t duplicates; /* messages that came again */
 };
 

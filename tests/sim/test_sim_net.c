@@ -52,6 +52,9 @@ print_sum(uint64_t first)
             world->resumes, world->renegotiations, world->retransmits, world->timeouts,
             world->duplicates, world->ghosts, world->receipts, world->hits);
     fprintf(stderr,
+            "sim_net: %" PRIu64 " runs with Context required, %" PRIu64 " datagrams without it\n",
+            world->context_runs, world->contexts);
+    fprintf(stderr,
             "sim_net: %" PRIu64 " steps, %.1f s of virtual time\nsim_net: datagrams:", world->steps,
             (double)world->virtual_ns / 1e9);
     for (unsigned i = 0; i < WIRE_FATES; i++)
@@ -71,7 +74,8 @@ happened(void)
                world->trades > 0 && world->live > 0 && world->resumes > 0 &&
                world->renegotiations > 0 && world->retransmits > 0 && world->timeouts > 0 &&
                world->duplicates > 0 && world->ghosts > 0 && world->exchange.images_cnt > 0 &&
-               world->receipts > 0 && world->hits > 0;
+               world->receipts > 0 && world->hits > 0 && world->contexts > 0 &&
+               world->context_runs > 0;
 
     for (unsigned i = 0; i < WIRE_FATES; i++)
         all = all && world->fates[i] > 0;
