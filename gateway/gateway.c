@@ -137,7 +137,9 @@ sessions_init(struct gateway *gateway, const struct layout *layout, uint8_t *byt
 
         session->used = gateway->cfg.sessions[i].used;
         session->sent_no = 1;
-        session->ouch_next_no = 1;
+        session->flow.next_no = 1;
+        session->kept_no = 1;
+        session->ouch = cfg->sessions[i].used && cfg->sessions[i].dialect == GATEWAY_OUCH;
         session->conn = SOUP_CONN_NONE;
         session->firm = CELL_ANY;
         session->limited =
@@ -293,7 +295,7 @@ session_timer(struct gateway *gateway, struct fixp_session *session)
 {
     const uint64_t silence_ns = 2 * session->keepalive_ms * NS_PER_MS + SILENCE_GRACE_NS;
 
-    if (session_is_ouch(gateway, session)) {
+    if (session_is_ouch(session)) {
         soup_session_timer(gateway, session);
         return;
     }

@@ -66,7 +66,7 @@
 #include "proto/base.h"
 #include "proto/image.h"
 
-#define SNAPSHOT_VERSION      2u
+#define SNAPSHOT_VERSION      3u
 #define SNAPSHOT_HEADER_BYTES 4096u
 
 /* "00000000000000000000.snap" and a NUL. */

@@ -549,10 +549,13 @@ Test(soup_server, what_a_full_port_did_not_take_is_sent_later)
     expect_nothing(conn);
 }
 
-Test(soup_server, a_client_that_is_too_slow_is_let_go_and_may_come_back)
+Test(soup_server, without_a_journal_who_is_too_slow_is_let_go_and_may_come_back)
 {
-    uint32_t conn = first(2);
+    uint32_t conn;
 
+    rig_free(rig);
+    rig = rig_new_soup_alone(1, &pair->port);
+    conn = first(2);
     pair->full = true;
     for (unsigned i = 0; i < RIG_RETRANSMIT + 2; i++)
         say(conn, "51");
@@ -563,6 +566,221 @@ Test(soup_server, a_client_that_is_too_slow_is_let_go_and_may_come_back)
     log_in_as(conn, "BROK2", "key-2", "", 2);
     expect_rejected(conn, 'S');
     (void)connect_from(2, 4);
+}
+
+static void
+roll(uint32_t date)
+{
+    union cell cells[2] = {{.day_roll = {.kind = CELL_KIND_DAY_ROLL,
+                                         .shape = 2,
+                                         .date = date,
+                                         .time = rig->net.now_ns,
+                                         .session = CELL_SESSION}},
+                           {.author = {.kind = CELL_KIND_AUTHOR, .name = "T", .text = "a day"}}};
+
+    rig_admin(rig, cells, 2);
+    step();
+    step();
+}
+
+/* What a session was told, in order. */
+static struct {
+    uint8_t bytes[STREAM_BYTES_MAX];
+    size_t ends[3 * RIG_RETRANSMIT]; /* of message i, whose number is i + 1 */
+    uint64_t cnt;
+} told;
+
+/* gather takes what has come; more messages of what was told. */
+static void
+gather(uint32_t conn)
+{
+    const uint8_t *packet;
+    size_t len;
+
+    while ((packet = stream_take(pair, conn, &len)) != NULL) {
+        const size_t begin = told.cnt == 0 ? 0 : told.ends[told.cnt - 1];
+
+        if (packet[0] == 'H')
+            continue;
+        cr_assert_eq(packet[0], 'S');
+        cr_assert_lt(begin + len - 1, sizeof told.bytes);
+        memcpy(told.bytes + begin, packet + 1, len - 1);
+        told.ends[told.cnt++] = begin + len - 1;
+    }
+}
+
+/* expect_told takes all messages from number no on, as they were told. */
+static void
+expect_told(uint32_t conn, uint64_t no)
+{
+    for (; no <= told.cnt; no++) {
+        const size_t begin = no == 1 ? 0 : told.ends[no - 2];
+        const uint8_t *packet = NULL;
+        size_t len;
+
+        for (unsigned i = 0; i < 1000 && packet == NULL; i++) {
+            packet = stream_take(pair, conn, &len);
+            if (packet == NULL)
+                step();
+            else if (packet[0] == 'H')
+                packet = NULL;
+        }
+        cr_assert_not_null(packet, "message %llu of %llu", (unsigned long long)no,
+                           (unsigned long long)told.cnt);
+        cr_assert_eq(packet[0], 'S');
+        cr_assert_eq(len - 1, told.ends[no - 1] - begin, "message %llu", (unsigned long long)no);
+        cr_assert_eq(memcmp(packet + 1, told.bytes + begin, len - 1), 0, "message %llu",
+                     (unsigned long long)no);
+    }
+}
+
+/* live makes a day of more messages than are kept, of which some have no report. */
+static void
+live(uint32_t conn, unsigned cnt)
+{
+    char hex[128];
+
+    for (unsigned i = 0; i < cnt; i++) {
+        say(conn, "51");
+        if (i % 7 == 0)
+            say(conn, "58 000fffff 00000000"); /* a cancel of what is not there */
+        if (i % 97 == 0) {
+            snprintf(hex, sizeof hex,
+                     "4f %08x 42 00000064 41434d4520202020 00000000000f4240"
+                     "30 59 41 4e 4e 4142434445464748494a4b4c4d4e",
+                     1 + i);
+            say(conn, hex);
+            snprintf(hex, sizeof hex, "58 %08x 00000000", 1 + i);
+            say(conn, hex);
+        }
+        send(conn, "52");
+        gather(conn);
+    }
+}
+
+/* again asks for the stream from several numbers on, old and new ones. */
+static void
+again(void)
+{
+    const uint64_t from[] = {1,
+                             2,
+                             3,
+                             64,
+                             65,
+                             66,
+                             700,
+                             told.cnt - RIG_RETRANSMIT,
+                             told.cnt - RIG_RETRANSMIT + 1,
+                             told.cnt,
+                             told.cnt + 1};
+
+    for (unsigned i = 0; i < ARRAY_LEN(from); i++) {
+        const uint32_t conn = connect_from(2, from[i]);
+
+        expect_told(conn, from[i]);
+        expect_nothing(conn);
+        stream_end(pair, conn);
+        step();
+    }
+}
+
+Test(soup_server, what_is_not_kept_any_more_comes_out_of_the_journal)
+{
+    uint32_t conn = connect_from(2, 1);
+
+    live(conn, RIG_RETRANSMIT + 200);
+    stream_end(pair, conn);
+    step();
+    again();
+    /* One restart takes up a snapshot, the other replays all. */
+    for (unsigned i = 0; i < 2; i++) {
+        rig_restart(rig, CELL_ACK_MODE_DURABLE);
+        again();
+        conn = connect_from(2, told.cnt + 1);
+        live(conn, 30);
+        stream_end(pair, conn);
+        step();
+        again();
+    }
+}
+
+Test(soup_server, who_reads_slowly_is_caught_up_with_out_of_the_journal)
+{
+    const uint32_t conn = connect_from(2, 1);
+    uint32_t other;
+
+    gather(conn);
+    pair->full = true;
+    for (unsigned i = 0; i < RIG_RETRANSMIT + 300; i++) {
+        say(conn, "51");
+        send(conn, "52");
+    }
+    rig->hold_history = true;
+    pair->full = false;
+    step();
+    say(conn, "51");
+    step();
+    expect_nothing(conn);
+    rig->hold_history = false;
+    for (unsigned i = 0; i < 200; i++) {
+        step();
+        gather(conn);
+        /* Its buffer is full now and then, in the middle of an answer. */
+        pair->full = i % 3 == 1;
+    }
+    pair->full = false;
+    step();
+    gather(conn);
+    cr_assert_eq(told.cnt, 1 + RIG_RETRANSMIT + 301);
+    cr_assert_not(pair->conns[conn].closed);
+    other = connect_from(2, 1);
+    expect_told(other, 1);
+    expect_nothing(other);
+}
+
+Test(soup_server, who_asks_for_what_cannot_be_read_is_let_go)
+{
+    uint32_t conn = connect_from(2, 1);
+
+    live(conn, RIG_RETRANSMIT + 100);
+    rig->lost_history = true;
+    conn = connect_from(2, 1);
+    for (unsigned i = 0; i < 10; i++)
+        step();
+    cr_assert(pair->conns[conn].closed);
+    rig->lost_history = false;
+    conn = connect_from(2, 1);
+    expect_told(conn, 1);
+}
+
+Test(soup_server, a_day_that_ends_in_the_middle_of_old_reports_is_told_to_its_end)
+{
+    uint32_t conn = connect_from(2, 1);
+    size_t len;
+
+    live(conn, RIG_RETRANSMIT + 100);
+    rig->hold_history = true;
+    conn = connect_from(2, 1);
+    roll(20261127);
+    rig->hold_history = false;
+    expect_told(conn, 1);
+    cr_assert_eq(expect_message(conn, 'S')[9], 'E', "the day ends");
+    (void)expect_packet(conn, 'Z', &len);
+    cr_assert(pair->conns[conn].closed);
+}
+
+Test(soup_server, a_stop_does_not_wait_for_old_reports)
+{
+    uint32_t conn = connect_from(2, 1);
+
+    live(conn, RIG_RETRANSMIT + 100);
+    rig->hold_history = true;
+    conn = connect_from(2, 1);
+    gateway_stop(rig->gateway);
+    for (unsigned i = 0; i < 10; i++)
+        step();
+    cr_assert(pair->conns[conn].closed);
+    cr_assert(gateway_stopped(rig->gateway));
 }
 
 Test(soup_server, a_restart_loses_nothing_that_was_told)
@@ -605,21 +823,6 @@ Test(soup_server, a_restart_that_may_have_lost_something_begins_a_new_session)
     expect_rejected(conn, 'S');
     (void)first(2);
     cr_assert_str_neq(session_name, name);
-}
-
-static void
-roll(uint32_t date)
-{
-    union cell cells[2] = {{.day_roll = {.kind = CELL_KIND_DAY_ROLL,
-                                         .shape = 2,
-                                         .date = date,
-                                         .time = rig->net.now_ns,
-                                         .session = CELL_SESSION}},
-                           {.author = {.kind = CELL_KIND_AUTHOR, .name = "T", .text = "a day"}}};
-
-    rig_admin(rig, cells, 2);
-    step();
-    step();
 }
 
 Test(soup_server, a_session_ends_with_its_day)
