@@ -353,6 +353,18 @@ gateway_command(struct gateway *gateway, const union cell *cells, unsigned count
     ring_write(gateway->in, cells, count);
 }
 
+/* gateway_low_full counts one more order that is let in to be refused while the journal's
+ * disk is nearly full; true: it is one too many. */
+static inline bool
+gateway_low_full(struct gateway *gateway)
+{
+    if (elapsed_ns(gateway->now_ns, gateway->low_ns) >= LOW_WINDOW_NS) {
+        gateway->low_ns = gateway->now_ns;
+        gateway->low_cnt = 0;
+    }
+    return gateway->low_cnt++ >= LOW_ORDERS_MAX;
+}
+
 /* fixp_server.c: takes one datagram, or one frame of a stream: a message, or that
  * its connection has ended. What the in-ring has no room for is dropped, as if the
  * network had lost it; for a frame there always is room. */

@@ -414,9 +414,48 @@ note_entry(struct fixp_session *session, const struct cell_message_refused *cell
         session->flow.disabled = 0;
 }
 
+/* dropped tells whether the journal has no room to refuse this order as well; its client
+ * may send it again. */
+static bool
+dropped(struct gateway *gateway, const uint8_t *buf, size_t len)
+{
+    if (LIKELY(!gateway->journal_low) || ouch_is_cancel(buf, len) || !gateway_low_full(gateway))
+        return false;
+    gateway->stats.low_dropped++;
+    return true;
+}
+
+/* throttled makes a refusal of what is above the session's rates; false if there were too
+ * many of these as well. */
+static bool
+throttled(struct gateway *gateway,
+          struct fixp_session *session,
+          const uint8_t *buf,
+          size_t len,
+          union cell *cells,
+          unsigned *cnt)
+{
+    const uint64_t wait_ns =
+        throttle_take(&session->throttle, ouch_is_cancel(buf, len), len, gateway->now_ns);
+    const uint64_t retry_us = (wait_ns + 999) / 1000;
+
+    if (LIKELY(wait_ns == 0))
+        return true;
+    gateway->stats.throttled++;
+    if (!throttle_may_refuse(&session->throttle, gateway->now_ns))
+        return false;
+    *cnt =
+        ouch_refuse_rate(cells, *cnt, retry_us < UINT32_MAX ? (uint32_t)retry_us : UINT32_MAX - 1);
+    return true;
+}
+
 /* take_data makes a message a command. Whether its number was used the engine says. */
 static void
-take_data(struct gateway *gateway, struct fixp_session *session, const uint8_t *buf, size_t len)
+take_data(struct gateway *gateway,
+          struct fixp_session *session,
+          struct soup_conn *conn,
+          const uint8_t *buf,
+          size_t len)
 {
     const uint16_t number = session_number(gateway, session);
     union cell cells[CELL_COMMAND_MAX];
@@ -428,10 +467,17 @@ take_data(struct gateway *gateway, struct fixp_session *session, const uint8_t *
         .session = number,
         .disabled = session->flow.disabled != 0,
     };
-    const unsigned cnt = ouch_decode(&origin, buf, len, cells);
+    unsigned cnt = len <= gateway->cfg.message_max ? ouch_decode(&origin, buf, len, cells) : 0;
 
     if (cnt == 0) {
         gateway->stats.bad_frame++;
+        return;
+    }
+    if (dropped(gateway, buf, len))
+        return;
+    if (session->limited && !throttled(gateway, session, buf, len, cells, &cnt)) {
+        gateway->stats.bad_session++;
+        conn_end(gateway, conn, CELL_UNBIND_REASON_VIOLATION);
         return;
     }
 
@@ -464,7 +510,7 @@ take_packet(struct gateway *gateway, struct soup_conn *conn, const uint8_t *pack
         ASSERT(conn->session != DIRECTORY_NONE);
         session = &gateway->sessions[conn->session];
         if (session_listens(session))
-            take_data(gateway, session, packet + 1, len - 1);
+            take_data(gateway, session, conn, packet + 1, len - 1);
         else
             gateway->stats.bad_session++;
         break;

@@ -104,7 +104,8 @@ history_seek(void *ctx, uint64_t seq)
 {
     struct rig *rig = ctx;
 
-    for (uint64_t at = 0; at < rig->log_cnt && !rig->lost_history; at += cell_count(&rig->log[at])) {
+    for (uint64_t at = 0; at < rig->log_cnt && !rig->lost_history;
+         at += cell_count(&rig->log[at])) {
         if (cell_seq(&rig->log[at]) != seq)
             continue;
         rig->history_at = at;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "gateway/soup.h"
+#include "gateway/throttle.h"
 #include "proto/ouch.h"
 #include "proto/soup.h"
 
@@ -781,6 +782,122 @@ Test(soup_server, a_stop_does_not_wait_for_old_reports)
         step();
     cr_assert(pair->conns[conn].closed);
     cr_assert(gateway_stopped(rig->gateway));
+}
+
+/* slow_down restarts with so many messages and cancels a second for session 2. */
+static void
+slow_down(uint32_t messages, uint32_t cancels)
+{
+    rig->sessions[2].throttle =
+        (struct gateway_throttle){.messages_per_s = messages, .cancels_per_s = cancels};
+    rig_restart(rig, CELL_ACK_MODE_DURABLE);
+}
+
+Test(soup_server, what_is_above_the_rates_is_refused_in_the_words_of_ouch)
+{
+    const uint8_t *message;
+    uint32_t conn;
+
+    slow_down(10, 10);
+    conn = first(2);
+    say(conn, ORDER("01", BUY, DAY));
+    (void)expect_message(conn, 'A');
+    say(conn, ORDER("02", BUY, DAY));
+    message = expect_message(conn, 'J');
+    cr_assert_eq(message[14], 0x29, "the port's message rate");
+    cr_assert_eq(memcmp(message + 15, "ABCD          ", 14), 0, "with its own text");
+    say(conn, "55 00000001 00000003 0000000a 00000000000f4240 30 59 4e"
+              "5a5a5a5a5a5a5a5a5a5a5a5a5a5a");
+    message = expect_message(conn, 'J');
+    cr_assert_eq(message[12], 3, "a replace: its new number is used, its order stays");
+    cr_assert_eq(memcmp(message + 15, "ZZZZZZZZZZZZZZ", 14), 0);
+    /* Cancels have a bucket of their own. */
+    say(conn, "58 00000001 00000005");
+    (void)expect_message(conn, 'C');
+    say(conn, "58 00000001 00000004");
+    message = expect_message(conn, 'I');
+    cr_assert_eq(message[12], 1, "the order that it named");
+    say(conn, "58 00000001 00000000");
+    cr_assert_eq(expect_message(conn, 'I')[12], 1);
+    say(conn, "43 00000004 20202020 2020202020202020");
+    cr_assert_eq(expect_message(conn, 'J')[12], 4);
+    rig_wait(rig, 200);
+    say(conn, "58 00000001 00000000");
+    (void)expect_message(conn, 'C');
+    /* A number that was refused is used. */
+    rig_wait(rig, 200);
+    say(conn, ORDER("02", BUY, DAY));
+    rig_wait(rig, 200);
+    say(conn, ORDER("05", BUY, DAY));
+    cr_assert_eq(expect_message(conn, 'A')[12], 5);
+    expect_nothing(conn);
+}
+
+Test(soup_server, who_sends_on_and_on_above_his_rate_is_let_go)
+{
+    uint32_t conn;
+    uint32_t sent = 0;
+
+    slow_down(1, 0);
+    conn = first(2);
+    while (!pair->conns[conn].closed && sent++ < 5000)
+        say(conn, ORDER("01", BUY, DAY));
+    cr_assert(pair->conns[conn].closed);
+    cr_assert_gt(sent, THROTTLE_REFUSALS_MIN / 2);
+    (void)connect_from(2, 1);
+}
+
+Test(soup_server, while_the_disk_is_nearly_full_a_few_orders_are_refused_and_cancels_go_on)
+{
+    union cell cell = {.journal_space = {.kind = CELL_KIND_JOURNAL_SPACE,
+                                         .shape = 1,
+                                         .time = rig->net.now_ns,
+                                         .free_bytes = 1,
+                                         .reserve_bytes = 2,
+                                         .low = 1,
+                                         .session = CELL_SESSION}};
+    const uint32_t conn = first(2);
+    struct gateway_stats stats;
+    char hex[128];
+
+    say(conn, ORDER("01", BUY, DAY));
+    (void)expect_message(conn, 'A');
+    rig_admin(rig, &cell, 1);
+    step();
+    for (unsigned i = 2; i < 40; i++) {
+        snprintf(hex, sizeof hex,
+                 "4f %08x 42 0000000a 41434d4520202020 00000000000f4240"
+                 "30 59 41 4e 4e 4142434445464748494a4b4c4d4e",
+                 i);
+        say(conn, hex);
+    }
+    gateway_stats_get(rig->gateway, &stats);
+    cr_assert_gt(stats.low_dropped, 20);
+    for (uint64_t i = stats.low_dropped; i < 38; i++)
+        (void)expect_message(conn, 'J');
+    expect_nothing(conn);
+    say(conn, "58 00000001 00000000");
+    (void)expect_message(conn, 'C');
+}
+
+Test(soup_server, logins_are_looked_at_no_faster_than_their_rate)
+{
+    struct gateway_stats stats;
+
+    for (unsigned i = 0; i < 120; i++) {
+        const uint32_t conn = stream_open(pair);
+        char packet[64];
+
+        snprintf(packet, sizeof packet, "L%-6s%-10s%10s%20u", "BROK2", "guess", "", 1);
+        stream_send(pair, conn, packet, SOUP_LOGIN_REQUEST_BLOCK);
+        rig_step(rig, 0);
+    }
+    gateway_stats_get(rig->gateway, &stats);
+    cr_assert_gt(stats.logins_dropped, 0);
+    cr_assert_gt(stats.bad_credentials, 0);
+    cr_assert_eq(stats.logins_dropped + stats.bad_credentials, 120);
+    rig_wait(rig, 1000);
+    (void)first(2);
 }
 
 Test(soup_server, a_restart_loses_nothing_that_was_told)
