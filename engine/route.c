@@ -171,12 +171,16 @@ route_message(struct route *route,
     case CELL_KIND_ORDER_CANCEL:
     case CELL_KIND_ORDER_REPLACE:
     case CELL_KIND_MASS_QUOTE:
-    case CELL_KIND_MESSAGE_REFUSED:
     case CELL_KIND_ORDER_CANCELED:
     case CELL_KIND_ORDER_RESTATED:
     case CELL_KIND_ORDER_TRIGGERED:
     case CELL_KIND_QUOTE_ENTRY:
     case CELL_KIND_MASS_CANCELED:
+        return route_add_firm(route, cell_session(cells), false, 0, recipients);
+    case CELL_KIND_MESSAGE_REFUSED:
+        /* What the gateway itself answers is between it and its client. */
+        if (cells->message_refused.reason == OE_REJECT_REASON_NONE)
+            return route_add(route, cell_session(cells), false, 0, recipients);
         return route_add_firm(route, cell_session(cells), false, 0, recipients);
     case CELL_KIND_SESSION_NOT_APPLIED:
         return route_add(route, cell_session(cells), false, 0, recipients);

@@ -27,7 +27,8 @@
  *
  * A firm may have one session that is its drop copy. Behind each recipient of that firm
  * it is one too, with a number of its own flow; but for SessionNotApplied, which is of
- * the session's flow and nothing else.
+ * the session's flow and nothing else, and MessageRefused without a reason, which is
+ * what the gateway itself answers.
  *
  * CELL_SESSION is no recipient: commands of the exchange itself get no reports.
  */

@@ -354,7 +354,10 @@ fixp_came_back(struct gateway *gateway, const union cell *cell, bool live)
 
     struct fixp_session *session = &gateway->sessions[number];
 
-    if (session_is_ouch(gateway, session)) {
+    if (gateway->cfg.follower && cell_kind(cell) == CELL_KIND_SESSION_NEGOTIATE &&
+        cell_outcome(cell) == OE_REJECT_REASON_NONE)
+        session->ouch = cell->session_negotiate.client_flow == FIXP_FLOW_TYPE_UNSEQUENCED;
+    if (session_is_ouch(session)) {
         soup_came_back(gateway, session, cell, live);
         return;
     }

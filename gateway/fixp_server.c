@@ -111,13 +111,7 @@ throttled(struct inbound *in, const uint8_t *buf, size_t len, uint64_t no)
 static COLD bool
 is_one_too_many(struct gateway *gateway, const uint8_t *buf)
 {
-    if (is_cancel(buf))
-        return false;
-    if (elapsed_ns(gateway->now_ns, gateway->low_ns) >= LOW_WINDOW_NS) {
-        gateway->low_ns = gateway->now_ns;
-        gateway->low_cnt = 0;
-    }
-    return gateway->low_cnt++ >= LOW_ORDERS_MAX;
+    return !is_cancel(buf) && gateway_low_full(gateway);
 }
 
 /* skip moves to a number that is not the next. What lies before it was lost and is

@@ -126,6 +126,16 @@ struct fixp_request {
     struct transport from;
 };
 
+/* What the journal says of the flow of an OUCH session. The events of a day have numbers
+ * and no message of the route. */
+struct soup_flow {
+    uint64_t next_no;
+    uint64_t begin_ns; /* time of StartOfDay, whose number is 1 */
+    uint64_t end_no;   /* of EndOfDay; 0: none yet */
+    uint64_t end_ns;
+    uint64_t disabled; /* 1: order entry, by word of the client */
+};
+
 struct fixp_session {
     /* Every datagram. */
     uint8_t state; /* enum fixp_session_state */
@@ -174,10 +184,13 @@ struct fixp_session {
     uint64_t login_ns; /* a request from its transport was last looked at */
 
     /* OUCH: its reports are counted as they are encoded, for some messages have none. */
-    uint64_t ouch_next_no;
-    uint32_t conn;       /* SOUP_CONN_NONE: no connection */
-    bool entry_disabled; /* by word of the client */
-    bool ending;         /* its day is over: EndOfSession behind the last report */
+    struct soup_flow flow;
+    uint64_t kept_no;      /* the first report that may be in its slot */
+    uint64_t old_no;       /* of the next that the journal will give; 0: not known */
+    uint64_t old_route_no; /* and where to read on */
+    uint32_t conn;         /* SOUP_CONN_NONE: no connection */
+    bool ouch;             /* speaks it */
+    bool ending;           /* its day is over: EndOfSession behind the last report */
 
     struct receipt receipt;
     uint64_t receipt_poll; /* the last poll with a LatencyReceiptRequest that was answered */
@@ -286,9 +299,9 @@ session_copies(const struct gateway *gateway, const struct fixp_session *session
 }
 
 static inline bool
-session_is_ouch(const struct gateway *gateway, const struct fixp_session *session)
+session_is_ouch(const struct fixp_session *session)
 {
-    return gateway->cfg.sessions[session_number(gateway, session)].dialect == GATEWAY_OUCH;
+    return session->ouch;
 }
 
 /* fixp_uuid_is tells whether the session was negotiated under the UUID. */
@@ -358,6 +371,18 @@ gateway_command(struct gateway *gateway, const union cell *cells, unsigned count
 {
     ASSERT(ring_writer_room(gateway->in, count) >= count);
     ring_write(gateway->in, cells, count);
+}
+
+/* gateway_low_full counts one more order that is let in to be refused while the journal's
+ * disk is nearly full; true: it is one too many. */
+static inline bool
+gateway_low_full(struct gateway *gateway)
+{
+    if (elapsed_ns(gateway->now_ns, gateway->low_ns) >= LOW_WINDOW_NS) {
+        gateway->low_ns = gateway->now_ns;
+        gateway->low_cnt = 0;
+    }
+    return gateway->low_cnt++ >= LOW_ORDERS_MAX;
 }
 
 /* fixp_server.c: takes one datagram, or one frame of a stream: a message, or that
@@ -527,6 +552,15 @@ void retransmit(struct gateway *gateway,
                 struct fixp_session *session,
                 const struct fixp_retransmit_request *request);
 
+/* retransmit_ask asks the journal for count reports of the session from the route's
+ * number from_no on; false if one is asked for already, or the ring is full. What comes
+ * bears the session's history_token, or is of no use any more. */
+bool retransmit_ask(struct gateway *gateway,
+                    struct fixp_session *session,
+                    const struct history_place *place,
+                    uint64_t from_no,
+                    uint32_t count);
+
 /* retransmit_poll sends what came from the journal; returns how many messages. */
 int retransmit_poll(struct gateway *gateway);
 
@@ -556,6 +590,14 @@ void soup_keep(struct gateway *gateway,
                const union cell *cells,
                const struct route_recipient *recipient,
                bool live);
+
+/* soup_old takes the message of an old report out of the journal; soup_old_failed hears
+ * that the rest cannot be had. */
+void soup_old(struct gateway *gateway,
+              struct fixp_session *session,
+              const struct history_told *told,
+              const union cell *cells);
+void soup_old_failed(struct gateway *gateway, struct fixp_session *session);
 
 /* soup_came_back is fixp_came_back of an OUCH session. */
 void soup_came_back(struct gateway *gateway,

@@ -79,13 +79,15 @@ struct layout {
     size_t bytes;
 };
 
-/* holds tells whether datagrams of the session may have to wait. */
+/* holds tells whether datagrams of the session may have to wait; what is above the rates
+ * of one of OUCH is refused in any case. */
 static COLD bool
 holds(const struct gateway_cfg *cfg, uint16_t session)
 {
     const struct gateway_throttle *throttle = &cfg->sessions[session].throttle;
 
     return cfg->throttle_queue && cfg->sessions[session].used &&
+           cfg->sessions[session].dialect == GATEWAY_FIXP &&
            (throttle->messages_per_s | throttle->cancels_per_s | throttle->bytes_per_s) != 0;
 }
 
@@ -137,7 +139,9 @@ sessions_init(struct gateway *gateway, const struct layout *layout, uint8_t *byt
 
         session->used = gateway->cfg.sessions[i].used;
         session->sent_no = 1;
-        session->ouch_next_no = 1;
+        session->flow.next_no = 1;
+        session->kept_no = 1;
+        session->ouch = cfg->sessions[i].used && cfg->sessions[i].dialect == GATEWAY_OUCH;
         session->conn = SOUP_CONN_NONE;
         session->firm = CELL_ANY;
         session->limited =
@@ -293,7 +297,7 @@ session_timer(struct gateway *gateway, struct fixp_session *session)
 {
     const uint64_t silence_ns = 2 * session->keepalive_ms * NS_PER_MS + SILENCE_GRACE_NS;
 
-    if (session_is_ouch(gateway, session)) {
+    if (session_is_ouch(session)) {
         soup_session_timer(gateway, session);
         return;
     }

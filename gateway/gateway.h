@@ -144,6 +144,9 @@ struct gateway_cfg {
     bool throttle_queue;        /* what is above the rates waits; else it is refused */
     uint32_t message_max;       /* bytes of a message, MESSAGE_BYTES_MIN ..; 0: of a datagram */
     uint32_t instruments_max;   /* as the engine's; 0: no session speaks OUCH */
+    /* What sessions speak is not configured: the journal tells, and gateway_save is to
+     * come. Nothing is ever sent. */
+    bool follower;
 };
 
 #define GATEWAY_PORTS_MAX 4u
@@ -224,6 +227,7 @@ void gateway_recover(struct gateway *gateway, const union cell *cells);
 /* gateway_save puts what gateway_recover has learned into an image; all sessions are
  * used, which are those of a follower that has no configuration and no port.
  * gateway_load fills a fresh gateway from one, from which gateway_recover can go on.
+ * Reports of OUCH sessions from before come out of the journal, if that is attached.
  * 0, or -errno and the gateway is as it was: -EBADMSG, it is no image of a gateway of
  * as many sessions; -ERANGE, it keeps fewer reports of a session that is used than are
  * to be kept here, and there were more. */

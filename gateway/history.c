@@ -108,7 +108,7 @@ begin(struct history *history, uint64_t now_ns)
     ring_reader_advance(history->asks, 1);
     ring_reader_release(history->asks);
     ASSERT(ask.count > 0);
-    ASSERT(ask.place.no <= ask.from_no);
+    ASSERT(ask.place.route_no <= ask.from_no);
 
     const bool placed = goes_on(history, &ask);
 
@@ -116,7 +116,7 @@ begin(struct history *history, uint64_t now_ns)
     history->busy = true;
     history->begin_ns = now_ns;
     if (!placed) {
-        route_seek(history->route, ask.session, ask.uuid, ask.place.no);
+        route_seek(history->route, ask.session, ask.uuid, ask.place.route_no);
         if (history->source.seek(history->source.ctx, ask.place.seq) != 0)
             finish(history, HISTORY_FAILED);
     }

@@ -11,7 +11,8 @@
  * counts the numbers of the session as everybody does (engine/route.h), and hands the
  * messages of the reports that were asked for back as they are; the gateway encodes
  * them as it did the first time, so the bytes are the same. It knows nothing of
- * files: whoever wires the two gives a source.
+ * files: whoever wires the two gives a source. Nor of dialects: what is asked for and
+ * told has the numbers of the route.
  *
  * Invariants
  *  1. Asks are answered one after the other, in their order; what is told of an ask is
@@ -49,7 +50,7 @@ struct history_ask {
     uint64_t from_no;
     struct history_place place; /* to read from */
     uint8_t uuid[16];           /* of the flow */
-    uint8_t zero[16];
+    uint8_t zero[8];
 };
 _Static_assert(sizeof(struct history_ask) == CELL_BYTES, "an ask is a cell");
 

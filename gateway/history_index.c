@@ -60,25 +60,30 @@ history_index_save(const struct history_index *index, uint64_t next_no, struct i
     image_put(out, index->places, index->places_cnt * sizeof index->places[0]);
 }
 
-/* places_rise tells whether both numbers of each place are above those of the one
- * before. */
+/* places_rise tells whether the numbers of each place are above those of the one
+ * before; those of the route may be the same. */
 static bool
-places_rise(const struct history_index *index)
+places_rise(const struct history_index *index, bool routed)
 {
-    for (uint64_t i = 1; i < index->places_cnt; i++)
-        if (index->places[i].seq <= index->places[i - 1].seq ||
-            index->places[i].no <= index->places[i - 1].no)
+    for (uint64_t i = 0; i < index->places_cnt; i++) {
+        const struct history_place *place = &index->places[i];
+
+        if (place->route_no == 0 || (routed && place->route_no != place->no))
             return false;
+        if (i > 0 && (place->seq <= place[-1].seq || place->no <= place[-1].no ||
+                      place->route_no < place[-1].route_no))
+            return false;
+    }
     return index->places[0].no == 1 && index->places[0].seq != 0;
 }
 
 bool
-history_index_load(struct history_index *index, struct image_in *in, uint64_t next_no)
+history_index_load(struct history_index *index, struct image_in *in, uint64_t next_no, bool routed)
 {
     struct history_index head;
 
     if (!image_get(in, &head, offsetof(struct history_index, places)) ||
-        head.places_cnt > HISTORY_PLACES || head.last.no >= next_no ||
+        head.places_cnt > HISTORY_PLACES || head.last.no > next_no - routed ||
         (head.places_cnt == 0) != (next_no == 1))
         return false;
     if (head.places_cnt == 0) {
@@ -86,7 +91,8 @@ history_index_load(struct history_index *index, struct image_in *in, uint64_t ne
         return true;
     }
     if (head.stride < HISTORY_STRIDE_MIN || !is_pow2_u64(head.stride) || head.next_no < next_no ||
-        !image_get(in, head.places, head.places_cnt * sizeof head.places[0]) || !places_rise(&head))
+        !image_get(in, head.places, head.places_cnt * sizeof head.places[0]) ||
+        !places_rise(&head, routed))
         return false;
     *index = head;
     return true;

@@ -74,6 +74,17 @@ struct ouch_origin {
 unsigned
 ouch_decode(const struct ouch_origin *origin, const uint8_t *buf, size_t len, union cell *cells);
 
+/* ouch_is_cancel tells whether the message at buf, of len bytes, takes orders away. */
+static inline bool
+ouch_is_cancel(const uint8_t *buf, size_t len)
+{
+    return len > 0 && (buf[0] == 'X' || buf[0] == 'M' || buf[0] == 'C');
+}
+
+/* ouch_refuse_rate makes of decoded commands, count of them, one that refuses them because
+ * too many came; returns its cells, 1. What is no request of an order stays as it is. */
+unsigned ouch_refuse_rate(union cell *cells, unsigned count, uint32_t retry_us);
+
 /* ouch_encode writes the report on the message for one of its recipients as
  * route_message gave it; returns its bytes (at most OUCH_REPORT_BYTES_MAX), 0 if the
  * message has none in this dialect. */

@@ -748,3 +748,50 @@ ouch_decode(const struct ouch_origin *origin, const uint8_t *buf, size_t len, un
         return 0;
     }
 }
+
+unsigned
+ouch_refuse_rate(union cell *cells, unsigned count, uint32_t retry_us)
+{
+    const union cell was = cells[0];
+    const bool reduces = count > 2 && cell_kind(&cells[2]) == CELL_KIND_REPLACE_TERMS &&
+                         (cells[2].replace_terms.flags & CELL_REPLACE_FLAGS_REDUCE) != 0;
+    struct cell_message_refused refused = {
+        .kind = CELL_KIND_MESSAGE_REFUSED,
+        .shape = 1,
+        .time = cell_time(&was),
+        .reason = OE_REJECT_REASON_THROTTLED,
+        .retry_us = retry_us,
+        .session = cell_session(&was),
+    };
+
+    switch (cell_kind(&was)) {
+    case CELL_KIND_ORDER_NEW:
+        refused.template_id = OUCH_ENTER_ORDER_TYPE;
+        if (count > 1 && cell_kind(&cells[1]) == CELL_KIND_ORDER_EXTENSION)
+            memcpy(refused.text, cells[1].order_extension.text, sizeof refused.text);
+        break;
+    case CELL_KIND_ORDER_REPLACE:
+        refused.template_id = OUCH_REPLACE_ORDER_TYPE;
+        if (reduces)
+            refused.template_id = OUCH_CANCEL_ORDER_TYPE;
+        else if (count > 2)
+            memcpy(refused.text, cells[2].replace_terms.text, sizeof refused.text);
+        break;
+    case CELL_KIND_ORDER_CANCEL:
+        refused.template_id = OUCH_CANCEL_ORDER_TYPE;
+        break;
+    case CELL_KIND_MASS_CANCEL:
+        refused.template_id = OUCH_MASS_CANCEL_TYPE;
+        break;
+    default:
+        return count;
+    }
+    if (refused.template_id == OUCH_CANCEL_ORDER_TYPE)
+        refused.next_no =
+            (uint32_t)(reduces ? was.order_replace.clord : was.order_cancel.orig_clord);
+    else
+        refused.ref_no = was.order_new.clord;
+    refused.in_no = (uint16_t)refused.ref_no;
+    cells[0].message_refused = refused;
+    return 1;
+}

@@ -525,6 +525,8 @@ encode_message_refused(const struct encode_ctx *ctx, const union cell *cells)
 
     if (cell->reason == OE_REJECT_REASON_NONE)
         return encode_answer(ctx, cell);
+    if (cell->template_id == OUCH_CANCEL_ORDER_TYPE)
+        return encode_cancel_reject(ctx, cells, cell->next_no);
     return encode_rejected(ctx, cells, cell->ref_no,
                            cell->code != 0 ? cell->code : (uint16_t)reject_code(cell->reason),
                            cell->text);

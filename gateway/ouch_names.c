@@ -74,6 +74,19 @@ place_of(const struct ouch_names *names, uint64_t word)
     return at;
 }
 
+/* enter puts a symbol in; false if there is one of that name. */
+static bool
+enter(struct ouch_names *names, uint32_t instrument, uint64_t word)
+{
+    const uint32_t at = place_of(names, word);
+
+    if (names->places[at] != 0)
+        return false;
+    names->symbols[instrument] = word;
+    names->places[at] = instrument + 1;
+    return true;
+}
+
 void
 ouch_names_learn(struct ouch_names *names, const struct cell_instrument_set *cell)
 {
@@ -85,14 +98,8 @@ ouch_names_learn(struct ouch_names *names, const struct cell_instrument_set *cel
     for (unsigned i = 0; i < sizeof symbol; i++)
         symbol[i] = cell->symbol[i] == '\0' ? ' ' : cell->symbol[i];
 
-    const uint64_t word = word_of(symbol);
-    const uint32_t at = place_of(names, word);
-
     /* Of two of one name the first has it. */
-    if (names->places[at] != 0)
-        return;
-    names->symbols[cell->instrument] = word;
-    names->places[at] = cell->instrument + 1;
+    (void)enter(names, cell->instrument, word_of(symbol));
 }
 
 const char *
@@ -109,4 +116,51 @@ ouch_names_find(const struct ouch_names *names, const char symbol[OUCH_SYMBOL_BY
     const uint32_t place = names->places[place_of(names, word_of(symbol))];
 
     return place != 0 ? place - 1 : CELL_ANY;
+}
+
+void
+ouch_names_save(const struct ouch_names *names, struct image_out *out)
+{
+    uint64_t cnt = names != NULL ? names->instruments_max : 0;
+
+    while (cnt > 0 && names->symbols[cnt - 1] == 0)
+        cnt--;
+    image_put(out, &cnt, sizeof cnt);
+    if (cnt > 0)
+        image_put(out, names->symbols, cnt * sizeof names->symbols[0]);
+}
+
+/* forget makes names fresh again. */
+static void
+forget(struct ouch_names *names)
+{
+    memset(names->symbols, 0, names->instruments_max * sizeof names->symbols[0]);
+    memset(names->places, 0, (names->mask + 1) * sizeof names->places[0]);
+}
+
+bool
+ouch_names_load(struct ouch_names *names, struct image_in *in)
+{
+    const uint8_t *bytes;
+    uint64_t cnt;
+
+    if (!image_get(in, &cnt, sizeof cnt) || cnt > INSTRUMENTS_MAX)
+        return false;
+    bytes = image_take(in, cnt * sizeof(uint64_t));
+    if (bytes == NULL)
+        return false;
+    if (names == NULL)
+        return true;
+    if (cnt > names->instruments_max)
+        return false;
+    for (uint32_t i = 0; i < cnt; i++) {
+        uint64_t word;
+
+        memcpy(&word, bytes + i * sizeof word, sizeof word);
+        if (word != 0 && !enter(names, i, word)) {
+            forget(names);
+            return false;
+        }
+    }
+    return true;
 }

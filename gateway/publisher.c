@@ -36,7 +36,7 @@ flush_to(struct gateway *gateway, struct fixp_session *session, uint64_t next)
     struct port *port = gateway->ports[session->transport.port_idx];
     const uint64_t end = session_end_no(session, next);
 
-    if (session_is_ouch(gateway, session))
+    if (session_is_ouch(session))
         return soup_flush(gateway, session);
     if (session->slots == NULL || !session_hears(session)) {
         session->sent_no = end;
@@ -111,7 +111,7 @@ dirty_flush(struct gateway *gateway)
         session->dirty = !publisher_flush(gateway, session) || !fixp_finish_say(gateway, session);
         if (session->dirty)
             gateway->dirty[left_cnt++] = gateway->dirty[i];
-        else if (UNLIKELY(session->leaving) && session_is_ouch(gateway, session))
+        else if (UNLIKELY(session->leaving) && session_is_ouch(session))
             soup_leave(gateway, session, false);
         else if (UNLIKELY(session->leaving))
             fixp_leave(gateway, session, false);
@@ -130,7 +130,7 @@ report_keep(struct gateway *gateway,
 
     if (session->slots == NULL)
         return;
-    if (session_is_ouch(gateway, session)) {
+    if (session_is_ouch(session)) {
         soup_keep(gateway, session, cells, recipient, live);
         return;
     }
@@ -148,7 +148,7 @@ report_keep(struct gateway *gateway,
     slot->len = (uint16_t)len;
     if (UNLIKELY(session->receipts) && live && session->receipt.no == 0)
         receipt_take(gateway, session, cells, recipient->no);
-    history_index_add(session->history, cell_seq(cells), recipient->no);
+    history_index_add(session->history, cell_seq(cells), recipient->no, recipient->no);
     if (live)
         dirty_add(gateway, session);
     else
@@ -183,7 +183,7 @@ restarted(struct gateway *gateway, const struct cell_restart *cell, bool live)
     for (uint16_t i = 0; i < gateway->cfg.sessions_max; i++) {
         struct fixp_session *session = &gateway->sessions[i];
 
-        if (session_is_ouch(gateway, session))
+        if (session_is_ouch(session))
             continue;
         session->negotiated = false;
         session->sent_no = route_next_no(gateway->route, i);

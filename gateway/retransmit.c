@@ -35,6 +35,38 @@ send_kept(struct gateway *gateway,
     session->last_tx_ns = gateway->now_ns;
 }
 
+bool
+retransmit_ask(struct gateway *gateway,
+               struct fixp_session *session,
+               const struct history_place *place,
+               uint64_t from_no,
+               uint32_t count)
+{
+    struct ring_writer *asks = gateway->history.asks;
+    struct history_ask cell = {
+        .session = session_number(gateway, session),
+        .count = (uint16_t)count,
+        .from_no = from_no,
+        .place = *place,
+    };
+    union cell out;
+
+    ASSERT(place->seq != 0);
+    if (session->history_token != 0 || ring_writer_room(asks, 1) < 1)
+        return false;
+    if (++gateway->history_generation == 0)
+        gateway->history_generation = 1;
+    session->history_token = gateway->history_generation;
+    cell.token = session->history_token;
+    memcpy(cell.uuid, session->uuid, sizeof cell.uuid);
+    memcpy(&out, &cell, sizeof out);
+    ring_write(asks, &out, 1);
+    ring_publish(asks);
+    gateway->history_cnt++;
+    gateway->history.wake(gateway->history.ctx);
+    return true;
+}
+
 /* ask asks the journal for reports that are kept no more: one request of a session at
  * a time. */
 static void
@@ -43,32 +75,13 @@ ask(struct gateway *gateway,
     const struct fixp_retransmit_request *request,
     uint32_t count)
 {
-    struct ring_writer *asks = gateway->history.asks;
-    struct history_ask cell = {
-        .session = session_number(gateway, session),
-        .count = (uint16_t)count,
-        .from_no = request->from_seq_no,
-    };
-    union cell out;
+    const struct history_place place = history_index_find(session->history, request->from_seq_no);
 
-    if (session->history_token != 0 || ring_writer_room(asks, 1) < 1) {
+    if (retransmit_ask(gateway, session, &place, request->from_seq_no, count))
+        session->history_time = request->timestamp;
+    else
         fixp_send_retransmit_reject(gateway, session, request,
                                     FIXP_RETRANSMIT_REJECT_CODE_REQUEST_LIMIT_EXCEEDED);
-        return;
-    }
-    if (++gateway->history_generation == 0)
-        gateway->history_generation = 1;
-    session->history_token = gateway->history_generation;
-    session->history_time = request->timestamp;
-    cell.token = session->history_token;
-    cell.place = history_index_find(session->history, request->from_seq_no);
-    ASSERT(cell.place.seq != 0);
-    memcpy(cell.uuid, session->uuid, sizeof cell.uuid);
-    memcpy(&out, &cell, sizeof out);
-    ring_write(asks, &out, 1);
-    ring_publish(asks);
-    gateway->history_cnt++;
-    gateway->history.wake(gateway->history.ctx);
 }
 
 void
@@ -181,12 +194,33 @@ ended(struct gateway *gateway, const struct history_told *told)
 
     if (session->history_token != told->token)
         return;
+    session->history_token = 0;
+    if (session_is_ouch(session)) {
+        if (told->what == HISTORY_FAILED)
+            soup_old_failed(gateway, session);
+        return;
+    }
     if (told->what == HISTORY_FAILED && session_hears(session)) {
         memcpy(request.session_id, session->uuid, sizeof request.session_id);
         fixp_send_retransmit_reject(gateway, session, &request,
                                     FIXP_RETRANSMIT_REJECT_CODE_OUT_OF_RANGE);
     }
-    session->history_token = 0;
+}
+
+/* take_report takes a report that is waited for; false if it must wait for the port. */
+static bool
+take_report(struct gateway *gateway, const struct history_told *told, const union cell *cells)
+{
+    struct fixp_session *session = &gateway->sessions[told->session];
+
+    if (session_is_ouch(session)) {
+        if (session->history_token == told->token)
+            soup_old(gateway, session, told, cells);
+        return true;
+    }
+    if (!waits_for(session, told->token))
+        return true;
+    return old_add(gateway, told, cells) || (old_flush(gateway) && old_add(gateway, told, cells));
 }
 
 /* take_told takes the next that was told; false if it must wait for the port. */
@@ -208,13 +242,10 @@ take_told(struct gateway *gateway, struct ring_reader *from)
     }
     ASSERT(told.cells >= 1);
     ASSERT(told.cells <= CELL_MESSAGE_MAX);
-    if (waits_for(&gateway->sessions[told.session], told.token)) {
-        for (unsigned i = 0; i < told.cells; i++)
-            cells[i] = *ring_reader_cell(from, 1 + i);
-        if (!old_add(gateway, &told, cells) &&
-            (!old_flush(gateway) || !old_add(gateway, &told, cells)))
-            return false;
-    }
+    for (unsigned i = 0; i < told.cells; i++)
+        cells[i] = *ring_reader_cell(from, 1 + i);
+    if (!take_report(gateway, &told, cells))
+        return false;
     ring_reader_advance(from, 1u + told.cells);
     return true;
 }

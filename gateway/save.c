@@ -1,12 +1,13 @@
 /*
  * The image of a gateway: what it learned of the journal, and nothing of transports.
  *
- *   sessions_max:u32 retransmit_max:u32 journal_low:u32 zero:u32   route   { session, its reports,
- * its history index }...   end
+ *   head   route   symbols   { session, its reports, its history index }...   end
  *
  * A report is its length in 16 bits and its bytes; those of a session are the last
  * min(retransmit_max, all) that it was given, oldest first. The index leads to all
- * others in the journal (history_index.h).
+ * others in the journal (history_index.h). Of an OUCH session no report is saved: one
+ * has a word in it that only the configuration knows, and a follower has none. The
+ * journal gives them when they are asked for; how they are numbered is saved.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,6 +18,8 @@ struct saved_head {
     uint32_t sessions_max;
     uint32_t retransmit_max;
     uint32_t journal_low;
+    uint32_t date;
+    uint32_t flows_epoch;
     uint32_t zero;
 };
 
@@ -31,10 +34,14 @@ struct saved_session {
     uint8_t uuid[16];
     uint32_t negotiated;
     uint32_t finish; /* SAVED_FINISHING, SAVED_FINALISED */
-    uint64_t end_no; /* of the flow that is finished; 0: it is not */
+    uint32_t ouch;   /* 1: flow is of use, and no reports are here */
+    uint32_t zero;
+    uint64_t end_no;       /* of the flow that is finished; 0: it is not */
+    struct soup_flow flow; /* zeros if ouch is 0 */
 };
 
-_Static_assert(sizeof(struct saved_session) == 80, "no padding");
+_Static_assert(sizeof(struct saved_session) == 88 + sizeof(struct soup_flow), "no padding");
+_Static_assert(sizeof(struct soup_flow) == 40, "no padding");
 
 #define SAVED_FINISHING 1u
 #define SAVED_FINALISED 2u
@@ -56,8 +63,10 @@ save_session(const struct gateway *gateway, uint16_t number, struct image_out *o
     struct saved_session saved = {
         .number = number,
         .firm = session->firm,
-        .first_no = first_kept(next_no, gateway->cfg.retransmit_max),
+        .first_no =
+            session_is_ouch(session) ? next_no : first_kept(next_no, gateway->cfg.retransmit_max),
         .next_no = next_no,
+        .ouch = session_is_ouch(session),
         .negotiate_time = session->negotiate_time,
         .establish_time = session->establish_time,
         .negotiated = session->negotiated,
@@ -67,6 +76,8 @@ save_session(const struct gateway *gateway, uint16_t number, struct image_out *o
     };
 
     memcpy(saved.uuid, session->uuid, sizeof saved.uuid);
+    if (saved.ouch != 0)
+        saved.flow = session->flow;
     for (uint64_t no = saved.first_no; no < next_no; no++)
         saved.reports += sizeof(uint16_t) + session_slot(gateway, session, no)->len;
     image_put(out, &saved, sizeof saved);
@@ -75,7 +86,7 @@ save_session(const struct gateway *gateway, uint16_t number, struct image_out *o
 
         image_put(out, slot, sizeof slot->len + slot->len);
     }
-    history_index_save(session->history, next_no, out);
+    history_index_save(session->history, saved.ouch != 0 ? saved.flow.next_no : next_no, out);
 }
 
 void
@@ -83,11 +94,14 @@ gateway_save(const struct gateway *gateway, struct image_out *out)
 {
     const struct saved_head head = {.sessions_max = gateway->cfg.sessions_max,
                                     .retransmit_max = gateway->cfg.retransmit_max,
-                                    .journal_low = gateway->journal_low};
+                                    .journal_low = gateway->journal_low,
+                                    .date = gateway->date,
+                                    .flows_epoch = gateway->flows_epoch};
     const struct saved_session end = {.number = SAVED_END};
 
     image_put(out, &head, sizeof head);
     route_save(gateway->route, out);
+    ouch_names_save(gateway->names, out);
     for (uint16_t i = 0; i < gateway->cfg.sessions_max; i++) {
         ASSERT(gateway->sessions[i].used);
         if (gateway->sessions[i].firm != CELL_ANY)
@@ -128,6 +142,21 @@ finish_fits(const struct saved_session *saved)
            saved->end_no != 0 && saved->end_no - 1 <= saved->next_no;
 }
 
+/* flow_fits tells whether a session's numbers can be those of its dialect. */
+static bool
+flow_fits(const struct saved_session *saved, uint32_t retransmit_max)
+{
+    static const struct soup_flow none;
+    const struct soup_flow *flow = &saved->flow;
+
+    if (saved->ouch == 0)
+        return memcmp(flow, &none, sizeof none) == 0 &&
+               saved->first_no == first_kept(saved->next_no, retransmit_max);
+    /* StartOfDay is there from the beginning. */
+    return saved->ouch == 1 && saved->first_no == saved->next_no && flow->next_no >= 2 &&
+           flow->end_no < flow->next_no && flow->end_no != 1 && flow->disabled <= 1;
+}
+
 /* take_session takes the next session of an image and sets reports and index to its own:
  * 1, 0 at the end, or -errno. */
 static int
@@ -142,20 +171,17 @@ take_session(const struct gateway *gateway,
         return -EBADMSG;
     if (saved->number == SAVED_END)
         return 0;
-    if (saved->number >= gateway->cfg.sessions_max || saved->negotiated > 1 ||
-        !finish_fits(saved) || saved->next_no < 1 ||
-        saved->first_no != first_kept(saved->next_no, retransmit_max))
+    if (saved->number >= gateway->cfg.sessions_max || saved->negotiated > 1 || saved->zero != 0 ||
+        saved->next_no < 1 || !finish_fits(saved) || !flow_fits(saved, retransmit_max))
         return -EBADMSG;
     *reports = image_take(in, saved->reports);
     if (*reports == NULL || !reports_fit(saved, *reports) ||
-        !history_index_load(index, in, saved->next_no))
+        !history_index_load(index, in, saved->ouch != 0 ? saved->flow.next_no : saved->next_no,
+                            saved->ouch == 0))
         return -EBADMSG;
-    /* What is kept of a session by one who knows no dialects is kept as SBE. */
-    if (gateway->sessions[saved->number].used && saved->next_no > 1 &&
-        session_is_ouch(gateway, &gateway->sessions[saved->number]))
-        return -ERANGE;
     /* What a client may ask for must be here. */
-    if (gateway->sessions[saved->number].used &&
+    if (gateway->sessions[saved->number].used && saved->ouch == 0 &&
+        !session_is_ouch(&gateway->sessions[saved->number]) &&
         saved->first_no > first_kept(saved->next_no, gateway->cfg.retransmit_max))
         return -ERANGE;
     return 1;
@@ -191,8 +217,20 @@ load_session(struct gateway *gateway,
     session->sent_no = saved->next_no;
     if (!session->used)
         return;
+    if (gateway->cfg.follower)
+        session->ouch = saved->ouch != 0;
+    /* One that speaks another dialect by now begins anew. */
+    if (session_is_ouch(session) != (saved->ouch != 0)) {
+        session->sent_no = session_is_ouch(session) ? 1 : saved->next_no;
+        return;
+    }
     memcpy(session->uuid, saved->uuid, sizeof session->uuid);
     session->negotiated = saved->negotiated != 0;
+    if (session_is_ouch(session)) {
+        session->flow = saved->flow;
+        session->kept_no = saved->flow.next_no;
+        session->sent_no = saved->flow.next_no;
+    }
     session->negotiate_time = saved->negotiate_time;
     session->establish_time = saved->establish_time;
     session->finishing = (saved->finish & SAVED_FINISHING) != 0;
@@ -238,6 +276,7 @@ int
 gateway_load(struct gateway *gateway, struct image_in *in)
 {
     struct saved_head head;
+    struct image_in names;
     struct history_index index;
     struct saved_session saved;
     const uint8_t *reports;
@@ -248,8 +287,15 @@ gateway_load(struct gateway *gateway, struct image_in *in)
         head.retransmit_max == 0 || head.journal_low > 1 || head.zero != 0 ||
         !route_load(gateway->route, in))
         return -EBADMSG;
+    names = *in;
+    if (!ouch_names_load(NULL, in)) {
+        route_init(gateway->route, gateway->cfg.sessions_max);
+        return -EBADMSG;
+    }
     rc = image_fits(gateway, head.retransmit_max, *in);
     if (rc == 0 && !numbers_agree(gateway, head.retransmit_max, *in))
+        rc = -EBADMSG;
+    if (rc == 0 && !ouch_names_load(gateway->names, &names))
         rc = -EBADMSG;
     if (rc != 0) {
         route_init(gateway->route, gateway->cfg.sessions_max);
@@ -258,6 +304,8 @@ gateway_load(struct gateway *gateway, struct image_in *in)
     while (take_session(gateway, head.retransmit_max, in, &saved, &reports, &index) > 0)
         load_session(gateway, &saved, reports, &index);
     gateway->journal_low = head.journal_low != 0;
+    gateway->date = head.date;
+    gateway->flows_epoch = head.flows_epoch;
     gateway->ack_mode = route_ack_mode(gateway->route);
     return 0;
 }

@@ -18,6 +18,10 @@
 /* FIXP's word for a client flow whose messages the session layer does not number. */
 #define CLIENT_FLOW FIXP_FLOW_TYPE_UNSEQUENCED
 
+/* Reports that the journal is asked for at a time: they fit into what may wait for
+ * a connection. */
+#define OLD_REPORTS_MAX 64u
+
 _Static_assert(OUCH_REPORT_BYTES_MAX <= sizeof(((struct report_slot *)0)->bytes),
                "the longest report fits");
 
@@ -145,6 +149,7 @@ conn_gone(struct gateway *gateway, struct soup_conn *conn, enum cell_unbind_reas
         struct fixp_session *session = &gateway->sessions[conn->session];
 
         session->conn = SOUP_CONN_NONE;
+        session->history_token = 0;
         unbind(gateway, session, reason);
     }
     place_free(conns, place_of(conns, &conn->transport));
@@ -325,9 +330,16 @@ establish(struct gateway *gateway,
 static uint64_t
 oldest_no(const struct gateway *gateway, const struct fixp_session *session)
 {
-    const uint64_t max = gateway->cfg.retransmit_max;
+    const uint64_t oldest = session_oldest_no(gateway, session->flow.next_no);
 
-    return session->ouch_next_no > max ? session->ouch_next_no - max : 1;
+    return oldest > session->kept_no ? oldest : session->kept_no;
+}
+
+/* can_send tells whether reports from no on are kept, or can be asked for. */
+static bool
+can_send(const struct gateway *gateway, const struct fixp_session *session, uint64_t no)
+{
+    return no >= oldest_no(gateway, session) || gateway->history.asks != NULL;
 }
 
 static void
@@ -356,10 +368,10 @@ take_login(struct gateway *gateway, struct soup_conn *conn, const struct soup_lo
     if (!session->negotiated)
         day_uuid(gateway, number, uuid);
     conn->wanted_no = login->no;
-    /* One login at a time; and what is not kept any more cannot be sent. */
+    /* One login at a time; and what cannot be had any more cannot be sent. */
     if (session->request.token != 0 || !is_current(login, uuid) ||
         (session->negotiated &&
-         soup_first_no(login->no, session->ouch_next_no) < oldest_no(gateway, session))) {
+         !can_send(gateway, session, soup_first_no(login->no, session->flow.next_no)))) {
         gateway->stats.bad_session++;
         conn_refuse(gateway, conn, SOUP_REJECT_REASON_SESSION_NOT_AVAILABLE);
         return;
@@ -397,14 +409,53 @@ note_entry(struct fixp_session *session, const struct cell_message_refused *cell
     if (cell->reason != OE_REJECT_REASON_NONE)
         return;
     if (cell->template_id == OUCH_DISABLE_ENTRY_TYPE)
-        session->entry_disabled = true;
+        session->flow.disabled = 1;
     if (cell->template_id == OUCH_ENABLE_ENTRY_TYPE)
-        session->entry_disabled = false;
+        session->flow.disabled = 0;
+}
+
+/* dropped tells whether the journal has no room to refuse this order as well; its client
+ * may send it again. */
+static bool
+dropped(struct gateway *gateway, const uint8_t *buf, size_t len)
+{
+    if (LIKELY(!gateway->journal_low) || ouch_is_cancel(buf, len) || !gateway_low_full(gateway))
+        return false;
+    gateway->stats.low_dropped++;
+    return true;
+}
+
+/* throttled makes a refusal of what is above the session's rates; false if there were too
+ * many of these as well. */
+static bool
+throttled(struct gateway *gateway,
+          struct fixp_session *session,
+          const uint8_t *buf,
+          size_t len,
+          union cell *cells,
+          unsigned *cnt)
+{
+    const uint64_t wait_ns =
+        throttle_take(&session->throttle, ouch_is_cancel(buf, len), len, gateway->now_ns);
+    const uint64_t retry_us = (wait_ns + 999) / 1000;
+
+    if (LIKELY(wait_ns == 0))
+        return true;
+    gateway->stats.throttled++;
+    if (!throttle_may_refuse(&session->throttle, gateway->now_ns))
+        return false;
+    *cnt =
+        ouch_refuse_rate(cells, *cnt, retry_us < UINT32_MAX ? (uint32_t)retry_us : UINT32_MAX - 1);
+    return true;
 }
 
 /* take_data makes a message a command. Whether its number was used the engine says. */
 static void
-take_data(struct gateway *gateway, struct fixp_session *session, const uint8_t *buf, size_t len)
+take_data(struct gateway *gateway,
+          struct fixp_session *session,
+          struct soup_conn *conn,
+          const uint8_t *buf,
+          size_t len)
 {
     const uint16_t number = session_number(gateway, session);
     union cell cells[CELL_COMMAND_MAX];
@@ -414,12 +465,19 @@ take_data(struct gateway *gateway, struct fixp_session *session, const uint8_t *
         .next_no = session->next_in_no,
         .time_ns = gateway->now_ns,
         .session = number,
-        .disabled = session->entry_disabled,
+        .disabled = session->flow.disabled != 0,
     };
-    const unsigned cnt = ouch_decode(&origin, buf, len, cells);
+    unsigned cnt = len <= gateway->cfg.message_max ? ouch_decode(&origin, buf, len, cells) : 0;
 
     if (cnt == 0) {
         gateway->stats.bad_frame++;
+        return;
+    }
+    if (dropped(gateway, buf, len))
+        return;
+    if (session->limited && !throttled(gateway, session, buf, len, cells, &cnt)) {
+        gateway->stats.bad_session++;
+        conn_end(gateway, conn, CELL_UNBIND_REASON_VIOLATION);
         return;
     }
 
@@ -452,7 +510,7 @@ take_packet(struct gateway *gateway, struct soup_conn *conn, const uint8_t *pack
         ASSERT(conn->session != DIRECTORY_NONE);
         session = &gateway->sessions[conn->session];
         if (session_listens(session))
-            take_data(gateway, session, packet + 1, len - 1);
+            take_data(gateway, session, conn, packet + 1, len - 1);
         else
             gateway->stats.bad_session++;
         break;
@@ -545,7 +603,7 @@ soup_session_timer(struct gateway *gateway, struct fixp_session *session)
 static struct report_slot *
 keep(const struct gateway *gateway, const struct fixp_session *session)
 {
-    return session_slot(gateway, session, session->ouch_next_no);
+    return session_slot(gateway, session, session->flow.next_no);
 }
 
 /* kept counts the report that was put there, if it is one. */
@@ -555,11 +613,11 @@ kept(struct gateway *gateway, struct fixp_session *session, size_t len, bool liv
     if (len == 0)
         return;
     keep(gateway, session)->len = (uint16_t)len;
-    session->ouch_next_no++;
+    session->flow.next_no++;
     if (live)
         dirty_add(gateway, session);
     else
-        session->sent_no = session->ouch_next_no;
+        session->sent_no = session->flow.next_no;
 }
 
 void
@@ -572,24 +630,42 @@ soup_keep(struct gateway *gateway,
     struct report_slot *slot = keep(gateway, session);
     const struct ouch_party *party = &gateway->cfg.sessions[session_number(gateway, session)].party;
 
+    size_t len;
+
     if (cell_kind(cells) == CELL_KIND_MESSAGE_REFUSED)
         note_entry(session, &cells->message_refused);
-    kept(gateway, session,
-         ouch_encode(gateway->names, party, cells, recipient, slot->bytes, sizeof slot->bytes),
-         live);
+    /* The slot may hold a report of this very burst. */
+    if (UNLIKELY(live && session->flow.next_no - session->sent_no >= gateway->cfg.retransmit_max))
+        (void)soup_flush(gateway, session);
+    history_index_begin(session->history, cell_seq(cells), session->flow.next_no, recipient->no);
+    len = ouch_encode(gateway->names, party, cells, recipient, slot->bytes, sizeof slot->bytes);
+    if (len > 0)
+        history_index_add(session->history, cell_seq(cells), session->flow.next_no, recipient->no);
+    kept(gateway, session, len, live);
 }
 
-/* keep_event puts a SystemEvent among the reports. */
+/* encode_event encodes the SystemEvent that has that number; 0 if none has. */
+static size_t
+encode_event(const struct fixp_session *session, uint64_t no, uint8_t *buf, size_t cap)
+{
+    if (no == 1)
+        return ouch_encode_event(session->flow.begin_ns, OUCH_EVENT_CODE_START_OF_DAY, buf, cap);
+    if (no == session->flow.end_no)
+        return ouch_encode_event(session->flow.end_ns, OUCH_EVENT_CODE_END_OF_DAY, buf, cap);
+    return 0;
+}
+
+/* keep_event puts a SystemEvent, of the command seq, among the reports. */
 static void
-keep_event(struct gateway *gateway,
-           struct fixp_session *session,
-           uint64_t time_ns,
-           uint8_t code,
-           bool live)
+keep_event(struct gateway *gateway, struct fixp_session *session, uint64_t seq, bool live)
 {
     struct report_slot *slot = keep(gateway, session);
+    const uint64_t no = session->flow.next_no;
+    const size_t len = encode_event(session, no, slot->bytes, sizeof slot->bytes);
 
-    kept(gateway, session, ouch_encode_event(time_ns, code, slot->bytes, sizeof slot->bytes), live);
+    ASSERT(len > 0);
+    history_index_add(session->history, seq, no, session_next_no(gateway, session));
+    kept(gateway, session, len, live);
 }
 
 /* send_end says that the day is over, behind all reports; false without room. */
@@ -612,7 +688,7 @@ fill(struct gateway *gateway, struct fixp_session *session, struct soup_conn *co
 {
     size_t len = 0;
 
-    while (session->sent_no < session->ouch_next_no) {
+    while (session->sent_no < session->flow.next_no) {
         const struct report_slot *slot = session_slot(gateway, session, session->sent_no);
         const size_t bytes = soup_data(&conn->soup, slot->bytes, slot->len, gateway->now_ns,
                                        buf + len, DATAGRAM_BYTES_MAX - len);
@@ -627,24 +703,146 @@ fill(struct gateway *gateway, struct fixp_session *session, struct soup_conn *co
     return len;
 }
 
+/* old_put sends the next report that the journal gave, unless the client has it; false
+ * if there is no room for it now. */
+static bool
+old_put(struct gateway *gateway,
+        struct fixp_session *session,
+        struct soup_conn *conn,
+        const uint8_t *report,
+        size_t len)
+{
+    ASSERT(session->old_no <= session->sent_no);
+    if (session->old_no == session->sent_no) {
+        uint8_t *buf = conn_claim(gateway, conn);
+
+        if (buf == NULL)
+            return false;
+        conn_push(gateway, conn,
+                  soup_data(&conn->soup, report, len, gateway->now_ns, buf, DATAGRAM_BYTES_MAX));
+        session->sent_no++;
+        gateway->stats.retransmitted++;
+        gateway->stats.from_journal++;
+    }
+    session->old_no++;
+    return true;
+}
+
+/* old_events sends the events whose turn it is; false if there is no room. */
+static bool
+old_events(struct gateway *gateway, struct fixp_session *session, struct soup_conn *conn)
+{
+    uint8_t bytes[OUCH_REPORT_BYTES_MAX];
+    size_t len;
+
+    while ((len = encode_event(session, session->old_no, bytes, sizeof bytes)) > 0)
+        if (!old_put(gateway, session, conn, bytes, len))
+            return false;
+    return true;
+}
+
+/* catch_up asks the journal for reports that are not kept any more, unless it is asked
+ * already. Who reads too slowly for what is kept is no longer waited for where there is
+ * no journal to ask; nor is anybody when the exchange stops. False: they cannot be had. */
+static bool
+catch_up(struct gateway *gateway, struct fixp_session *session, struct soup_conn *conn)
+{
+    const uint64_t route_no = session_next_no(gateway, session);
+    struct history_place place;
+    uint64_t left;
+
+    if (gateway->history.asks == NULL || session->leaving || gateway->stopping)
+        return false;
+    if (session->history_token != 0)
+        return true;
+    place = history_index_find(session->history,
+                               session->old_no != 0 ? session->old_no : session->sent_no);
+    if (place.seq == 0)
+        return false;
+    if (session->old_no == 0) {
+        session->old_no = place.no;
+        session->old_route_no = place.route_no;
+    }
+    if (place.route_no > session->old_route_no)
+        return false;
+    if (!old_events(gateway, session, conn) || session->sent_no >= oldest_no(gateway, session))
+        return true;
+    left = route_no - session->old_route_no;
+    if (session->old_route_no >= route_no)
+        return false;
+    (void)retransmit_ask(gateway, session, &place, session->old_route_no,
+                         left < OLD_REPORTS_MAX ? (uint32_t)left : OLD_REPORTS_MAX);
+    return true;
+}
+
+/* let_go ends the connection of a client that cannot be sent what comes next: a stream
+ * has no holes. He comes back and asks. */
+static void
+let_go(struct gateway *gateway, struct fixp_session *session, struct soup_conn *conn)
+{
+    gateway->stats.timeouts++;
+    conn_end(gateway, conn, CELL_UNBIND_REASON_TIMED_OUT);
+    session->sent_no = session->flow.next_no;
+}
+
+void
+soup_old(struct gateway *gateway,
+         struct fixp_session *session,
+         const struct history_told *told,
+         const union cell *cells)
+{
+    const struct ouch_party *party = &gateway->cfg.sessions[session_number(gateway, session)].party;
+    const struct route_recipient recipient = {
+        .session = told->session,
+        .maker = told->maker != 0,
+        .no = told->no,
+    };
+    struct soup_conn *conn = conn_of(gateway, session);
+    uint8_t bytes[OUCH_REPORT_BYTES_MAX];
+    size_t len;
+
+    if (conn == NULL || conn->soup.state != SOUP_LIVE) {
+        session->history_token = 0;
+        return;
+    }
+    len = ouch_encode(gateway->names, party, cells, &recipient, bytes, sizeof bytes);
+    /* Without room the rest of the answer is of no use: it is asked for again. */
+    if (!old_events(gateway, session, conn) ||
+        (len > 0 && !old_put(gateway, session, conn, bytes, len))) {
+        session->history_token = 0;
+        return;
+    }
+    session->old_route_no = told->no + 1;
+}
+
+void
+soup_old_failed(struct gateway *gateway, struct fixp_session *session)
+{
+    struct soup_conn *conn = conn_of(gateway, session);
+
+    if (conn != NULL)
+        let_go(gateway, session, conn);
+}
+
 bool
 soup_flush(struct gateway *gateway, struct fixp_session *session)
 {
     struct soup_conn *conn = conn_of(gateway, session);
 
     if (conn == NULL || conn->soup.state != SOUP_LIVE) {
-        session->sent_no = session->ouch_next_no;
+        session->sent_no = session->flow.next_no;
         return true;
     }
     ASSERT(session->sent_no == conn->soup.next_no);
-    /* A stream has no holes: who is too slow comes back and asks. */
     if (session->sent_no < oldest_no(gateway, session)) {
-        gateway->stats.timeouts++;
-        conn_end(gateway, conn, CELL_UNBIND_REASON_TIMED_OUT);
-        session->sent_no = session->ouch_next_no;
+        if (catch_up(gateway, session, conn))
+            return false;
+        let_go(gateway, session, conn);
         return true;
     }
-    while (session->sent_no < session->ouch_next_no) {
+    session->old_no = 0;
+    session->history_token = 0;
+    while (session->sent_no < session->flow.next_no) {
         uint8_t *buf = conn_claim(gateway, conn);
 
         if (buf == NULL)
@@ -687,12 +885,12 @@ day_begins(struct gateway *gateway,
     if (conn != NULL)
         conn_end(gateway, conn, CELL_UNBIND_REASON_TERMINATED);
     memcpy(session->uuid, cell->uuid, sizeof session->uuid);
-    session->ouch_next_no = 1;
+    session->flow = (struct soup_flow){.next_no = 1, .begin_ns = cell->time};
+    session->kept_no = 1;
     session->sent_no = 1;
     session->next_in_no = 1;
-    session->entry_disabled = false;
     session->ending = false;
-    keep_event(gateway, session, cell->time, OUCH_EVENT_CODE_START_OF_DAY, live);
+    keep_event(gateway, session, cell->seq, live);
 }
 
 /* bind makes the connection the session's, and sends what it asked for. */
@@ -703,7 +901,7 @@ bind(struct gateway *gateway,
      const struct cell_session_establish *cell)
 {
     struct soup_conn *old = conn_of(gateway, session);
-    const uint64_t first_no = soup_first_no(conn->wanted_no, session->ouch_next_no);
+    const uint64_t first_no = soup_first_no(conn->wanted_no, session->flow.next_no);
     char name[SOUP_SESSION_LEN];
     uint8_t *buf;
 
@@ -719,8 +917,10 @@ bind(struct gateway *gateway,
     session->next_in_no = cell->next_in_no;
     session->conn = (uint32_t)(conn - gateway->conns.at);
     bound_add(gateway, session);
+    session->history_token = 0;
+    session->old_no = 0;
     buf = conn_claim(gateway, conn);
-    if (buf == NULL || first_no < oldest_no(gateway, session)) {
+    if (buf == NULL || !can_send(gateway, session, first_no)) {
         if (buf != NULL)
             conn_push(gateway, conn, 0);
         conn_end(gateway, conn, CELL_UNBIND_REASON_TIMED_OUT);
@@ -806,11 +1006,13 @@ soup_day_rolled(struct gateway *gateway, const struct cell_day_roll *cell, bool 
     for (uint16_t i = 0; i < gateway->cfg.sessions_max; i++) {
         struct fixp_session *session = &gateway->sessions[i];
 
-        if (!session->used || !session_is_ouch(gateway, session) || !session->negotiated)
+        if (!session->used || !session_is_ouch(session) || !session->negotiated)
             continue;
         session->negotiated = false;
         session->ending = live;
-        keep_event(gateway, session, cell->time, OUCH_EVENT_CODE_END_OF_DAY, live);
+        session->flow.end_no = session->flow.next_no;
+        session->flow.end_ns = cell->time;
+        keep_event(gateway, session, cell->seq, live);
     }
 }
 
@@ -820,7 +1022,7 @@ soup_restarted(struct gateway *gateway, const struct cell_restart *cell)
     if (gateway->ack_mode != CELL_ACK_MODE_DURABLE) {
         gateway->flows_epoch = cell->epoch;
         for (uint16_t i = 0; i < gateway->cfg.sessions_max; i++)
-            if (session_is_ouch(gateway, &gateway->sessions[i]))
+            if (session_is_ouch(&gateway->sessions[i]))
                 gateway->sessions[i].negotiated = false;
     }
 }

@@ -89,6 +89,8 @@ keeper_make(struct follow *follow, const struct engine_cfg *cfg)
         .retransmit_max = follow->cfg->retransmit,
         .keepalive_ms = KEEPALIVE_MS_MAX,
         .ports_max = 1,
+        .instruments_max = cfg->instruments_max,
+        .follower = true,
     };
 
     follow->keeper_bytes = gateway_footprint(&gateway_cfg);

@@ -14,7 +14,7 @@ import sys
 
 from fixp import Client
 from harness import Exchange, Folder, Tap, make_journal, run, write_config
-from soup import Refused, Soup, cancel, enter, mass_cancel, modify, option, replace, report, with_options
+from soup import QUERY, Refused, Soup, cancel, enter, mass_cancel, modify, option, replace, report, with_options
 
 ALPHA, BETA = ('ALFA1', 'secret'), ('BETA1', 'Hush')
 MORE = '''  - {id: 2, name: ALFA1, firm: ALPHA, key: secret, dialect: ouch, account: A1, mpid: ALFA}
@@ -115,11 +115,17 @@ def told_again(tap, address, login, told, name):
     return tap.same(wrong, [], name)
 
 
+def snapshot(outcry, journal):
+    """snapshot lets a follower write one of the whole journal, which nobody writes to."""
+    code, _, err = run(outcry, 'follow', journal, '--retransmit', '64', '--every', '1', '--once')
+    assert code == 0, err
+
+
 def test_day(tap, outcry, threads):
-    """A day of two users, with kills."""
+    """A day of two users, with kills. 64 reports are kept."""
     with Folder() as folder:
-        make_journal(folder)
-        config = config_of(folder, threads)
+        journal = make_journal(folder)
+        config = config_of(folder, threads, 64)
         with Exchange(outcry, config) as exchange:
             address = exchange.ports['soup']
             alfa = Soup(address, *ALPHA)
@@ -130,6 +136,10 @@ def test_day(tap, outcry, threads):
             trade(tap, alfa, beta)
             alfa.send(enter(20, 'B', 25, 980000, text='stays'))
             alfa.take(1)
+            # More than is kept, and between them what is not told.
+            for _ in range(10):
+                alfa.send(*[QUERY, cancel(19), enter(20, 'B', 1, 980000)] * 40)
+                alfa.take(40)
             told = {ALPHA: alfa.messages, BETA: beta.messages}
             names = {ALPHA: alfa.session, BETA: beta.session}
             alfa.close()
@@ -137,8 +147,12 @@ def test_day(tap, outcry, threads):
             for login, messages in told.items():
                 told_again(tap, address, login, messages, f'{login[0]}: the same bytes again')
             exchange.kill()
-        for round_no in range(2):
+        for round_no in range(3):
+            if round_no > 0:
+                snapshot(outcry, journal)
             with Exchange(outcry, config) as exchange:
+                tap.same('snapshot' in exchange.text and 'passed over' not in exchange.text,
+                         round_no > 0, 'from a snapshot, or from the journal alone')
                 address = exchange.ports['soup']
                 for login, messages in told.items():
                     told_again(tap, address, login, messages,

@@ -337,6 +337,22 @@ Test(route, drop_copy_of_a_firm_comes_behind_each_of_its_recipients)
     free(route);
 }
 
+Test(route, what_the_gateway_answers_itself_is_not_copied)
+{
+    struct route *route = route_new();
+    struct route_recipient recipients[ROUTE_RECIPIENTS_MAX];
+    union cell cell = {
+        .message_refused = {.kind = CELL_KIND_MESSAGE_REFUSED, .shape = 1, .session = 5}};
+
+    of_firm(route, 1, 7, true);
+    of_firm(route, 5, 7, false);
+    cr_assert_eq(route_message(route, &cell, recipients), 1);
+    cr_assert_eq(recipients[0].session, 5);
+    cell.message_refused.reason = OE_REJECT_REASON_THROTTLED;
+    cr_assert_eq(route_message(route, &cell, recipients), 2);
+    cr_assert(recipients[1].copy);
+}
+
 Test(route, drop_copy_outlives_lossy_runs_and_a_refused_session_is_none)
 {
     struct route *route = route_new();

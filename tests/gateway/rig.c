@@ -1,5 +1,6 @@
 #include "tests/gateway/rig.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +115,74 @@ attach_receipts(struct rig *rig, struct gateway *gateway, struct marks *taken)
     gateway_attach_receipts(gateway, &from);
 }
 
+/* history_seek and history_next are a journal: what of the log is durable. */
+static int
+history_seek(void *ctx, uint64_t seq)
+{
+    struct rig *rig = ctx;
+
+    for (uint64_t at = 0; at < rig->log_cnt && !rig->lost_history;
+         at += cell_count(&rig->log[at])) {
+        if (cell_seq(&rig->log[at]) != seq)
+            continue;
+        rig->history_at = at;
+        return 0;
+    }
+    return -ENOENT;
+}
+
+static int
+history_next(void *ctx, const union cell **cells)
+{
+    struct rig *rig = ctx;
+    const union cell *cell = &rig->log[rig->history_at];
+
+    if (rig->history_at >= rig->run_cnt + rig->durable)
+        return 0;
+    rig->history_at += cell_count(cell);
+    *cells = cell;
+    return (int)cell_count(cell);
+}
+
+static void
+history_wake(void *ctx)
+{
+    (void)ctx;
+}
+
+static void
+history_make(struct rig *rig)
+{
+    const struct history_source source = {.ctx = rig, .seek = history_seek, .next = history_next};
+    struct ring *rings[2];
+
+    for (unsigned i = 0; i < 2; i++) {
+        rig->history_memory[i] = memory(ring_footprint(HISTORY_TOLD_CELLS, 1));
+        rings[i] = ring_init(rig->history_memory[i], HISTORY_TOLD_CELLS, 1);
+    }
+    rig->history_memory[2] = memory(history_footprint(RIG_SESSIONS));
+    ring_writer_init(&rig->asks, rings[0]);
+    ring_reader_init(&rig->asks_reader, rings[0], 0);
+    ring_writer_init(&rig->told, rings[1]);
+    ring_reader_init(&rig->told_reader, rings[1], 0);
+    rig->history = history_init(rig->history_memory[2], RIG_SESSIONS, gateway_route(rig->gateway),
+                                &rig->asks_reader, &rig->told, &source);
+    gateway_attach_history(rig->gateway, &(struct gateway_history){.asks = &rig->asks,
+                                                                   .told = &rig->told_reader,
+                                                                   .wake = history_wake,
+                                                                   .ctx = rig});
+}
+
+static void
+history_give(struct rig *rig)
+{
+    rig->history = NULL;
+    for (unsigned i = 0; i < ARRAY_LEN(rig->history_memory); i++) {
+        give(rig->history_memory[i]);
+        rig->history_memory[i] = NULL;
+    }
+}
+
 static void
 gateway_make(struct rig *rig)
 {
@@ -212,6 +281,8 @@ keeper_make(void)
         .retransmit_max = 2 * RIG_RETRANSMIT,
         .keepalive_ms = RIG_KEEPALIVE_MS,
         .ports_max = 1,
+        .instruments_max = 2,
+        .follower = true,
     };
 
     for (unsigned i = 0; i < RIG_SESSIONS; i++)
@@ -371,6 +442,7 @@ struct rig_how {
     bool stream;
     bool two;
     struct port *soup; /* NULL: none */
+    bool remembers;    /* old reports come out of the log */
 };
 
 static struct rig *
@@ -395,6 +467,7 @@ rig_make(const struct rig_how *how)
         snprintf(rig->sessions[i].key, sizeof rig->sessions[i].key, "key-%u", i);
     }
     rig->soup = how->soup;
+    rig->remembers = how->remembers;
     if (rig->soup != NULL)
         speak_ouch(rig);
     rig->engine_cfg = (struct engine_cfg){
@@ -414,6 +487,8 @@ rig_make(const struct rig_how *how)
     engine_make(rig);
     gateway_make(rig);
     configure(rig, how->ack_mode);
+    if (rig->remembers)
+        history_make(rig);
     rig_step(rig, 0);
     rig_step(rig, 0);
     return rig;
@@ -434,7 +509,14 @@ rig_new_copied(uint64_t seed)
 struct rig *
 rig_new_soup(uint64_t seed, uint8_t ack_mode, struct port *soup)
 {
-    return rig_make(&(struct rig_how){.seed = seed, .ack_mode = ack_mode, .soup = soup});
+    return rig_make(
+        &(struct rig_how){.seed = seed, .ack_mode = ack_mode, .soup = soup, .remembers = true});
+}
+
+struct rig *
+rig_new_soup_alone(uint64_t seed, struct port *soup)
+{
+    return rig_make(&(struct rig_how){.seed = seed, .soup = soup});
 }
 
 struct rig *
@@ -455,6 +537,7 @@ stop(struct rig *rig)
 {
     give(rig->engine);
     give(rig->gateway);
+    history_give(rig);
     give(rig->door);
     for (unsigned i = 0; i < ARRAY_LEN(rig->rings); i++)
         give(rig->rings[i]);
@@ -485,8 +568,10 @@ rig_restart(struct rig *rig, uint8_t ack_mode)
     rings_make(rig);
     engine_make(rig);
     gateway_make(rig);
-    rig->by_snapshot = !rig->by_snapshot && rig->soup == NULL;
+    rig->by_snapshot = !rig->by_snapshot;
     (void)log_replay(rig, rig->gateway, rig->by_snapshot ? snapshot_load(rig) : 0, rig->log_cnt);
+    if (rig->remembers)
+        history_make(rig);
     restart_command(rig, ack_mode);
     rig_step(rig, 0);
 }
@@ -524,6 +609,8 @@ rig_step(struct rig *rig, uint64_t ns)
             break;
         log_poll(rig);
     }
+    if (rig->history != NULL && !rig->hold_history)
+        history_poll(rig->history, rig->net.now_ns);
     gateways_poll(rig);
 }
 

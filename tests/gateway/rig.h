@@ -28,6 +28,7 @@
 #include "engine/sequencer.h"
 #include "gateway/client.h"
 #include "gateway/gateway.h"
+#include "gateway/history.h"
 #include "gateway/marks.h"
 #include "proto/orders.h"
 
@@ -81,6 +82,18 @@ struct rig {
     struct port *server;
     struct port *soup; /* NULL: none; then all sessions speak FIXP */
 
+    /* Old reports out of the log, as they come out of the journal. */
+    struct history *history; /* NULL: none */
+    void *history_memory[3];
+    struct ring_writer asks;
+    struct ring_reader asks_reader;
+    struct ring_writer told;
+    struct ring_reader told_reader;
+    uint64_t history_at; /* cells of the log that were read */
+    bool hold_history;   /* that disk is stuck */
+    bool lost_history;   /* that disk is gone */
+    bool remembers;      /* there is a history */
+
     void *rings[4];
     struct ring_writer in_writer;
     struct ring_reader in_reader;
@@ -119,8 +132,10 @@ struct rig *rig_new_copied(uint64_t seed);
 
 /* rig_new_soup is rig_new with a port for connections of SoupBinTCP, which is the
  * caller's. Sessions 2 and 3 speak OUCH: users BROK2 and BROK3, passwords key-2 and
- * key-3, firms FRM2 and FRM3. Restarts go through no snapshot. */
+ * key-3, firms FRM2 and FRM3. Reports that are not kept come out of the log;
+ * rig_new_soup_alone has no way to them. */
 struct rig *rig_new_soup(uint64_t seed, uint8_t ack_mode, struct port *soup);
+struct rig *rig_new_soup_alone(uint64_t seed, struct port *soup);
 
 /* rig_new_stream is rig_new with connections in the place of datagrams; rig_cut ends
  * that of a client, without a word of either side. */

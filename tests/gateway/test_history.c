@@ -83,7 +83,7 @@ put(const union cell *message, unsigned count)
 
         cr_assert_eq(recipients[i].no, given_cnt[session] + 1);
         given[session][given_cnt[session]++] = (struct given){cells_cnt, recipients[i].maker};
-        history_index_add(&indexes[session], seq, recipients[i].no);
+        history_index_add(&indexes[session], seq, recipients[i].no, recipients[i].no);
     }
     cells_cnt += count;
 }
@@ -369,17 +369,17 @@ Test(history, an_index_is_saved_and_loaded)
     make_flows(50000);
     history_index_save(&indexes[0], given_cnt[0] + 1, &buffer.out);
     in = (struct image_in){.at = buffer.bytes, .left = buffer.cnt};
-    cr_assert(history_index_load(&loaded, &in, given_cnt[0] + 1));
+    cr_assert(history_index_load(&loaded, &in, given_cnt[0] + 1, true));
     cr_assert_eq(in.left, 0);
     for (uint64_t no = 1; no <= given_cnt[0]; no += 7)
         cr_assert_eq(history_index_find(&loaded, no).seq, history_index_find(&indexes[0], no).seq);
 
     /* Of another session, cut short, or out of order. */
     in = (struct image_in){.at = buffer.bytes, .left = buffer.cnt};
-    cr_assert(!history_index_load(&loaded, &in, 1));
+    cr_assert(!history_index_load(&loaded, &in, 1, true));
     in = (struct image_in){.at = buffer.bytes, .left = buffer.cnt - 1};
-    cr_assert(!history_index_load(&loaded, &in, given_cnt[0] + 1));
+    cr_assert(!history_index_load(&loaded, &in, given_cnt[0] + 1, true));
     memset(buffer.bytes + buffer.cnt - sizeof(struct history_place), 0, 8);
     in = (struct image_in){.at = buffer.bytes, .left = buffer.cnt};
-    cr_assert(!history_index_load(&loaded, &in, given_cnt[0] + 1));
+    cr_assert(!history_index_load(&loaded, &in, given_cnt[0] + 1, true));
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "gateway/soup.h"
+#include "gateway/throttle.h"
 #include "proto/ouch.h"
 #include "proto/soup.h"
 
@@ -549,10 +550,13 @@ Test(soup_server, what_a_full_port_did_not_take_is_sent_later)
     expect_nothing(conn);
 }
 
-Test(soup_server, a_client_that_is_too_slow_is_let_go_and_may_come_back)
+Test(soup_server, without_a_journal_who_is_too_slow_is_let_go_and_may_come_back)
 {
-    uint32_t conn = first(2);
+    uint32_t conn;
 
+    rig_free(rig);
+    rig = rig_new_soup_alone(1, &pair->port);
+    conn = first(2);
     pair->full = true;
     for (unsigned i = 0; i < RIG_RETRANSMIT + 2; i++)
         say(conn, "51");
@@ -563,6 +567,337 @@ Test(soup_server, a_client_that_is_too_slow_is_let_go_and_may_come_back)
     log_in_as(conn, "BROK2", "key-2", "", 2);
     expect_rejected(conn, 'S');
     (void)connect_from(2, 4);
+}
+
+static void
+roll(uint32_t date)
+{
+    union cell cells[2] = {{.day_roll = {.kind = CELL_KIND_DAY_ROLL,
+                                         .shape = 2,
+                                         .date = date,
+                                         .time = rig->net.now_ns,
+                                         .session = CELL_SESSION}},
+                           {.author = {.kind = CELL_KIND_AUTHOR, .name = "T", .text = "a day"}}};
+
+    rig_admin(rig, cells, 2);
+    step();
+    step();
+}
+
+/* What a session was told, in order. */
+static struct {
+    uint8_t bytes[STREAM_BYTES_MAX];
+    size_t ends[3 * RIG_RETRANSMIT]; /* of message i, whose number is i + 1 */
+    uint64_t cnt;
+} told;
+
+/* gather takes what has come; more messages of what was told. */
+static void
+gather(uint32_t conn)
+{
+    const uint8_t *packet;
+    size_t len;
+
+    while ((packet = stream_take(pair, conn, &len)) != NULL) {
+        const size_t begin = told.cnt == 0 ? 0 : told.ends[told.cnt - 1];
+
+        if (packet[0] == 'H')
+            continue;
+        cr_assert_eq(packet[0], 'S');
+        cr_assert_lt(begin + len - 1, sizeof told.bytes);
+        memcpy(told.bytes + begin, packet + 1, len - 1);
+        told.ends[told.cnt++] = begin + len - 1;
+    }
+}
+
+/* expect_told takes all messages from number no on, as they were told. */
+static void
+expect_told(uint32_t conn, uint64_t no)
+{
+    for (; no <= told.cnt; no++) {
+        const size_t begin = no == 1 ? 0 : told.ends[no - 2];
+        const uint8_t *packet = NULL;
+        size_t len;
+
+        for (unsigned i = 0; i < 1000 && packet == NULL; i++) {
+            packet = stream_take(pair, conn, &len);
+            if (packet == NULL)
+                step();
+            else if (packet[0] == 'H')
+                packet = NULL;
+        }
+        cr_assert_not_null(packet, "message %llu of %llu", (unsigned long long)no,
+                           (unsigned long long)told.cnt);
+        cr_assert_eq(packet[0], 'S');
+        cr_assert_eq(len - 1, told.ends[no - 1] - begin, "message %llu", (unsigned long long)no);
+        cr_assert_eq(memcmp(packet + 1, told.bytes + begin, len - 1), 0, "message %llu",
+                     (unsigned long long)no);
+    }
+}
+
+/* live makes a day of more messages than are kept, of which some have no report. */
+static void
+live(uint32_t conn, unsigned cnt)
+{
+    char hex[128];
+
+    for (unsigned i = 0; i < cnt; i++) {
+        say(conn, "51");
+        if (i % 7 == 0)
+            say(conn, "58 000fffff 00000000"); /* a cancel of what is not there */
+        if (i % 97 == 0) {
+            snprintf(hex, sizeof hex,
+                     "4f %08x 42 00000064 41434d4520202020 00000000000f4240"
+                     "30 59 41 4e 4e 4142434445464748494a4b4c4d4e",
+                     1 + i);
+            say(conn, hex);
+            snprintf(hex, sizeof hex, "58 %08x 00000000", 1 + i);
+            say(conn, hex);
+        }
+        send(conn, "52");
+        gather(conn);
+    }
+}
+
+/* again asks for the stream from several numbers on, old and new ones. */
+static void
+again(void)
+{
+    const uint64_t from[] = {1,
+                             2,
+                             3,
+                             64,
+                             65,
+                             66,
+                             700,
+                             told.cnt - RIG_RETRANSMIT,
+                             told.cnt - RIG_RETRANSMIT + 1,
+                             told.cnt,
+                             told.cnt + 1};
+
+    for (unsigned i = 0; i < ARRAY_LEN(from); i++) {
+        const uint32_t conn = connect_from(2, from[i]);
+
+        expect_told(conn, from[i]);
+        expect_nothing(conn);
+        stream_end(pair, conn);
+        step();
+    }
+}
+
+Test(soup_server, what_is_not_kept_any_more_comes_out_of_the_journal)
+{
+    uint32_t conn = connect_from(2, 1);
+
+    live(conn, RIG_RETRANSMIT + 200);
+    stream_end(pair, conn);
+    step();
+    again();
+    /* One restart takes up a snapshot, the other replays all. */
+    for (unsigned i = 0; i < 2; i++) {
+        rig_restart(rig, CELL_ACK_MODE_DURABLE);
+        again();
+        conn = connect_from(2, told.cnt + 1);
+        live(conn, 30);
+        stream_end(pair, conn);
+        step();
+        again();
+    }
+}
+
+Test(soup_server, who_reads_slowly_is_caught_up_with_out_of_the_journal)
+{
+    const uint32_t conn = connect_from(2, 1);
+    uint32_t other;
+
+    gather(conn);
+    pair->full = true;
+    for (unsigned i = 0; i < RIG_RETRANSMIT + 300; i++) {
+        say(conn, "51");
+        send(conn, "52");
+    }
+    rig->hold_history = true;
+    pair->full = false;
+    step();
+    say(conn, "51");
+    step();
+    expect_nothing(conn);
+    rig->hold_history = false;
+    for (unsigned i = 0; i < 200; i++) {
+        step();
+        gather(conn);
+        /* Its buffer is full now and then, in the middle of an answer. */
+        pair->full = i % 3 == 1;
+    }
+    pair->full = false;
+    step();
+    gather(conn);
+    cr_assert_eq(told.cnt, 1 + RIG_RETRANSMIT + 301);
+    cr_assert_not(pair->conns[conn].closed);
+    other = connect_from(2, 1);
+    expect_told(other, 1);
+    expect_nothing(other);
+}
+
+Test(soup_server, who_asks_for_what_cannot_be_read_is_let_go)
+{
+    uint32_t conn = connect_from(2, 1);
+
+    live(conn, RIG_RETRANSMIT + 100);
+    rig->lost_history = true;
+    conn = connect_from(2, 1);
+    for (unsigned i = 0; i < 10; i++)
+        step();
+    cr_assert(pair->conns[conn].closed);
+    rig->lost_history = false;
+    conn = connect_from(2, 1);
+    expect_told(conn, 1);
+}
+
+Test(soup_server, a_day_that_ends_in_the_middle_of_old_reports_is_told_to_its_end)
+{
+    uint32_t conn = connect_from(2, 1);
+    size_t len;
+
+    live(conn, RIG_RETRANSMIT + 100);
+    rig->hold_history = true;
+    conn = connect_from(2, 1);
+    roll(20261127);
+    rig->hold_history = false;
+    expect_told(conn, 1);
+    cr_assert_eq(expect_message(conn, 'S')[9], 'E', "the day ends");
+    (void)expect_packet(conn, 'Z', &len);
+    cr_assert(pair->conns[conn].closed);
+}
+
+Test(soup_server, a_stop_does_not_wait_for_old_reports)
+{
+    uint32_t conn = connect_from(2, 1);
+
+    live(conn, RIG_RETRANSMIT + 100);
+    rig->hold_history = true;
+    conn = connect_from(2, 1);
+    gateway_stop(rig->gateway);
+    for (unsigned i = 0; i < 10; i++)
+        step();
+    cr_assert(pair->conns[conn].closed);
+    cr_assert(gateway_stopped(rig->gateway));
+}
+
+/* slow_down restarts with so many messages and cancels a second for session 2. */
+static void
+slow_down(uint32_t messages, uint32_t cancels)
+{
+    rig->sessions[2].throttle =
+        (struct gateway_throttle){.messages_per_s = messages, .cancels_per_s = cancels};
+    rig_restart(rig, CELL_ACK_MODE_DURABLE);
+}
+
+Test(soup_server, what_is_above_the_rates_is_refused_in_the_words_of_ouch)
+{
+    const uint8_t *message;
+    uint32_t conn;
+
+    slow_down(10, 10);
+    conn = first(2);
+    say(conn, ORDER("01", BUY, DAY));
+    (void)expect_message(conn, 'A');
+    say(conn, ORDER("02", BUY, DAY));
+    message = expect_message(conn, 'J');
+    cr_assert_eq(message[14], 0x29, "the port's message rate");
+    cr_assert_eq(memcmp(message + 15, "ABCD          ", 14), 0, "with its own text");
+    say(conn, "55 00000001 00000003 0000000a 00000000000f4240 30 59 4e"
+              "5a5a5a5a5a5a5a5a5a5a5a5a5a5a");
+    message = expect_message(conn, 'J');
+    cr_assert_eq(message[12], 3, "a replace: its new number is used, its order stays");
+    cr_assert_eq(memcmp(message + 15, "ZZZZZZZZZZZZZZ", 14), 0);
+    /* Cancels have a bucket of their own. */
+    say(conn, "58 00000001 00000005");
+    (void)expect_message(conn, 'C');
+    say(conn, "58 00000001 00000004");
+    message = expect_message(conn, 'I');
+    cr_assert_eq(message[12], 1, "the order that it named");
+    say(conn, "58 00000001 00000000");
+    cr_assert_eq(expect_message(conn, 'I')[12], 1);
+    say(conn, "43 00000004 20202020 2020202020202020");
+    cr_assert_eq(expect_message(conn, 'J')[12], 4);
+    rig_wait(rig, 200);
+    say(conn, "58 00000001 00000000");
+    (void)expect_message(conn, 'C');
+    /* A number that was refused is used. */
+    rig_wait(rig, 200);
+    say(conn, ORDER("02", BUY, DAY));
+    rig_wait(rig, 200);
+    say(conn, ORDER("05", BUY, DAY));
+    cr_assert_eq(expect_message(conn, 'A')[12], 5);
+    expect_nothing(conn);
+}
+
+Test(soup_server, who_sends_on_and_on_above_his_rate_is_let_go)
+{
+    uint32_t conn;
+    uint32_t sent = 0;
+
+    slow_down(1, 0);
+    conn = first(2);
+    while (!pair->conns[conn].closed && sent++ < 5000)
+        say(conn, ORDER("01", BUY, DAY));
+    cr_assert(pair->conns[conn].closed);
+    cr_assert_gt(sent, THROTTLE_REFUSALS_MIN / 2);
+    (void)connect_from(2, 1);
+}
+
+Test(soup_server, while_the_disk_is_nearly_full_a_few_orders_are_refused_and_cancels_go_on)
+{
+    union cell cell = {.journal_space = {.kind = CELL_KIND_JOURNAL_SPACE,
+                                         .shape = 1,
+                                         .time = rig->net.now_ns,
+                                         .free_bytes = 1,
+                                         .reserve_bytes = 2,
+                                         .low = 1,
+                                         .session = CELL_SESSION}};
+    const uint32_t conn = first(2);
+    struct gateway_stats stats;
+    char hex[128];
+
+    say(conn, ORDER("01", BUY, DAY));
+    (void)expect_message(conn, 'A');
+    rig_admin(rig, &cell, 1);
+    step();
+    for (unsigned i = 2; i < 40; i++) {
+        snprintf(hex, sizeof hex,
+                 "4f %08x 42 0000000a 41434d4520202020 00000000000f4240"
+                 "30 59 41 4e 4e 4142434445464748494a4b4c4d4e",
+                 i);
+        say(conn, hex);
+    }
+    gateway_stats_get(rig->gateway, &stats);
+    cr_assert_gt(stats.low_dropped, 20);
+    for (uint64_t i = stats.low_dropped; i < 38; i++)
+        (void)expect_message(conn, 'J');
+    expect_nothing(conn);
+    say(conn, "58 00000001 00000000");
+    (void)expect_message(conn, 'C');
+}
+
+Test(soup_server, logins_are_looked_at_no_faster_than_their_rate)
+{
+    struct gateway_stats stats;
+
+    for (unsigned i = 0; i < 120; i++) {
+        const uint32_t conn = stream_open(pair);
+        char packet[64];
+
+        snprintf(packet, sizeof packet, "L%-6s%-10s%10s%20u", "BROK2", "guess", "", 1);
+        stream_send(pair, conn, packet, SOUP_LOGIN_REQUEST_BLOCK);
+        rig_step(rig, 0);
+    }
+    gateway_stats_get(rig->gateway, &stats);
+    cr_assert_gt(stats.logins_dropped, 0);
+    cr_assert_gt(stats.bad_credentials, 0);
+    cr_assert_eq(stats.logins_dropped + stats.bad_credentials, 120);
+    rig_wait(rig, 1000);
+    (void)first(2);
 }
 
 Test(soup_server, a_restart_loses_nothing_that_was_told)
@@ -605,21 +940,6 @@ Test(soup_server, a_restart_that_may_have_lost_something_begins_a_new_session)
     expect_rejected(conn, 'S');
     (void)first(2);
     cr_assert_str_neq(session_name, name);
-}
-
-static void
-roll(uint32_t date)
-{
-    union cell cells[2] = {{.day_roll = {.kind = CELL_KIND_DAY_ROLL,
-                                         .shape = 2,
-                                         .date = date,
-                                         .time = rig->net.now_ns,
-                                         .session = CELL_SESSION}},
-                           {.author = {.kind = CELL_KIND_AUTHOR, .name = "T", .text = "a day"}}};
-
-    rig_admin(rig, cells, 2);
-    step();
-    step();
 }
 
 Test(soup_server, a_session_ends_with_its_day)
