@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "gateway/gateway.h"
-
 #include "gateway/port.h"
+
 #include "tools/config_read.h"
 #include "tools/text.h"
 
