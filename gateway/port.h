@@ -180,6 +180,8 @@ OUTCRY_NODISCARD int port_udp_open(struct port **port, const struct port_udp_cfg
 /* port_udp_local returns the bound UDP port. */
 uint16_t port_udp_local(const struct port *port);
 
+#define PORT_DPDK_QUEUES_MAX 16u
+
 struct port_dpdk_cfg {
     const char *const *eal_argv; /* without the program's name; NULL terminated */
     uint16_t ethdev;             /* index of the device, usually 0 */
@@ -191,6 +193,8 @@ struct port_dpdk_cfg {
     uint32_t gateway_ip; /* client: resolve this by ARP before ready; 0: none */
     uint16_t vlan;       /* 1 .. VLAN_MAX: all frames bear this IEEE 802.1Q tag, others are
                           * foreign; 0: none does, but for priority tags */
+    uint16_t rx_queues;  /* to receive from, up to PORT_DPDK_QUEUES_MAX; 0: one. The device
+                          * spreads by address and port (RSS) if it can */
 };
 
 /*

@@ -51,6 +51,8 @@ struct dpdk_port {
     uint16_t ethdev;
     uint16_t udp_port; /* source of what is claimed */
     uint16_t vlan;     /* 0: frames have no tag */
+    uint16_t queues;   /* to receive from */
+    uint16_t queue;    /* the next to be looked at first */
     bool was_ready;
     bool flush_owed; /* a flush found the gate shut */
     bool entered;    /* the owning thread is known to EAL */
@@ -271,6 +273,22 @@ take_mbuf(struct dpdk_port *dpdk, struct rte_mbuf *mbuf, struct datagram *datagr
     return false;
 }
 
+/* receive takes up to want mbufs, from each queue in its turn: one that is always full
+ * leaves the others their share. */
+static inline unsigned
+receive(struct dpdk_port *dpdk, struct rte_mbuf **mbufs, unsigned want)
+{
+    unsigned got = 0;
+
+    if (LIKELY(dpdk->queues == 1))
+        return rte_eth_rx_burst(dpdk->ethdev, QUEUE, mbufs, (uint16_t)want);
+    for (unsigned i = 0; i < dpdk->queues && got < want; i++) {
+        got += rte_eth_rx_burst(dpdk->ethdev, dpdk->queue, mbufs + got, (uint16_t)(want - got));
+        dpdk->queue = (uint16_t)((dpdk->queue + 1) % dpdk->queues);
+    }
+    return got;
+}
+
 static HOT int
 dpdk_rx(struct port *port, struct datagram *datagrams, int max)
 {
@@ -293,7 +311,7 @@ dpdk_rx(struct port *port, struct datagram *datagrams, int max)
         dpdk->flush_owed = false;
         dpdk_tx_flush(port);
     }
-    const unsigned got = rte_eth_rx_burst(dpdk->ethdev, QUEUE, mbufs, (uint16_t)want);
+    const unsigned got = receive(dpdk, mbufs, want);
 
     for (unsigned i = 0; i < got; i++)
         cnt += take_mbuf(dpdk, mbufs[i], &datagrams[cnt]);
@@ -564,37 +582,73 @@ gate_start(void)
     return error;
 }
 
-/* device_set_up configures one queue each way. Checksums are ours, so there is
+/* device_conf fills in what is asked of the device, and no more than it can. With several
+ * queues it spreads what comes by address and port, so that what comes from one client
+ * stays in order. */
+static COLD void
+device_conf(const struct dpdk_port *dpdk,
+            const struct rte_eth_dev_info *info,
+            struct rte_eth_conf *conf)
+{
+    static const uint64_t spread = RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_UDP;
+
+    *conf = (struct rte_eth_conf){
+        .txmode.offloads = RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE & info->tx_offload_capa,
+    };
+    if (dpdk->queues == 1 || (info->flow_type_rss_offloads & spread) == 0)
+        return;
+    conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+    conf->rx_adv_conf.rss_conf.rss_hf = info->flow_type_rss_offloads & spread;
+}
+
+/* device_queues sets up the queues. Some devices insist on as many to send by, of which
+ * we use the first. */
+static COLD int
+device_queues(const struct dpdk_port *dpdk,
+              const struct rte_eth_txconf *tx_conf,
+              uint16_t rx_cnt,
+              uint16_t tx_cnt)
+{
+    const unsigned socket = (unsigned)rte_eth_dev_socket_id(dpdk->ethdev);
+    int error = 0;
+
+    for (uint16_t i = 0; i < dpdk->queues && error == 0; i++) {
+        error = rte_eth_rx_queue_setup(dpdk->ethdev, i, rx_cnt, socket, NULL, dpdk->pool);
+        if (error == 0)
+            error = rte_eth_tx_queue_setup(dpdk->ethdev, i, tx_cnt, socket, tx_conf);
+    }
+    return error;
+}
+
+/* device_set_up configures the queues. Checksums are ours, so there is
  * no offload to ask for but one of memory: all mbufs that we send are from one
  * pool and have one owner. Not every device knows an MTU or promiscuous mode. */
 static COLD int
 device_set_up(struct dpdk_port *dpdk, const struct rte_eth_dev_info *info)
 {
-    const struct rte_eth_conf conf = {
-        .txmode.offloads = RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE & info->tx_offload_capa,
-    };
+    struct rte_eth_conf conf;
     struct rte_eth_txconf tx_conf = info->default_txconf;
     uint16_t rx_cnt = DESCRIPTORS;
     uint16_t tx_cnt = DESCRIPTORS;
     struct rte_ether_addr mac;
     char name[RTE_MEMPOOL_NAMESIZE];
     const int socket = rte_eth_dev_socket_id(dpdk->ethdev);
-    int error = rte_eth_dev_configure(dpdk->ethdev, 1, 1, &conf);
+    int error;
 
+    device_conf(dpdk, info, &conf);
+    error = rte_eth_dev_configure(dpdk->ethdev, dpdk->queues, dpdk->queues, &conf);
     if (error == 0)
         error = rte_eth_dev_adjust_nb_rx_tx_desc(dpdk->ethdev, &rx_cnt, &tx_cnt);
     if (error != 0)
         return error;
     snprintf(name, sizeof name, "outcry_%u", dpdk->ethdev);
-    dpdk->pool =
-        rte_pktmbuf_pool_create(name, rte_align32pow2(rx_cnt + tx_cnt + 4 * MBUF_CACHE) - 1,
-                                MBUF_CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, socket);
+    dpdk->pool = rte_pktmbuf_pool_create(
+        name, rte_align32pow2((uint32_t)dpdk->queues * rx_cnt + tx_cnt + 4 * MBUF_CACHE) - 1,
+        MBUF_CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, socket);
     if (dpdk->pool == NULL)
         return -rte_errno;
     tx_conf.offloads = conf.txmode.offloads;
-    error = rte_eth_rx_queue_setup(dpdk->ethdev, QUEUE, rx_cnt, (unsigned)socket, NULL, dpdk->pool);
-    if (error == 0)
-        error = rte_eth_tx_queue_setup(dpdk->ethdev, QUEUE, tx_cnt, (unsigned)socket, &tx_conf);
+    error = device_queues(dpdk, &tx_conf, rx_cnt, tx_cnt);
     if (error == 0)
         error = rte_eth_macaddr_get(dpdk->ethdev, &mac);
     if (error != 0)
@@ -619,12 +673,18 @@ port_make(struct dpdk_port **made, const struct port_dpdk_cfg *cfg, char *why)
         snprintf(why, WHY_BYTES, "no device %u by these EAL arguments", cfg->ethdev);
         return error;
     }
+    if (cfg->rx_queues > info.max_rx_queues || cfg->rx_queues > info.max_tx_queues) {
+        snprintf(why, WHY_BYTES, "device %u (%s) has %u queues, not %u", cfg->ethdev,
+                 info.driver_name, RTE_MIN(info.max_rx_queues, info.max_tx_queues), cfg->rx_queues);
+        return -EINVAL;
+    }
     dpdk = rte_zmalloc("outcry_port", sizeof *dpdk, CACHE_LINE);
     if (dpdk == NULL) {
         snprintf(why, WHY_BYTES, "no memory for device %u", cfg->ethdev);
         return -ENOMEM;
     }
     dpdk->ethdev = cfg->ethdev;
+    dpdk->queues = cfg->rx_queues != 0 ? cfg->rx_queues : 1;
     dpdk->is_memif = strcmp(info.driver_name, MEMIF) == 0;
     error = dpdk->is_memif ? gate_start() : 0;
     if (error == 0)
@@ -649,7 +709,7 @@ port_dpdk_open(struct port **port, const struct port_dpdk_cfg *cfg, char why[WHY
 
     why[0] = '\0';
     if (cfg->ip == 0 || (!server && cfg->udp_port_cnt == 0) || cfg->ethdev >= RTE_MAX_ETHPORTS ||
-        cfg->vlan > VLAN_MAX) {
+        cfg->vlan > VLAN_MAX || cfg->rx_queues > PORT_DPDK_QUEUES_MAX) {
         snprintf(why, WHY_BYTES, "a DPDK port needs an address, a UDP port and a device");
         return -EINVAL;
     }

@@ -95,8 +95,9 @@ struct config_port {
     uint32_t address;  /* host order; 0.0.0.0 is any, kernel sockets only */
     uint16_t udp_port; /* of kind tcp: tcp_port; 0: any free one, kernel sockets only */
     struct config_port_tcp tcp;
-    uint8_t dialect; /* enum gateway_dialect: OUCH under SoupBinTCP on some of kind tcp */
-    uint16_t vlan;   /* of a dpdk device; 0: none */
+    uint8_t dialect;    /* enum gateway_dialect: OUCH under SoupBinTCP on some of kind tcp */
+    uint16_t vlan;      /* of a dpdk device; 0: none */
+    uint16_t rx_queues; /* likewise; 0: not given, one */
     unsigned eal_cnt;
     const char *const *eal; /* NULL terminated, never NULL */
     struct config_port_client client;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "gateway/gateway.h"
+#include "gateway/port.h"
 
 #include "tools/config_read.h"
 #include "tools/text.h"
@@ -268,17 +269,20 @@ read_port(const struct doc_map *map, struct config_port *port)
         port->udp_port = (uint16_t)doc_u64(map, "udp_port", dpdk ? 1 : 0, UINT16_MAX, DOC_NEEDED);
     read_tcp(map, port);
     port->vlan = (uint16_t)doc_u64(map, "vlan", 1, VLAN_MAX, 0);
+    port->rx_queues = (uint16_t)doc_u64(map, "rx_queues", 1, PORT_DPDK_QUEUES_MAX, 0);
     port->eal = read_args(map, "eal", &port->eal_cnt);
     read_client(map, port);
     if (dpdk && port->eal_cnt == 0)
         doc_refuse(map, "eal", "is missing, expected the EAL arguments of a dpdk device");
     if (dpdk && port->address == 0)
         doc_refuse(map, "address", "is 0.0.0.0, expected the address of a dpdk device");
-    if (!dpdk && (port->eal_cnt > 0 || port->client.given || port->vlan != 0))
+    if (!dpdk &&
+        (port->eal_cnt > 0 || port->client.given || port->vlan != 0 || port->rx_queues != 0))
         doc_refuse(map,
-                   port->vlan != 0     ? "vlan"
-                   : port->eal_cnt > 0 ? "eal"
-                                       : "client",
+                   port->vlan != 0        ? "vlan"
+                   : port->rx_queues != 0 ? "rx_queues"
+                   : port->eal_cnt > 0    ? "eal"
+                                          : "client",
                    "is given, expected only with kind: dpdk");
 }
 
@@ -322,8 +326,8 @@ config_read_ports(struct config *config, const struct doc_map *root)
         struct doc_map map;
 
         doc_item(&list, i,
-                 "name kind address udp_port vlan eal client tcp_port connections unsent_bytes "
-                 "slow_ms idle_ms dialect",
+                 "name kind address udp_port vlan rx_queues eal client tcp_port connections "
+                 "unsent_bytes slow_ms idle_ms dialect",
                  &map);
         read_port(&map, &config->ports[config->ports_cnt++]);
     }

@@ -234,6 +234,7 @@ open_dpdk(struct exchange *exchange, const struct config_port *port, char *why)
         .ip = port->address,
         .udp_port = port->udp_port,
         .vlan = port->vlan,
+        .rx_queues = port->rx_queues,
     };
     char text[256] = "";
 

@@ -79,7 +79,7 @@ def no_tx_checksum(name):
                     struct.pack('16sP', name.encode(), ctypes.addressof(value)))
 
 
-def config_of(folder, device, vlan=None, client=None):
+def config_of(folder, device, vlan=None, client=None, queues=None):
     def args(vdev):
         return '[' + ', '.join(f'"{arg}"' for arg in EAL + ['--vdev=' + vdev]) + ']'
 
@@ -90,6 +90,8 @@ def config_of(folder, device, vlan=None, client=None):
             f'    udp_port: {PORT}\n    eal: {args(device)}')
     if vlan is not None:
         port += f'\n    vlan: {vlan}'
+    if queues is not None:
+        port += f'\n    rx_queues: {queues}'
     if client is not None:
         port += f'\n    client: {{address: {NEIGHBOUR}, eal: {args(client)}}}'
     assert KERNEL in text
@@ -239,6 +241,23 @@ def check_vlan(tap, outcry, neighbour):
             exchange.stop()
 
 
+def check_queues(tap, outcry, neighbour):
+    """The kernel spreads what comes over the queues, by address and port."""
+    with Folder() as folder:
+        make_journal(folder)
+        config = config_of(folder, 'net_af_packet0,iface=v0,qpairs=4', queues=4)
+        with Exchange(outcry, config) as exchange:
+            with neighbour:
+                refused = [Client((ADDRESS, PORT), 'NOBODY', 'alpha').refused for _ in range(24)]
+                tap.same(refused, [(3, 0)] * 24, 'each of four queues is looked at')
+                client = Client((ADDRESS, PORT), 'BROKER1', 'alpha')
+            trade(tap, client, 'af_packet with four queues', 100)
+            tap.same(exchange.stop(), 0, 'af_packet with four queues: it stops')
+        code, _, err = run(outcry, 'serve', config_of(
+            folder, 'net_af_packet0,iface=v0,qpairs=1', queues=2))
+        tap.ok(code == 3 and 'has 1 queues, not 2' in err, 'more queues than there are', code, err)
+
+
 def check_vhost(tap, outcry, vlan):
     name = 'vhost' if vlan is None else f'vhost, VLAN {vlan}'
     with Folder() as folder:
@@ -323,6 +342,7 @@ def main():
     if why is None:
         check_device(tap, outcry, 'af_packet', 'net_af_packet0,iface=v0', neighbour)
         check_vlan(tap, outcry, neighbour)
+        check_queues(tap, outcry, neighbour)
     else:
         tap.skip('af_packet', why)
     why = may_xdp()

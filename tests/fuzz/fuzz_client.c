@@ -41,7 +41,7 @@ enum op {
     OP_STRANGER, /* somebody else sends them, with the UUID */
     OP_SEND,     /* the caller sends them */
     OP_REST,     /* the caller flushes and polls */
-    OP_LEAVE,    /* the caller terminates */
+    OP_LEAVE,    /* the caller terminates, or finishes if the first byte is odd */
     OP_RESUME,   /* the caller comes back with its numbers; so also if the op is above */
     OP_FULL,     /* the port has room no more, or again */
     OPS
@@ -116,13 +116,33 @@ see_session(struct world *world, unsigned template_id, const uint8_t *buf, size_
     case FIXP_RETRANSMIT_REQUEST_ID:
         see_ask(world, fixp_retransmit_request_view(buf, len));
         return;
+    case FIXP_FINISHED_SENDING_ID:
+        ASSERT(fixp_finished_sending_view(buf, len) != NULL);
+        ASSERT(fixp_finished_sending_view(buf, len)->last_seq_no + 1 ==
+               client_next_no(world->client));
+        world->request_id = template_id;
+        return;
+    case FIXP_FINISHED_RECEIVING_ID:
+        ASSERT(fixp_finished_receiving_view(buf, len) != NULL);
+        ASSERT(world->client->end_report_no != 0);
+        ASSERT(world->client->end_report_no <= client_next_report_no(world->client));
+        world->request_id = template_id;
+        return;
     default:
         UNREACHABLE("a client does not say that");
     }
 }
 
+/* ends_well tells whether what follows a FinishedReceiving is a Terminate. */
+static bool
+ends_well(const struct fixp_header *hdr, const uint8_t *behind, size_t len)
+{
+    return hdr->template_id == FIXP_FINISHED_RECEIVING_ID &&
+           fixp_terminate_view(behind, len) != NULL && fixp_message_length(behind, len) == len;
+}
+
 /* tx_push sees that a datagram begins with a session message, and what that is. What
- * follows it are the caller's own bytes. A request for receipts stands alone. */
+ * follows a Sequence are the caller's own bytes. A request for receipts stands alone. */
 static void
 tx_push(struct port *port, size_t len)
 {
@@ -139,7 +159,8 @@ tx_push(struct port *port, size_t len)
         return;
     }
     ASSERT(bytes > 0);
-    ASSERT(bytes == len || hdr->template_id == FIXP_SEQUENCE_ID);
+    ASSERT(bytes == len || hdr->template_id == FIXP_SEQUENCE_ID ||
+           ends_well(hdr, world->tx + bytes, len - bytes));
     world->claimed = false;
     world->said_cnt++;
     see_session(world, hdr->template_id, world->tx, bytes);
@@ -255,6 +276,20 @@ hear_numbered(struct world *world, uint64_t no, bool again, const uint8_t *bytes
     hear(world, &server, buf, at + len);
 }
 
+/* put_finish writes that the server has received all and has sent all up to last_no. */
+static size_t
+put_finish(uint8_t *buf, size_t room, uint64_t last_no)
+{
+    struct fixp_finished_sending sending = {.last_seq_no = last_no};
+    struct fixp_finished_receiving receiving;
+    size_t len;
+
+    memcpy(sending.session_id, uuid, sizeof uuid);
+    memcpy(receiving.session_id, uuid, sizeof uuid);
+    len = fixp_finished_receiving_encode(buf, room, &receiving);
+    return len + fixp_finished_sending_encode(buf + len, room - len, &sending);
+}
+
 /* hear_right lets the server answer as it should. */
 static void
 hear_right(struct world *world, uint8_t ahead)
@@ -279,7 +314,11 @@ hear_right(struct world *world, uint8_t ahead)
         len = fixp_establishment_ack_encode(buf, sizeof buf, &ack);
         break;
     case FIXP_TERMINATE_ID:
+    case FIXP_FINISHED_RECEIVING_ID:
         len = fixp_terminate_encode(buf, sizeof buf, &terminate, NULL, 0);
+        break;
+    case FIXP_FINISHED_SENDING_ID:
+        len = put_finish(buf, sizeof buf, world->next_report_no + ahead - 1);
         break;
     default:
         return;
@@ -346,7 +385,10 @@ step(struct world *world, unsigned op, const uint8_t *bytes, size_t len)
         client_poll(client, world->now_ns);
         break;
     case OP_LEAVE:
-        client_terminate(client, world->now_ns);
+        if (len > 0 && bytes[0] % 2 == 1)
+            client_finish(client, world->now_ns);
+        else
+            client_terminate(client, world->now_ns);
         break;
     case OP_FULL:
         world->full = !world->full;

@@ -561,3 +561,84 @@ Test(fixp_bind, idle_gateway_stops_at_once)
     cr_assert(gateway_stopped(rig->gateway));
     rig_free(rig);
 }
+
+/* server_says sends bytes to client 0 as the exchange would. */
+static void
+server_says(struct rig *rig, const uint8_t *bytes, size_t len)
+{
+    const struct peer client = {.ip = RIG_SERVER_IP + 1, .udp_port = 20000};
+    uint8_t *buf = port_tx_claim(rig->server, &client);
+
+    memcpy(buf, bytes, len);
+    port_tx_push(rig->server, len);
+    rig_run(rig, 1);
+}
+
+Test(fixp_bind, client_ignores_answers_that_are_not_to_its_request)
+{
+    struct rig *rig = rig_new(60, 0, 0);
+    struct rig_client *rc = rig_client(rig, 0, 0);
+    struct trap trap = {.template_id = FIXP_NEGOTIATE_ID, .lose_cnt = 1};
+    const struct fixp_negotiate *request;
+    uint8_t buf[64];
+
+    trap_set(rig, &trap);
+    client_connect(rc->client, rig->net.now_ns);
+    rig_run(rig, 1);
+    cr_assert_eq(trap.seen_cnt, 1);
+    request = fixp_negotiate_view(trap.last.data, trap.last.len);
+    cr_assert_not_null(request);
+    for (unsigned i = 0; i < 4; i++) {
+        struct fixp_negotiation_reject reject = {.request_timestamp = request->timestamp};
+        struct fixp_negotiation_response response = {.request_timestamp = request->timestamp};
+        const bool other_uuid = i % 2 == 0;
+
+        memcpy(reject.session_id, request->session_id, sizeof reject.session_id);
+        memcpy(response.session_id, request->session_id, sizeof response.session_id);
+        reject.session_id[15] ^= other_uuid;
+        response.session_id[15] ^= other_uuid;
+        reject.request_timestamp += !other_uuid;
+        response.request_timestamp += !other_uuid;
+        if (i < 2)
+            server_says(rig, buf,
+                        fixp_negotiation_reject_encode(buf, sizeof buf, &reject, NULL, 0));
+        else
+            server_says(rig, buf,
+                        fixp_negotiation_response_encode(buf, sizeof buf, &response, NULL, 0));
+        cr_assert_eq(client_state(rc->client), CLIENT_NEGOTIATING, "row %u", i);
+    }
+    rig_wait(rig, 200);
+    cr_assert_eq(client_state(rc->client), CLIENT_ESTABLISHED);
+    rig_free(rig);
+}
+
+Test(fixp_bind, client_leaves_an_exchange_that_has_lost_reports)
+{
+    struct rig *rig = rig_new(61, 0, 0);
+    struct rig_client *rc = rig_connect(rig, 0, 0);
+    struct client_cfg cfg = {
+        .name = rig->sessions[0].name,
+        .key = rig->sessions[0].key,
+        .keepalive_ms = RIG_KEEPALIVE_MS,
+        .resume = true,
+        .resume_no = 2,
+        .resume_next_report_no = 3,
+    };
+    struct trap trap = {.template_id = FIXP_TERMINATE_ID};
+
+    rig_order(rig, rc, 1, false, PX);
+    rig_run(rig, 2);
+    client_terminate(rc->client, rig->net.now_ns);
+    rig_run(rig, 2);
+    trap_set(rig, &trap);
+    rc = rig_client_new(rig, 0, 0, &cfg);
+    client_connect(rc->client, rig->net.now_ns);
+    rig_run(rig, 5);
+    cr_assert_eq(client_state(rc->client), CLIENT_CLOSED);
+    cr_assert_str_eq(client_error(rc->client), "the exchange has lost reports that were seen here");
+    cr_assert_eq(trap.seen_cnt, 1);
+    cr_assert_eq(fixp_terminate_view(trap.last.data, trap.last.len)->code,
+                 FIXP_TERMINATION_CODE_UNSPECIFIED_ERROR);
+    cr_assert_eq(rig_session_state(rig, 0), ENGINE_SESSION_NEGOTIATED);
+    rig_free(rig);
+}

@@ -95,6 +95,25 @@ Test(fixp, negotiate_is_encoded_and_viewed_byte_for_byte)
     cr_assert_str_eq(fixp_message_name(FIXP_NEGOTIATE_ID), "Negotiate");
 }
 
+/* As an independent stack was seen to send it: its frame is longer than the message. */
+Test(fixp, negotiate_of_another_stack_is_viewed_without_what_is_behind_it)
+{
+    static const char bytes[] =
+        "1900 0100 bc0a 0000 " UUID_TEXT " 33f192ea71010000 01 0500 5573657231";
+    struct fixp_negotiate ours = {.timestamp = UINT64_C(0x00000171ea92f133),
+                                  .client_flow = FIXP_FLOW_TYPE_IDEMPOTENT};
+    uint8_t buf[64] = {0};
+    const size_t len = unhex(buf, bytes);
+    const struct fixp_negotiate *msg = fixp_negotiate_view(buf, len + 2);
+
+    cr_assert_not_null(msg);
+    cr_assert(msg->timestamp == ours.timestamp);
+    expect_text(fixp_negotiate_credentials, buf, "User1");
+    cr_assert_eq(fixp_message_length(buf, len + 2), len, "two stray bytes of zero are no message");
+    memcpy(ours.session_id, uuid, sizeof uuid);
+    expect_bytes(buf, fixp_negotiate_encode(buf, sizeof buf, &ours, "User1", 5), bytes);
+}
+
 Test(fixp, a_message_without_room_for_its_last_byte_is_not_encoded)
 {
     uint8_t buf[128];
