@@ -51,7 +51,8 @@ static const char help[] =
     "\n"
     "  --orders N      messages to send (100000)\n"
     "  --rate R        messages a second (50000); 0: as fast as answers come\n"
-    "  --sessions S    sessions of the configuration to use, at most 1024 (all that speak FIXP)\n"
+    "  --sessions S    sessions of the configuration to use, at most 1024 (all of FIXP but\n"
+    "                  drop copies)\n"
     "  --first F       the first of them, from 0 (0)\n"
     "  --seed X        of the random flow (1)\n"
     "  --mix plain|all limit orders, cancels and replaces (plain); or with them orders of\n"
@@ -381,14 +382,14 @@ static bool
 sessions_pick(const struct options *options, struct link_cfg *cfg)
 {
     unsigned cnt = options->sessions != 0 ? options->sessions : LINK_SESSIONS_MAX;
-    unsigned behind = 0; /* of those that speak FIXP */
+    unsigned behind = 0; /* of those that may send, in FIXP */
 
     if (cnt > LINK_SESSIONS_MAX)
         cnt = LINK_SESSIONS_MAX;
     for (unsigned i = 0; i < cfg->config->sessions_cnt && cfg->sessions_cnt < cnt; i++) {
         const struct config_session *session = &cfg->config->sessions[i];
 
-        if (session->dialect == GATEWAY_FIXP && behind++ >= options->first)
+        if (session->dialect == GATEWAY_FIXP && !session->drop_copy && behind++ >= options->first)
             cfg->sessions[cfg->sessions_cnt++] = session;
     }
     return cfg->sessions_cnt > 0 && cfg->sessions_cnt >= options->sessions;

@@ -9,6 +9,7 @@ again, from any number, byte for byte.
 
 import os
 import socket
+import struct
 import subprocess
 import sys
 
@@ -19,6 +20,7 @@ from soup import QUERY, Refused, Soup, cancel, enter, mass_cancel, modify, optio
 ALPHA, BETA = ('ALFA1', 'secret'), ('BETA1', 'Hush')
 MORE = '''  - {id: 2, name: ALFA1, firm: ALPHA, key: secret, dialect: ouch, account: A1, mpid: ALFA}
   - {id: 3, name: Beta1, firm: BETA, key: hush, dialect: ouch, account: B1, mpid: BETB, blocked: false}
+  - {id: 4, name: COPY, firm: ALPHA, key: copy, drop_copy: true}
 '''
 SOUP = '{name: soup, kind: tcp, address: 127.0.0.1, tcp_port: 0, dialect: ouch}'
 DOOR = {'door': None, 'one': '  - {name: all, stages: [gateway, engine, journal, door], idle: yield}',
@@ -229,6 +231,18 @@ def check_example(tap, address):
            'the client of the documents runs', done.stdout, done.stderr)
 
 
+def check_copy(tap, exchange, soup):
+    """The firm's drop copy, of FIXP, hears of OUCH orders, and of nothing else."""
+    copy = Client(exchange.ports['kernel'], 'COPY', 'copy', flow=3)
+    soup.send(b'D\0\0\0\x01    ', QUERY, b'E\0\0\0\x02    ', enter(3, 'B', 10, 900000), cancel(3, 4),
+              QUERY, cancel(3))
+    tap.same([row['type'] for row in soup.reports(7)], list('GQKACQC'), 'a client is answered')
+    heard = [(name, struct.unpack('<I', body[-4:])[0]) for name, body in copy.wait(3)]
+    tap.same(heard, [('New', 2), ('Replace', 2), ('Cancel', 2)],
+             'the drop copy hears what became of his order')
+    copy.close()
+
+
 def test_logins(tap, outcry):
     """Who may come in, and who is let go."""
     with Folder() as folder:
@@ -255,6 +269,7 @@ def test_logins(tap, outcry):
                 packet = far.next_packet()
                 far.heartbeats += packet[0] == b'H'
             tap.ok(True, 'heartbeats come')
+            check_copy(tap, exchange, far)
             check_example(tap, address)
             check_tools(tap, outcry, os.path.join(folder, 'outcry.yaml'), exchange)
             tap.same(exchange.stop(), 0, 'it stops with a client there')
