@@ -228,9 +228,9 @@ day_read(const char *dir, const struct pump_day *day)
     struct day_read result;
     uint64_t commands_cnt;
 
-    (void)core_pin(0);
     forget(dir);
-    result.restart_s = replay(dir, day, true, false, &commands_cnt);
+    result.restart_s = replay(dir, day, true, core_unpin() >= 2, &commands_cnt);
+    (void)core_pin(0);
     result.snapshot_s = restart_from(dir, day, commands_cnt, &result.snapshot_mb);
     (void)replay(dir, day, false, false, &commands_cnt); /* the page cache is warm again */
     result.replay_mps = 1e-6 / replay(dir, day, false, false, &commands_cnt) * (double)commands_cnt;

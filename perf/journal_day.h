@@ -3,8 +3,9 @@
  *
  *   replay    every command into a new engine, compared cell by cell, page cache warm: by
  *             one thread on one core, and by two
- *   restart   what an exchange does before it can go on: replay, then recovery. The
- *             page cache is emptied of the journal first: it is read from the disk
+ *   restart   what an exchange does before it can go on: replay, by two threads where there
+ *             is a second core, then recovery. The page cache is emptied of the journal
+ *             first: it is read from the disk
  *   snapshot  the same from a snapshot that has all but the last DAY_BEHIND commands,
  *             which is read from the disk, too: load it, replay the rest, recover
  *   verify    every page and the chain, page cache warm: by one thread, and by as many as

@@ -68,9 +68,10 @@ say_recovered(const struct exchange *exchange)
 
     fprintf(stderr,
             "outcry: journal %s: %" PRIu64 " commands recovered in %" PRIu64
-            " ms, last seq %" PRIu64 ", state hash %s\n",
+            " ms by %s, last seq %" PRIu64 ", state hash %s\n",
             exchange->config->journal_folder, recovered->commands_cnt,
-            recovered->elapsed_ns / 1000000u, recovered->last_seq,
+            recovered->elapsed_ns / 1000000u,
+            recovered->threads == 2 ? "two threads" : "one thread", recovered->last_seq,
             text_hash(recovered->state_hash, hash));
     if (recovered->dropped_cells > 0 || recovered->zeroed_bytes > 0)
         fprintf(stderr,

@@ -71,6 +71,7 @@ struct exchange_recovered {
     uint64_t dropped_cells;
     uint64_t zeroed_bytes;
     uint64_t elapsed_ns;
+    unsigned threads; /* that replayed: 2 where there is a second core */
     struct hash128 state_hash;
 };
 

@@ -14,6 +14,7 @@
 
 #include "tools/clock.h"
 #include "tools/commands.h"
+#include "tools/cores.h"
 #include "tools/exchange_private.h"
 #include "tools/memory.h"
 #include "tools/restore.h"
@@ -272,6 +273,7 @@ replay_behind(struct exchange *exchange, char *why)
     const struct replay_cfg cfg = {
         .engine = restored.engine,
         .engine_cfg = restored.info.cfg,
+        .pair = exchange->recovered.threads == 2,
         .on_message = on_message,
         .ctx = &ctx,
     };
@@ -295,7 +297,12 @@ replay_whole(struct exchange *exchange, struct journal_reader *reader, char *why
 {
     struct replay_ctx ctx = {.exchange = exchange};
     const struct replay_cfg cfg = {
-        .on_message = on_message, .ctx = &ctx, .salt = restore_draw_salt(), .alloc = replay_take};
+        .pair = exchange->recovered.threads == 2,
+        .on_message = on_message,
+        .ctx = &ctx,
+        .salt = restore_draw_salt(),
+        .alloc = replay_take,
+    };
     const int rc = replay_from(exchange, reader, &cfg, why);
 
     exchange->engine_memory = replay_memory;
@@ -309,7 +316,11 @@ replay_journal(struct exchange *exchange, char *why)
 {
     const uint64_t begin_ns = clock_utc_ns();
     struct journal_reader *reader;
-    int rc = replay_behind(exchange, why);
+    int rc;
+
+    /* Nothing else of the exchange runs yet. */
+    exchange->recovered.threads = cores_cnt(2);
+    rc = replay_behind(exchange, why);
 
     if (rc == 0 && exchange->first_seq > 1)
         return exchange_refuse(

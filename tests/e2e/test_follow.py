@@ -24,7 +24,7 @@ PAGE = 4096
 RETRANSMIT = ['--retransmit', '1024']  # as pools.retransmit of the configuration
 WRITTEN = r'outcry: snapshot \S+: seq (\d+), page (\d+), \d+ KiB written .* state hash ([0-9a-f]{32})\n'
 LOADED = r'outcry: snapshot (\S+): seq (\d+) of '
-RECOVERED = r'(\d+) commands recovered in \d+ ms, last seq (\d+), state hash ([0-9a-f]{32})'
+RECOVERED = r'(\d+) commands recovered in \d+ ms by \w+ threads?, last seq (\d+), state hash ([0-9a-f]{32})'
 
 
 class Follower:

@@ -76,12 +76,19 @@ def test_start_and_stop(tap, outcry):
                'Genesis, Restart and all entities are journaled', code, result)
         with Exchange(outcry, config) as exchange:
             tap.same(exchange.epoch, 2, 'the next run has the next epoch')
-            tap.ok(f'{START_SEQ} commands recovered' in exchange.text, 'and says what it recovered',
-                   exchange.text)
+            threads = 'two threads' if len(os.sched_getaffinity(0)) > 1 else 'one thread'
+            found = re.search(rf'{START_SEQ} commands recovered in \d+ ms by {threads}, .* hash (\w+)',
+                              exchange.text)
+            tap.ok(found is not None, f'and says what it recovered, by {threads}', exchange.text)
             tap.same(exchange.stop(signal.SIGINT), 0, 'SIGINT ends it with 0')
         rows = audit(outcry, folder, '--from', str(START_SEQ + 1))
         tap.same([row['event'] for row in rows], ['REST'],
                  'with the same configuration, Restart is all that is new')
+        core = min(os.sched_getaffinity(0))
+        with Exchange(outcry, config, lambda: os.sched_setaffinity(0, {core})) as exchange:
+            tap.ok(f'{START_SEQ + 1} commands recovered in ' in exchange.text and
+                   ' ms by one thread, ' in exchange.text, 'on one core by one thread', exchange.text)
+            tap.same(exchange.stop(), 0, 'and it ends with 0')
 
 
 def test_difference(tap, outcry):
