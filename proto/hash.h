@@ -70,6 +70,47 @@ hash128_of(const void *data, size_t bytes)
     return (struct hash128){.lo = hash.low64, .hi = hash.high64};
 }
 
+#define HASH_PAGE_BYTES 4096u
+
+/* hash_stripes takes some lines into the sums of a long text. */
+static ALWAYS_INLINE void
+hash_stripes(xxh_u64 *acc, const xxh_u8 *lines, const xxh_u8 *secret, size_t cnt)
+{
+    for (size_t i = 0; i < cnt; i++)
+        XXH3_accumulate_512(acc, lines + i * XXH_STRIPE_LEN, secret + i * XXH_SECRET_CONSUME_RATE);
+}
+
+/* hash128_of_page is hash128_of a page of HASH_PAGE_BYTES whose first line of 64 bytes is
+ * another one: without a copy of the page. It goes through the library's own parts, as it
+ * does for all long texts: sixteen lines, then the sums are scrambled, and so on. */
+static ALWAYS_INLINE struct hash128
+hash128_of_page(const void *first_line, const void *page)
+{
+    const size_t per_block = (XXH_SECRET_DEFAULT_SIZE - XXH_STRIPE_LEN) / XXH_SECRET_CONSUME_RATE;
+    const size_t block_bytes = per_block * XXH_STRIPE_LEN;
+    const xxh_u8 *secret = XXH3_kSecret;
+    const xxh_u8 *last = secret + XXH_SECRET_DEFAULT_SIZE - XXH_STRIPE_LEN;
+    const xxh_u8 *lines = (const xxh_u8 *)page;
+    XXH_ALIGN(XXH_ACC_ALIGN) xxh_u64 acc[XXH_ACC_NB] = XXH3_INIT_ACC;
+
+    XXH3_accumulate_512(acc, first_line, secret);
+    hash_stripes(acc, lines + XXH_STRIPE_LEN, secret + XXH_SECRET_CONSUME_RATE, per_block - 1);
+    XXH3_scrambleAcc(acc, last);
+    for (size_t off = block_bytes; off < HASH_PAGE_BYTES - block_bytes; off += block_bytes) {
+        hash_stripes(acc, lines + off, secret, per_block);
+        XXH3_scrambleAcc(acc, last);
+    }
+    lines += HASH_PAGE_BYTES - block_bytes;
+    hash_stripes(acc, lines, secret, per_block - 1);
+    XXH3_accumulate_512(acc, lines + block_bytes - XXH_STRIPE_LEN, last - XXH_SECRET_LASTACC_START);
+    return (struct hash128){
+        .lo = XXH3_mergeAccs(acc, secret + XXH_SECRET_MERGEACCS_START,
+                             HASH_PAGE_BYTES * XXH_PRIME64_1),
+        .hi = XXH3_mergeAccs(acc, last - XXH_SECRET_MERGEACCS_START,
+                             ~(HASH_PAGE_BYTES * XXH_PRIME64_2)),
+    };
+}
+
 /* hash_init starts a new text; a used state may be started again. */
 static inline void
 hash_init(struct hash_state *state)

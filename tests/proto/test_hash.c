@@ -49,6 +49,22 @@ Test(hash, any_cut_into_updates_gives_the_hash_of_the_whole)
     }
 }
 
+Test(hash, page_with_another_first_line_hashes_as_its_copy_does)
+{
+    uint8_t copy[PAGE_BYTES];
+    uint8_t line[64];
+
+    cr_assert(hash128_equal(hash128_of_page(page, page), hash128_of(page, sizeof page)));
+    for (size_t i = 0; i < PAGE_BYTES; i += 37) {
+        page[i] ^= 0x5a;
+        memcpy(copy, page, sizeof copy);
+        memset(line, (int)i, sizeof line);
+        memcpy(copy, line, sizeof line);
+        cr_assert(hash128_equal(hash128_of_page(line, page), hash128_of(copy, sizeof copy)),
+                  "byte %zu", i);
+    }
+}
+
 Test(hash, text_may_go_on_after_a_digest)
 {
     struct hash_state state;
