@@ -7,18 +7,14 @@
 
 #include "journal/seal.h"
 
-/* continues tells whether the cells behind the first are those of its message. A
- * function of its own, so that the loop that calls it keeps its registers. */
-static __attribute__((noinline)) bool
-continues(const union cell *cells, unsigned count)
-{
-    for (unsigned i = 1; i < count; i++) {
-        if (cell_kind(&cells[i]) < CELL_KIND_CONTINUATIONS || cell_count(&cells[i]) != 0 ||
-            cell_is_last(&cells[i - 1]) || !cell_valid(&cells[i]))
-            return false;
-    }
-    return true;
-}
+const uint8_t chain_plain[256] = {
+    [CELL_KIND_ORDER_NEW] = PLAIN_KNOWN | PLAIN_OUTCOME | PLAIN_ORDER,
+    [CELL_KIND_ORDER_CANCEL] = PLAIN_KNOWN | PLAIN_OUTCOME,
+    [CELL_KIND_ORDER_REPLACE] = PLAIN_KNOWN | PLAIN_OUTCOME,
+    [CELL_KIND_TRADE] = PLAIN_KNOWN | PLAIN_OUTCOME,
+    [CELL_KIND_REPLACE_DETAIL] = PLAIN_KNOWN | PLAIN_OUTCOME,
+    [CELL_KIND_TRADE_MAKER] = PLAIN_KNOWN | PLAIN_MAKER,
+};
 
 /* cells_zero tells whether all cells from `from` on are zero. */
 static bool
@@ -101,6 +97,46 @@ segment_check(struct chain *chain, struct chain_step *step)
            cells_zero(step->page, 1);
 }
 
+/* Where a walk over the cells of a page has come. */
+struct cells_place {
+    uint64_t seq;
+    unsigned open;  /* 1: the last cell was not the last of its group */
+    unsigned whole; /* cells up to and with the last CELL_LAST */
+};
+
+/* cells_check tells whether the cells of a page are messages that follow what came
+ * before. Cells of all kinds lie side by side without a pattern, so no branch asks for one:
+ * what is wrong anywhere is gathered. */
+static ALWAYS_INLINE bool
+cells_check(const union cell *cells, unsigned cnt, struct cells_place *at)
+{
+    uint64_t wrong = 0;
+    uint64_t seq = at->seq;
+    unsigned open = at->open;
+    unsigned whole = 0;
+    unsigned left = 0; /* cells that the message in work still has */
+
+    for (unsigned i = 0; i < cnt; i++) {
+        const union cell *cell = &cells[i];
+        const unsigned count = cell_count(cell);
+        const unsigned follows = cell_kind(cell) >= CELL_KIND_CONTINUATIONS;
+        const unsigned command = cell_is_command(cell);
+
+        /* A command opens a group, all else is of the one that is open. */
+        seq += command;
+        wrong |= (command == open) | (follows != (left != 0)) | (follows & (unsigned)(count != 0)) |
+                 ((follows ^ 1u) & (unsigned)(count - 1 >= CELL_MESSAGE_MAX));
+        wrong |= (cell_seq(cell) ^ seq) & ((uint64_t)follows - 1);
+        left = follows ? left - 1 : count - 1;
+        open = !cell_is_last(cell);
+        whole = open ? whole : i + 1;
+        if (!chain_plainly_valid(cell) && UNLIKELY(!cell_valid(cell)))
+            return false;
+    }
+    *at = (struct cells_place){.seq = seq, .open = open, .whole = whole};
+    return (wrong | left) == 0;
+}
+
 /* content_check checks the cells of a page whose hash is right, and moves the
  * chain over it. */
 static bool
@@ -120,34 +156,16 @@ content_check(struct chain *chain, struct chain_step *step)
         return false;
 
     const uint64_t before_seq = chain->at.seq;
-    const union cell *cell = page->cells;
-    const union cell *end = cell + header->cells;
-    const union cell *whole = cell;
-    uint64_t seq = before_seq;
-    bool open = chain->at.open;
+    struct cells_place at = {.seq = before_seq, .open = chain->at.open};
 
-    while (cell != end) {
-        const unsigned count = cell_count(cell);
-        const bool command = cell_is_command(cell);
-
-        /* A command opens a group, all else is of the one that is open. */
-        seq += command;
-        if (UNLIKELY((unsigned)(count - 1 >= CELL_MESSAGE_MAX) | (count > end - cell) |
-                     (cell_kind(cell) >= CELL_KIND_CONTINUATIONS) | (command == open) |
-                     (cell_seq(cell) != seq)) ||
-            UNLIKELY(!cell_valid(cell)))
-            return false;
-        if (count != 1 && UNLIKELY(!continues(cell, count)))
-            return false;
-        cell += count;
-        open = !cell_is_last(cell - 1);
-        whole = open ? whole : cell;
-    }
-    step->commands = (unsigned)(seq - before_seq);
-    step->whole = (unsigned)(whole - page->cells);
-    chain->at.seq = seq;
-    chain->at.open = open;
-    chain->at.open_cells = (unsigned)(end - whole) + (step->whole == 0 ? chain->at.open_cells : 0);
+    if (!cells_check(page->cells, header->cells, &at))
+        return false;
+    step->commands = (unsigned)(at.seq - before_seq);
+    step->whole = at.whole;
+    chain->at.seq = at.seq;
+    chain->at.open = at.open != 0;
+    chain->at.open_cells =
+        (header->cells - at.whole) + (step->whole == 0 ? chain->at.open_cells : 0);
     return header->first_seq == before_seq + (step->commands != 0) &&
            cells_zero(page, header->cells);
 }

@@ -87,6 +87,33 @@ void chain_assume(struct chain *chain, uint64_t page_no, const struct page *page
  * else the chain stays. What it means that a page is not valid is not asked. */
 enum page_fault chain_judge(struct chain *chain, const struct page *page, struct chain_step *step);
 
+/* What of a cell chain_plainly_valid looks at, by its kind. */
+#define PLAIN_OUTCOME 1u   /* the outcome, or reserved bytes in its place, is zero */
+#define PLAIN_ORDER   2u   /* type, time in force and instructions of an order */
+#define PLAIN_MAKER   4u   /* reserved bytes of a TradeMaker */
+#define PLAIN_KNOWN   128u /* that is all: any other kind is not judged */
+
+extern const uint8_t chain_plain[256];
+
+/* chain_plainly_valid tells of most orders, cancels, replaces and trades that they pass their
+ * views, without a jump that depends on the kind: kinds alternate without a pattern, and that
+ * jump is foreseen wrongly for two cells in three. False says nothing: ask cell_valid. */
+static ALWAYS_INLINE bool
+chain_plainly_valid(const union cell *cell)
+{
+    const struct cell_order_new *order = &cell->order_new;
+    const unsigned type = order->ord_type - (unsigned)OE_ORD_TYPE_MARKET;
+    const unsigned tif = order->tif - (unsigned)OE_TIME_IN_FORCE_DAY;
+    const unsigned order_wrong =
+        (unsigned)(type > (unsigned)(OE_ORD_TYPE_STOP_LIMIT - OE_ORD_TYPE_MARKET)) |
+        (unsigned)(tif > (unsigned)(OE_TIME_IN_FORCE_FILL_OR_KILL - OE_TIME_IN_FORCE_DAY)) |
+        (unsigned)((order->exec_inst & ~(unsigned)OE_EXEC_INST_ALL) != 0);
+    const unsigned wrong = (order->outcome != 0 ? PLAIN_OUTCOME : 0) | order_wrong * PLAIN_ORDER |
+                           (cell->words[5] >> 32 != 0 ? PLAIN_MAKER : 0);
+
+    return (chain_plain[order->kind] & (wrong | PLAIN_KNOWN)) == PLAIN_KNOWN;
+}
+
 void chain_close(struct chain *chain);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include <criterion/criterion.h>
 
+#include "journal/chain.h"
 #include "journal/reader.h"
 
 #include "tests/journal/journal_rig.h"
@@ -220,6 +221,41 @@ damaged(uint64_t page_no, int error, const char *text)
     CHECK(rig_dir_hash(dir) == before, "something was changed");
     CHECK(rig_verify(dir, 3, &result) == (error == -EBADMSG ? 1 : error), "verify");
     CHECK(strcmp(result.fault.text, fault.text) == 0, "%s", result.fault.text);
+}
+
+Test(recover, what_is_plainly_valid_is_valid)
+{
+    unsigned plain_cnt = 0;
+
+    /* Any byte of any kind, and any two of those that such a cell is judged by. */
+    for (unsigned kind = 0; kind < 256; kind++) {
+        const union cell good = {.order_new = {.kind = (uint8_t)kind,
+                                               .shape = 1,
+                                               .ord_type = OE_ORD_TYPE_LIMIT,
+                                               .tif = OE_TIME_IN_FORCE_DAY}};
+
+        for (unsigned at = 1; at < 64; at++) {
+            for (unsigned value = 0; value < 256; value++) {
+                union cell cell = good;
+
+                cell.bytes[at] = (uint8_t)value;
+                for (unsigned other = 0; other < 256; other++) {
+                    if (at == 1)
+                        cell.words[5] = (uint64_t)other << 28;
+                    else if (at == offsetof(struct cell_order_new, tif))
+                        cell.order_new.ord_type = (uint8_t)other;
+                    else if (at == offsetof(struct cell_order_new, exec_inst))
+                        cell.order_new.tif = (uint8_t)other;
+                    else
+                        other = 255;
+                    plain_cnt += chain_plainly_valid(&cell);
+                    cr_assert(!chain_plainly_valid(&cell) || cell_valid(&cell), "%s: byte %u is %u",
+                              cell_kind_name(kind), at, value);
+                }
+            }
+        }
+    }
+    cr_assert_gt(plain_cnt, 10000, "it is of no use");
 }
 
 Test(recover, an_only_file_cut_short_anywhere_is_refused)
