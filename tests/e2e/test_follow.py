@@ -239,6 +239,37 @@ def test_broker(tap, outcry):
             exchange.stop()
 
 
+def test_stopped(tap, outcry):
+    """The exchange never waits for its follower: not for one that does not run at all."""
+    with Folder() as folder:
+        journal = make_journal(folder)
+        with Follower(outcry, journal, '--every', '50') as follower:
+            with Exchange(outcry, write_config(folder)) as exchange:
+                clord = trade_until(follower, exchange, 1, 1)
+                follower.process.send_signal(signal.SIGSTOP)
+                before = len(re.findall(WRITTEN, follower.text))
+                client = Client(exchange.ports['kernel'], 'BROKER2', 'beta')
+                answers = 0
+                for first in range(clord, clord + 2000, 40):
+                    for i in range(first, first + 40):
+                        client.order(i, '1', 1, 90 * PX, 0)
+                    while answers < first + 40 - clord:
+                        seen = len(client.reports)
+                        client.wait(seen + 1)
+                        answers += sum(kind in ('New', 'Reject')
+                                       for kind, _ in client.reports[seen:])
+                client.close()
+                tap.same(answers, 2000, 'all orders are answered while the follower stands still')
+                tap.same(exchange.stop(), 0, 'the exchange ends')
+            stalls = [int(cnt) for cnt in re.findall(r'engine: .* (\d+) stalls', exchange.text)]
+            tap.same(stalls, [0], 'and its engine has never waited')
+            last = replay(outcry, journal)['last_seq']
+            follower.process.send_signal(signal.SIGCONT)
+            while int(follower.wait_for(WRITTEN, before + 1)[-1][0]) < last - 100:
+                before += 1
+            tap.same(follower.end(), 0, 'the follower catches up')
+
+
 def test_kills(tap, outcry):
     """The follower dies at any moment and begins again."""
     with Folder() as folder:
@@ -431,6 +462,7 @@ def main():
     tap = Tap()
     test_restart(tap, outcry)
     test_broker(tap, outcry)
+    test_stopped(tap, outcry)
     test_kills(tap, outcry)
     test_modes(tap, outcry)
     test_harm(tap, outcry)

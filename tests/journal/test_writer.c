@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -286,6 +287,79 @@ refused(const struct journal_writer_cfg *cfg, int error)
     ring_reader_init(&out, ring, 0);
     cr_assert_eq(journal_writer_open(&writer, cfg, &out, why), error);
     cr_assert_neq(why[0], '\0');
+}
+
+/* clock_of returns a clock of this process or thread. */
+static uint64_t
+clock_of(clockid_t id)
+{
+    struct timespec now;
+
+    cr_assert_eq(clock_gettime(id, &now), 0);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* How often this thread has given its core away by itself. */
+static long
+sleeps_cnt(void)
+{
+    struct rusage usage;
+
+    cr_assert_eq(getrusage(RUSAGE_THREAD, &usage), 0);
+    return usage.ru_nvcsw;
+}
+
+/* idles is a journal thread with nothing to do: it must sleep each time, and use next to
+ * nothing of its core by its own clock, whoever else runs. */
+static void
+idles(uint8_t ack_mode)
+{
+    struct journal_writer_cfg cfg = {.ack_mode = ack_mode, .interval_ns = 1000000};
+    struct rig_cells all = {0};
+    uint64_t random = rig_seed();
+    struct rig rig;
+
+    rig_group(&all, &random, 0, true);
+    rig_open(&rig, dir, &cfg);
+    rig_put(&rig, &all, 0, all.cnt);
+    while (*rig.durable < all.cnt && ack_mode != CELL_ACK_MODE_MEMORY) {
+        (void)journal_writer_poll(rig.writer, rig_clock_ns());
+        journal_writer_wait(rig.writer, 1000000);
+    }
+
+    const uint64_t begin_ns = clock_of(CLOCK_MONOTONIC);
+    const uint64_t used_ns = clock_of(CLOCK_THREAD_CPUTIME_ID);
+    const long sleeps = sleeps_cnt();
+    unsigned turns = 0;
+
+    while (clock_of(CLOCK_MONOTONIC) - begin_ns < 500000000u) {
+        (void)journal_writer_poll(rig.writer, rig_clock_ns());
+        journal_writer_wait(rig.writer, 50000000);
+        turns++;
+    }
+
+    const uint64_t passed_ns = clock_of(CLOCK_MONOTONIC) - begin_ns;
+    const uint64_t took_ns = clock_of(CLOCK_THREAD_CPUTIME_ID) - used_ns;
+
+    cr_expect_geq(sleeps_cnt() - sleeps, (long)turns - 1, "%u turns", turns);
+    cr_expect_lt(took_ns, passed_ns / 10, "%zu of %zu ns", (size_t)took_ns, (size_t)passed_ns);
+    rig_close(&rig);
+    free(all.cells);
+}
+
+Test(writer, idle_in_mode_durable_it_sleeps)
+{
+    idles(CELL_ACK_MODE_DURABLE);
+}
+
+Test(writer, idle_in_mode_interval_it_sleeps)
+{
+    idles(CELL_ACK_MODE_INTERVAL);
+}
+
+Test(writer, idle_in_mode_memory_it_sleeps)
+{
+    idles(CELL_ACK_MODE_MEMORY);
 }
 
 Test(writer, wrong_configurations_are_refused)
