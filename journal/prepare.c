@@ -214,6 +214,12 @@ prepare_take(struct prepare *prepare, char why[256])
     return result;
 }
 
+bool
+prepare_ready(const struct prepare *prepare)
+{
+    return __atomic_load_n(&prepare->result, __ATOMIC_ACQUIRE) >= 0; /* P2 pairs with P1 */
+}
+
 int
 prepare_error(const struct prepare *prepare)
 {

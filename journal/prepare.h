@@ -36,6 +36,10 @@ void prepare_next(struct prepare *prepare, uint64_t segment_no);
  * while it is not ready. */
 NODISCARD int prepare_take(struct prepare *prepare, char why[256]);
 
+/* prepare_ready tells whether what was asked for is there: who takes it does not wait. Any
+ * thread may ask. */
+bool prepare_ready(const struct prepare *prepare);
+
 /* prepare_error returns 0, or -ENOSPC or -EDQUOT while the disk has no room for
  * what was asked for. Any thread may ask. */
 int prepare_error(const struct prepare *prepare);

@@ -349,6 +349,7 @@ journal_writer_stats_get(const struct journal_writer *writer, struct journal_wri
         .syncs = __atomic_load_n(&from->syncs, __ATOMIC_RELAXED),
         .bytes = __atomic_load_n(&from->bytes, __ATOMIC_RELAXED),
         .stalls = __atomic_load_n(&from->stalls, __ATOMIC_RELAXED),
+        .next_segment_ready = prepare_ready(writer->prepare),
         .next_segment_error = prepare_error(writer->prepare),
     };
 }

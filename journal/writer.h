@@ -115,9 +115,10 @@ struct journal_writer_stats {
     uint64_t pages;   /* written */
     uint64_t batches; /* writes */
     uint64_t syncs;
-    uint64_t bytes;         /* written, padding included */
-    uint64_t stalls;        /* polls that waited for the next segment */
-    int next_segment_error; /* 0, or -errno while the disk has no room for it */
+    uint64_t bytes;          /* written, padding included */
+    uint64_t stalls;         /* polls that waited for the next segment */
+    bool next_segment_ready; /* it is there, so a roll does not wait */
+    int next_segment_error;  /* 0, or -errno while the disk has no room for it */
 };
 void journal_writer_stats_get(const struct journal_writer *writer,
                               struct journal_writer_stats *stats);

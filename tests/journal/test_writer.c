@@ -362,6 +362,50 @@ Test(writer, idle_in_mode_memory_it_sleeps)
     idles(CELL_ACK_MODE_MEMORY);
 }
 
+/* await_next waits until the helper has made the next segment. */
+static void
+await_next(const struct rig *rig)
+{
+    const struct timespec nap = {.tv_nsec = 1000000};
+    const uint64_t deadline = rig_clock_ns() + 60000000000u;
+    struct journal_writer_stats stats;
+
+    do {
+        journal_writer_stats_get(rig->writer, &stats);
+        cr_assert_lt(rig_clock_ns(), deadline, "no next segment");
+        (void)nanosleep(&nap, NULL);
+    } while (!stats.next_segment_ready);
+}
+
+Test(writer, a_roll_to_a_segment_that_is_there_does_not_stall)
+{
+    struct journal_writer_cfg cfg = {0};
+    struct journal_writer_stats stats;
+    struct rig_cells all = {0};
+    uint64_t random = rig_seed();
+    uint64_t pages_cnt = 0;
+    struct rig rig;
+
+    rig_open(&rig, dir, &cfg);
+    for (unsigned round = 0; round < 10; round++) {
+        await_next(&rig);
+        for (unsigned i = 0; i < 30; i++) {
+            const size_t from = all.cnt;
+
+            rig_group(&all, &random, 400, true);
+            rig_put(&rig, &all, from, all.cnt);
+            rig_settle(&rig, all.cnt);
+        }
+        journal_writer_stats_get(rig.writer, &stats);
+        cr_assert_lt(stats.pages - pages_cnt, RIG_SEGMENT_PAGES, "one roll at most");
+        pages_cnt = stats.pages;
+        cr_assert_eq(stats.stalls, 0, "round %u", round);
+    }
+    cr_assert_gt(pages_cnt, 5 * RIG_SEGMENT_PAGES);
+    rig_close(&rig);
+    free(all.cells);
+}
+
 Test(writer, wrong_configurations_are_refused)
 {
     const struct journal_writer_cfg good = {

@@ -279,6 +279,12 @@ prepare_take(struct prepare *prepare, char why[256])
     return prepare->result;
 }
 
+bool
+prepare_ready(const struct prepare *prepare)
+{
+    return prepare->asked && prepare->ready && prepare->result >= 0;
+}
+
 int
 prepare_error(const struct prepare *prepare)
 {
