@@ -7,13 +7,19 @@
 
 #include "journal/seal.h"
 
-const uint8_t chain_plain[256] = {
-    [CELL_KIND_ORDER_NEW] = PLAIN_KNOWN | PLAIN_OUTCOME | PLAIN_ORDER,
-    [CELL_KIND_ORDER_CANCEL] = PLAIN_KNOWN | PLAIN_OUTCOME,
-    [CELL_KIND_ORDER_REPLACE] = PLAIN_KNOWN | PLAIN_OUTCOME,
-    [CELL_KIND_TRADE] = PLAIN_KNOWN | PLAIN_OUTCOME,
-    [CELL_KIND_REPLACE_DETAIL] = PLAIN_KNOWN | PLAIN_OUTCOME,
-    [CELL_KIND_TRADE_MAKER] = PLAIN_KNOWN | PLAIN_MAKER,
+_Static_assert(offsetof(struct cell_order_new, ord_type) == 52 &&
+                   offsetof(struct cell_order_new, tif) == 53 &&
+                   offsetof(struct cell_order_new, exec_inst) == 54 &&
+                   offsetof(struct cell_order_new, outcome) == 2,
+               "as PLAIN_ORDER and PLAIN_OUTCOME have it");
+
+const struct chain_plain chain_plain[256] = {
+    [CELL_KIND_ORDER_NEW] = {PLAIN_OUTCOME, 0, PLAIN_ORDER, PLAIN_KNOWN},
+    [CELL_KIND_ORDER_CANCEL] = {PLAIN_OUTCOME, 0, 0, PLAIN_KNOWN},
+    [CELL_KIND_ORDER_REPLACE] = {PLAIN_OUTCOME, 0, 0, PLAIN_KNOWN},
+    [CELL_KIND_TRADE] = {PLAIN_OUTCOME, 0, 0, PLAIN_KNOWN},
+    [CELL_KIND_REPLACE_DETAIL] = {PLAIN_OUTCOME, 0, 0, PLAIN_KNOWN},
+    [CELL_KIND_TRADE_MAKER] = {0, UINT64_C(0xffffffff00000000), 0, PLAIN_KNOWN},
 };
 
 /* cells_zero tells whether all cells from `from` on are zero. */
