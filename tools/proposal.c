@@ -151,12 +151,17 @@ value_text(const union cell *cells,
            const struct cell_field *field,
            char buf[VALUE_BYTES])
 {
+    /* As `outcry admin account` takes them. */
+    static const char *const states[] = {"active", "suspended", "close_only", "blocked"};
     const union cell *cell = &cells[at];
     const uint64_t number = field->type <= CELL_FIELD_PRICE ? number_of(cell, field) : 0;
     const bool limit = cell_kind(&cells[0]) == CELL_KIND_LIMIT_SET && at == 0;
     const bool value = limit && strcmp(field->name, "value") == 0;
 
-    if (field->type == CELL_FIELD_CHARS)
+    if (cell_kind(&cells[0]) == CELL_KIND_ACCOUNT_SET && strcmp(field->name, "state") == 0 &&
+        number < ARRAY_LEN(states))
+        snprintf(buf, VALUE_BYTES, "%s", states[number]);
+    else if (field->type == CELL_FIELD_CHARS)
         snprintf(buf, VALUE_BYTES, "%.*s", (int)field->size, &cell->bytes[field->offset]);
     else if (is_no_limit(field->name, number) || (value && number == RISK_LIMIT_OFF))
         snprintf(buf, VALUE_BYTES, "none");

@@ -341,7 +341,7 @@ def test_restart(tap, outcry):
         with op.serve() as exchange:
             for line in ('open_orders of account A1: value is 3 by hand, 5 in the configuration: kept',
                          'account A1: order_value_max is 777 by hand, 50000 in the configuration: '
-                         'kept', 'account B1: state is 1 by hand, 0 in the configuration: kept'):
+                         'kept', 'account B1: state is suspended by hand, active in the configuration: kept'):
                 tap.ok(f'outcry: {line}\n' in exchange.text, line, exchange.text)
             tap.same(op.limit('open_orders', 'account', 'A1').get('value'), '3', 'and they hold')
             op.good(r'account B1 is active seq \d+', 'account', 'B1', 'active')
