@@ -226,11 +226,16 @@ stages_wrong(const struct cell_limit_set *set)
     const uint16_t permilles[] = {set->warn_permille, set->slow_permille, set->close_permille,
                                   set->block_permille};
     bool any = set->slow_ms != 0;
+    uint16_t last = 0;
 
     for (unsigned i = 0; i < ARRAY_LEN(permilles); i++) {
         any = any || permilles[i] != 0;
         if (permilles[i] >= RISK_PERMILLE_END)
             return "has a stage at the limit or above, expected 1 to 999 permille";
+        if (permilles[i] != 0 && permilles[i] < last)
+            return "has a stage before a milder one, expected warn <= slow <= close <= block";
+        if (permilles[i] != 0)
+            last = permilles[i];
     }
     if (any && !risk_limit_has_stages(set->level, set->limit))
         return "has stages, expected them only of open_orders of an account, open_notional, "

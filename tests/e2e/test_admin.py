@@ -54,6 +54,8 @@ def check_words(m):
             (('limit', 'account', 'A1', 'open_orders', '5', 'window=1s'), 'expected none'),
             (('limit', 'account', 'A1', 'open_orders', '5', 'warn=1000'), 'expected 1 to 999'),
             (('limit', 'account', 'A1', 'open_orders', '5', 'slow=500'), 'one of slow and pause'),
+            (('limit', 'account', 'A1', 'open_orders', '5', 'warn=900', 'block=100'),
+             'expected warn <= slow <= close <= block'),
             (('limit', 'account', 'A1', 'long', '5', 'warn=500'), 'has stages, expected them only'),
             (('limit', 'account', 'A1', 'open_orders', '5', 'wern=5'), 'wern=5 is not known'),
             (('limit', 'pair', 'A1', 'long', '5'), 'words are missing, expected limit pair'),
