@@ -381,22 +381,6 @@ hand_of(const struct risk *risk, unsigned kind, uint32_t id, uint32_t id2)
     }
 }
 
-/* hand_limits notes that the limits in an AccountSet or InstrumentSet were set by
- * hand. */
-static void
-hand_limits(struct risk *risk, unsigned kind, uint32_t id)
-{
-    static const uint8_t limits[] = {CELL_RISK_LIMIT_ORDER_QTY, CELL_RISK_LIMIT_ORDER_VALUE,
-                                     CELL_RISK_LIMIT_LONG, CELL_RISK_LIMIT_SHORT};
-
-    if (kind == CELL_KIND_ACCOUNT_SET)
-        for (unsigned i = 0; i < ARRAY_LEN(limits); i++)
-            risk->subjects[0][id].limits[limits[i]].by_hand = 1;
-    if (kind == CELL_KIND_INSTRUMENT_SET)
-        for (unsigned i = 0; i < ARRAY_LEN(risk->instruments[id].limits); i++)
-            risk->instruments[id].limits[i].by_hand = 1;
-}
-
 void
 risk_note_by_hand(struct risk *risk, unsigned kind, uint32_t id, uint32_t id2)
 {
@@ -408,8 +392,6 @@ risk_note_by_hand(struct risk *risk, unsigned kind, uint32_t id, uint32_t id2)
         *hand.byte |= (uint8_t)hand.bits;
     if (hand.row != NULL)
         hand.row[hand.bits / 64] |= UINT64_C(1) << (hand.bits % 64);
-    if (hand.word != NULL || hand.byte != NULL)
-        hand_limits(risk, kind, id);
 }
 
 bool

@@ -483,6 +483,10 @@ Test(stage, what_was_set_by_hand_is_known)
     cr_assert_not(risk_config_by_hand(g.risk, CELL_KIND_ACCOUNT_SET, 0, 0));
     risk_note_by_hand(g.risk, CELL_KIND_ACCOUNT_SET, 0, 0);
     cr_assert(risk_config_by_hand(g.risk, CELL_KIND_ACCOUNT_SET, 0, 0));
+    /* Who suspends an account by hand has not set its limits. */
+    cr_assert_not(
+        risk_config_by_hand(g.risk, CELL_KIND_LIMIT_SET, 0,
+                            (uint32_t)OE_RISK_LEVEL_ACCOUNT << 8 | CELL_RISK_LIMIT_ORDER_QTY));
     ground_account(&g, 0, CELL_ACCOUNT_STATE_ACTIVE);
     cr_assert(risk_config_by_hand(g.risk, CELL_KIND_ACCOUNT_SET, 0, 0));
     ground_account(&g, 0, CELL_ACCOUNT_STATE_BLOCKED);
