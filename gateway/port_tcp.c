@@ -129,23 +129,47 @@ leave(struct tcp_port *tcp, struct connection *connection)
     tcp->free = number;
 }
 
-/* end makes the kernel end it: what is received then comes to its end. With reset
- * what is unsent is thrown away. */
+/* hang_up throws away what is unsent and what was not received, and tells the other end
+ * so by a reset. A receive that is on its way fails. */
+static void
+hang_up(const struct connection *connection)
+{
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+
+    (void)connect(connection->fd, &nobody, sizeof nobody);
+}
+
+/* end makes the kernel end it: what is received then comes to its end. */
 static void
 end(struct tcp_port *tcp, struct connection *connection, bool reset)
 {
-    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-
     if (connection->state == TCP_ENDED)
         return;
     connection->state = TCP_ENDED;
+    connection->linger_ms = tcp->now_ms;
+    connection->reminded_ms = tcp->now_ms;
     connection->head = connection->tail;
     if (connection->fd >= 0) {
         if (reset)
-            (void)setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+            hang_up(connection);
         shutdown(connection->fd, SHUT_RDWR);
     }
     leave(tcp, connection);
+}
+
+/* remind goes after an end that does not come: shutdown(2) does not keep the other end
+ * from sending, and what it sends is received before the end. And when a reset has
+ * overtaken bytes, io_uring waits for more once it has these: the kernel wakes it for a
+ * reset only when that comes, so it is woken again. */
+static void
+remind(struct tcp_port *tcp, struct connection *connection)
+{
+    if (!connection->receiving || connection->fd < 0 || connection->reminded_ms == tcp->now_ms)
+        return;
+    connection->reminded_ms = tcp->now_ms;
+    if (tcp->now_ms - connection->linger_ms > PORT_TCP_LINGER_MS)
+        hang_up(connection);
+    shutdown(connection->fd, SHUT_RDWR);
 }
 
 /* linger: all is sent that was pushed; now it is for the other end to close. */
@@ -314,6 +338,7 @@ connect_begin(struct tcp_port *tcp)
     if (fd < 0)
         return NULL;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    port_tcp_socket_set(fd, &tcp->cfg);
     connection = begin(tcp, fd, &server);
     rc = connect_to(fd, &address);
     if (rc != 0) {
@@ -442,8 +467,10 @@ care(struct tcp_port *tcp, struct connection *connection)
         if (tcp->now_ms - connection->linger_ms > PORT_TCP_LINGER_MS)
             end(tcp, connection, false);
         break;
-    case TCP_FREE:
     case TCP_ENDED:
+        remind(tcp, connection);
+        break;
+    case TCP_FREE:
         break;
     }
 }

@@ -117,6 +117,21 @@ tcp_new(const struct port_tcp_cfg *cfg)
     return tcp;
 }
 
+COLD void
+port_tcp_socket_set(int fd, const struct port_tcp_cfg *cfg)
+{
+    const int busy_us = BUSY_POLL_US;
+    const int room = (int)(cfg->socket_bytes < INT32_MAX / 2 ? cfg->socket_bytes : INT32_MAX / 2);
+
+    if (room != 0) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+    }
+    /* Not permitted is not an error: it is a matter of speed alone. */
+    if (cfg->busy_poll)
+        (void)setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL, &busy_us, sizeof busy_us);
+}
+
 /* bind_to binds and listens, and says where. */
 static COLD int
 bind_to(int fd, struct sockaddr_in *address)
@@ -141,8 +156,6 @@ listen_open(const struct port_tcp_cfg *cfg, uint16_t *tcp_port)
         .sin_addr.s_addr = htonl(cfg->ip),
     };
     const int one = 1;
-    const int busy_us = BUSY_POLL_US;
-    const int room = (int)(cfg->socket_bytes < INT32_MAX / 2 ? cfg->socket_bytes : INT32_MAX / 2);
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int rc;
 
@@ -150,13 +163,7 @@ listen_open(const struct port_tcp_cfg *cfg, uint16_t *tcp_port)
         return -errno;
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (room != 0) {
-        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
-        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
-    }
-    /* Not permitted is not an error: it is a matter of speed alone. */
-    if (cfg->busy_poll)
-        (void)setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL, &busy_us, sizeof busy_us);
+    port_tcp_socket_set(fd, cfg);
     for (unsigned i = 0; (rc = bind_to(fd, &address)) == -EADDRINUSE && i < BIND_TRIES; i++)
         nanosleep(&(const struct timespec){.tv_nsec = BIND_PAUSE_NS}, NULL);
     if (rc != 0) {

@@ -14,7 +14,7 @@
  *        `lost` told, no send on its way
  *
  * The end of what it receives is the last event of a connection, after shutdown(2)
- * also on our side: then `lost` is told, and only then its place is free. So no
+ * or a reset also on our side: then `lost` is told, and only then its place is free. So no
  * event is ever of a connection before.
  *
  * What is received waits in a queue of our own from tx_flush or rx until port_rx
@@ -56,8 +56,9 @@ struct connection {
     uint32_t tail;
     struct peer peer;
     uint64_t heard_ms;
-    uint64_t full_ms; /* since when claims are refused; 0: they are not */
-    uint64_t linger_ms;
+    uint64_t full_ms;     /* since when claims are refused; 0: they are not */
+    uint64_t linger_ms;   /* since when it is DROPPED, LINGERING or ENDED */
+    uint64_t reminded_ms; /* of an ENDED one: when that was last said to the kernel */
     uint8_t *unsent;
     struct framer framer;
 };
@@ -95,6 +96,10 @@ struct tcp_port {
 };
 
 extern const struct port_ops port_tcp_ops;
+
+/* port_tcp_socket_set gives a socket the sizes and the busy poll of the configuration,
+ * before it is connected; those that listen hand them on. */
+void port_tcp_socket_set(int fd, const struct port_tcp_cfg *cfg);
 
 /* port_tcp_clock_ms returns the time since some time. */
 uint64_t port_tcp_clock_ms(void);

@@ -558,6 +558,80 @@ BOTH_WAYS(who_does_not_close_after_a_drop_is_closed)
     close(fd);
 }
 
+/* wait_end polls the server, which hears of this peer or not, until its connection has
+ * ended; in between raw bytes come from fd, if any, or the server speaks to the peer. */
+static void
+wait_end(const struct peer *peer, int fd, const uint8_t *bytes, size_t len)
+{
+    const uint64_t until_ms = now_ms() + WAIT_MAX_MS;
+    uint8_t *buf;
+
+    for (;;) {
+        const int cnt = port_rx(server, heard, PORT_BURST_MAX);
+
+        for (int i = 0; i < cnt; i++) {
+            cr_assert(peer_equal(&heard[i].peer, peer));
+            if (heard[i].lost)
+                return;
+        }
+        /* There is always more than all buffers take. */
+        for (unsigned i = 0; fd >= 0 && i < 64; i++)
+            (void)send(fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (fd < 0 && cnt == 0 && (buf = port_tx_claim(server, peer)) != NULL)
+            port_tx_push(server, message_make(buf, 1));
+        port_tx_flush(server);
+        cr_assert_lt(now_ms(), until_ms, "its end is not told");
+    }
+}
+
+/* Whoever never pauses does not keep a connection that was ended. */
+BOTH_WAYS(who_goes_on_sending_after_a_drop_is_cut_off)
+{
+    const struct port_tcp_cfg cfg = server_cfg(*plain);
+    static uint8_t bytes[1u << 16];
+    size_t len = 0;
+
+    while (len + 64 < sizeof bytes)
+        len += frame_make(bytes + len, 2);
+    open_server(&cfg);
+
+    const int fd = raw_connect();
+    const struct peer peer = raw_peer(fd);
+
+    raw_write(fd, bytes, frame_make(bytes, 2));
+    wait_no(server, 2);
+    port_drop(server, &peer);
+    wait_end(&peer, fd, bytes, len);
+    close(fd);
+}
+
+/* More comes than there are buffers for, and then a reset overtakes what is left. */
+BOTH_WAYS(a_reset_behind_what_is_not_received_is_told)
+{
+    const struct port_tcp_cfg cfg = server_cfg(*plain);
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    static uint8_t bytes[1u << 16];
+    size_t len = 0;
+
+    while (len + 64 < sizeof bytes)
+        len += frame_make(bytes + len, 2);
+    open_server(&cfg);
+
+    const int fd = raw_connect();
+    const struct peer peer = raw_peer(fd);
+
+    raw_write(fd, bytes, frame_make(bytes, 2));
+    wait_no(server, 2);
+    for (unsigned i = 0; i < 10; i++) {
+        (void)send(fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        port_tx_flush(server);
+    }
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(fd);
+    port_tx_flush(server);
+    wait_end(&peer, -1, NULL, 0);
+}
+
 BOTH_WAYS(a_claim_waits_while_too_much_is_unsent)
 {
     struct port_tcp_cfg cfg = server_cfg(*plain);
