@@ -115,7 +115,7 @@ write_entity(FILE *file, unsigned section, unsigned i)
 }
 
 static bool
-write_config(struct exchange *exchange, const char *ack)
+write_config(struct exchange *exchange, const char *ack, uint32_t retransmit)
 {
     static const char *const symbols[BROKER_INSTRUMENTS] = {"ALPHA", "BETA", "GAMMA"};
     char path[PATH_MAX];
@@ -130,14 +130,14 @@ write_config(struct exchange *exchange, const char *ack)
             "gateway: {keepalive_ms: 2000}\n"
             "pools: {orders: 4096, instruments: 8, accounts: 8, groups: 8, firms: 8,\n"
             "        sessions: 8, positions: 64, pages: 1024, in_ring_cells: 4096,\n"
-            "        out_ring_cells: 16384, retransmit: 64}\n"
+            "        out_ring_cells: 16384, retransmit: %u}\n"
             "threads:\n"
             "- {name: exchange, stages: [gateway, engine], idle: yield, core: %d}\n"
             "- {name: journal, stages: [journal], idle: block}\n"
             "%s"
             "ports:\n"
             "- {name: orders, kind: udp, address: 127.0.0.1, udp_port: %u}\n",
-            ack, exchange->folder, first_core(),
+            ack, exchange->folder, retransmit, first_core(),
             exchange->tcp_port != 0 ? "- {name: door, stages: [door], idle: yield}\n" : "",
             exchange->udp_port);
     if (exchange->tcp_port != 0)
@@ -158,7 +158,11 @@ write_config(struct exchange *exchange, const char *ack)
 }
 
 bool
-exchange_open(struct exchange *exchange, const char *binary, const char *ack, bool tcp)
+exchange_open(struct exchange *exchange,
+              const char *binary,
+              const char *ack,
+              bool tcp,
+              uint32_t retransmit)
 {
     const char *base = getenv("TMPDIR");
     char path[PATH_MAX];
@@ -175,7 +179,7 @@ exchange_open(struct exchange *exchange, const char *binary, const char *ack, bo
         return false;
     }
     path_in(exchange, "journal", path);
-    if (mkdir(path, 0700) == 0 && write_config(exchange, ack))
+    if (mkdir(path, 0700) == 0 && write_config(exchange, ack, retransmit))
         return true;
     snprintf(exchange->why, sizeof exchange->why, "cannot write in it: %s", strerror(errno));
     return false;

@@ -33,8 +33,12 @@ struct exchange {
 };
 
 /* exchange_open: ack is the configuration's word; tcp: it has a TCP port too, with a
- * door of its own. */
-bool exchange_open(struct exchange *exchange, const char *binary, const char *ack, bool tcp);
+ * door of its own; retransmit: so many reports of a session are kept. */
+bool exchange_open(struct exchange *exchange,
+                   const char *binary,
+                   const char *ack,
+                   bool tcp,
+                   uint32_t retransmit);
 
 /* exchange_start returns when serve says that it is ready. */
 bool exchange_start(struct exchange *exchange);

@@ -47,6 +47,7 @@
 #define TRAFFIC_MS_MIN  20u
 #define TRAFFIC_MS_MAX  300u
 #define WINDOW_MAX      64u
+#define KEPT            64u /* reports, by the exchange */
 #define BACK_MAX        500u
 #define SENDS_PER_POLL  16u
 #define ONE_MS          1000000ull
@@ -491,7 +492,7 @@ run_open(struct run *run, const char *binary)
     static const char *const acks[MODES_CNT] = {"durable", "durable", "durable", "memory",
                                                 "interval"};
 
-    if (!exchange_open(&run->exchange, binary, acks[run->mode], run->tcp))
+    if (!exchange_open(&run->exchange, binary, acks[run->mode], run->tcp, KEPT))
         return fail(run, "%s", run->exchange.why);
     run->exchange.preload = run->preload;
     for (unsigned i = 0; i < BROKERS; i++)
