@@ -73,6 +73,8 @@ FIGURES = [
     ("wire", "wire to ack, memif, raw p99", r"memif_p99 +([\d.]+) +([\d.]+)", "us", ""),
     ("wire", "wire to ack, kernel UDP, no gap, p50", r"udp_clean_p50 +([\d.]+) +([\d.]+)", "us", ""),
     ("wire", "wire to ack, kernel UDP, no gap, p99", r"udp_clean_p99 +([\d.]+) +([\d.]+)", "us", ""),
+    ("wire", "wire to ack, kernel TCP, no gap, p50", r"tcp_clean_p50 +([\d.]+) +([\d.]+)", "us", ""),
+    ("wire", "wire to ack, kernel TCP, no gap, p99", r"tcp_clean_p99 +([\d.]+) +([\d.]+)", "us", ""),
     ("wire", "sustained without loss", r"ramp_sustained +([\d.]+) +([\d.]+)", "/s", ">= 300000"),
     ("wire", "durable ack, p50", r"durable_p50 +([\d.]+) +([\d.]+)", "us", ""),
     ("wire", "durable ack, p99", r"durable_p99 +([\d.]+) +([\d.]+)", "us", ""),

@@ -9,6 +9,7 @@
  *
  *   memif   ack memory, 50,000 orders/s over DPDK's memif
  *   udp     the same over kernel sockets
+ *   tcp     the same over connections of the kernel's TCP
  *   ramp    rising rates over memif until something is lost or the p99 is above
  *           a millisecond, twice, for a neighbour on the machine may have been
  *           the reason; the last rate before that is the sustained one
@@ -125,21 +126,17 @@ add_latencies(struct bench *bench, const char *group, const struct wire_result *
 }
 
 static bool
-run_latency(struct bench *bench, const char *group, bool dpdk, bool durable)
+run_latency(struct bench *bench, const char *group, const struct wire_cfg *how)
 {
     const uint32_t seconds = bench->args.quick ? SECONDS_QUICK : SECONDS;
-    const struct wire_cfg cfg = {
-        .dpdk = dpdk,
-        .durable = durable,
-        .client_naps = durable,
-        .steps_cnt = 1,
-        .steps = {{.rate = RATE, .orders_cnt = RATE * seconds}},
-    };
+    struct wire_cfg cfg = *how;
 
+    cfg.steps_cnt = 1;
+    cfg.steps[0] = (struct wire_step){.rate = RATE, .orders_cnt = RATE * seconds};
     if (!run_pair(bench, &cfg))
         return false;
     add_latencies(bench, group, &bench->shared->results[0]);
-    if (durable && bench->shared->journal_batches > 0)
+    if (how->durable && bench->shared->journal_batches > 0)
         bench->batch_bytes =
             (uint32_t)(bench->shared->journal_bytes / bench->shared->journal_batches);
     return true;
@@ -239,6 +236,33 @@ print_table(struct bench *bench)
     }
 }
 
+/* print_summary prints what is told of the wire elsewhere, under the names that it has
+ * there: medians, in nanoseconds; but for durable those without the machine's gaps. */
+static void
+print_summary(const struct bench *bench)
+{
+    static const struct {
+        const char *figure;
+        const char *key;
+        double scale;
+    } keys[] = {
+        {"memif_clean_p50", "memif_p50_ns", 1000},
+        {"memif_clean_p99", "memif_p99_ns", 1000},
+        {"memif_clean_p999", "memif_p999_ns", 1000},
+        {"ramp_sustained", "memif_max_orders_per_s", 1},
+        {"udp_clean_p50", "kernel_udp_p50_ns", 1000},
+        {"tcp_clean_p50", "kernel_tcp_p50_ns", 1000},
+        {"durable_p50", "durable_p50_ns", 1000},
+        {"durable_p99", "durable_p99_ns", 1000},
+    };
+
+    for (unsigned i = 0; i < ARRAY_LEN(keys); i++)
+        for (unsigned k = 0; k < bench->figures_cnt; k++)
+            if (strcmp(bench->figures[k].name, keys[i].figure) == 0)
+                printf(", \"%s\": %.0f", keys[i].key,
+                       bench->figures[k].values[bench->figures[k].cnt / 2] * keys[i].scale);
+}
+
 static void
 print_json(struct bench *bench)
 {
@@ -251,20 +275,32 @@ print_json(struct bench *bench)
         printf(", \"%s%s\": %.3f, \"%s%s_least\": %.3f", figure->name, unit,
                figure->values[figure->cnt / 2], figure->name, unit, figure->values[0]);
     }
+    print_summary(bench);
     printf("}\n");
 }
 
 static bool
 run_all(struct bench *bench)
 {
-    for (unsigned rep = 0; rep < bench->args.reps; rep++) {
-        fprintf(stderr, "bench_wire: repetition %u of %u\n", rep + 1, bench->args.reps);
-        if ((bench_args_want(&bench->args, "memif") && !run_latency(bench, "memif", true, false)) ||
-            (bench_args_want(&bench->args, "udp") && !run_latency(bench, "udp", false, false)) ||
-            (bench_args_want(&bench->args, "ramp") && !run_ramp(bench)) ||
-            (bench_args_want(&bench->args, "durable") &&
-             !run_latency(bench, "durable", true, true)) ||
-            (bench_args_want(&bench->args, "durable") && !run_raw(bench)))
+    static const struct {
+        const char *name;
+        struct wire_cfg cfg;
+    } parts[] = {
+        {"memif", {.dpdk = true}},
+        {"udp", {.dpdk = false}},
+        {"tcp", {.tcp = true}},
+        {"durable", {.dpdk = true, .durable = true, .client_naps = true}},
+    };
+    const struct bench_args *args = &bench->args;
+
+    for (unsigned rep = 0; rep < args->reps; rep++) {
+        fprintf(stderr, "bench_wire: repetition %u of %u\n", rep + 1, args->reps);
+        for (unsigned i = 0; i < ARRAY_LEN(parts); i++)
+            if (bench_args_want(args, parts[i].name) &&
+                !run_latency(bench, parts[i].name, &parts[i].cfg))
+                return false;
+        if ((bench_args_want(args, "ramp") && !run_ramp(bench)) ||
+            (bench_args_want(args, "durable") && !run_raw(bench)))
             return false;
     }
     return true;
@@ -277,7 +313,7 @@ main(int argc, char **argv)
     const char *base = getenv("TMPDIR");
     cpu_set_t cores;
 
-    if (!bench_args_parse(&bench.args, REPS_MAX, "memif|udp|ramp|durable", argc, argv))
+    if (!bench_args_parse(&bench.args, REPS_MAX, "memif|udp|tcp|ramp|durable", argc, argv))
         return 2;
     if (sched_getaffinity(0, sizeof cores, &cores) != 0 || !CPU_ISSET(0, &cores) ||
         !CPU_ISSET(1, &cores)) {

@@ -37,6 +37,9 @@
 #define WIRE_EAL_MAX     12u
 #define WIRE_FOLDER_MAX  96u /* a socket address has 108 bytes */
 
+#define WIRE_UNSENT_BYTES (1u << 20)
+#define WIRE_SLOW_MS      10000u
+
 #define GAP_NS        1000u /* memif */
 #define GAP_SOCKET_NS 5000u /* an empty turn has a system call for each socket */
 #define LONG_NS       20000u
@@ -92,6 +95,7 @@ struct wire_result {
 
 struct wire_cfg {
     bool dpdk;        /* memif; else kernel sockets */
+    bool tcp;         /* of these: connections */
     bool durable;     /* ack durable; else memory */
     uint32_t gap_ns;  /* GAP_NS or GAP_SOCKET_NS */
     bool client_naps; /* an idle client gives its core away */

@@ -350,6 +350,38 @@ open_sockets(struct sessions *sessions)
     return 0;
 }
 
+/* open_connections makes a port with one connection for each session, as a broker's
+ * processes have; the first claim connects it. */
+static int
+open_connections(struct sessions *sessions)
+{
+    const struct port_tcp_cfg cfg = {
+        .client = true,
+        .ip = WIRE_LOCALHOST,
+        .tcp_port = sessions->shared->udp_port,
+        .busy_poll = true,
+        .connections_max = 1,
+        .unsent_max = WIRE_UNSENT_BYTES,
+        .slow_ms = WIRE_SLOW_MS,
+    };
+    char why[256];
+
+    for (unsigned i = 0; i < WIRE_SESSIONS; i++)
+        if (port_tcp_open(&sessions->ports[i], &cfg, why) != 0)
+            return fail(sessions, "socket", why);
+    return 0;
+}
+
+static int
+open_ports(struct sessions *sessions)
+{
+    const struct wire_cfg *cfg = &sessions->shared->cfg;
+
+    if (cfg->dpdk)
+        return open_device(sessions);
+    return cfg->tcp ? open_connections(sessions) : open_sockets(sessions);
+}
+
 static void
 make_client(struct sessions *sessions, unsigned i)
 {
@@ -437,7 +469,7 @@ wire_client(struct wire_shared *shared)
 
     while (atomic_load(&shared->exchange_ready) == 0)
         sched_yield();
-    if ((shared->cfg.dpdk ? open_device(&sessions) : open_sockets(&sessions)) != 0)
+    if (open_ports(&sessions) != 0)
         return 1;
     if (!wire_pin(1))
         return fail(&sessions, "core 1", "may not be used");

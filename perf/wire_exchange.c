@@ -254,6 +254,21 @@ open_port(struct exchange *exchange)
     char why[256] = "";
     int error;
 
+    if (shared->cfg.tcp) {
+        error = port_tcp_open(&exchange->port,
+                              &(struct port_tcp_cfg){
+                                  .ip = WIRE_LOCALHOST,
+                                  .busy_poll = true,
+                                  .connections_max = WIRE_SESSIONS,
+                                  .unsent_max = WIRE_UNSENT_BYTES,
+                                  .slow_ms = WIRE_SLOW_MS,
+                              },
+                              why);
+        if (error != 0)
+            return fail(exchange, "socket", why);
+        shared->udp_port = port_tcp_local(exchange->port);
+        return 0;
+    }
     if (!shared->cfg.dpdk) {
         error = port_udp_open(&exchange->port,
                               &(struct port_udp_cfg){.ip = WIRE_LOCALHOST, .busy_poll = true});
