@@ -139,7 +139,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ASSERT(seen(&pair, conns[0], 'A') == 1);
     stream_send(&pair, conns[0], order, sizeof order - 1);
     rig_wait(rig, 2);
-    ASSERT(seen(&pair, conns[0], 'S') == 1);
+    /* Accepted, and Executed if one of the other's was in the book. */
+    ASSERT(seen(&pair, conns[0], 'S') >= 1);
     rig_free(rig);
     return 0;
 }
