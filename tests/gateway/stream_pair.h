@@ -19,6 +19,7 @@
 
 #include "gateway/port.h"
 #include "proto/base.h"
+#include "proto/limits.h"
 
 #define STREAM_CONNS_MAX  200u
 #define STREAM_FRAMES_MAX 512u
