@@ -50,6 +50,23 @@ __wrap_journal_fatal(const char *what, int error)
     sim_leave(SIM_FATAL);
 }
 
+uint8_t *
+sim_zeros_take(void)
+{
+    void *bytes = __real_mmap64(NULL, SIM_FILE_BYTES, PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    ASSERT(bytes != MAP_FAILED);
+    return bytes;
+}
+
+void
+sim_zeros_give(uint8_t *bytes)
+{
+    if (bytes != NULL)
+        __real_munmap(bytes, SIM_FILE_BYTES);
+}
+
 /* is_ours tells whether the descriptor is a file in the folder of the disk. */
 static bool
 is_ours(int dir_fd)

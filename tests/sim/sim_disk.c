@@ -168,8 +168,8 @@ sim_file_free(struct sim_file *file)
 {
     writes_clear(file);
     free(file->writes);
-    free(file->platter);
-    free(file->honest);
+    sim_zeros_give(file->platter);
+    sim_zeros_give(file->honest);
     *file = (struct sim_file){0};
 }
 
@@ -193,11 +193,9 @@ sim_file_of(int fd, bool make)
     ASSERT(unused != NULL);
     *unused = (struct sim_file){
         .ino = st.st_ino,
-        .platter = calloc(1, SIM_FILE_BYTES),
-        .honest = calloc(1, SIM_FILE_BYTES),
+        .platter = sim_zeros_take(),
+        .honest = sim_zeros_take(),
     };
-    ASSERT(unused->platter != NULL);
-    ASSERT(unused->honest != NULL);
     return unused;
 }
 

@@ -193,6 +193,11 @@ void sim_boundary(enum sim_boundary boundary);
 /* sim_leave leaves the code in work. */
 _Noreturn void sim_leave(enum sim_end end);
 
+/* sim_zeros_take returns SIM_FILE_BYTES of zeros at a page, as real files are mapped: code
+ * may rely on that. No disk forgets them at a crash. */
+uint8_t *sim_zeros_take(void);
+void sim_zeros_give(uint8_t *bytes);
+
 /* sim_full tells whether the disk has no room now. */
 bool sim_full(void);
 
