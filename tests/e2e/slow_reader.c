@@ -192,11 +192,11 @@ static bool
 told_again(const struct test *test, bool from_journal)
 {
     const char *door = strstr(test->exchange.said, "outcry: door: ");
-    const char *again = door != NULL ? strstr(door, " reports, ") : NULL;
+    const char *again = door != NULL ? strstr(door, " receipts, ") : NULL;
     uint64_t all, old;
 
     if (again == NULL ||
-        sscanf(again, " reports, %" SCNu64 " retransmitted (%" SCNu64, &all, &old) != 2)
+        sscanf(again, " receipts, %" SCNu64 " retransmitted (%" SCNu64, &all, &old) != 2)
         return false;
     return all > 0 && (old > 0) == from_journal;
 }
