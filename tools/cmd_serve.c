@@ -12,6 +12,7 @@
 #include "tools/config.h"
 #include "tools/exchange.h"
 #include "tools/text.h"
+#include "tools/unnamed.h"
 
 static const char help[] =
     "usage: outcry serve CONFIG [--check]\n"
@@ -276,6 +277,7 @@ serve(const struct config *config)
     say_recovered(&exchange);
     say_changed(&exchange);
     say_unnamed(&exchange);
+    unnamed_say(&exchange, stderr);
     say_credentials(exchange.config);
     say_blocked(&exchange);
     say_layout(config);

@@ -380,6 +380,33 @@ def test_restart(tap, outcry):
         prove(tap, outcry, op, 'restarts')
 
 
+def test_unnamed_is_told(tap, outcry):
+    """What an older configuration set and this one does not name stays, and a start says it."""
+    with Folder() as folder:
+        make_journal(folder)
+        op = Operator(tap, outcry, folder, more=MORE)
+        with op.serve() as exchange:
+            op.good(r'.* seq \d+', 'limit', 'account', 'B1', 'open_orders', '9')
+            exchange.stop()
+        op = Operator(tap, outcry, folder)
+        with op.serve() as exchange:
+            said = [line for line in exchange.text.splitlines() if 'not in the configuration' in line]
+            tap.same(said, ['outcry: open_orders of account A1: value is 5, not in the '
+                            'configuration: kept',
+                            'outcry: order rule of account B1: not in the configuration: kept',
+                            'outcry: open_notional of firm ALPHA: value is 1000, not in the '
+                            'configuration: kept',
+                            'outcry: position limit of B1 in ACME: not in the configuration: kept'],
+                     'what the file does not name any more is told, what was set by hand is not')
+            tap.same(op.limit('open_orders', 'account', 'A1').get('value'), '5', 'and it holds')
+            exchange.stop()
+        op = Operator(tap, outcry, folder, more=MORE)
+        with op.serve() as exchange:
+            tap.ok('not in the configuration' not in exchange.text, 'named again it is not told',
+                   exchange.text)
+            exchange.stop()
+
+
 def holds(op):
     """holds is what `show blocked` lists."""
     shown = op.show('blocked')
@@ -660,6 +687,7 @@ def main():
     test_lifted_stays_lifted(tap, outcry)
     test_unnamed_stays(tap, outcry)
     test_refusals_in_words(tap, outcry)
+    test_unnamed_is_told(tap, outcry)
     one = '  - {name: all, stages: [gateway, engine, journal], idle: yield}'
     three = ('  - {name: net, stages: [gateway], idle: yield}\n'
              '  - {name: engine, stages: [engine], idle: yield}\n'
