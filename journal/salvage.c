@@ -538,7 +538,7 @@ journal_salvage_write(const char *dir,
     }
     copy.from = &chain.segments;
     copy.from_fd = chain.segments.dir_fd;
-    copy.buffer = malloc(COPY_BYTES);
+    copy.buffer = aligned_alloc(JOURNAL_PAGE_BYTES, COPY_BYTES);
     copy.to_fd =
         copy.buffer == NULL ? copy_error(&copy, "buffer", "take", ENOMEM) : open_target(&copy, to);
     rc = copy.to_fd < 0 ? copy.to_fd : copy_all(&copy);
