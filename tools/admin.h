@@ -17,7 +17,7 @@
  *   ok TEXT seq N        done; in ack mode durable on disk
  *   ok show, ...         lines of tools/show.h
  *   ok checked N rows    of a load with check
- *   refused REASON       by the engine, by a reject reason
+ *   refused REASON seq N: WHY  by the engine, by a reject reason
  *   error TEXT           not understood or not allowed, nothing was done; of a load one
  *                        line for each row that is wrong
  *   stopped TEXT         of a load of which the engine took only some

@@ -4,6 +4,7 @@
 
 #include "tools/admin_private.h"
 #include "tools/text.h"
+#include "tools/verb_refused.h"
 #include "tools/words.h"
 
 /* A line taken apart. Points into it. */
@@ -375,7 +376,8 @@ done(struct admin *admin, uint64_t seq, uint16_t outcome, const char *more)
     if (outcome == OE_REJECT_REASON_NONE)
         admin_answer(admin, client, "ok %s%s seq %" PRIu64 "\n", admin->desk->verb.what, more, seq);
     else
-        admin_answer(admin, client, "refused %s\n", oe_reject_reason_name(outcome));
+        admin_answer(admin, client, "refused %s seq %" PRIu64 ": %s\n",
+                     oe_reject_reason_name(outcome), seq, verb_refused(admin->kind, outcome));
 }
 
 void
