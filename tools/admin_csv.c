@@ -120,7 +120,10 @@ admin_read_csv(const char *path, struct admin_request *request, char why[ADMIN_W
         csv.line++;
         if (line[got - 1] == '\n')
             line[--got] = '\0';
-        good = take_line(&csv, line, (size_t)got);
+        /* What spreadsheets put in front of all. */
+        const size_t mark = csv.line == 1 && strncmp(line, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+
+        good = take_line(&csv, line + mark, (size_t)got - mark);
     }
     if (good && ferror(in)) {
         snprintf(why, ADMIN_WHY_BYTES, "%s cannot be read (%s), expected a CSV file", path,

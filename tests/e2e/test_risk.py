@@ -654,7 +654,7 @@ def test_start_of_day(tap, outcry, threads):
             file.write(config)
         with op.serve() as exchange:
             before = op.audit()
-            code, out, err = op.load(text, '--check')
+            code, out, err = op.load('\xef\xbb\xbf' + text, '--check')
             tap.same((code, out, err), (0, 'checked 9 rows\n', ''), 'a start of day is checked')
             code, _, err = op.load(text.replace('credit,3', 'credit,2'))
             tap.ok(code == 2 and 'line 4: the balance is too low' in err, 'a balance below the credit',
