@@ -99,6 +99,7 @@ struct wire_cfg {
     bool durable;     /* ack durable; else memory */
     uint32_t gap_ns;  /* GAP_NS or GAP_SOCKET_NS */
     bool client_naps; /* an idle client gives its core away */
+    bool single;      /* an order a datagram, however many are due */
     bool ramp;        /* stop at the first step that loses something twice */
     uint32_t steps_cnt;
     struct wire_step steps[WIRE_STEPS_MAX];

@@ -249,8 +249,12 @@ send_due(struct sessions *sessions, uint32_t next, uint64_t *late_ns)
 
         if (sent == SENDS_PER_TURN)
             break;
-        if (client_send(sessions->clients[(clord - 1) / ROUND % WIRE_SESSIONS], buf, len) == 0)
+        struct client *client = sessions->clients[(clord - 1) / ROUND % WIRE_SESSIONS];
+
+        if (client_send(client, buf, len) == 0)
             break;
+        if (sessions->shared->cfg.single)
+            client_flush(client, sessions->now_ns);
         sent++;
         if (sessions->now_ns - due_ns[next] > *late_ns)
             *late_ns = sessions->now_ns - due_ns[next];
