@@ -13,6 +13,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -205,6 +206,30 @@ def test_load_again(tap, outcry):
                'no ClOrdID comes twice', len(clords), len(set(clords)))
 
 
+def test_load_waits(tap, outcry):
+    """test_load_waits stops the exchange for longer than a starved disk takes, in a load."""
+    with Folder() as folder:
+        make_journal(folder)
+        config = write_config(folder, more='gateway: {keepalive_ms: 60000}\n')
+        with Exchange(outcry, config) as exchange:
+            command = [outcry, 'load', config, '--json', '--progress', 'load', '--orders', '600',
+                       '--rate', '100', *udp_port(exchange)]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as sender:
+                sender.stderr.readline()  # under way
+                exchange.process.send_signal(signal.SIGSTOP)
+                try:
+                    sender.wait(timeout=8)
+                    waits = False
+                except subprocess.TimeoutExpired:
+                    waits = True
+                exchange.process.send_signal(signal.SIGCONT)
+                out, err = sender.communicate(timeout=100)
+            result = json.loads(out) if out else {}
+            tap.ok(waits and sender.returncode == 0 and result.get('lost') == 0 and
+                   result.get('sent') == 600, 'load outlasts 8 s without an answer', result, err)
+            exchange.stop()
+
+
 def test_tcp(tap, outcry):
     """The tools over TCP: they are told the port, and nothing is lost."""
     with Folder() as folder:
@@ -324,6 +349,7 @@ def main():
     test_send(tap, outcry)
     test_load(tap, outcry)
     test_load_again(tap, outcry)
+    test_load_waits(tap, outcry)
     test_tcp(tap, outcry)
     test_many(tap, outcry)
     test_tape(tap, outcry)
