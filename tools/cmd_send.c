@@ -16,8 +16,10 @@
 #include "tools/text.h"
 
 #define CONNECT_NS 5000000000ull
-#define ANSWER_NS  5000000000ull
-#define QUIET_NS   50000000ull /* after the answer: trades come right behind it */
+_Static_assert(LINK_ANSWER_S == 30, "as talk says");
+
+#define ANSWER_NS (LINK_ANSWER_S * 1000000000ull)
+#define QUIET_NS  50000000ull /* after the answer: trades come right behind it */
 
 struct options {
     const char *config;
@@ -362,7 +364,7 @@ talk(struct link *link, struct dialog *dialog, const uint8_t *buf, size_t len)
         if (*link_error(link) != '\0')
             return complain(link_error(link));
         if (!dialog->answered && link_now_ns(link) > until_ns)
-            return complain("no answer for 5 seconds");
+            return complain("no answer for 30 seconds");
     }
 }
 

@@ -23,6 +23,11 @@
 #define LINK_SESSIONS_MAX 1024u
 #define LINK_WHY_BYTES    512u
 
+/* How long an answer may take. On a busy machine the disk's alone may take seconds: the
+ * kernel hands the end of a direct write to a thread of its own, which gets no more of its
+ * core than others. */
+#define LINK_ANSWER_S 30u
+
 struct link;
 
 /* What a session hears; index is its place in link_cfg.sessions. */

@@ -11,10 +11,7 @@
 
 #include "tools/clock.h"
 
-/* On a busy machine the disk's answer alone may take seconds: the kernel hands the end of a
- * direct write to a thread of its own, which gets no more of its core than others. */
-#define ANSWER_WAIT_S  30u
-#define ANSWER_WAIT_NS (ANSWER_WAIT_S * 1000000000ull)
+#define ANSWER_WAIT_NS (LINK_ANSWER_S * 1000000000ull)
 #define PROGRESS_NS    500000000ull
 #define SENDS_PER_POLL 32u
 #define START_AFTER_NS 1000000ull
@@ -309,7 +306,7 @@ work(struct load *load)
         link_flush(load->link);
         if (now_ns > load->last_answer_ns + ANSWER_WAIT_NS && load->in_flight > 0) {
             snprintf(result->error, sizeof result->error, "no answer for %u seconds",
-                     ANSWER_WAIT_S);
+                     LINK_ANSWER_S);
             break;
         }
         if (load->in_flight == 0)
