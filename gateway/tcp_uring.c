@@ -30,12 +30,15 @@ struct uring_io {
     uint8_t *buffers;
     size_t bytes; /* of this mapping */
     uint32_t buffers_cnt;
+    uint32_t connections_max;
     int listen_fd;
     bool accepting;
     uint32_t accept_wait; /* polls until the next try */
     int *fds;             /* of each connection */
     uint16_t *again;      /* connections whose receive the kernel ended early */
+    uint32_t again_at;    /* the one that waits for longest */
     uint32_t again_cnt;
+    uint32_t left; /* buffers that the kernel may fill */
 };
 
 static inline struct uring_io *
@@ -106,14 +109,40 @@ accept_begin(struct uring_io *uring)
     uring->accepting = true;
 }
 
+/* receive_again begins those that ended early, as many as there are buffers for, in the
+ * order in which they ended: without a buffer one ends at once, and a thousand of these
+ * at each look would be all that is done. */
+static COLD void
+receive_again(struct uring_io *uring)
+{
+    for (uint32_t i = 0; i < uring->left && uring->again_cnt > 0; i++) {
+        receive_begin(uring, uring->again[uring->again_at]);
+        uring->again_at = uring->again_at + 1 == uring->connections_max ? 0 : uring->again_at + 1;
+        uring->again_cnt--;
+    }
+}
+
+/* again_add: a connection waits once at most. */
+static COLD void
+again_add(struct uring_io *uring, uint16_t connection)
+{
+    uint32_t at = uring->again_at + uring->again_cnt;
+
+    ASSERT(uring->again_cnt < uring->connections_max);
+    if (at >= uring->connections_max)
+        at -= uring->connections_max;
+    uring->again[at] = connection;
+    uring->again_cnt++;
+}
+
 static HOT void
 uring_submit(struct tcp_io *io)
 {
     struct uring_io *uring = uring_of(io);
 
     accept_begin(uring);
-    while (UNLIKELY(uring->again_cnt > 0))
-        receive_begin(uring, uring->again[--uring->again_cnt]);
+    if (UNLIKELY(uring->again_cnt > 0))
+        receive_again(uring);
     if (io_uring_sq_ready(&uring->ring) > 0)
         io_uring_submit(&uring->ring);
 }
@@ -128,10 +157,13 @@ received(struct uring_io *uring, const struct io_uring_cqe *cqe, struct tcp_even
                        cqe->res == -EINTR || cqe->res == -EAGAIN;
 
     event->kind = TCP_RECEIVED;
-    if (cqe->res > 0)
+    if (cqe->res > 0) {
         event->buffer = (uint16_t)(cqe->flags >> IORING_CQE_BUFFER_SHIFT);
+        ASSERT(uring->left > 0);
+        uring->left--;
+    }
     if (!more && early)
-        uring->again[uring->again_cnt++] = event->connection;
+        again_add(uring, event->connection);
     return cqe->res > 0 || !early;
 }
 
@@ -197,6 +229,7 @@ uring_release(struct tcp_io *io, uint16_t buffer)
     io_uring_buf_ring_add(uring->provided, uring->buffers + (size_t)buffer * TCP_BUFFER_BYTES,
                           TCP_BUFFER_BYTES, buffer, (int)uring->buffers_cnt - 1, 0);
     io_uring_buf_ring_advance(uring->provided, 1);
+    uring->left++;
 }
 
 static COLD void
@@ -322,6 +355,8 @@ tcp_uring_open(struct tcp_io **io, const struct tcp_io_cfg *cfg)
     uring->again = (uint16_t *)(void *)(mem + own_bytes + provided_bytes + fds_bytes);
     uring->buffers = mem + own_bytes + provided_bytes + fds_bytes + again_bytes;
     uring->buffers_cnt = cfg->buffers_cnt;
+    uring->left = cfg->buffers_cnt;
+    uring->connections_max = cfg->connections_max;
     uring->listen_fd = cfg->listen_fd;
     uring->io.ops = &uring_ops;
     uring->io.buffers = uring->buffers;
