@@ -329,6 +329,12 @@ link_connect(struct link *link, uint64_t timeout_ns, char why[LINK_WHY_BYTES])
     return true;
 }
 
+unsigned
+link_sessions(const struct link *link)
+{
+    return link->sessions_cnt;
+}
+
 uint64_t
 link_now_ns(const struct link *link)
 {

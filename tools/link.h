@@ -70,6 +70,9 @@ void link_flush(struct link *link);
 /* link_error returns "" while all sessions are established, else one line. */
 const char *link_error(const struct link *link);
 
+/* link_sessions returns how many there are. */
+unsigned link_sessions(const struct link *link);
+
 /* link_close terminates all sessions, waits shortly for the answers, frees. */
 void link_close(struct link *link);
 

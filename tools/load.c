@@ -13,7 +13,8 @@
 
 #define ANSWER_WAIT_NS (LINK_ANSWER_S * 1000000000ull)
 #define PROGRESS_NS    500000000ull
-#define SENDS_PER_POLL 32u
+/* Of one look at all sessions: with more of these a look takes longer. */
+#define SENDS_MIN      32u
 #define START_AFTER_NS 1000000ull
 
 struct pending {
@@ -32,6 +33,7 @@ struct load {
     struct load_cfg cfg;
     struct load_result *result;
     struct link *link;
+    unsigned sends_max; /* before what has come is looked at */
     uint64_t base;
     uint32_t next; /* message to send */
     uint32_t in_flight;
@@ -226,7 +228,7 @@ send_one(struct load *load, uint32_t no)
 static bool
 resend_due(struct load *load, unsigned *sent)
 {
-    for (; load->resend_at < load->resend_cnt && *sent < SENDS_PER_POLL; load->resend_at++) {
+    for (; load->resend_at < load->resend_cnt && *sent < load->sends_max; load->resend_at++) {
         if (!send_one(load, load->resend[load->resend_at]))
             return false;
         load->result->resent++;
@@ -237,8 +239,8 @@ resend_due(struct load *load, unsigned *sent)
     return true;
 }
 
-/* send_due sends what is due, in order, at most SENDS_PER_POLL and as much as
- * there is room for; returns how many. */
+/* send_due sends what is due, in order, at most sends_max and as much as there is room
+ * for; returns how many. */
 static unsigned
 send_due(struct load *load, uint64_t start_ns, uint64_t now_ns)
 {
@@ -246,7 +248,7 @@ send_due(struct load *load, uint64_t start_ns, uint64_t now_ns)
 
     if (!resend_due(load, &sent))
         return sent;
-    while (load->next < load->cfg.messages_cnt && sent < SENDS_PER_POLL &&
+    while (load->next < load->cfg.messages_cnt && sent < load->sends_max &&
            load->in_flight < load->cfg.window) {
         const uint64_t due_ns =
             load->cfg.rate > 0 ? start_ns + (uint64_t)((double)load->next * 1e9 / load->cfg.rate)
@@ -328,6 +330,7 @@ load_run(struct load *load, struct link *link, struct load_result *result)
     *result = (struct load_result){0};
     load->result = result;
     load->link = link;
+    load->sends_max = link_sessions(link) > SENDS_MIN ? link_sessions(link) : SENDS_MIN;
     const uint64_t start_ns = work(load);
     result->lost = load->in_flight;
     result->elapsed_ns = load->last_answer_ns > start_ns ? load->last_answer_ns - start_ns : 0;
