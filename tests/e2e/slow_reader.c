@@ -253,5 +253,7 @@ main(int argc, char **argv)
     if (test.exchange.pid != 0)
         (void)exchange_kill(&test.exchange);
     exchange_close(&test.exchange, !passed);
+    broker_close(&test.slow);
+    broker_close(&test.other);
     return passed ? 0 : 1;
 }
