@@ -280,6 +280,22 @@ device_poll(struct link *link)
     return cnt;
 }
 
+/* device_drain takes what has come, up to some bursts for each of the sessions: a look at
+ * a thousand of them takes long, and a backlog of theirs must get shorter by it. */
+static int
+device_drain(struct link *link)
+{
+    const unsigned bursts_max = 1 + 2 * link->sessions_cnt / PORT_BURST_MAX;
+    int done = 0;
+    int cnt = PORT_BURST_MAX;
+
+    for (unsigned i = 0; i < bursts_max && cnt == PORT_BURST_MAX; i++) {
+        cnt = device_poll(link);
+        done += cnt;
+    }
+    return done;
+}
+
 int
 link_poll(struct link *link)
 {
@@ -287,7 +303,7 @@ link_poll(struct link *link)
 
     link->now_ns = clock_utc_ns();
     if (link->shared != NULL)
-        done = device_poll(link);
+        done = device_drain(link);
     else
         for (unsigned i = 0; i < link->sessions_cnt; i++)
             done += socket_poll(link, &link->sessions[i]);
