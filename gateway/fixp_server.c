@@ -554,6 +554,20 @@ held_take(struct gateway *gateway, struct fixp_session *session, int *done)
     return false;
 }
 
+/* frame_length returns the bytes of the message in a frame; of one that nobody knows, all. */
+static size_t
+frame_length(const uint8_t *buf, size_t len)
+{
+    const struct oe_header *hdr = (const struct oe_header *)buf;
+    size_t bytes = 0;
+
+    if (len >= sizeof *hdr && hdr->schema_id == OE_SCHEMA_ID)
+        bytes = oe_message_length(buf, len);
+    else if (len >= sizeof *hdr && hdr->schema_id == FIXP_SCHEMA_ID)
+        bytes = fixp_message_length(buf, len);
+    return bytes != 0 ? bytes : len;
+}
+
 /* count_on moves to the number behind a frame that is kept or dropped unread. */
 static void
 count_on(struct inbound *in, const uint8_t *buf, size_t len)
@@ -566,7 +580,8 @@ count_on(struct inbound *in, const uint8_t *buf, size_t len)
         in->no = sequence->next_seq_no;
     else if (context != NULL && fixp_uuid_is(in->session, context->session_id))
         in->no = context->next_seq_no;
-    else if (len >= sizeof *hdr && hdr->schema_id == OE_SCHEMA_ID)
+    else if (len >= sizeof *hdr && hdr->schema_id == OE_SCHEMA_ID &&
+             hdr->template_id != OE_LATENCY_RECEIPT_REQUEST_ID) /* which has no number */
         in->no++;
 }
 
@@ -582,7 +597,7 @@ take_frame(struct inbound *in, const uint8_t *buf, size_t len)
         waits = in->waits;
     }
     if (UNLIKELY(waits)) {
-        hold_datagram(in, buf, len);
+        hold_datagram(in, buf, frame_length(buf, len));
         count_on(in, buf, len);
     }
     in->session->stream_no = in->no;

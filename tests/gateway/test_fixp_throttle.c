@@ -274,6 +274,31 @@ Test(fixp_throttle, frames_that_wait_are_taken_in_order_and_within_the_rate)
     waits_in_order(rig_stream_limited(306, (struct gateway_throttle){.messages_per_s = 100}, true));
 }
 
+/* A request for receipts has no number: kept with the others it must not use one up. */
+Test(fixp_throttle, frame_without_a_number_that_waits_shifts_none)
+{
+    struct rig *rig =
+        rig_stream_limited(311, (struct gateway_throttle){.messages_per_s = 100}, true);
+    struct rig_client *rc = rig_connect(rig, 0, 0);
+    struct oe_latency_receipt_request msg = {.latency_receipts = OE_LATENCY_RECEIPTS_ON};
+    uint8_t buf[64];
+
+    for (uint64_t i = 1; i <= 12; i++)
+        rig_order(rig, rc, i, false, PX);
+    rig_step(rig, 0);
+    memcpy(msg.session_id, client_uuid(rc->client), sizeof msg.session_id);
+    rig_raw(rig, rc->port, buf, oe_latency_receipt_request_encode(buf, sizeof buf, &msg));
+    rig_step(rig, 0);
+    for (uint64_t i = 13; i <= 15; i++)
+        rig_order(rig, rc, i, false, PX);
+    rig_run(rig, 200);
+    cr_assert_eq(rc->reports_cnt, 15);
+    cr_assert_eq(rc->not_applied_cnt, 0);
+    cr_assert_eq(rig_stats(rig).gaps, 0);
+    cr_assert_gt(rig_stats(rig).receipts, 0);
+    rig_free(rig);
+}
+
 Test(fixp_throttle, datagram_of_several_waits_from_where_it_must)
 {
     struct rig *rig = rig_limited(307, (struct gateway_throttle){.messages_per_s = 10}, true);
