@@ -70,6 +70,7 @@ struct tcp_io_ops {
 struct tcp_io {
     const struct tcp_io_ops *ops;
     const uint8_t *buffers; /* buffer i is at i * TCP_BUFFER_BYTES */
+    uint64_t begun_cnt;     /* receives that the kernel was asked for; of epoll none */
     bool nonblocking;       /* descriptors must be: io_uring would not wait for one that is */
 };
 

@@ -72,6 +72,7 @@ receive_begin(struct uring_io *uring, uint16_t connection)
     sqe->flags |= IOSQE_BUFFER_SELECT;
     sqe->buf_group = BUFFER_GROUP;
     sqe->user_data = (uint32_t)OP_RECEIVE | connection;
+    uring->io.begun_cnt++;
 }
 
 static void
@@ -230,6 +231,7 @@ uring_release(struct tcp_io *io, uint16_t buffer)
                           TCP_BUFFER_BYTES, buffer, (int)uring->buffers_cnt - 1, 0);
     io_uring_buf_ring_advance(uring->provided, 1);
     uring->left++;
+    ASSERT(uring->left <= uring->buffers_cnt);
 }
 
 static COLD void
@@ -279,6 +281,7 @@ provide(struct uring_io *uring)
     io_uring_buf_ring_init(uring->provided);
     for (uint32_t i = 0; i < uring->buffers_cnt; i++)
         uring_release(&uring->io, (uint16_t)i);
+    ASSERT(uring->left == uring->buffers_cnt);
     return 0;
 }
 
@@ -296,8 +299,10 @@ probe_pair(struct uring_io *uring, const int pair[2])
     if (io_uring_submit(&uring->ring) < 0 || io_uring_wait_cqe(&uring->ring, &cqe) != 0)
         return false;
     multishot = cqe->res == 1 && (cqe->flags & IORING_CQE_F_MORE) != 0;
-    if (cqe->res > 0)
+    if (cqe->res > 0) {
+        uring->left--;
         uring_release(&uring->io, (uint16_t)(cqe->flags >> IORING_CQE_BUFFER_SHIFT));
+    }
     io_uring_cqe_seen(&uring->ring, cqe);
     if (!multishot)
         return false;
@@ -355,7 +360,6 @@ tcp_uring_open(struct tcp_io **io, const struct tcp_io_cfg *cfg)
     uring->again = (uint16_t *)(void *)(mem + own_bytes + provided_bytes + fds_bytes);
     uring->buffers = mem + own_bytes + provided_bytes + fds_bytes + again_bytes;
     uring->buffers_cnt = cfg->buffers_cnt;
-    uring->left = cfg->buffers_cnt;
     uring->connections_max = cfg->connections_max;
     uring->listen_fd = cfg->listen_fd;
     uring->io.ops = &uring_ops;
