@@ -40,20 +40,8 @@ fixp_finish_sending(struct gateway *gateway, struct fixp_session *session, uint6
             publisher_finish(gateway, session);
         return NULL;
     }
-
-    const union cell cell = {.session_sequence = {
-                                 .kind = CELL_KIND_SESSION_SEQUENCE,
-                                 .shape = 1,
-                                 .time = gateway->now_ns,
-                                 .next_no = next_no,
-                                 .finished = 1,
-                                 .session = session_number(gateway, session),
-                             }};
-
-    gateway->stats.gaps += next_no - session->next_in_no;
-    session->next_in_no = next_no;
     session->finishing = true;
-    gateway_command(gateway, &cell, 1);
+    fixp_skip(gateway, session, next_no, true);
     return NULL;
 }
 

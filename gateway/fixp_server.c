@@ -114,6 +114,24 @@ is_one_too_many(struct gateway *gateway, const uint8_t *buf)
     return !is_cancel(buf) && gateway_low_full(gateway);
 }
 
+void
+fixp_skip(struct gateway *gateway, struct fixp_session *session, uint64_t next_no, bool finished)
+{
+    const union cell cell = {.session_sequence = {
+                                 .kind = CELL_KIND_SESSION_SEQUENCE,
+                                 .shape = 1,
+                                 .time = gateway->now_ns,
+                                 .next_no = next_no,
+                                 .finished = finished,
+                                 .session = session_number(gateway, session),
+                             }};
+
+    ASSERT(next_no >= session->next_in_no);
+    gateway->stats.gaps += next_no - session->next_in_no;
+    session->next_in_no = next_no;
+    gateway_command(gateway, &cell, 1);
+}
+
 /* skip moves to a number that is not the next. What lies before it was lost and is
  * reported to the client when the command comes back; false if that is too much. */
 static bool
@@ -131,17 +149,7 @@ skip(struct inbound *in, uint64_t next_no)
         return false;
     }
 
-    const union cell cell = {.session_sequence = {
-                                 .kind = CELL_KIND_SESSION_SEQUENCE,
-                                 .shape = 1,
-                                 .time = gateway->now_ns,
-                                 .next_no = next_no,
-                                 .session = session_number(gateway, session),
-                             }};
-
-    gateway->stats.gaps += next_no - session->next_in_no;
-    session->next_in_no = next_no;
-    gateway_command(gateway, &cell, 1);
+    fixp_skip(gateway, session, next_no, false);
     return true;
 }
 

@@ -391,6 +391,11 @@ gateway_low_full(struct gateway *gateway)
 void
 fixp_server_datagram(struct gateway *gateway, unsigned port_idx, const struct datagram *datagram);
 
+/* fixp_skip makes next_no the next of the client's flow, and the last of it if that is
+ * finished: what lies between was lost, as the engine will tell the client. */
+void
+fixp_skip(struct gateway *gateway, struct fixp_session *session, uint64_t next_no, bool finished);
+
 /* fixp_server_held takes what waits and may now be taken; returns how many
  * datagrams. */
 int fixp_server_held(struct gateway *gateway);
