@@ -10,6 +10,7 @@
  *   fixp_finish.c   FinishedSending and FinishedReceiving, both ways
  *   fixp_send.c     session messages -> datagrams
  *   soup_server.c   connections of SoupBinTCP: packets -> commands, and back
+ *   soup_conns.c    peers of Soup ports -> their connections
  *   publisher.c     messages of the out-ring -> reports, kept and sent
  *   receipt.c       time stamps of reports, for sessions that ask
  *   retransmit.c    reports again: kept ones, and old ones out of the journal
@@ -57,6 +58,7 @@
 #include "gateway/port.h"
 #include "gateway/receipt.h"
 #include "gateway/soup.h"
+#include "gateway/soup_conns.h"
 #include "gateway/throttle.h"
 #include "proto/base.h"
 #include "proto/fixp.h"
@@ -204,29 +206,6 @@ struct old_reports {
     uint64_t first_no;
     size_t len;
     uint8_t bytes[DATAGRAM_BYTES_MAX];
-};
-
-#define SOUP_CONN_NONE UINT32_MAX
-
-/* A connection to a Soup port. */
-struct soup_conn {
-    struct transport transport;
-    struct soup soup;
-    uint64_t wanted_no; /* of its login */
-    uint32_t token;     /* of its request, while it is logging in */
-    uint32_t next_free; /* SOUP_CONN_NONE: the last */
-    uint16_t session;   /* DIRECTORY_NONE: not logged in */
-    bool used;
-};
-
-/* All connections; places finds them by their peer, as directory does. */
-struct soup_conns {
-    struct soup_conn *at;
-    uint32_t *places; /* index + 1, 0: free; at most half are taken */
-    uint32_t mask;
-    uint32_t max;
-    uint32_t free_head;
-    uint32_t timer_idx;
 };
 
 struct gateway {
@@ -570,11 +549,6 @@ bool retransmit_ask(struct gateway *gateway,
 int retransmit_poll(struct gateway *gateway);
 
 /* soup_server.c */
-
-/* soup_conns_footprint and soup_conns_init make room for the connections of a gateway
- * with so many sessions; mem is zeroed. */
-size_t soup_conns_footprint(uint32_t sessions_max);
-void soup_conns_init(struct soup_conns *conns, void *mem, uint32_t sessions_max);
 
 /* soup_server_datagram takes one packet, or the end of a connection. */
 void

@@ -27,108 +27,6 @@ _Static_assert(OUCH_REPORT_BYTES_MAX <= sizeof(((struct report_slot *)0)->bytes)
 
 /* --- connections ------------------------------------------------------------- */
 
-static uint32_t
-conns_max(uint32_t sessions_max)
-{
-    return sessions_max + SOUP_CONNS_SPARE;
-}
-
-static uint32_t
-places_of(uint32_t max)
-{
-    uint32_t cnt = 2;
-
-    while (cnt < 2 * max)
-        cnt *= 2;
-    return cnt;
-}
-
-COLD size_t
-soup_conns_footprint(uint32_t sessions_max)
-{
-    const uint32_t max = conns_max(sessions_max);
-
-    return max * sizeof(struct soup_conn) + places_of(max) * sizeof(uint32_t);
-}
-
-COLD void
-soup_conns_init(struct soup_conns *conns, void *mem, uint32_t sessions_max)
-{
-    conns->max = conns_max(sessions_max);
-    conns->mask = places_of(conns->max) - 1;
-    conns->at = mem;
-    conns->places = (uint32_t *)(void *)(conns->at + conns->max);
-    for (uint32_t i = 0; i < conns->max; i++)
-        conns->at[i].next_free = i + 1 < conns->max ? i + 1 : SOUP_CONN_NONE;
-    conns->free_head = 0;
-}
-
-/* home_of is where the search for a peer begins. */
-static uint32_t
-home_of(const struct soup_conns *conns, const struct transport *transport)
-{
-    const uint64_t key = (uint64_t)transport->peer.ip << 32 |
-                         (uint64_t)transport->peer.udp_port << 8 | transport->port_idx;
-
-    return (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 32) & conns->mask;
-}
-
-/* place_of returns where the connection of a peer is, or where it belongs. */
-static uint32_t
-place_of(const struct soup_conns *conns, const struct transport *transport)
-{
-    uint32_t at = home_of(conns, transport);
-
-    while (conns->places[at] != 0 &&
-           !transport_equal(&conns->at[conns->places[at] - 1].transport, transport))
-        at = (at + 1) & conns->mask;
-    return at;
-}
-
-static struct soup_conn *
-conn_find(struct soup_conns *conns, const struct transport *transport)
-{
-    const uint32_t place = conns->places[place_of(conns, transport)];
-
-    return place != 0 ? &conns->at[place - 1] : NULL;
-}
-
-/* conn_open makes a connection; NULL if there are too many. */
-static struct soup_conn *
-conn_open(struct gateway *gateway, const struct transport *transport)
-{
-    struct soup_conns *conns = &gateway->conns;
-    const uint32_t idx = conns->free_head;
-
-    if (idx == SOUP_CONN_NONE)
-        return NULL;
-
-    struct soup_conn *conn = &conns->at[idx];
-
-    conns->free_head = conn->next_free;
-    *conn = (struct soup_conn){.transport = *transport, .session = DIRECTORY_NONE, .used = true};
-    soup_open(&conn->soup, gateway->now_ns);
-    conns->places[place_of(conns, transport)] = idx + 1;
-    return conn;
-}
-
-/* place_free takes a place out; those behind it that would not be found any more move
- * up. */
-static void
-place_free(struct soup_conns *conns, uint32_t hole)
-{
-    for (uint32_t at = (hole + 1) & conns->mask; conns->places[at] != 0;
-         at = (at + 1) & conns->mask) {
-        const uint32_t home = home_of(conns, &conns->at[conns->places[at] - 1].transport);
-
-        if (((at - home) & conns->mask) >= ((at - hole) & conns->mask)) {
-            conns->places[hole] = conns->places[at];
-            hole = at;
-        }
-    }
-    conns->places[hole] = 0;
-}
-
 /* unbind begins the end of a binding whose connection is gone: now, or when there is
  * room for the command. */
 static void
@@ -152,10 +50,7 @@ conn_gone(struct gateway *gateway, struct soup_conn *conn, enum cell_unbind_reas
         session->history_token = 0;
         unbind(gateway, session, reason);
     }
-    place_free(conns, place_of(conns, &conn->transport));
-    conn->used = false;
-    conn->next_free = conns->free_head;
-    conns->free_head = idx;
+    soup_conns_close(conns, conn);
 }
 
 /* conn_end ends a connection; what was pushed to it is sent. */
@@ -530,7 +425,7 @@ void
 soup_server_datagram(struct gateway *gateway, unsigned port_idx, const struct datagram *datagram)
 {
     const struct transport from = {.peer = datagram->peer, .port_idx = (uint8_t)port_idx};
-    struct soup_conn *conn = conn_find(&gateway->conns, &from);
+    struct soup_conn *conn = soup_conns_find(&gateway->conns, &from);
 
     gateway->stats.datagrams++;
     if (datagram->lost) {
@@ -539,7 +434,7 @@ soup_server_datagram(struct gateway *gateway, unsigned port_idx, const struct da
         return;
     }
     if (conn == NULL)
-        conn = conn_open(gateway, &from);
+        conn = soup_conns_open(&gateway->conns, &from, gateway->now_ns);
     if (conn == NULL) {
         gateway->stats.bad_session++;
         port_drop(gateway->ports[port_idx], &from.peer);
@@ -942,7 +837,7 @@ established(struct gateway *gateway,
     const struct transport from = session->request.from;
     const bool due =
         live && request_end(gateway, session, CELL_KIND_SESSION_ESTABLISH, cell->transport);
-    struct soup_conn *conn = due ? conn_find(&gateway->conns, &from) : NULL;
+    struct soup_conn *conn = due ? soup_conns_find(&gateway->conns, &from) : NULL;
 
     if (conn != NULL && (conn->token != cell->transport || conn->soup.state != SOUP_LOGGING_IN))
         conn = NULL;
