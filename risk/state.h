@@ -493,8 +493,10 @@ void risk_loss_look(struct risk *risk, uint32_t account, uint32_t instrument);
 
 /* take.c */
 
-/* risk_warn_of_ratio warns once a day of a firm that sends much and trades little. */
-COLD void risk_warn_of_ratio(struct risk *risk, uint32_t firm);
+/* risk_warn_of_ratio warns once a day of a firm that sends much and trades little. Not
+ * COLD: gcc then takes the whole hot road that leads to it (risk/hot.h) for one that is
+ * never gone, lays it out apart and makes it small in place of fast. */
+__attribute__((noinline)) void risk_warn_of_ratio(struct risk *risk, uint32_t firm);
 
 /* risk_rate_set gives a bucket another rate, full when it was; burst RISK_LIMIT_OFF is none. False
  * if there are too many. */

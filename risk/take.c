@@ -152,7 +152,7 @@ check_pause(struct risk *risk, uint32_t account, uint64_t now_ns, struct risk_de
     return OE_REJECT_REASON_NONE;
 }
 
-COLD void
+void
 risk_warn_of_ratio(struct risk *risk, uint32_t firm)
 {
     struct risk_limit *limit =
