@@ -8,7 +8,8 @@
  *                 io_uring (before Linux 6.0) or does not allow it
  *
  *   watch(connection, fd)   bytes of it come as TCP_RECEIVED, in order, until one
- *                           with res <= 0: its end, and nothing more comes
+ *                           with res <= 0: its end, and nothing more comes. While
+ *                           the caller keeps all buffers it is told of neither
  *   send(connection, ...)   one at a time; TCP_SENT says how much went
  *   submit()                what was asked for goes to the kernel
  *   n = reap(events, max)   what has come of it; never waits

@@ -18,7 +18,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "gateway/port.h"
 #include "proto/base.h"
+#include "proto/fixp.h"
+#include "proto/limits.h"
 
 #include "tests/e2e/broker.h"
 #include "tests/e2e/exchange.h"
@@ -32,6 +35,7 @@
 #define UNSENT_BYTES (1u << 20)
 #define WINDOW       16u
 #define ROUNDS_AFTER 200u
+#define ALIVE_NS     100000000ull
 #define KEPT_FEW     64u
 
 struct test {
@@ -103,6 +107,22 @@ has_room(struct broker *broker, bool *ended)
     return false;
 }
 
+/* say_alive sends what a client does that has nothing to send: on a connection that is no
+ * more it is told so by that alone, for it does not read. */
+static void
+say_alive(struct broker *broker, uint64_t now_ns, uint64_t *said_ns)
+{
+    const struct fixp_sequence msg = {.next_seq_no = client_next_no(broker->client)};
+    uint8_t *buf;
+
+    if (now_ns - *said_ns < ALIVE_NS)
+        return;
+    *said_ns = now_ns;
+    buf = port_tx_claim(broker->port, &broker->server);
+    if (buf != NULL)
+        port_tx_push(broker->port, fixp_sequence_encode(buf, DATAGRAM_BYTES_MAX, &msg));
+}
+
 /* send_deaf sends and does not read until the connection has been ended, while the
  * other trades. */
 static bool
@@ -110,6 +130,7 @@ send_deaf(struct test *test)
 {
     const uint64_t until_ns = clock_now_ns() + WAIT_NS;
     struct broker *slow = &test->slow;
+    uint64_t said_ns = 0;
     bool ended = false;
 
     test->deaf = true;
@@ -118,8 +139,9 @@ send_deaf(struct test *test)
 
         if (has_room(slow, &ended) && test->sent < SENT_MAX)
             test->sent += broker_fill(slow, UINT64_MAX, BURST, now_ns);
-        else
-            port_tx_flush(slow->port);
+        else if (!ended)
+            say_alive(slow, now_ns, &said_ns);
+        port_tx_flush(slow->port);
         broker_fill(&test->other, WINDOW, BURST, now_ns);
         broker_poll(&test->other, now_ns);
         if (now_ns > until_ns)
