@@ -23,7 +23,7 @@ from pathlib import Path
 Count = namedtuple("Count", "passed failed skipped complaints")
 GOOD_RESULTS = {"OK", "EXPECTEDFAIL", "SKIP"}
 # Enough to see what broke; all of it is in meson-logs/testlog.txt.
-TEXT_LINES_MAX = 100
+TEXT_LINES_MAX = 60
 
 
 def expected_programs(build, suites):
@@ -52,12 +52,16 @@ def read_log(build):
 
 
 def failure_texts(build):
-    """(name, text) of the TAP programs that failed: Meson does not show their output."""
+    """(name, text) of the programs that failed, what a TAP program passed left out."""
     for program in read_log(build):
+        if program["result"] in GOOD_RESULTS:
+            continue
         lines = program.get("stdout", "").splitlines()
-        if program["result"] not in GOOD_RESULTS and lines and lines[0].startswith("TAP "):
-            rest = [ln for ln in lines[1:] if not re.match(r"ok |# ?Criterion|#$|\d+\.\.\d+$", ln)]
-            yield program_name(program["name"]), "\n".join(rest[:TEXT_LINES_MAX])
+        if lines and lines[0].startswith("TAP "):
+            lines = [ln for ln in lines[1:]
+                     if not re.match(r"ok |# ?Criterion|#$|\d+\.\.\d+$", ln)]
+        lines += program.get("stderr", "").splitlines()
+        yield program_name(program["name"]), "\n".join(lines[-TEXT_LINES_MAX:])
 
 
 def cases_by_program(build):

@@ -115,20 +115,22 @@ def run_job(job):
     if not junit.expected_programs(ROOT / job.name, job.suites):
         say("no tests of these suites in this tree")
         return
-    args = ["meson", "test", "-C", job.name, "--num-processes", JOBS_MAX, "--print-errorlogs"]
+    args = ["meson", "test", "-C", job.name, "--num-processes", JOBS_MAX]
     for suite in job.suites:
         args += ["--suite", suite]
     sanitized = any("b_sanitize" in option for option in job.options)
     if sanitized:
         args = [*without_aslr(), *args, "--timeout-multiplier", "4"]
     run(args)
-    for program, text in junit.failure_texts(ROOT / job.name):
-        say(f"--- {job.name}: {program}\n{text}")
 
 
 def count(jobs, seconds):
-    """Prints one line per job and per failing program; returns the sums."""
+    """Prints what failed, one line per job and per failing program; returns the sums."""
     passed, failed = 0, 0
+    # Here, for of a long log its end is what is read.
+    for job in jobs:
+        for program, text in junit.failure_texts(ROOT / job.name):
+            say(f"--- {job.name}: {program}\n{text}")
     say("")
     for job in jobs:
         result = junit.count_build(Path(job.name), job.suites)
