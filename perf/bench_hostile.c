@@ -25,17 +25,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "engine/sequencer.h"
-#include "gateway/credentials.h"
-#include "gateway/gateway.h"
 #include "proto/fixp.h"
 #include "proto/orders.h"
 
 #include "perf/core_report.h"
+#include "perf/rig.h"
 
-#define IN_CELLS       (1u << 14)
-#define OUT_CELLS      (1u << 16)
-#define SETUP_CELLS    256u
 #define JUNK_RATE      1000000u
 #define JUNK_KINDS     4u
 #define JUNK_CNT       256u /* different ones, sent round and round */
@@ -50,8 +45,6 @@
 #define WHOLE_SHARE    0.99
 #define LEAD_NS        1000000ull
 #define WARM_NS        200000000ull
-#define PX_TICK        (PX_ONE / 100)
-#define KEY            "bench-key"
 
 struct junk {
     struct peer from;
@@ -61,20 +54,12 @@ struct junk {
 };
 
 struct bench {
-    struct port port; /* first: it is the gateway's port */
-    struct gateway *gateway;
-    struct sequencer sequencer;
-    struct ring_writer setup, in, out;
-    struct ring_reader setup_reader, in_reader, out_reader;
-    struct gateway_session_cfg login;
+    struct rig rig;
 
-    uint8_t uuid[16];
     struct peer peer;
     uint64_t next_no;
     uint8_t order[160]; /* the datagram of the next order */
     size_t order_len;
-    const uint8_t *handshake; /* sent instead of anything else */
-    size_t handshake_len;
 
     struct junk junk[JUNK_CNT];
     uint64_t junk_period_ns; /* 0: none */
@@ -84,13 +69,10 @@ struct bench {
     bool paced; /* orders have their times */
     uint64_t order_due_ns;
     uint64_t due_ns; /* of the order that is under way */
-    uint64_t now_ns;
     uint32_t samples_cnt;
     uint32_t samples_ns[SAMPLES_MAX];
 
     uint8_t rx[PORT_BURST_MAX][DATAGRAM_BYTES_MAX];
-    uint8_t tx[DATAGRAM_BYTES_MAX];
-    unsigned tx_template;
 };
 
 struct run {
@@ -119,26 +101,13 @@ cpu_ns(void)
     return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
 }
 
-static void *
-room(size_t bytes)
-{
-    const size_t whole = (bytes + RING_ALIGN - 1) & ~(size_t)(RING_ALIGN - 1);
-    void *mem = aligned_alloc(RING_ALIGN, whole);
-
-    ASSERT(bytes > 0);
-    ASSERT(mem != NULL);
-    memset(mem, 0, whole);
-    return mem;
-}
-
 /* put copies a datagram into the burst. */
 static void
 put(struct bench *bench, struct datagram *datagram, int at, const uint8_t *bytes, size_t len)
 {
     memcpy(bench->rx[at], bytes, len);
-    datagram->data = bench->rx[at];
-    datagram->len = (uint32_t)len;
-    datagram->udp_port = 9000;
+    *datagram =
+        (struct datagram){.data = bench->rx[at], .len = (uint32_t)len, .udp_port = RIG_UDP_PORT};
 }
 
 static int
@@ -146,11 +115,11 @@ put_junk(struct bench *bench, struct datagram *datagrams, int max)
 {
     int cnt = 0;
 
-    while (cnt < max && cnt < (int)JUNK_TURN_MAX && bench->junk_due_ns <= bench->now_ns) {
+    while (cnt < max && cnt < (int)JUNK_TURN_MAX && bench->junk_due_ns <= bench->rig.now_ns) {
         struct junk *junk = &bench->junk[bench->junk_cnt++ % JUNK_CNT];
 
         if (junk->is_login)
-            memcpy(junk->bytes + 8 + 16, &bench->now_ns, sizeof bench->now_ns);
+            memcpy(junk->bytes + 8 + 16, &bench->rig.now_ns, sizeof bench->rig.now_ns);
         put(bench, &datagrams[cnt], cnt, junk->bytes, junk->len);
         datagrams[cnt++].peer = junk->from;
         bench->junk_due_ns += bench->junk_period_ns;
@@ -159,21 +128,15 @@ put_junk(struct bench *bench, struct datagram *datagrams, int max)
 }
 
 static int
-rx(struct port *port, struct datagram *datagrams, int max)
+rx(struct rig *rig, struct datagram *datagrams, int max)
 {
-    struct bench *bench = (struct bench *)(void *)port;
+    struct bench *bench = rig->cfg.ctx;
     int cnt = 0;
 
-    if (bench->handshake != NULL) {
-        put(bench, &datagrams[0], 0, bench->handshake, bench->handshake_len);
-        datagrams[0].peer = bench->peer;
-        bench->handshake = NULL;
-        return 1;
-    }
     if (bench->junk_period_ns != 0)
         cnt = put_junk(bench, datagrams, max);
     for (unsigned i = 0; i < ORDER_TURN_MAX && cnt < max && bench->order_len > 0; i++) {
-        if (bench->paced && bench->order_due_ns > bench->now_ns)
+        if (bench->paced && bench->order_due_ns > bench->rig.now_ns)
             break;
         memcpy(bench->order + 8 + 16, &bench->next_no, sizeof bench->next_no);
         memcpy(bench->order + 32 + 8, &bench->next_no, sizeof bench->next_no);
@@ -188,226 +151,43 @@ rx(struct port *port, struct datagram *datagrams, int max)
     return cnt;
 }
 
-static uint8_t *
-tx_claim(struct port *port, const struct peer *peer)
-{
-    (void)peer;
-    return ((struct bench *)(void *)port)->tx;
-}
-
 static void
-tx_push(struct port *port, size_t len)
+tx(struct rig *rig, const uint8_t *buf, size_t len)
 {
-    struct bench *bench = (struct bench *)(void *)port;
-    const unsigned template_id = ((const struct fixp_header *)bench->tx)->template_id;
+    struct bench *bench = rig->cfg.ctx;
 
-    if (len == 0)
-        return;
-    bench->tx_template = template_id;
-    if (template_id != FIXP_SEQUENCE_ID || !bench->paced || bench->due_ns == 0 ||
-        bench->samples_cnt == SAMPLES_MAX)
+    if (len == 0 || ((const struct fixp_header *)buf)->template_id != FIXP_SEQUENCE_ID ||
+        !bench->paced || bench->due_ns == 0 || bench->samples_cnt == SAMPLES_MAX)
         return;
     bench->samples_ns[bench->samples_cnt++] = (uint32_t)(clock_ns() - bench->due_ns);
     bench->due_ns = 0;
 }
 
 static void
-nothing(struct port *port)
-{
-    (void)port;
-}
-
-static void
-source(struct port *port, uint16_t udp_port)
-{
-    (void)port;
-    (void)udp_port;
-}
-
-static bool
-ready(struct port *port)
-{
-    (void)port;
-    return true;
-}
-
-static const struct port_ops ops = {
-    .rx = rx,
-    .tx_claim = tx_claim,
-    .tx_push = tx_push,
-    .tx_flush = nothing,
-    .source = source,
-    .ready = ready,
-    .close = nothing,
-};
-
-static void
-command(struct bench *bench, const union cell *cells, unsigned count)
-{
-    ASSERT(ring_writer_room(&bench->setup, count) >= count);
-    ring_write(&bench->setup, cells, count);
-    ring_publish(&bench->setup);
-}
-
-/* configure enters one of each: firm, group, account, session, instrument. */
-static void
-configure(struct bench *bench, const struct engine_cfg *cfg)
-{
-    const uint64_t now_ns = clock_ns();
-    union cell cells[2] = {0};
-
-    engine_genesis(cfg, now_ns, &cells[0]);
-    command(bench, cells, 1);
-    memset(cells, 0, sizeof cells);
-    cells[0].restart = (struct cell_restart){.kind = CELL_KIND_RESTART,
-                                             .shape = 1,
-                                             .epoch = 1,
-                                             .time = now_ns,
-                                             .rules_version = RULES_VERSION,
-                                             .ack_mode = CELL_ACK_MODE_MEMORY,
-                                             .session = CELL_SESSION};
-    command(bench, cells, 1);
-    cells[0].firm_set = (struct cell_firm_set){.kind = CELL_KIND_FIRM_SET,
-                                               .shape = 1,
-                                               .name = "F",
-                                               .time = now_ns,
-                                               .session = CELL_SESSION};
-    command(bench, cells, 1);
-    cells[0].group_set = (struct cell_group_set){.kind = CELL_KIND_GROUP_SET,
-                                                 .shape = 1,
-                                                 .name = "G",
-                                                 .time = now_ns,
-                                                 .session = CELL_SESSION};
-    command(bench, cells, 1);
-    cells[0].account_set = (struct cell_account_set){.kind = CELL_KIND_ACCOUNT_SET,
-                                                     .shape = 2,
-                                                     .name = "A",
-                                                     .time = now_ns,
-                                                     .session = CELL_SESSION};
-    cells[1].account_limits = (struct cell_account_limits){.kind = CELL_KIND_ACCOUNT_LIMITS,
-                                                           .order_qty_max = QTY_MAX,
-                                                           .order_value_max = PX_MAX,
-                                                           .long_max = POSITION_LIMIT_MAX,
-                                                           .short_max = POSITION_LIMIT_MAX};
-    command(bench, cells, 2);
-    memset(cells, 0, sizeof cells);
-    cells[0].session_set = (struct cell_session_set){
-        .kind = CELL_KIND_SESSION_SET, .shape = 1, .name = "S", .time = now_ns};
-    command(bench, cells, 1);
-    memset(cells, 0, sizeof cells);
-    cells[0].instrument_set = (struct cell_instrument_set){.kind = CELL_KIND_INSTRUMENT_SET,
-                                                           .shape = 2,
-                                                           .symbol = "I",
-                                                           .tick_px = PX_TICK,
-                                                           .lot_qty = 1,
-                                                           .px_decimals = 2,
-                                                           .time = now_ns,
-                                                           .session = CELL_SESSION};
-    cells[1].instrument_limits =
-        (struct cell_instrument_limits){.kind = CELL_KIND_INSTRUMENT_LIMITS,
-                                        .order_qty_min = 1,
-                                        .order_qty_max = QTY_MAX,
-                                        .order_value_max = PX_MAX};
-    command(bench, cells, 2);
-}
-
-static void
 open_exchange(struct bench *bench)
 {
-    const struct engine_cfg cfg = {
-        .orders_max = 1024,
-        .instruments_max = 1,
-        .accounts_max = 1,
-        .groups_max = 1,
-        .firms_max = 1,
-        .sessions_max = 1,
-        .positions_max = 16,
-        .pages_max = 64,
-    };
-    const struct gateway_cfg gateway_cfg = {
-        .sessions_max = 1,
-        .sessions = &bench->login,
+    const struct rig_cfg cfg = {
+        .engine =
+            {
+                .orders_max = 1024,
+                .instruments_max = 1,
+                .accounts_max = 1,
+                .groups_max = 1,
+                .firms_max = 1,
+                .sessions_max = 1,
+                .positions_max = 16,
+                .pages_max = 64,
+            },
         .retransmit_max = 1u << 12,
-        .keepalive_ms = KEEPALIVE_MS_MAX,
-        .ports_max = 1,
         .require_context = true,
+        .rx = rx,
+        .tx = tx,
+        .ctx = bench,
     };
-    void *rings[3] = {room(ring_footprint(SETUP_CELLS, 1)), room(ring_footprint(IN_CELLS, 1)),
-                      room(ring_footprint(OUT_CELLS, 1))};
 
-    ring_writer_init(&bench->setup, ring_init(rings[0], SETUP_CELLS, 1));
-    ring_reader_init(&bench->setup_reader, rings[0], 0);
-    ring_writer_init(&bench->in, ring_init(rings[1], IN_CELLS, 1));
-    ring_reader_init(&bench->in_reader, rings[1], 0);
-    ring_writer_init(&bench->out, ring_init(rings[2], OUT_CELLS, 1));
-    ring_reader_init(&bench->out_reader, rings[2], 0);
-    sequencer_init(&bench->sequencer, engine_init(room(engine_footprint(&cfg)), &cfg), &bench->out,
-                   BURST_COMMANDS_MAX);
-    sequencer_add_in(&bench->sequencer, &bench->setup_reader);
-    sequencer_add_in(&bench->sequencer, &bench->in_reader);
-    bench->login = (struct gateway_session_cfg){.name = "S", .key = KEY, .used = true};
-    bench->port.ops = &ops;
-    bench->gateway = gateway_init(room(gateway_footprint(&gateway_cfg)), &gateway_cfg);
-    gateway_add_port(bench->gateway, &bench->port);
-    gateway_attach(bench->gateway, &bench->in, &bench->out_reader, NULL);
-    configure(bench, &cfg);
-}
-
-/* turn is one slice of each stage, as the exchange's thread does them. */
-static void
-turn(struct bench *bench)
-{
-    bench->now_ns = clock_ns();
-    (void)gateway_poll(bench->gateway, bench->now_ns);
-    if (sequencer_poll(&bench->sequencer, bench->now_ns) > 0)
-        (void)gateway_poll(bench->gateway, bench->now_ns);
-}
-
-static size_t
-sign(uint8_t *buf, size_t len)
-{
-    const uint16_t bytes = sizeof(struct credentials);
-    struct credentials credentials;
-
-    credentials_sign(&credentials, "S", KEY, buf, credentials_message(buf, len));
-    memcpy(buf + len - sizeof bytes, &bytes, sizeof bytes);
-    memcpy(buf + len, &credentials, sizeof credentials);
-    return len + sizeof credentials;
-}
-
-/* ask sends a request and waits for the template that answers it. */
-static bool
-ask(struct bench *bench, const uint8_t *buf, size_t len, unsigned answer)
-{
-    bench->tx_template = 0;
-    bench->handshake_len = len;
-    bench->handshake = buf;
-    for (unsigned i = 0; i < 1000 && bench->tx_template != answer; i++)
-        turn(bench);
-    return bench->tx_template == answer;
-}
-
-static bool
-log_in(struct bench *bench)
-{
-    struct fixp_negotiate negotiate = {.timestamp = clock_ns(),
-                                       .client_flow = FIXP_FLOW_TYPE_IDEMPOTENT};
-    struct fixp_establish establish = {.timestamp = clock_ns() + 1,
-                                       .keepalive_interval = KEEPALIVE_MS_MAX,
-                                       .next_seq_no = FIXP_ESTABLISH_NEXT_SEQ_NO_NULL};
-    uint8_t buf[160];
-
-    memset(bench->uuid, 0x44, sizeof bench->uuid);
-    bench->uuid[8] = 0x84;
-    bench->peer = (struct peer){.ip = 0x0a000002, .udp_port = 50000};
+    rig_open(&bench->rig, &cfg, clock_ns());
+    bench->peer = rig_peer(0);
     bench->next_no = 1;
-    memcpy(negotiate.session_id, bench->uuid, sizeof bench->uuid);
-    memcpy(establish.session_id, bench->uuid, sizeof bench->uuid);
-    if (!ask(bench, buf, sign(buf, fixp_negotiate_encode(buf, sizeof buf, &negotiate, NULL, 0)),
-             FIXP_NEGOTIATION_RESPONSE_ID))
-        return false;
-    return ask(bench, buf, sign(buf, fixp_establish_encode(buf, sizeof buf, &establish, NULL, 0)),
-               FIXP_ESTABLISHMENT_ACK_ID);
 }
 
 static void
@@ -433,7 +213,7 @@ make_order(struct bench *bench)
     };
     struct fixp_context context = {.next_seq_no = 1};
 
-    memcpy(context.session_id, bench->uuid, sizeof bench->uuid);
+    rig_uuid(context.session_id, 0);
     bench->order_len = fixp_context_encode(bench->order, sizeof bench->order, &context);
     bench->order_len += oe_new_order_single_encode(bench->order + bench->order_len,
                                                    sizeof bench->order - bench->order_len, &msg);
@@ -468,10 +248,10 @@ make_junk(struct bench *bench)
             break;
         case 1:
             junk->is_login = true;
-            memcpy(negotiate.session_id, bench->uuid, sizeof bench->uuid);
-            junk->len =
-                (uint32_t)sign(junk->bytes, fixp_negotiate_encode(junk->bytes, sizeof junk->bytes,
-                                                                  &negotiate, NULL, 0));
+            rig_uuid(negotiate.session_id, 0);
+            junk->len = (uint32_t)rig_sign(
+                junk->bytes,
+                fixp_negotiate_encode(junk->bytes, sizeof junk->bytes, &negotiate, NULL, 0), 0);
             junk->bytes[junk->len - 1] ^= 1;
             break;
         case 2:
@@ -502,8 +282,8 @@ lead_in(struct bench *bench)
     const uint64_t until_ns = clock_ns() + LEAD_NS;
 
     do
-        turn(bench);
-    while (bench->now_ns < until_ns);
+        rig_turn(&bench->rig, clock_ns());
+    while (bench->rig.now_ns < until_ns);
 }
 
 /* run_once: paced or as fast as it goes, with junk or without. */
@@ -527,10 +307,10 @@ run_once(struct bench *bench, bool paced, bool with_junk, uint64_t run_ns)
 
     bench->samples_cnt = 0;
     do
-        turn(bench);
-    while (bench->now_ns - start_ns < run_ns);
+        rig_turn(&bench->rig, clock_ns());
+    while (bench->rig.now_ns - start_ns < run_ns);
 
-    const double s = (double)(bench->now_ns - start_ns) / 1e9;
+    const double s = (double)(bench->rig.now_ns - start_ns) / 1e9;
     const double cpu_s = (double)(cpu_ns() - cpu_start_ns) / 1e9;
 
     run.whole = cpu_s > s * WHOLE_SHARE;
@@ -594,7 +374,7 @@ main(int argc, char **argv)
     const unsigned pairs = quick ? PAIRS_QUICK : PAIRS;
 
     open_exchange(&bench);
-    if (!log_in(&bench)) {
+    if (!rig_log_in(&bench.rig, 0, clock_ns())) {
         fprintf(stderr, "bench_hostile: the exchange does not let us in\n");
         return 1;
     }
@@ -616,7 +396,7 @@ main(int argc, char **argv)
 
     struct gateway_stats stats;
 
-    gateway_stats_get(bench.gateway, &stats);
+    gateway_stats_get(bench.rig.gateway, &stats);
     for (unsigned k = 0; k < ARRAY_LEN(names); k++)
         medians[k] = report_median(figures[k], pairs);
 

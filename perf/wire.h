@@ -29,13 +29,13 @@
 
 #include "gateway/port.h"
 
-#define WIRE_SESSIONS    4u
-#define WIRE_INSTRUMENTS 8u
-#define WIRE_ORDERS_MAX  (4u << 20) /* of one step */
-#define WIRE_GAPS_MAX    (1u << 18)
-#define WIRE_STEPS_MAX   16u
-#define WIRE_EAL_MAX     12u
-#define WIRE_FOLDER_MAX  96u /* a socket address has 108 bytes */
+#include "perf/wire_flow.h"
+
+#define WIRE_ORDERS_MAX (4u << 20) /* of one step */
+#define WIRE_GAPS_MAX   (1u << 18)
+#define WIRE_STEPS_MAX  16u
+#define WIRE_EAL_MAX    12u
+#define WIRE_FOLDER_MAX 96u /* a socket address has 108 bytes */
 
 #define WIRE_UNSENT_BYTES (1u << 20)
 #define WIRE_SLOW_MS      10000u

@@ -1,10 +1,6 @@
 /*
  * The client of bench_wire: sends orders at their times, whatever comes back,
  * and notes when each was answered.
- *
- * The flow is the same in each run and keeps the book as it is: of four orders
- * two rest, at one of 64 prices on each side, and two cancel what rested 200
- * rounds ago; one round in eight trades instead of one cancel.
  */
 #include <errno.h>
 #include <sched.h>
@@ -15,18 +11,11 @@
 
 #include "gateway/client.h"
 #include "proto/orders.h"
-#include "proto/px_qty.h"
 
+#include "perf/rig.h"
 #include "perf/wire.h"
+#include "perf/wire_flow.h"
 
-#define ROUND          4u   /* orders of one round */
-#define REST_ROUNDS    200u /* how long an order rests */
-#define TRADE_ROUNDS   8u
-#define PX_TICK        (PX_ONE / 100)
-#define PX_MIDDLE      (100 * PX_ONE)
-#define PX_LEVELS      64u
-#define ORDER_QTY      10u
-#define MESSAGE_MAX    256u
 #define SENDS_PER_TURN 64u
 #define KEEPALIVE_MS   1000u
 #define ONE_S          1000000000ull
@@ -35,8 +24,6 @@
 #define START_AFTER_NS (ONE_S / 100)
 #define WARM_RATE      50000u
 #define WARM_ORDERS    50000u
-
-_Static_assert(REST_ROUNDS % WIRE_SESSIONS == 0, "a cancel is of the session of its order");
 
 struct sessions {
     struct wire_shared *shared;
@@ -98,72 +85,6 @@ on_not_applied(void *ctx, uint64_t from, uint64_t count)
 
     (void)from;
     sessions->not_applied_cnt += (uint32_t)count;
-}
-
-/* level spreads the orders of round c over the prices. */
-static int64_t
-level(uint64_t c)
-{
-    return 1 + (int64_t)((c * 0x9e3779b97f4a7c15ull >> 32) % PX_LEVELS);
-}
-
-static size_t
-encode_new(uint64_t clord, uint64_t c, bool sell, bool trade, uint8_t *buf)
-{
-    const int64_t away = trade ? -(int64_t)PX_LEVELS : level(c);
-
-    return oe_new_order_single_encode(
-        buf, MESSAGE_MAX,
-        &(struct oe_new_order_single){
-            .cl_ord_id = clord,
-            .price = PX_MIDDLE + (sell ? away : -away) * PX_TICK,
-            .stop_px = OE_NEW_ORDER_SINGLE_STOP_PX_NULL,
-            .expire_time = OE_NEW_ORDER_SINGLE_EXPIRE_TIME_NULL,
-            .security_id = (uint32_t)(c / WIRE_SESSIONS % WIRE_INSTRUMENTS),
-            .order_qty = ORDER_QTY,
-            .display_qty = OE_NEW_ORDER_SINGLE_DISPLAY_QTY_NULL,
-            .min_qty = OE_NEW_ORDER_SINGLE_MIN_QTY_NULL,
-            .account = (uint32_t)(c % WIRE_SESSIONS),
-            .client_short_code = OE_NEW_ORDER_SINGLE_CLIENT_SHORT_CODE_NULL,
-            .decision_short_code = OE_NEW_ORDER_SINGLE_DECISION_SHORT_CODE_NULL,
-            .execution_short_code = OE_NEW_ORDER_SINGLE_EXECUTION_SHORT_CODE_NULL,
-            .peg_offset_value = OE_NEW_ORDER_SINGLE_PEG_OFFSET_VALUE_NULL,
-            .linked_cl_ord_id = OE_NEW_ORDER_SINGLE_LINKED_CL_ORD_ID_NULL,
-            .display_range = OE_NEW_ORDER_SINGLE_DISPLAY_RANGE_NULL,
-            .side = sell ? OE_SIDE_SELL : OE_SIDE_BUY,
-            .ord_type = OE_ORD_TYPE_LIMIT,
-            .time_in_force = trade ? OE_TIME_IN_FORCE_IMMEDIATE_OR_CANCEL : OE_TIME_IN_FORCE_DAY,
-            .order_capacity = OE_ORDER_CAPACITY_AGENCY,
-        });
-}
-
-static size_t
-encode_cancel(uint64_t clord, uint64_t c, uint64_t orig_clord, uint8_t *buf)
-{
-    return oe_order_cancel_request_encode(
-        buf, MESSAGE_MAX,
-        &(struct oe_order_cancel_request){
-            .cl_ord_id = clord,
-            .orig_cl_ord_id = orig_clord,
-            .order_id = OE_ORDER_CANCEL_REQUEST_ORDER_ID_NULL,
-            .security_id = (uint32_t)(c / WIRE_SESSIONS % WIRE_INSTRUMENTS),
-        });
-}
-
-/* encode_order makes the order with this ClOrdID; round c has ClOrdIDs
- * ROUND * c + 1 .. ROUND * c + ROUND. */
-static size_t
-encode_order(uint64_t clord, uint8_t *buf)
-{
-    const uint64_t c = (clord - 1) / ROUND;
-    const unsigned part = (unsigned)((clord - 1) % ROUND);
-    const bool sell = (part & 1) != 0;
-
-    if (part < 2)
-        return encode_new(clord, c, sell, false, buf);
-    if (c < REST_ROUNDS || (part == 2 && c % TRADE_ROUNDS == 0))
-        return encode_new(clord, c, (c / TRADE_ROUNDS & 1) != 0, true, buf);
-    return encode_cancel(clord, c - REST_ROUNDS, clord - 2 - ROUND * REST_ROUNDS, buf);
 }
 
 /* poll_port takes what arrived at a port; index is its session on a socket. */
@@ -240,16 +161,16 @@ static uint32_t
 send_due(struct sessions *sessions, uint32_t next, uint64_t *late_ns)
 {
     const uint64_t *due_ns = sessions->shared->due_ns;
-    uint8_t buf[MESSAGE_MAX];
+    uint8_t buf[WIRE_MESSAGE_MAX];
     unsigned sent = 0;
 
     for (; next < sessions->orders_cnt && due_ns[next] <= sessions->now_ns; next++) {
         const uint64_t clord = sessions->base + next;
-        const size_t len = encode_order(clord, buf);
+        const size_t len = wire_flow_encode(clord, buf);
 
         if (sent == SENDS_PER_TURN)
             break;
-        struct client *client = sessions->clients[(clord - 1) / ROUND % WIRE_SESSIONS];
+        struct client *client = sessions->clients[wire_flow_session(clord)];
 
         if (client_send(client, buf, len) == 0)
             break;
@@ -397,7 +318,7 @@ make_client(struct sessions *sessions, unsigned i)
                    .udp_port = dpdk ? WIRE_UDP_PORT : sessions->shared->udp_port},
         .udp_source = (uint16_t)(WIRE_SOURCE_FIRST + i),
         .name = name,
-        .key = "key",
+        .key = RIG_KEY,
         .keepalive_ms = KEEPALIVE_MS,
         .uuid = {1, 2, 3, 4, 5, 6, 0x47, 8, 0x89, 10, 11, 12, 13, 14, 15, (uint8_t)(i + 1)},
         .on_report = on_report,
@@ -405,7 +326,7 @@ make_client(struct sessions *sessions, unsigned i)
         .ctx = sessions,
     };
 
-    snprintf(name, sizeof name, "WIRE%u", i);
+    rig_name(name, i);
     sessions->clients[i] = client_new(&cfg);
     ASSERT(sessions->clients[i] != NULL);
 }

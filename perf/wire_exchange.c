@@ -4,7 +4,6 @@
  */
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include "journal/reader.h"
 #include "journal/writer.h"
 
+#include "perf/rig.h"
 #include "perf/wire.h"
 
 #define IN_CELLS      (1u << 14)
@@ -23,7 +23,6 @@
 #define ORDERS_POOL   (1u << 16)
 #define KEEPALIVE_MS  1000u
 #define IDLE_WAIT_NS  100000000u
-#define PX_TICK       (PX_ONE / 100)
 
 struct exchange {
     struct wire_shared *shared;
@@ -54,116 +53,6 @@ fail(struct exchange *exchange, const char *what, const char *why)
     return 1;
 }
 
-/* room returns zeroed memory for the life of the process. */
-static void *
-room(size_t bytes)
-{
-    void *mem = NULL;
-
-    ASSERT(bytes > 0);
-    if (posix_memalign(&mem, RING_ALIGN, bytes) != 0)
-        UNREACHABLE("a benchmark has memory");
-    memset(mem, 0, bytes);
-    return mem;
-}
-
-static void
-put(struct exchange *exchange, const union cell *cells, unsigned count)
-{
-    ASSERT(ring_writer_room(&exchange->setup, count) >= count);
-    ring_write(&exchange->setup, cells, count);
-    ring_publish(&exchange->setup);
-}
-
-static void
-put_account(struct exchange *exchange, uint16_t i, uint64_t now_ns)
-{
-    union cell cells[2] = {0};
-
-    cells[0].firm_set = (struct cell_firm_set){
-        .kind = CELL_KIND_FIRM_SET, .shape = 1, .firm = i, .time = now_ns, .session = CELL_SESSION};
-    snprintf(cells[0].firm_set.name, sizeof cells[0].firm_set.name, "F%u", i);
-    put(exchange, cells, 1);
-    cells[0].group_set = (struct cell_group_set){.kind = CELL_KIND_GROUP_SET,
-                                                 .shape = 1,
-                                                 .group = i,
-                                                 .firm = i,
-                                                 .time = now_ns,
-                                                 .session = CELL_SESSION};
-    snprintf(cells[0].group_set.name, sizeof cells[0].group_set.name, "G%u", i);
-    put(exchange, cells, 1);
-    cells[0].account_set = (struct cell_account_set){.kind = CELL_KIND_ACCOUNT_SET,
-                                                     .shape = 2,
-                                                     .group = i,
-                                                     .account = i,
-                                                     .time = now_ns,
-                                                     .session = CELL_SESSION};
-    snprintf(cells[0].account_set.name, sizeof cells[0].account_set.name, "A%u", i);
-    cells[1].account_limits = (struct cell_account_limits){
-        .kind = CELL_KIND_ACCOUNT_LIMITS,
-        .order_qty_max = QTY_MAX,
-        .order_value_max = PX_MAX,
-        .long_max = POSITION_LIMIT_MAX,
-        .short_max = POSITION_LIMIT_MAX,
-    };
-    put(exchange, cells, 2);
-    memset(cells, 0, sizeof cells);
-    cells[0].session_set = (struct cell_session_set){
-        .kind = CELL_KIND_SESSION_SET, .shape = 1, .firm = i, .time = now_ns, .session = i};
-    snprintf(cells[0].session_set.name, sizeof cells[0].session_set.name, "WIRE%u", i);
-    put(exchange, cells, 1);
-}
-
-static void
-put_instrument(struct exchange *exchange, unsigned i, uint64_t now_ns)
-{
-    union cell cells[2] = {0};
-
-    cells[0].instrument_set = (struct cell_instrument_set){.kind = CELL_KIND_INSTRUMENT_SET,
-                                                           .shape = 2,
-                                                           .instrument = i,
-                                                           .tick_px = PX_TICK,
-                                                           .lot_qty = 1,
-                                                           .px_decimals = 2,
-                                                           .time = now_ns,
-                                                           .session = CELL_SESSION};
-    snprintf(cells[0].instrument_set.symbol, sizeof cells[0].instrument_set.symbol, "I%u", i);
-    cells[1].instrument_limits = (struct cell_instrument_limits){
-        .kind = CELL_KIND_INSTRUMENT_LIMITS,
-        .order_qty_min = 1,
-        .order_qty_max = QTY_MAX,
-        .order_value_max = PX_MAX,
-    };
-    put(exchange, cells, 2);
-}
-
-/* put_setup enters the commands that a new exchange begins with. */
-static void
-put_setup(struct exchange *exchange, const struct engine_cfg *cfg)
-{
-    const bool durable = exchange->shared->cfg.durable;
-    const uint64_t now_ns = wire_clock_ns();
-    union cell cell = {0};
-
-    engine_genesis(cfg, now_ns, &cell);
-    put(exchange, &cell, 1);
-    memset(&cell, 0, sizeof cell);
-    cell.restart = (struct cell_restart){
-        .kind = CELL_KIND_RESTART,
-        .shape = 1,
-        .epoch = 1,
-        .time = now_ns,
-        .rules_version = RULES_VERSION,
-        .ack_mode = durable ? CELL_ACK_MODE_DURABLE : CELL_ACK_MODE_MEMORY,
-        .session = CELL_SESSION,
-    };
-    put(exchange, &cell, 1);
-    for (uint16_t i = 0; i < WIRE_SESSIONS; i++)
-        put_account(exchange, i, now_ns);
-    for (unsigned i = 0; i < WIRE_INSTRUMENTS; i++)
-        put_instrument(exchange, i, now_ns);
-}
-
 static void
 open_engine(struct exchange *exchange)
 {
@@ -177,11 +66,11 @@ open_engine(struct exchange *exchange)
         .positions_max = 1024,
         .pages_max = 4096,
     };
-    struct ring *setup_ring = ring_init(room(ring_footprint(SETUP_CELLS, 1)), SETUP_CELLS, 1);
-    struct engine *engine = engine_init(room(engine_footprint(&cfg)), &cfg);
+    struct ring *setup_ring = ring_init(rig_memory(ring_footprint(SETUP_CELLS, 1)), SETUP_CELLS, 1);
+    struct engine *engine = engine_init(rig_memory(engine_footprint(&cfg)), &cfg);
 
-    exchange->in_ring = ring_init(room(ring_footprint(IN_CELLS, 1)), IN_CELLS, 1);
-    exchange->out_ring = ring_init(room(ring_footprint(OUT_CELLS, 2)), OUT_CELLS, 2);
+    exchange->in_ring = ring_init(rig_memory(ring_footprint(IN_CELLS, 1)), IN_CELLS, 1);
+    exchange->out_ring = ring_init(rig_memory(ring_footprint(OUT_CELLS, 2)), OUT_CELLS, 2);
     ring_writer_init(&exchange->setup, setup_ring);
     ring_reader_init(&exchange->setup_reader, setup_ring, 0);
     ring_writer_init(&exchange->in, exchange->in_ring);
@@ -192,7 +81,9 @@ open_engine(struct exchange *exchange)
     sequencer_init(&exchange->sequencer, engine, &exchange->out, BURST_COMMANDS_MAX);
     sequencer_add_in(&exchange->sequencer, &exchange->setup_reader);
     sequencer_add_in(&exchange->sequencer, &exchange->in_reader);
-    put_setup(exchange, &cfg);
+    rig_configure(&exchange->setup, &cfg,
+                  exchange->shared->cfg.durable ? CELL_ACK_MODE_DURABLE : CELL_ACK_MODE_MEMORY,
+                  wire_clock_ns());
 }
 
 static int
@@ -299,11 +190,10 @@ open_gateway(struct exchange *exchange)
     for (unsigned i = 0; i < WIRE_SESSIONS; i++) {
         struct gateway_session_cfg *login = &exchange->logins[i];
 
-        snprintf(login->name, sizeof login->name, "WIRE%u", i);
-        snprintf(login->key, sizeof login->key, "key");
-        login->used = true;
+        *login = (struct gateway_session_cfg){.key = RIG_KEY, .used = true};
+        rig_name(login->name, i);
     }
-    exchange->gateway = gateway_init(room(gateway_footprint(&cfg)), &cfg);
+    exchange->gateway = gateway_init(rig_memory(gateway_footprint(&cfg)), &cfg);
     gateway_add_port(exchange->gateway, exchange->port);
     gateway_attach(exchange->gateway, &exchange->in, &exchange->out_gateway,
                    exchange->shared->cfg.durable ? journal_writer_durable(exchange->writer) : NULL);
