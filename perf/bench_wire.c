@@ -7,6 +7,8 @@
  * orders are due at fixed times and a latency counts from the time an order was
  * due, so an exchange that falls behind is charged for it. In each repetition:
  *
+ *   session what the session layer takes of a message, in one thread and without a
+ *           network (perf/wire_session.h): one order in a datagram, and eight
  *   memif   ack memory, 100,000 orders/s over DPDK's memif
  *   udp     the same over kernel sockets
  *   tcp     the same over connections of the kernel's TCP
@@ -36,6 +38,7 @@
 
 #include "perf/bench_args.h"
 #include "perf/wire_pair.h"
+#include "perf/wire_session.h"
 
 #define REPS_MAX      9u
 #define REPS_DEFAULT  3u
@@ -47,6 +50,9 @@
 #define RAW_FILE      (64u << 20)
 #define RAW_BYTES_MAX (128u * 4096u)
 #define FIGURES_MAX   96u
+
+#define SESSION_PAIRS  1001u
+#define SESSION_ORDERS 8u
 
 static const uint32_t ramp_rates[] = {100000,  200000,  400000,  600000, 800000,
                                       1000000, 1200000, 1500000, 2000000};
@@ -172,6 +178,32 @@ run_ramp(struct bench *bench, const char *group, bool single)
     return true;
 }
 
+/* run_session measures the session layer alone, with one order in a datagram and with
+ * eight. */
+static bool
+run_session(struct bench *bench)
+{
+    static const struct {
+        const char *group;
+        unsigned orders;
+    } parts[] = {{"session", 1}, {"session8", SESSION_ORDERS}};
+    const unsigned pairs = bench->args.quick ? SESSION_PAIRS / 10 : SESSION_PAIRS;
+
+    for (unsigned i = 0; i < ARRAY_LEN(parts); i++) {
+        struct wire_session_result result;
+
+        if (!bench_args_want(&bench->args, parts[i].group))
+            continue;
+        if (!wire_session(parts[i].orders, pairs, &result))
+            return false;
+        add(bench, parts[i].group, "cost", "ns", result.cost_ns);
+        add(bench, parts[i].group, "order", "ns", result.gateway_ns);
+        add(bench, parts[i].group, "bare_order", "ns", result.bare_ns);
+        add(bench, parts[i].group, "reports", "", result.reports_per_order);
+    }
+    return true;
+}
+
 static int
 by_value(const void *a, const void *b)
 {
@@ -272,7 +304,9 @@ print_json(struct bench *bench)
     printf("{\"reps\": %u", bench->args.reps);
     for (unsigned i = 0; i < bench->figures_cnt; i++) {
         struct figure *figure = &bench->figures[i];
-        const char *unit = strcmp(figure->unit, "us") == 0 ? "_us" : "";
+        const char *unit = strcmp(figure->unit, "us") == 0   ? "_us"
+                           : strcmp(figure->unit, "ns") == 0 ? "_ns"
+                                                             : "";
 
         qsort(figure->values, figure->cnt, sizeof figure->values[0], by_value);
         printf(", \"%s%s\": %.3f, \"%s%s_least\": %.3f", figure->name, unit,
@@ -298,6 +332,8 @@ run_all(struct bench *bench)
 
     for (unsigned rep = 0; rep < args->reps; rep++) {
         fprintf(stderr, "bench_wire: repetition %u of %u\n", rep + 1, args->reps);
+        if (!run_session(bench))
+            return false;
         for (unsigned i = 0; i < ARRAY_LEN(parts); i++)
             if (bench_args_want(args, parts[i].name) &&
                 !run_latency(bench, parts[i].name, &parts[i].cfg))
@@ -317,7 +353,8 @@ main(int argc, char **argv)
     const char *base = getenv("TMPDIR");
     cpu_set_t cores;
 
-    if (!bench_args_parse(&bench.args, REPS_MAX, "memif|udp|tcp|ramp|single|durable", argc, argv))
+    if (!bench_args_parse(&bench.args, REPS_MAX, "session|session8|memif|udp|tcp|ramp|single|durable", argc,
+                          argv))
         return 2;
     if (sched_getaffinity(0, sizeof cores, &cores) != 0 || !CPU_ISSET(0, &cores) ||
         !CPU_ISSET(1, &cores)) {

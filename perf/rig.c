@@ -204,32 +204,41 @@ rig_open(struct rig *rig, const struct rig_cfg *cfg, uint64_t now_ns)
         .ports_max = 1,
         .require_context = cfg->require_context,
     };
-    void *rings[3] = {rig_memory(ring_footprint(SETUP_CELLS, 1)),
-                      rig_memory(ring_footprint(IN_CELLS, 1)),
-                      rig_memory(ring_footprint(OUT_CELLS, 1))};
-    struct engine *engine = rig_memory(engine_footprint(&cfg->engine));
-
     ASSERT(cfg->engine.sessions_max <= RIG_SESSIONS_MAX);
-    rig->cfg = *cfg;
-    rig->port.ops = &ops;
-    ring_writer_init(&rig->setup, ring_init(rings[0], SETUP_CELLS, 1));
-    ring_reader_init(&rig->setup_reader, rings[0], 0);
-    ring_writer_init(&rig->in, ring_init(rings[1], IN_CELLS, 1));
-    ring_reader_init(&rig->in_reader, rings[1], 0);
-    ring_writer_init(&rig->out, ring_init(rings[2], OUT_CELLS, 1));
-    ring_reader_init(&rig->out_reader, rings[2], 0);
-    sequencer_init(&rig->sequencer, engine_init(engine, &cfg->engine), &rig->out,
-                   BURST_COMMANDS_MAX);
-    sequencer_add_in(&rig->sequencer, &rig->setup_reader);
-    sequencer_add_in(&rig->sequencer, &rig->in_reader);
     for (unsigned i = 0; i < cfg->engine.sessions_max; i++) {
         rig->logins[i] = (struct gateway_session_cfg){.key = RIG_KEY, .used = true};
         rig_name(rig->logins[i].name, i);
     }
-    rig->gateway = gateway_init(rig_memory(gateway_footprint(&gateway_cfg)), &gateway_cfg);
+
+    void *const rooms[] = {
+        rig_memory(ring_footprint(SETUP_CELLS, 1)), rig_memory(ring_footprint(IN_CELLS, 1)),
+        rig_memory(ring_footprint(OUT_CELLS, 1)), rig_memory(engine_footprint(&cfg->engine)),
+        rig_memory(gateway_footprint(&gateway_cfg))};
+
+    rig->cfg = *cfg;
+    memcpy(rig->rooms, rooms, sizeof rooms);
+    rig->port.ops = &ops;
+    ring_writer_init(&rig->setup, ring_init(rooms[0], SETUP_CELLS, 1));
+    ring_reader_init(&rig->setup_reader, rooms[0], 0);
+    ring_writer_init(&rig->in, ring_init(rooms[1], IN_CELLS, 1));
+    ring_reader_init(&rig->in_reader, rooms[1], 0);
+    ring_writer_init(&rig->out, ring_init(rooms[2], OUT_CELLS, 1));
+    ring_reader_init(&rig->out_reader, rooms[2], 0);
+    sequencer_init(&rig->sequencer, engine_init(rooms[3], &cfg->engine), &rig->out,
+                   BURST_COMMANDS_MAX);
+    sequencer_add_in(&rig->sequencer, &rig->setup_reader);
+    sequencer_add_in(&rig->sequencer, &rig->in_reader);
+    rig->gateway = gateway_init(rooms[4], &gateway_cfg);
     gateway_add_port(rig->gateway, &rig->port);
     gateway_attach(rig->gateway, &rig->in, &rig->out_reader, NULL);
     rig_configure(&rig->setup, &cfg->engine, CELL_ACK_MODE_MEMORY, now_ns);
+}
+
+void
+rig_close(struct rig *rig)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(rig->rooms); i++)
+        free(rig->rooms[i]);
 }
 
 struct peer

@@ -25,7 +25,7 @@
 #define RIG_KEY          "bench-key"
 #define RIG_UDP_PORT     9000u /* the exchange's */
 
-/* rig_memory returns zeroed memory for the life of the process. */
+/* rig_memory returns zeroed memory, to be freed. */
 void *rig_memory(size_t bytes);
 
 /* rig_name writes the name of a session. */
@@ -61,6 +61,7 @@ struct rig {
     struct gateway_session_cfg logins[RIG_SESSIONS_MAX];
     struct rig_cfg cfg;
     uint64_t now_ns;
+    void *rooms[5]; /* engine, gateway and rings */
 
     const uint8_t *request; /* received in place of anything else */
     size_t request_len;
@@ -71,6 +72,9 @@ struct rig {
 
 /* rig_open makes an exchange; rig is zeroed. */
 void rig_open(struct rig *rig, const struct rig_cfg *cfg, uint64_t now_ns);
+
+/* rig_close gives its memory back. */
+void rig_close(struct rig *rig);
 
 /* rig_turn is one slice of each stage, as the exchange's thread does them. */
 static inline void
