@@ -155,7 +155,7 @@ int wire_client(struct wire_shared *shared);
  * due_ns. */
 void wire_sort_out(struct wire_shared *shared, struct wire_result *result);
 
-/* wire_result_is_whole says that nothing was lost, and nothing late by much. */
+/* wire_result_is_whole says that nothing was lost, and that the rate was kept up. */
 bool wire_result_is_whole(const struct wire_result *result);
 
 /* wire_clock_ns is the clock of both sides. */
