@@ -12,8 +12,8 @@
 #include "perf/wire.h"
 #include "perf/wire_flow.h"
 
-#define POLL_ORDERS  8u /* the engine takes twice as many in a turn, as it is polled half as often \
-                         */
+/* The engine takes twice as many in a turn: it is polled half as often. */
+#define POLL_ORDERS  8u
 #define BLOCK_ORDERS (POLL_ORDERS * WIRE_SESSIONS) /* a poll's worth of each session */
 #define WARM_PAIRS   32u
 #define PAIRS_MAX    4096u
