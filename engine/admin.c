@@ -120,6 +120,11 @@ bool
 admin_work(struct engine *engine, const union cell *cells)
 {
     switch (cell_kind(&cells[0])) {
+    case CELL_KIND_LIMIT_SET:
+        if (cells[0].limit_set.cancels == 0)
+            return false;
+        limit_begin(engine, &cells[0].limit_set);
+        return true;
     case CELL_KIND_KILL:
         kill_begin(engine, &cells[0].kill);
         return true;

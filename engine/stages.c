@@ -5,7 +5,8 @@
  * Behind a command, when its stops and pegs are done, risk says what became due,
  * one subject after the other. Most is only told; Blocked also cancels every order
  * of the subject, in slices of the same command, and pegs that this disturbed
- * move before the next is taken. A Kill does the same as its own work.
+ * move before the next is taken. A Kill, and a LimitSet that is asked to, do the same
+ * as their own work.
  */
 #include "engine/work.h"
 
@@ -32,6 +33,21 @@ scope_begin(struct engine *engine, uint8_t level, uint32_t subject)
     };
     work->slot = 0;
     work->canceled_cnt = 0;
+}
+
+/* limit_scope_begin begins to cancel the orders that a limit counts. */
+static void
+limit_scope_begin(struct engine *engine, const struct cell_limit_set *set)
+{
+    const bool pair = set->level == OE_RISK_LEVEL_ACCOUNT_INSTRUMENT;
+
+    scope_begin(engine, pair ? OE_RISK_LEVEL_ACCOUNT : set->level, set->subject);
+    engine->work.mass.reason = OE_CANCEL_REASON_RISK_LIMIT;
+    if (!pair)
+        return;
+    engine->work.mass.instrument = set->instrument;
+    engine->work.mass.side =
+        set->limit == CELL_RISK_LIMIT_SHORT ? OE_SIDE_FILTER_SELL : OE_SIDE_FILTER_BUY;
 }
 
 static void
@@ -128,6 +144,42 @@ kill_begin(struct engine *engine, const struct cell_kill *kill)
     };
     scope_begin(engine, kill->level, kill->subject);
     work->blocks = kill->cancels != 0;
+}
+
+/* used_of returns what is in use of the limit that was just set. */
+static notional_t
+used_of(const struct engine *engine, const struct cell_limit_set *set)
+{
+    struct risk_use use;
+
+    if (set->level == OE_RISK_LEVEL_SESSION)
+        return session_set_of(&engine->sessions, set->subject)->orders_cnt;
+    if (!risk_use_get(engine->risk, set->level, set->subject, set->instrument, set->limit, &use))
+        UNREACHABLE("it was set");
+    return use.used;
+}
+
+void
+limit_begin(struct engine *engine, const struct cell_limit_set *set)
+{
+    const notional_t used = used_of(engine, set);
+    struct work *work = &engine->work;
+
+    ASSERT(risk_limit_cancels(set->level, set->limit));
+    work_begin(engine, WORK_KILL, PHASE_NEXT);
+    work->due = (struct risk_due){
+        .level = set->level,
+        .subject = set->subject,
+        .instrument = set->instrument,
+        .limit = set->limit,
+        .stage = CELL_RISK_STAGE_LOWERED,
+        .value = set->value,
+        .used = used > INT64_MAX   ? INT64_MAX
+                : used < INT64_MIN ? INT64_MIN
+                                   : (int64_t)used,
+    };
+    limit_scope_begin(engine, set);
+    work->blocks = set->value != RISK_LIMIT_OFF && used > set->value;
 }
 
 void

@@ -115,7 +115,7 @@ enum work_kind {
     WORK_CLOCK,
     WORK_CLOSE, /* an instrument closes */
     WORK_QUOTE,
-    WORK_KILL,
+    WORK_KILL, /* or a LimitSet that cancels */
     WORK_MARK, /* of an instrument */
     WORK_DAY   /* rolls */
 };

@@ -60,6 +60,9 @@ void stages_step(struct engine *engine, struct slice *slice, struct cell_sink *o
 /* kill_begin begins the work of a Kill that risk has taken. */
 void kill_begin(struct engine *engine, const struct cell_kill *kill);
 
+/* limit_begin begins the work of a LimitSet that cancels and that risk has taken. */
+void limit_begin(struct engine *engine, const struct cell_limit_set *set);
+
 /* What else a command of a kind asks for: sets work.complete with its last. */
 void mass_cancel_step(struct engine *engine, struct slice *slice, struct cell_sink *out);
 void mass_clock_step(struct engine *engine, struct slice *slice, struct cell_sink *out);

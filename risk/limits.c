@@ -44,6 +44,13 @@ permilles_valid(const struct cell_limit_set *cell)
            cell->close_permille < RISK_PERMILLE_END && cell->block_permille < RISK_PERMILLE_END;
 }
 
+static bool
+cancels_valid(const struct cell_limit_set *cell)
+{
+    return cell->cancels == 0 ||
+           (cell->cancels == 1 && risk_limit_cancels(cell->level, cell->limit));
+}
+
 enum oe_reject_reason
 risk_limit_set(struct risk_limit *limit,
                const struct cell_limit_set *cell,
@@ -51,7 +58,7 @@ risk_limit_set(struct risk_limit *limit,
 {
     ASSERT(cell->level < 8);
     ASSERT((risk_limit_levels(cell->limit) & RISK_LEVEL_BIT(cell->level)) != 0);
-    if (!value_valid(cell) || !permilles_valid(cell))
+    if (!value_valid(cell) || !permilles_valid(cell) || !cancels_valid(cell))
         return OE_REJECT_REASON_CONFIGURATION_RANGE;
     *limit = (struct risk_limit){
         .value = cell->value,

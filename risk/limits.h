@@ -127,6 +127,17 @@ risk_limit_has_stages(uint8_t level, uint8_t limit)
            limit <= CELL_RISK_LIMIT_DAILY_LOSS;
 }
 
+/* risk_limit_cancels says whether orders are in the use of the limit, or may add to it, so
+ * that a LimitSet may cancel them. Of Long and Short that is a pair's: an account's hold in
+ * each instrument by itself. */
+static inline bool
+risk_limit_cancels(uint8_t level, uint8_t limit)
+{
+    if (level == OE_RISK_LEVEL_ACCOUNT_INSTRUMENT)
+        return limit == CELL_RISK_LIMIT_LONG || limit == CELL_RISK_LIMIT_SHORT;
+    return limit >= CELL_RISK_LIMIT_OPEN_ORDERS && limit <= CELL_RISK_LIMIT_CREDIT;
+}
+
 /* risk_limit_by_day says whether use of the limit begins at 0 with a DayRoll. */
 static inline bool
 risk_limit_by_day(uint8_t limit)
@@ -136,7 +147,7 @@ risk_limit_by_day(uint8_t limit)
 }
 
 /* risk_limit_set takes the limit of a LimitSet whose subject and level were found
- * to exist; window, permilles and value are refused by ConfigurationRange as
+ * to exist; window, permilles, cancels and value are refused by ConfigurationRange as
  * docs/risk.md says. */
 NODISCARD enum oe_reject_reason risk_limit_set(struct risk_limit *limit,
                                                const struct cell_limit_set *cell,

@@ -380,6 +380,20 @@ done(struct admin *admin, uint64_t seq, uint16_t outcome, const char *more)
                      oe_reject_reason_name(outcome), seq, verb_refused(admin->kind, outcome));
 }
 
+/* admin_stage returns what a RiskAction says when the command at hand has canceled its
+ * orders; None: it cancels none. */
+static uint8_t
+admin_stage(const struct admin *admin)
+{
+    const union cell *cell = &admin->desk->verb.cells[0];
+
+    if (admin->kind == CELL_KIND_KILL)
+        return CELL_RISK_STAGE_KILLED;
+    if (admin->kind == CELL_KIND_LIMIT_SET && cell->limit_set.cancels != 0)
+        return CELL_RISK_STAGE_LOWERED;
+    return CELL_RISK_STAGE_NONE;
+}
+
 void
 admin_came_back(struct admin *admin, const union cell *cell)
 {
@@ -389,8 +403,8 @@ admin_came_back(struct admin *admin, const union cell *cell)
     if (admin->task != DESK_COMMAND)
         return;
     if (cell_kind(cell) == CELL_KIND_RISK_ACTION) {
-        /* A kill has been carried out: how many orders it took is told. */
-        if (admin->seq == 0 || action->seq != admin->seq || action->limit != CELL_RISK_LIMIT_NONE)
+        /* What cancels has been carried out: how many orders it took is told. */
+        if (admin->seq == 0 || action->seq != admin->seq || action->stage != admin_stage(admin))
             return;
         snprintf(more, sizeof more, ", %" PRIu32 " orders canceled", action->count);
         done(admin, action->seq, OE_REJECT_REASON_NONE, more);
@@ -398,7 +412,7 @@ admin_came_back(struct admin *admin, const union cell *cell)
     }
     if (cell_kind(cell) != admin->kind || !desk_is_ours(admin->desk))
         return;
-    if (admin->kind == CELL_KIND_KILL && cell_outcome(cell) == OE_REJECT_REASON_NONE)
+    if (admin_stage(admin) != CELL_RISK_STAGE_NONE && cell_outcome(cell) == OE_REJECT_REASON_NONE)
         admin->seq = cell_seq(cell);
     else
         done(admin, cell_seq(cell), cell_outcome(cell), "");

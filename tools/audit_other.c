@@ -149,32 +149,38 @@ put_subject(struct audit *audit, uint8_t level, uint32_t subject)
 }
 
 static void
+put_value(struct audit *audit, uint8_t limit, int64_t value)
+{
+    if (value == RISK_LIMIT_OFF)
+        audit_put(audit, AUDIT_RISK_LIMIT, "none");
+    else
+        audit_put_amount(audit, AUDIT_RISK_LIMIT, value, words_limit_is_money(limit));
+}
+
+static void
 put_limit(struct audit *audit, const struct cell_limit_set *set)
 {
     put_subject(audit, set->level, set->subject);
     if (set->level == OE_RISK_LEVEL_ACCOUNT_INSTRUMENT)
         audit_put_instrument(audit, set->instrument);
     audit_put(audit, AUDIT_RISK_NAME, cell_risk_limit_name(set->limit));
-    if (set->value == RISK_LIMIT_OFF)
-        audit_put(audit, AUDIT_RISK_LIMIT, "none");
-    else
-        audit_put_amount(audit, AUDIT_RISK_LIMIT, set->value, words_limit_is_money(set->limit));
+    put_value(audit, set->limit, set->value);
 }
 
 /* put_stage is of RiskWarning and RiskAction, which lie alike up to the index. */
 static void
 put_stage(struct audit *audit, const struct cell_risk_warning *event)
 {
-    const bool money = words_limit_is_money(event->limit);
-
     put_subject(audit, event->level, event->subject);
+    if (event->level == OE_RISK_LEVEL_ACCOUNT_INSTRUMENT)
+        audit_put_instrument(audit, event->instrument);
     audit_put(audit, AUDIT_REASON, cell_risk_stage_name(event->stage));
     audit_put_u64(audit, AUDIT_EXEC_ID, cell_exec_id(audit->shard, event->seq, event->index));
     if (event->limit == CELL_RISK_LIMIT_NONE)
         return;
     audit_put(audit, AUDIT_RISK_NAME, cell_risk_limit_name(event->limit));
-    audit_put_amount(audit, AUDIT_RISK_LIMIT, event->value, money);
-    audit_put_amount(audit, AUDIT_RISK_USED, event->used, money);
+    put_value(audit, event->limit, event->value);
+    audit_put_amount(audit, AUDIT_RISK_USED, event->used, words_limit_is_money(event->limit));
 }
 
 _Static_assert(offsetof(struct cell_risk_warning, value) ==

@@ -47,6 +47,16 @@ read_pause(const char *text, uint16_t *ms)
 }
 
 static bool
+read_yes(struct verb_reading *in, const char *word, uint8_t *value)
+{
+    const char *text = strchr(word, '=') + 1;
+
+    *value = strcmp(text, "yes") == 0;
+    return *value != 0 || strcmp(text, "no") == 0 ||
+           verb_wrong(in, "%.40s is not understood, expected yes or no", word);
+}
+
+static bool
 read_limit_option(struct verb_reading *in, struct verb *verb, const char *word)
 {
     struct cell_limit_set *set = &verb->cells[0].limit_set;
@@ -84,9 +94,15 @@ read_limit_option(struct verb_reading *in, struct verb *verb, const char *word)
         return read_pause(text, &set->slow_ms) ||
                verb_wrong(in, "%.40s is no pause, expected 1ms to 65535ms", word);
     }
+    if (value_of(word, "cancel") != NULL) {
+        if (in->row)
+            return verb_wrong(in, "%.40s is not for a file, expected it of admin limit", word);
+        verb_name(verb, 0, &set->cancels, sizeof set->cancels);
+        return read_yes(in, word, &set->cancels);
+    }
     return verb_wrong(in,
-                      "%.40s is not known, expected window=, warn=, slow=, pause=, close= or "
-                      "block=",
+                      "%.40s is not known, expected window=, warn=, slow=, pause=, close=, "
+                      "block= or cancel=",
                       word);
 }
 
@@ -200,16 +216,6 @@ read_bits(struct verb_reading *in, const char *word, const char *names, uint8_t 
         *bits = (uint8_t)(*bits | 1u << bit);
     }
     return true;
-}
-
-static bool
-read_yes(struct verb_reading *in, const char *word, uint8_t *value)
-{
-    const char *text = strchr(word, '=') + 1;
-
-    *value = strcmp(text, "yes") == 0;
-    return *value != 0 || strcmp(text, "no") == 0 ||
-           verb_wrong(in, "%.40s is not understood, expected yes or no", word);
 }
 
 static bool

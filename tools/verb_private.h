@@ -19,7 +19,7 @@ enum {
 
 #define VERB_LIMIT_USAGE                                                                   \
  "limit LEVEL SUBJECT LIMIT VALUE [window=TIME] [warn=N] [slow=N] [pause=TIME] [close=N] " \
- "[block=N], "                                                                             \
+ "[block=N] [cancel=yes], "                                                                \
  "of a pair with ACCOUNT SYMBOL as its subject"
 #define VERB_RULE_USAGE                                                               \
  "rule account SUBJECT [types=A+B] [tifs=A+B] [covered=yes], rule instrument SYMBOL " \

@@ -245,6 +245,15 @@ stages_wrong(const struct cell_limit_set *set)
     return NULL;
 }
 
+static const char *
+cancels_wrong(const struct cell_limit_set *set)
+{
+    if (set->cancels != 0 && !risk_limit_cancels(set->level, set->limit))
+        return "cancels nothing, expected cancel= only of open_orders, open_notional, daily_gross, "
+               "daily_net, daily_loss and credit, and of long and short of a pair";
+    return NULL;
+}
+
 const char *
 words_limit_wrong(const struct cell_limit_set *set)
 {
@@ -255,5 +264,7 @@ words_limit_wrong(const struct cell_limit_set *set)
     wrong = value_wrong(set);
     if (wrong == NULL)
         wrong = window_wrong(set);
-    return wrong != NULL ? wrong : stages_wrong(set);
+    if (wrong == NULL)
+        wrong = stages_wrong(set);
+    return wrong != NULL ? wrong : cancels_wrong(set);
 }

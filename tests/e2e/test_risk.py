@@ -598,6 +598,34 @@ def test_unnamed_stays(tap, outcry):
             exchange.stop()
 
 
+def test_lowered_with_cancel(tap, outcry):
+    """A limit that is lowered cancels nothing, unless it is asked to."""
+    with Folder() as folder:
+        make_journal(folder)
+        op = Operator(tap, outcry, folder)
+        with op.serve() as exchange:
+            broker = Broker(exchange)
+            for _ in range(3):
+                broker.order(px=90)
+            op.good(r'open_orders of account A1 is 1 seq \d+', 'limit', 'account', 'A1', 'open_orders', '1')
+            tap.same(op.limit('open_orders', 'account', 'A1').get('used'), '3', 'without cancel= all stay')
+            op.good(r'open_orders of account A1 is 3, 0 orders canceled seq \d+', 'limit', 'account', 'A1',
+                    'open_orders', '3', 'cancel=yes')
+            op.good(r'open_orders of account A1 is 2, 3 orders canceled seq \d+', 'limit', 'account', 'A1',
+                    'open_orders', '2', 'cancel=yes')
+            tap.same(op.limit('open_orders', 'account', 'A1').get('used'), '0', 'and with it all go')
+            op.bad('cancels nothing, expected cancel= only of', 'limit', 'account', 'A1', 'order_qty', '5',
+                   'cancel=yes')
+            op.bad('cancel=maybe is not understood', 'limit', 'account', 'A1', 'open_orders', '5',
+                   'cancel=maybe')
+            broker.client.close()
+            exchange.stop()
+        acts = [row for row in op.audit() if row['reason'] == 'Lowered']
+        tap.same([(row['risk_name'], row['risk_limit'], row['risk_used']) for row in acts],
+                 [('OpenOrders', '3', '3'), ('OpenOrders', '2', '3')], 'the audit trail tells of it')
+        prove(tap, outcry, op, 'a limit with cancel=yes')
+
+
 LIFTED = '''limits:
   - {level: account, subject: A1, limit: open_notional, value: "500000.00", warn: 800}
   - {level: firm, subject: BETA, limit: message_rate, value: 9, window: 1ms}
@@ -687,6 +715,7 @@ def main():
     test_author_is_in_the_audit_trail(tap, outcry)
     test_lifted_stays_lifted(tap, outcry)
     test_unnamed_stays(tap, outcry)
+    test_lowered_with_cancel(tap, outcry)
     test_refusals_in_words(tap, outcry)
     test_unnamed_is_told(tap, outcry)
     one = '  - {name: all, stages: [gateway, engine, journal], idle: yield}'

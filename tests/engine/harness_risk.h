@@ -21,6 +21,7 @@ struct harness_limit {
     uint16_t close;
     uint16_t block;
     uint16_t slow_ms;
+    uint8_t cancels;
 };
 
 static inline union cell
@@ -60,6 +61,7 @@ harness_limit(struct harness *h, struct harness_limit limit)
                          .close_permille = limit.close,
                          .block_permille = limit.block,
                          .slow_ms = limit.slow_ms,
+                         .cancels = limit.cancels,
                          .instrument = limit.instrument,
                      }});
 }

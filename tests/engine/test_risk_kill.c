@@ -122,6 +122,30 @@ Test(risk_kill, kill_of_many_takes_slices_of_one_command)
     harness_fini(&h);
 }
 
+Test(risk_kill, limit_that_cancels_takes_slices_of_one_command)
+{
+    struct harness_limit limit = {.limit = CELL_RISK_LIMIT_OPEN_ORDERS, .cancels = 1};
+    const struct cell_risk_action *action;
+    struct harness h;
+
+    harness_init(&h, NULL);
+    enter_many(&h, 0, 0, 1, MANY);
+    enter_many(&h, 0, 1, 1 + MANY, 1);
+    limit.value = MANY;
+    cr_assert_eq(harness_limit(&h, limit), 0);
+    cr_assert_eq(harness_message_cnt(&h, CELL_KIND_ORDER_CANCELED), 0);
+    limit.value = MANY - 1;
+    cr_assert_eq(harness_limit(&h, limit), 0);
+    cr_assert_gt(h.slices_cnt, 5);
+    cr_assert_eq(harness_message_cnt(&h, CELL_KIND_ORDER_CANCELED), MANY);
+    action = &harness_message(&h, CELL_KIND_RISK_ACTION, 0)->risk_action;
+    cr_assert_eq(action->stage, CELL_RISK_STAGE_LOWERED);
+    cr_assert_eq(action->count, MANY);
+    cr_assert_eq(action->used, MANY);
+    cr_assert_eq(engine_orders_cnt(h.engine), 1);
+    harness_fini(&h);
+}
+
 /* A stop of a killed session goes as well; its price is not reached by a cancel, and
  * pegs of others follow the price that is left. */
 Test(risk_kill, waiting_orders_go_and_pegs_of_others_follow)

@@ -183,7 +183,10 @@ spoil(struct generator *g, struct cell_limit_set *set)
 {
     struct random *random = &g->random;
 
-    switch (random_below(random, 8)) {
+    switch (random_below(random, 9)) {
+    case 8:
+        set->cancels = (uint8_t)(1 + random_below(random, 2));
+        break;
     case 0:
         set->level = (uint8_t)random_below(random, MODEL_LEVELS);
         break;
@@ -229,6 +232,10 @@ generate_limit(struct generator *g, bool easier)
     struct cell_limit_set *set = &command.cells[0].limit_set;
 
     set->instrument = at.instrument;
+    set->cancels =
+        random_permille(&g->random, 100) &&
+        (at.level == OE_RISK_LEVEL_ACCOUNT_INSTRUMENT ||
+         (at.limit >= CELL_RISK_LIMIT_OPEN_ORDERS && at.limit <= CELL_RISK_LIMIT_CREDIT));
     if (lifts)
         return command;
     set->window_ns = some_window_ns(g, at.limit);

@@ -269,4 +269,6 @@ model_admin(struct model *model, const union cell *cells)
     model_emit_command(model, cells, reason, NULL);
     if (reason == 0 && cell_kind(cells) == CELL_KIND_KILL)
         kill(model, &cells->kill);
+    if (reason == 0 && cell_kind(cells) == CELL_KIND_LIMIT_SET && cells->limit_set.cancels != 0)
+        model_lower_limit(model, &cells->limit_set);
 }

@@ -81,6 +81,28 @@ permilles_fit(const struct cell_limit_set *set)
     return true;
 }
 
+/* cancels_fit: what may cancel has orders in its use, or orders that add to it. */
+static bool
+cancels_fit(const struct cell_limit_set *set)
+{
+    const bool pair = set->level == OE_RISK_LEVEL_ACCOUNT_INSTRUMENT;
+
+    switch (set->limit) {
+    case CELL_RISK_LIMIT_LONG:
+    case CELL_RISK_LIMIT_SHORT:
+        return set->cancels == 0 || (set->cancels == 1 && pair);
+    case CELL_RISK_LIMIT_OPEN_ORDERS:
+    case CELL_RISK_LIMIT_OPEN_NOTIONAL:
+    case CELL_RISK_LIMIT_DAILY_GROSS:
+    case CELL_RISK_LIMIT_DAILY_NET:
+    case CELL_RISK_LIMIT_DAILY_LOSS:
+    case CELL_RISK_LIMIT_CREDIT:
+        return set->cancels <= 1;
+    default:
+        return set->cancels == 0;
+    }
+}
+
 /* rates_with counts the different rates that are in use if a subject has this one. */
 static uint32_t
 rates_with(const struct model *model, const struct cell_limit_set *set)
@@ -133,10 +155,56 @@ set_pair(struct model *model, const struct cell_limit_set *set)
     return 0;
 }
 
+/* used_of is what a limit that may cancel is held against. */
+static notional_t
+used_of(const struct model *model, const struct cell_limit_set *set)
+{
+    const bool sell = set->limit == CELL_RISK_LIMIT_SHORT;
+    const struct model_account *account = &model->accounts[set->subject];
+    notional_t used;
+
+    switch (set->limit) {
+    case CELL_RISK_LIMIT_LONG:
+    case CELL_RISK_LIMIT_SHORT:
+        used = model->positions[set->subject][set->instrument].qty;
+        return (sell ? -used : used) + model_open_qty(model, set->subject, set->instrument, sell);
+    case CELL_RISK_LIMIT_CREDIT:
+        return model_reserved_cash(model, set->subject) - account->balance;
+    case CELL_RISK_LIMIT_DAILY_LOSS:
+        return account->profit < 0 ? -account->profit : 0;
+    case CELL_RISK_LIMIT_DAILY_NET:
+        used = model_use(model, set->level, set->subject, set->limit);
+        return used < 0 ? -used : used;
+    default:
+        return model_use(model, set->level, set->subject, set->limit);
+    }
+}
+
+void
+model_lower_limit(struct model *model, const struct cell_limit_set *set)
+{
+    const notional_t used = used_of(model, set);
+    const struct model_due due = {
+        .level = set->level,
+        .limit = set->limit,
+        .stage = CELL_RISK_STAGE_LOWERED,
+        .subject = set->subject,
+        .instrument = set->instrument,
+        .value = set->value,
+        .used = used,
+    };
+    uint32_t count = 0;
+
+    if (set->value != MODEL_NONE && used > set->value)
+        count = model_cancel_limited(model, set);
+    model_emit_action(model, &due, count);
+}
+
 uint16_t
 model_set_limit(struct model *model, const struct cell_limit_set *set)
 {
-    if (!limit_exists(set->level, set->limit) || !numbers_fit(set) || !permilles_fit(set))
+    if (!limit_exists(set->level, set->limit) || !numbers_fit(set) || !permilles_fit(set) ||
+        !cancels_fit(set))
         return OE_REJECT_REASON_CONFIGURATION_RANGE;
     if (set->level == OE_RISK_LEVEL_ACCOUNT_INSTRUMENT)
         return set_pair(model, set);

@@ -37,6 +37,7 @@ struct scope {
     const struct cell_mass_cancel *mass; /* these, or */
     uint8_t level;                       /* all of a subject at this level, or */
     uint32_t subject;
+    bool sell;            /* of a pair, in the instrument */
     const bool *sessions; /* what lasts a day of these sessions, or */
     uint32_t instrument;  /* in this instrument */
 };
@@ -77,6 +78,9 @@ in_scope(const struct scope *scope, const struct model_order *order)
 {
     if (scope->mass != NULL)
         return in_mass(scope->model, scope->mass, order);
+    if (scope->level == OE_RISK_LEVEL_ACCOUNT_INSTRUMENT)
+        return order->account == scope->subject && order->instrument == scope->instrument &&
+               order->sell == scope->sell;
     if (scope->level == OE_RISK_LEVEL_SESSION)
         return order->session == scope->subject;
     if (scope->level != OE_RISK_LEVEL_NONE)
@@ -159,6 +163,18 @@ model_cancel_subject(struct model *model, uint8_t level, uint32_t subject)
 {
     return cancel_all(model, &(struct scope){.model = model, .level = level, .subject = subject},
                       OE_CANCEL_REASON_KILL_SWITCH);
+}
+
+uint32_t
+model_cancel_limited(struct model *model, const struct cell_limit_set *set)
+{
+    return cancel_all(model,
+                      &(struct scope){.model = model,
+                                      .level = set->level,
+                                      .subject = set->subject,
+                                      .instrument = set->instrument,
+                                      .sell = set->limit == CELL_RISK_LIMIT_SHORT},
+                      OE_CANCEL_REASON_RISK_LIMIT);
 }
 
 void

@@ -189,6 +189,10 @@ void model_run_risk(struct model *model);
  * group or firm has, and returns how many orders. */
 void model_admin(struct model *model, const union cell *cells);
 uint16_t model_set_limit(struct model *model, const struct cell_limit_set *set);
+/* model_lower_limit does what a limit that was set with cancels asks for;
+ * model_cancel_limited cancels the orders that the limit counts. */
+void model_lower_limit(struct model *model, const struct cell_limit_set *set);
+uint32_t model_cancel_limited(struct model *model, const struct cell_limit_set *set);
 uint32_t model_cancel_subject(struct model *model, uint8_t level, uint32_t subject);
 void model_emit_action(struct model *model, const struct model_due *due, uint32_t count);
 void model_emit_warning(struct model *model, const struct model_due *due);

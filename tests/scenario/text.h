@@ -42,7 +42,7 @@
  *     position-limit A I long N short N
  *     permission G I restricted|allowed
  *     limit SUBJECT LIMIT N|PX|none [in DURATION] [warn N] [slow N] [close N] [block N]
- *         [pause-ms N]            SUBJECT: S, A, G, F, I or, of a pair, A I
+ *         [pause-ms N] [cancels]  SUBJECT: S, A, G, F, I or, of a pair, A I
  *     fees I maker N taker N      cash A add|set PX           units A I add|set N
  *     mark I PX [settlement]      day YYYYMMDD
  *     kill SUBJECT [block-only]   enable SUBJECT

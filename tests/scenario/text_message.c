@@ -51,14 +51,20 @@ put_stage(struct line *line, const union cell *message)
     const struct cell_risk_action *event = &message->risk_action;
 
     text_put_subject(line, event->level, event->subject);
+    if (event->level == OE_RISK_LEVEL_ACCOUNT_INSTRUMENT)
+        text_put(line, " I%u", event->instrument);
     text_put(line, " %s", cell_risk_stage_name(event->stage));
     if (event->limit != CELL_RISK_LIMIT_NONE) {
         text_put(line, " by %s", cell_risk_limit_name(event->limit));
         text_put_amount(line, ", ", event->limit, event->used);
-        text_put_amount(line, " of ", event->limit, event->value);
+        if (event->value == INT64_MAX)
+            text_put(line, " of none");
+        else
+            text_put_amount(line, " of ", event->limit, event->value);
     }
     if (event->kind == CELL_KIND_RISK_ACTION &&
-        (event->stage == CELL_RISK_STAGE_BLOCKED || event->stage == CELL_RISK_STAGE_KILLED))
+        (event->stage == CELL_RISK_STAGE_BLOCKED || event->stage == CELL_RISK_STAGE_KILLED ||
+         event->stage == CELL_RISK_STAGE_LOWERED))
         text_put(line, ", %u out", event->count);
 }
 

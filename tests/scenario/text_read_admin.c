@@ -76,6 +76,8 @@ read_limit(struct words *words, struct command *command)
     while (!words->failed && words->next < words->cnt)
         if (words_take(words, "in") || words_take(words, "per"))
             set->window_ns = words_duration(words);
+        else if (words_take(words, "cancels"))
+            set->cancels = 1;
         else if (!text_read_keyed(words, &command->cells[0], keys, ARRAY_LEN(keys)))
             words->failed = true;
 }

@@ -43,6 +43,8 @@ put_limit(struct line *line, const struct cell_limit_set *set)
         text_put(line, " block %u", set->block_permille);
     if (set->slow_ms != 0)
         text_put(line, " pause-ms %u", set->slow_ms);
+    if (set->cancels != 0)
+        text_put(line, " cancels");
 }
 
 static void
