@@ -73,7 +73,11 @@ encode_accepted(const union cell *cells, unsigned shard, uint8_t *buf, size_t ca
     const struct cell_order_new *order = &cells->order_new;
     const union cell *cell = continuation(cells, CELL_KIND_ORDER_EXTENSION);
     const struct cell_order_extension *ext = cell != NULL ? &cell->order_extension : &none;
-    const struct oe_execution_report_new msg = {
+    struct oe_execution_report_new *msg = oe_execution_report_new_begin(buf, cap);
+
+    if (msg == NULL)
+        return 0;
+    *msg = (struct oe_execution_report_new){
         .order_id = order->order_id,
         .cl_ord_id = order->clord,
         .exec_id = cell_exec_id(shard, order->seq, 0),
@@ -93,8 +97,7 @@ encode_accepted(const union cell *cells, unsigned shard, uint8_t *buf, size_t ca
         .self_match_prevention_instruction = cell_stp(order->stp_capacity),
         .order_capacity = (uint8_t)cell_capacity(order->stp_capacity),
     };
-
-    return oe_execution_report_new_encode(buf, cap, &msg);
+    return sizeof(struct oe_header) + sizeof *msg;
 }
 
 static size_t
@@ -102,7 +105,11 @@ encode_rejected(const union cell *cells, unsigned shard, uint8_t *buf, size_t ca
 {
     const struct cell_order_new *order = &cells->order_new;
     const struct risk_numbers risk = risk_numbers_of(cells);
-    const struct oe_execution_report_reject msg = {
+    struct oe_execution_report_reject *msg = oe_execution_report_reject_begin(buf, cap);
+
+    if (msg == NULL)
+        return 0;
+    *msg = (struct oe_execution_report_reject){
         .cl_ord_id = order->clord,
         .exec_id = cell_exec_id(shard, order->seq, 0),
         .transact_time = order->time,
@@ -118,15 +125,18 @@ encode_rejected(const union cell *cells, unsigned shard, uint8_t *buf, size_t ca
         .ord_type = order->ord_type,
         .risk_level = risk.level,
     };
-
-    return oe_execution_report_reject_encode(buf, cap, &msg);
+    return sizeof(struct oe_header) + sizeof *msg;
 }
 
 static size_t
 encode_canceled_on_request(const union cell *cells, unsigned shard, uint8_t *buf, size_t cap)
 {
     const struct cell_order_cancel *cancel = &cells->order_cancel;
-    const struct oe_execution_report_cancel msg = {
+    struct oe_execution_report_cancel *msg = oe_execution_report_cancel_begin(buf, cap);
+
+    if (msg == NULL)
+        return 0;
+    *msg = (struct oe_execution_report_cancel){
         .order_id = cancel->order_id,
         .cl_ord_id = cancel->clord,
         .orig_cl_ord_id = null_u64(cancel->orig_clord),
@@ -139,8 +149,7 @@ encode_canceled_on_request(const union cell *cells, unsigned shard, uint8_t *buf
         .cancel_reason = OE_CANCEL_REASON_REQUESTED,
         .side = side_of(cell_is_sell(cells)),
     };
-
-    return oe_execution_report_cancel_encode(buf, cap, &msg);
+    return sizeof(struct oe_header) + sizeof *msg;
 }
 
 /* encode_refused is the answer to a cancel or a replace that was refused; what
@@ -154,7 +163,11 @@ encode_refused(const union cell *cells,
 {
     const struct cell_order_cancel *request = &cells->order_cancel;
     const struct risk_numbers risk = risk_numbers_of(cells);
-    const struct oe_order_cancel_reject msg = {
+    struct oe_order_cancel_reject *msg = oe_order_cancel_reject_begin(buf, cap);
+
+    if (msg == NULL)
+        return 0;
+    *msg = (struct oe_order_cancel_reject){
         .cl_ord_id = request->clord,
         .orig_cl_ord_id = null_u64(orig_clord),
         .order_id = null_u64(request->order_id),
@@ -167,8 +180,7 @@ encode_refused(const union cell *cells,
         .cxl_rej_response_to = response_to,
         .risk_level = risk.level,
     };
-
-    return oe_order_cancel_reject_encode(buf, cap, &msg);
+    return sizeof(struct oe_header) + sizeof *msg;
 }
 _Static_assert(offsetof(struct cell_order_cancel, order_id) ==
                    offsetof(struct cell_order_replace, order_id),
@@ -179,7 +191,11 @@ encode_replaced(const union cell *cells, unsigned shard, uint8_t *buf, size_t ca
 {
     const struct cell_order_replace *replace = &cells->order_replace;
     const struct cell_replace_detail *detail = &cells[1].replace_detail;
-    const struct oe_execution_report_replace msg = {
+    struct oe_execution_report_replace *msg = oe_execution_report_replace_begin(buf, cap);
+
+    if (msg == NULL)
+        return 0;
+    *msg = (struct oe_execution_report_replace){
         .order_id = detail->new_order_id,
         .replaced_order_id = replace->order_id,
         .cl_ord_id = replace->clord,
@@ -198,8 +214,7 @@ encode_replaced(const union cell *cells, unsigned shard, uint8_t *buf, size_t ca
         .account = replace->account,
         .side = side_of(cell_is_sell(cells)),
     };
-
-    return oe_execution_report_replace_encode(buf, cap, &msg);
+    return sizeof(struct oe_header) + sizeof *msg;
 }
 
 /* encode_traded: the maker's execution has the number behind the taker's. */
@@ -208,7 +223,11 @@ encode_traded(const union cell *cells, bool maker, uint8_t *buf, size_t cap)
 {
     const struct cell_trade *trade = &cells[0].trade;
     const struct cell_trade_maker *other = &cells[1].trade_maker;
-    const struct oe_execution_report_trade msg = {
+    struct oe_execution_report_trade *msg = oe_execution_report_trade_begin(buf, cap);
+
+    if (msg == NULL)
+        return 0;
+    *msg = (struct oe_execution_report_trade){
         .order_id = maker ? other->order_id : trade->order_id,
         .cl_ord_id = maker ? other->clord : trade->clord,
         .exec_id = other->match_id + (maker ? 1 : 0),
@@ -223,8 +242,7 @@ encode_traded(const union cell *cells, bool maker, uint8_t *buf, size_t cap)
         .side = side_of(cell_is_sell(cells) != maker),
         .aggressor = maker ? OE_AGGRESSOR_PASSIVE : OE_AGGRESSOR_AGGRESSIVE,
     };
-
-    return oe_execution_report_trade_encode(buf, cap, &msg);
+    return sizeof(struct oe_header) + sizeof *msg;
 }
 
 /* encode_expired is what an order hears whose time has come. */
@@ -232,7 +250,11 @@ static size_t
 encode_expired(const union cell *cells, unsigned shard, uint8_t *buf, size_t cap)
 {
     const struct cell_order_canceled *event = &cells->order_canceled;
-    const struct oe_execution_report_expire msg = {
+    struct oe_execution_report_expire *msg = oe_execution_report_expire_begin(buf, cap);
+
+    if (msg == NULL)
+        return 0;
+    *msg = (struct oe_execution_report_expire){
         .order_id = event->order_id,
         .cl_ord_id = event->clord,
         .exec_id = cell_exec_id(shard, event->seq, event->index),
@@ -243,8 +265,7 @@ encode_expired(const union cell *cells, unsigned shard, uint8_t *buf, size_t cap
         .cxl_qty = event->removed_qty,
         .side = side_of(cell_is_sell(cells)),
     };
-
-    return oe_execution_report_expire_encode(buf, cap, &msg);
+    return sizeof(struct oe_header) + sizeof *msg;
 }
 
 static size_t
@@ -255,7 +276,11 @@ encode_canceled(const union cell *cells, unsigned shard, uint8_t *buf, size_t ca
     if (event->reason == OE_CANCEL_REASON_EXPIRED)
         return encode_expired(cells, shard, buf, cap);
 
-    const struct oe_execution_report_cancel msg = {
+    struct oe_execution_report_cancel *msg = oe_execution_report_cancel_begin(buf, cap);
+
+    if (msg == NULL)
+        return 0;
+    *msg = (struct oe_execution_report_cancel){
         .order_id = event->order_id,
         .cl_ord_id = event->clord,
         .orig_cl_ord_id = null_u64(event->clord),
@@ -268,15 +293,18 @@ encode_canceled(const union cell *cells, unsigned shard, uint8_t *buf, size_t ca
         .cancel_reason = event->reason,
         .side = side_of(cell_is_sell(cells)),
     };
-
-    return oe_execution_report_cancel_encode(buf, cap, &msg);
+    return sizeof(struct oe_header) + sizeof *msg;
 }
 
 static size_t
 encode_restated(const union cell *cells, unsigned shard, uint8_t *buf, size_t cap)
 {
     const struct cell_order_restated *event = &cells->order_restated;
-    const struct oe_execution_report_restated msg = {
+    struct oe_execution_report_restated *msg = oe_execution_report_restated_begin(buf, cap);
+
+    if (msg == NULL)
+        return 0;
+    *msg = (struct oe_execution_report_restated){
         .order_id = event->order_id,
         .cl_ord_id = event->clord,
         .exec_id = cell_exec_id(shard, event->seq, event->index),
@@ -288,8 +316,7 @@ encode_restated(const union cell *cells, unsigned shard, uint8_t *buf, size_t ca
         .exec_restatement_reason = event->reason,
         .side = side_of(cell_is_sell(cells)),
     };
-
-    return oe_execution_report_restated_encode(buf, cap, &msg);
+    return sizeof(struct oe_header) + sizeof *msg;
 }
 _Static_assert((int)CELL_RESTATE_REASON_POST_ONLY_REPRICE ==
                        (int)OE_EXEC_RESTATEMENT_REASON_POST_ONLY_REPRICE &&
@@ -304,7 +331,11 @@ static size_t
 encode_triggered(const union cell *cells, unsigned shard, uint8_t *buf, size_t cap)
 {
     const struct cell_order_triggered *event = &cells->order_triggered;
-    const struct oe_execution_report_triggered msg = {
+    struct oe_execution_report_triggered *msg = oe_execution_report_triggered_begin(buf, cap);
+
+    if (msg == NULL)
+        return 0;
+    *msg = (struct oe_execution_report_triggered){
         .order_id = event->order_id,
         .cl_ord_id = event->clord,
         .exec_id = cell_exec_id(shard, event->seq, event->index),
@@ -316,8 +347,7 @@ encode_triggered(const union cell *cells, unsigned shard, uint8_t *buf, size_t c
         .account = event->account,
         .side = side_of(cell_is_sell(cells)),
     };
-
-    return oe_execution_report_triggered_encode(buf, cap, &msg);
+    return sizeof(struct oe_header) + sizeof *msg;
 }
 
 /* encode_prevented: numbered like a trade, the maker's behind the taker's. */
@@ -326,7 +356,12 @@ encode_prevented(const union cell *cells, bool maker, uint8_t *buf, size_t cap)
 {
     const struct cell_match_prevented *event = &cells[0].match_prevented;
     const struct cell_trade_maker *other = &cells[1].trade_maker;
-    const struct oe_execution_report_prevented_match msg = {
+    struct oe_execution_report_prevented_match *msg =
+        oe_execution_report_prevented_match_begin(buf, cap);
+
+    if (msg == NULL)
+        return 0;
+    *msg = (struct oe_execution_report_prevented_match){
         .order_id = maker ? other->order_id : event->order_id,
         .cl_ord_id = maker ? other->clord : event->clord,
         .exec_id = other->match_id + (maker ? 1 : 0),
@@ -341,15 +376,18 @@ encode_prevented(const union cell *cells, bool maker, uint8_t *buf, size_t cap)
         .side = side_of(cell_is_sell(cells) != maker),
         .aggressor = maker ? OE_AGGRESSOR_PASSIVE : OE_AGGRESSOR_AGGRESSIVE,
     };
-
-    return oe_execution_report_prevented_match_encode(buf, cap, &msg);
+    return sizeof(struct oe_header) + sizeof *msg;
 }
 
 static size_t
 encode_mass_quote(const union cell *cells, unsigned shard, uint8_t *buf, size_t cap)
 {
     const struct cell_mass_quote *request = &cells->mass_quote;
-    const struct oe_mass_quote_report msg = {
+    struct oe_mass_quote_report *msg = oe_mass_quote_report_begin(buf, cap);
+
+    if (msg == NULL)
+        return 0;
+    *msg = (struct oe_mass_quote_report){
         .quote_id = request->clord,
         .exec_id = cell_exec_id(shard, request->seq, 0),
         .transact_time = request->time,
@@ -357,15 +395,18 @@ encode_mass_quote(const union cell *cells, unsigned shard, uint8_t *buf, size_t 
         .tot_no_quote_entries = request->entries_cnt,
         .reject_reason = request->outcome,
     };
-
-    return oe_mass_quote_report_encode(buf, cap, &msg);
+    return sizeof(struct oe_header) + sizeof *msg;
 }
 
 static size_t
 encode_quote_entry(const union cell *cells, unsigned shard, uint8_t *buf, size_t cap)
 {
     const struct cell_quote_entry *event = &cells->quote_entry;
-    const struct oe_quote_entry_report msg = {
+    struct oe_quote_entry_report *msg = oe_quote_entry_report_begin(buf, cap);
+
+    if (msg == NULL)
+        return 0;
+    *msg = (struct oe_quote_entry_report){
         .quote_id = event->clord,
         .exec_id = cell_exec_id(shard, event->seq, event->index),
         .transact_time = event->time,
@@ -377,15 +418,18 @@ encode_quote_entry(const union cell *cells, unsigned shard, uint8_t *buf, size_t
         .offer_reject_reason = event->ask_outcome,
         .entry_number = event->entry_no,
     };
-
-    return oe_quote_entry_report_encode(buf, cap, &msg);
+    return sizeof(struct oe_header) + sizeof *msg;
 }
 
 static size_t
 encode_mass_cancel_refused(const union cell *cells, unsigned shard, uint8_t *buf, size_t cap)
 {
     const struct cell_mass_cancel *request = &cells->mass_cancel;
-    const struct oe_mass_cancel_report msg = {
+    struct oe_mass_cancel_report *msg = oe_mass_cancel_report_begin(buf, cap);
+
+    if (msg == NULL)
+        return 0;
+    *msg = (struct oe_mass_cancel_report){
         .cl_ord_id = request->clord,
         .exec_id = cell_exec_id(shard, request->seq, 0),
         .transact_time = request->time,
@@ -395,15 +439,18 @@ encode_mass_cancel_refused(const union cell *cells, unsigned shard, uint8_t *buf
         .mass_cancel_scope = request->scope,
         .side_filter = request->side,
     };
-
-    return oe_mass_cancel_report_encode(buf, cap, &msg);
+    return sizeof(struct oe_header) + sizeof *msg;
 }
 
 static size_t
 encode_mass_canceled(const union cell *cells, unsigned shard, uint8_t *buf, size_t cap)
 {
     const struct cell_mass_canceled *event = &cells->mass_canceled;
-    const struct oe_mass_cancel_report msg = {
+    struct oe_mass_cancel_report *msg = oe_mass_cancel_report_begin(buf, cap);
+
+    if (msg == NULL)
+        return 0;
+    *msg = (struct oe_mass_cancel_report){
         .cl_ord_id = event->clord,
         .exec_id = cell_exec_id(shard, event->seq, event->index),
         .transact_time = event->time,
@@ -414,8 +461,7 @@ encode_mass_canceled(const union cell *cells, unsigned shard, uint8_t *buf, size
         .mass_cancel_scope = event->scope,
         .side_filter = event->side,
     };
-
-    return oe_mass_cancel_report_encode(buf, cap, &msg);
+    return sizeof(struct oe_header) + sizeof *msg;
 }
 
 /* encode_message_refused: the one template that the field cannot name, its
@@ -424,15 +470,18 @@ static size_t
 encode_message_refused(const union cell *cells, uint8_t *buf, size_t cap)
 {
     const struct cell_message_refused *refused = &cells->message_refused;
-    const struct oe_business_message_reject msg = {
+    struct oe_business_message_reject *msg = oe_business_message_reject_begin(buf, cap);
+
+    if (msg == NULL)
+        return 0;
+    *msg = (struct oe_business_message_reject){
         .ref_seq_num = refused->ref_no,
         .transact_time = refused->time,
         .reject_reason = refused->reason,
         .ref_template_id = refused->template_id == UINT16_MAX ? 0 : refused->template_id,
         .retry_after = refused->retry_us,
     };
-
-    return oe_business_message_reject_encode(buf, cap, &msg);
+    return sizeof(struct oe_header) + sizeof *msg;
 }
 
 /* encode_not_applied: the gateway skips at most 2^31 numbers by one command, so
@@ -441,13 +490,16 @@ static size_t
 encode_not_applied(const union cell *cells, uint8_t *buf, size_t cap)
 {
     const struct cell_session_not_applied *event = &cells->session_not_applied;
-    const struct fixp_not_applied msg = {
+    struct fixp_not_applied *msg = fixp_not_applied_begin(buf, cap);
+
+    if (msg == NULL)
+        return 0;
+    ASSERT(event->count < UINT32_MAX);
+    *msg = (struct fixp_not_applied){
         .from_seq_no = event->from_no,
         .count = (uint32_t)event->count,
     };
-
-    ASSERT(event->count < UINT32_MAX);
-    return fixp_not_applied_encode(buf, cap, &msg);
+    return sizeof(struct oe_header) + sizeof *msg;
 }
 
 /* encode_report writes the report as the session itself gets it. */

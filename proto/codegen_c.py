@@ -93,9 +93,11 @@ class Printer(WirePrinter, BigPrinter, CellPrinter):
             text = ('A message is the 8-byte header, the root block, then groups and variable '
                     'data. *_view() takes the bytes from the header on and gives the block in '
                     'place, or NULL if the header does not match, the message does not fit, a '
-                    'value is not allowed or a reserved byte is not zero; nothing else may be read before. *_encode() gives the '
-                    'bytes written, 0 if they do not fit. Structs are packed: read members by '
-                    'value, never take their address.')
+                    'value is not allowed or a reserved byte is not zero; nothing else may be read '
+                    'before. *_encode() gives the bytes written, 0 if they do not fit. *_begin() '
+                    'writes the header and gives the block in place, to be assigned as a whole (a compound literal has its reserved '
+                    'bytes zero), or NULL if it does not fit: nothing is then copied. Structs are '
+                    'packed: read members by value, never take their address.')
         lines += textwrap.wrap(text, COMMENT_WIDTH - 3)
         self.put('/*', *[(' * ' + line).rstrip() for line in lines], ' */')
 

@@ -108,6 +108,8 @@ class WirePrinter:
         self.view(m, tag, label, entry_checks)
         self.accessors(m)
         self.encode(m, tag, label, gaps)
+        if m.length and not m.groups and not m.datas:
+            self.begin(tag, label)
 
     def has(self, m, field):
         head, name = self.c('header'), self.c(m.name, 'has', field.name)
@@ -205,6 +207,13 @@ class WirePrinter:
             last = i == len(m.datas) - 1
             lines += self.put_data(data, last)
         self.function('', 'size_t', f'{tag}_encode', params, lines + ['    return total;'])
+
+    def begin(self, tag, label):
+        head = self.c('header')
+        lines = [f'    if (cap < sizeof(struct {head}) + {label}_BLOCK)', '        return NULL;']
+        lines += fill(f'{head}_put(', ['buf', f'{label}_ID', f'{label}_BLOCK'], ');')
+        lines.append(f'    return (struct {tag} *)(buf + sizeof(struct {head}));')
+        self.function('', f'struct {tag} *', f'{tag}_begin', ['uint8_t *buf', 'size_t cap'], lines)
 
     def put_data(self, data, last):
         bits, count = self.data_bits(data), f'{snake(data.name)}_len'

@@ -245,6 +245,19 @@ Test(fixp, sequence_messages_are_encoded_and_viewed_byte_for_byte)
     cr_assert(fixp_not_applied_view(buf, 20)->count == 99);
 }
 
+Test(fixp, a_message_is_begun_in_place_and_not_where_it_does_not_fit)
+{
+    uint8_t buf[20];
+    struct fixp_not_applied *gap = fixp_not_applied_begin(buf, sizeof buf);
+
+    cr_assert_eq((uint8_t *)gap, buf + sizeof(struct fixp_header));
+    *gap = (struct fixp_not_applied){.from_seq_no = 101, .count = 99};
+    expect_bytes(buf, sizeof buf, "0c00 1200 bc0a 0000 6500000000000000 63000000");
+    memset(buf, 0xa5, sizeof buf);
+    cr_assert_null(fixp_not_applied_begin(buf, sizeof buf - 1));
+    cr_assert_eq(buf[0], 0xa5);
+}
+
 Test(fixp, retransmission_is_encoded_and_viewed_byte_for_byte)
 {
     uint8_t buf[128];

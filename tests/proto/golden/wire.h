@@ -10,8 +10,11 @@
  * data. *_view() takes the bytes from the header on and gives the block in
  * place, or NULL if the header does not match, the message does not fit, a
  * value is not allowed or a reserved byte is not zero; nothing else may be read
- * before. *_encode() gives the bytes written, 0 if they do not fit. Structs are
- * packed: read members by value, never take their address.
+ * before. *_encode() gives the bytes written, 0 if they do not fit. *_begin()
+ * writes the header and gives the block in place, to be assigned as a whole (a
+ * compound literal has its reserved bytes zero), or NULL if it does not fit:
+ * nothing is then copied. Structs are packed: read members by value, never take
+ * their address.
  */
 
 #include <assert.h>
@@ -394,6 +397,15 @@ wire_new_order_single_encode(uint8_t *buf, size_t cap, const struct wire_new_ord
     return total;
 }
 
+static inline struct wire_new_order_single *
+wire_new_order_single_begin(uint8_t *buf, size_t cap)
+{
+    if (cap < sizeof(struct wire_header) + WIRE_NEW_ORDER_SINGLE_BLOCK)
+        return NULL;
+    wire_header_put(buf, WIRE_NEW_ORDER_SINGLE_ID, WIRE_NEW_ORDER_SINGLE_BLOCK);
+    return (struct wire_new_order_single *)(buf + sizeof(struct wire_header));
+}
+
 #define WIRE_BUSINESS_MESSAGE_REJECT_ID    31u
 #define WIRE_BUSINESS_MESSAGE_REJECT_BLOCK 16u
 
@@ -618,6 +630,15 @@ wire_template_encode(uint8_t *buf, size_t cap, const struct wire_template *msg)
     memset(buf + sizeof(struct wire_header) + 47, 0, 5);
     memset(buf + sizeof(struct wire_header) + 53, 0, 3);
     return total;
+}
+
+static inline struct wire_template *
+wire_template_begin(uint8_t *buf, size_t cap)
+{
+    if (cap < sizeof(struct wire_header) + WIRE_TEMPLATE_BLOCK)
+        return NULL;
+    wire_header_put(buf, WIRE_TEMPLATE_ID, WIRE_TEMPLATE_BLOCK);
+    return (struct wire_template *)(buf + sizeof(struct wire_header));
 }
 
 #define WIRE_MASS_QUOTE_ID    41u
