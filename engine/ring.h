@@ -174,6 +174,24 @@ ring_write(struct ring_writer *writer, const union cell *cells, unsigned count)
     writer->sink.pos += count;
 }
 
+/* ring_writer_place returns where the next count cells are written, one behind the
+ * other, to be filled in and then written by ring_writer_advance; NULL if they wrap
+ * around the end. The caller has asked for the room. */
+static inline union cell *
+ring_writer_place(const struct ring_writer *writer, unsigned count)
+{
+    const struct cell_sink *sink = &writer->sink;
+    const uint64_t at = sink->pos & sink->mask;
+
+    return LIKELY(at + count <= sink->mask + 1) ? &sink->cells[at] : NULL;
+}
+
+static inline void
+ring_writer_advance(struct ring_writer *writer, unsigned count)
+{
+    writer->sink.pos += count;
+}
+
 struct ring_reader {
     union cell *cells;
     uint64_t mask;

@@ -160,7 +160,6 @@ take_order(struct inbound *in, const uint8_t *buf, size_t len)
 {
     struct gateway *gateway = in->gateway;
     struct fixp_session *session = in->session;
-    union cell cells[CELL_COMMAND_MAX];
     const uint64_t no = in->no++;
 
     if (no < session->next_in_no) {
@@ -185,16 +184,23 @@ take_order(struct inbound *in, const uint8_t *buf, size_t len)
     if (session->limited && throttled(in, buf, len, no))
         return;
 
+    /* In its place, unless that wraps. */
+    union cell copy[CELL_COMMAND_MAX];
+    union cell *place = ring_writer_place(gateway->in, CELL_COMMAND_MAX);
+    union cell *cells = LIKELY(place != NULL) ? place : copy;
     const unsigned cnt =
         order_decode(buf, len, session_number(gateway, session), no, gateway->now_ns, cells);
 
-    if (cell_kind(cells) == CELL_KIND_MESSAGE_REFUSED)
+    if (UNLIKELY(cell_kind(cells) == CELL_KIND_MESSAGE_REFUSED))
         gateway->stats.refused++;
-    else if (cell_kind(cells) == CELL_KIND_MASS_CANCEL &&
+    else if (UNLIKELY(cell_kind(cells) == CELL_KIND_MASS_CANCEL) &&
              cells->mass_cancel.scope == OE_MASS_CANCEL_SCOPE_FIRM)
         cells->mass_cancel.target = session->firm;
     gateway->stats.messages++;
-    gateway_command(gateway, cells, cnt);
+    if (LIKELY(place != NULL))
+        ring_writer_advance(gateway->in, cnt);
+    else
+        gateway_command(gateway, cells, cnt);
     session->next_in_no++;
 }
 

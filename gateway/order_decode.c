@@ -109,24 +109,49 @@ decode_link(const uint8_t *buf, const struct oe_new_order_single *msg, union cel
     return true;
 }
 
+/* is_plain tells whether a new order has none of the attributes for which there are
+ * further cells: they are there, and null. */
+static inline bool
+is_plain(const uint8_t *buf, const struct oe_new_order_single *msg)
+{
+    const uint32_t nulls = msg->display_qty & msg->min_qty & msg->client_short_code &
+                           msg->decision_short_code & msg->execution_short_code &
+                           msg->display_range;
+
+    return oe_new_order_single_has_display_range(buf) && nulls == UINT32_MAX &&
+           (msg->expire_time & msg->linked_cl_ord_id) == UINT64_MAX && msg->stop_px == INT64_MIN &&
+           msg->peg_offset_value == INT64_MIN;
+}
+
+/* decode_rest fills the cells behind the first; returns how many all are, 0 if the
+ * message is malformed. */
+static COLD unsigned
+decode_rest(const uint8_t *buf, const struct oe_new_order_single *msg, union cell *cells)
+{
+    bool any;
+    bool linked;
+
+    if (!decode_extension(buf, msg, &cells[1], &any) || !decode_link(buf, msg, &cells[2], &linked))
+        return 0;
+    return linked ? 3 : any ? 2 : 1;
+}
+
 /* decode_new: 1 to 3 cells, 0 if the message is malformed. */
 static unsigned
 decode_new(const struct decode_ctx *ctx, const uint8_t *buf, size_t len, union cell *cells)
 {
     const struct oe_new_order_single *msg = oe_new_order_single_view(buf, len);
     int64_t px;
-    bool any;
-    bool linked;
 
     /* A ClOrdID of 0 names no order: reports could not give it back. */
     if (msg == NULL || msg->cl_ord_id == 0 || !optional_px(msg->price, &px))
         return 0;
-    if (!decode_extension(buf, msg, &cells[1], &any) || !decode_link(buf, msg, &cells[2], &linked))
-        return 0;
 
     const unsigned sell = msg->side == OE_SIDE_SELL ? CELL_SELL : 0;
-    const unsigned cnt = linked ? 3 : any ? 2 : 1;
+    const unsigned cnt = LIKELY(is_plain(buf, msg)) ? 1 : decode_rest(buf, msg, cells);
 
+    if (cnt == 0)
+        return 0;
     cells->order_new = (struct cell_order_new){
         .kind = CELL_KIND_ORDER_NEW,
         .shape = (uint8_t)(sell | cnt),

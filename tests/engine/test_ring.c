@@ -149,6 +149,30 @@ Test(ring, message_wraps_around_the_end)
     take(&reader, CELL_MESSAGE_MAX);
 }
 
+Test(ring, cells_are_written_in_their_place_unless_they_wrap)
+{
+    struct ring *ring = ring_new(1);
+    struct ring_writer writer;
+    struct ring_reader reader;
+
+    ring_writer_init(&writer, ring);
+    ring_reader_init(&reader, ring, 0);
+    put(&writer, CELLS - 2);
+    cr_assert_null(ring_writer_place(&writer, 3));
+
+    union cell *place = ring_writer_place(&writer, 2);
+
+    cr_assert_eq(place, &ring->cells[CELLS - 2]);
+    for (uint64_t i = 0; i < 2; i++)
+        place[i] = (union cell){.words = {CELLS - 2 + i, ~(CELLS - 2 + i)}};
+    ring_publish(&writer);
+    cr_assert_eq(ring_reader_available(&reader, CELLS), CELLS - 2);
+    ring_writer_advance(&writer, 2);
+    ring_publish(&writer);
+    cr_assert_eq(ring_reader_available(&reader, CELLS), CELLS);
+    take(&reader, CELLS);
+}
+
 Test(ring, that_is_full_has_no_room_until_cells_are_released)
 {
     struct ring *ring = ring_new(1);
