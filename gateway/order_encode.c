@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "gateway/order_codec.h"
 #include "proto/base.h"
 #include "proto/fixp.h"
@@ -77,28 +79,30 @@ encode_accepted(const union cell *cells, unsigned shard, uint8_t *buf, size_t ca
 
     if (msg == NULL)
         return 0;
-    *msg = (struct oe_execution_report_new){
-        .order_id = order->order_id,
-        .cl_ord_id = order->clord,
-        .exec_id = cell_exec_id(shard, order->seq, 0),
-        .transact_time = order->time,
-        .price = null_px(order->px),
-        .stop_px = null_px(ext->stop_px),
-        .expire_time = null_u64(ext->expire_time),
-        .security_id = order->instrument,
-        .order_qty = order->qty,
-        .display_qty = null_u32(ext->display_qty),
-        .min_qty = null_u32(ext->min_qty),
-        .account = order->account,
-        .side = side_of(cell_is_sell(cells)),
-        .ord_type = order->ord_type,
-        .time_in_force = order->tif,
-        .exec_inst = order->exec_inst,
-        .self_match_prevention_instruction = cell_stp(order->stp_capacity),
-        .order_capacity = (uint8_t)cell_capacity(order->stp_capacity),
-    };
+    /* One by one: a literal of this size is cleared first, by a slow instruction. */
+    memset(msg->reserved_0, 0, sizeof msg->reserved_0);
+    msg->order_id = order->order_id;
+    msg->cl_ord_id = order->clord;
+    msg->exec_id = cell_exec_id(shard, order->seq, 0);
+    msg->transact_time = order->time;
+    msg->price = null_px(order->px);
+    msg->stop_px = null_px(ext->stop_px);
+    msg->expire_time = null_u64(ext->expire_time);
+    msg->security_id = order->instrument;
+    msg->order_qty = order->qty;
+    msg->display_qty = null_u32(ext->display_qty);
+    msg->min_qty = null_u32(ext->min_qty);
+    msg->account = order->account;
+    msg->side = side_of(cell_is_sell(cells));
+    msg->ord_type = order->ord_type;
+    msg->time_in_force = order->tif;
+    msg->exec_inst = order->exec_inst;
+    msg->self_match_prevention_instruction = cell_stp(order->stp_capacity);
+    msg->order_capacity = (uint8_t)cell_capacity(order->stp_capacity);
     return sizeof(struct oe_header) + sizeof *msg;
 }
+
+_Static_assert(sizeof(struct oe_execution_report_new) == 88, "each field is assigned");
 
 static size_t
 encode_rejected(const union cell *cells, unsigned shard, uint8_t *buf, size_t cap)
@@ -195,27 +199,29 @@ encode_replaced(const union cell *cells, unsigned shard, uint8_t *buf, size_t ca
 
     if (msg == NULL)
         return 0;
-    *msg = (struct oe_execution_report_replace){
-        .order_id = detail->new_order_id,
-        .replaced_order_id = replace->order_id,
-        .cl_ord_id = replace->clord,
-        .orig_cl_ord_id = null_u64(detail->orig_clord),
-        .exec_id = cell_exec_id(shard, replace->seq, 0),
-        .transact_time = replace->time,
-        .price = null_px(replace->px),
-        .stop_px = null_px(detail->stop_px),
-        .expire_time = null_u64(detail->expire_time),
-        .security_id = replace->instrument,
-        .order_qty = replace->qty,
-        .display_qty = null_u32(detail->display_qty),
-        .min_qty = null_u32(detail->min_qty),
-        .cum_qty = detail->cum_qty,
-        .leaves_qty = detail->new_leaves,
-        .account = replace->account,
-        .side = side_of(cell_is_sell(cells)),
-    };
+    /* One by one: a literal of this size is cleared first, by a slow instruction. */
+    memset(msg->reserved_0, 0, sizeof msg->reserved_0);
+    msg->order_id = detail->new_order_id;
+    msg->replaced_order_id = replace->order_id;
+    msg->cl_ord_id = replace->clord;
+    msg->orig_cl_ord_id = null_u64(detail->orig_clord);
+    msg->exec_id = cell_exec_id(shard, replace->seq, 0);
+    msg->transact_time = replace->time;
+    msg->price = null_px(replace->px);
+    msg->stop_px = null_px(detail->stop_px);
+    msg->expire_time = null_u64(detail->expire_time);
+    msg->security_id = replace->instrument;
+    msg->order_qty = replace->qty;
+    msg->display_qty = null_u32(detail->display_qty);
+    msg->min_qty = null_u32(detail->min_qty);
+    msg->cum_qty = detail->cum_qty;
+    msg->leaves_qty = detail->new_leaves;
+    msg->account = replace->account;
+    msg->side = side_of(cell_is_sell(cells));
     return sizeof(struct oe_header) + sizeof *msg;
 }
+
+_Static_assert(sizeof(struct oe_execution_report_replace) == 112, "each field is assigned");
 
 /* encode_traded: the maker's execution has the number behind the taker's. */
 static size_t

@@ -1,5 +1,8 @@
 #include "perf/wire_flow.h"
 
+#include <string.h>
+
+#include "proto/base.h"
 #include "proto/orders.h"
 #include "proto/px_qty.h"
 
@@ -24,42 +27,51 @@ encode_new(uint64_t clord, uint64_t c, bool sell, bool trade, uint8_t *buf)
 {
     const int64_t away = trade ? -(int64_t)PX_LEVELS : level(c);
 
-    return oe_new_order_single_encode(
-        buf, WIRE_MESSAGE_MAX,
-        &(struct oe_new_order_single){
-            .cl_ord_id = clord,
-            .price = PX_MIDDLE + (sell ? away : -away) * PX_TICK,
-            .stop_px = OE_NEW_ORDER_SINGLE_STOP_PX_NULL,
-            .expire_time = OE_NEW_ORDER_SINGLE_EXPIRE_TIME_NULL,
-            .security_id = (uint32_t)(c / WIRE_SESSIONS % WIRE_INSTRUMENTS),
-            .order_qty = ORDER_QTY,
-            .display_qty = OE_NEW_ORDER_SINGLE_DISPLAY_QTY_NULL,
-            .min_qty = OE_NEW_ORDER_SINGLE_MIN_QTY_NULL,
-            .account = (uint32_t)(c % WIRE_SESSIONS),
-            .client_short_code = OE_NEW_ORDER_SINGLE_CLIENT_SHORT_CODE_NULL,
-            .decision_short_code = OE_NEW_ORDER_SINGLE_DECISION_SHORT_CODE_NULL,
-            .execution_short_code = OE_NEW_ORDER_SINGLE_EXECUTION_SHORT_CODE_NULL,
-            .peg_offset_value = OE_NEW_ORDER_SINGLE_PEG_OFFSET_VALUE_NULL,
-            .linked_cl_ord_id = OE_NEW_ORDER_SINGLE_LINKED_CL_ORD_ID_NULL,
-            .display_range = OE_NEW_ORDER_SINGLE_DISPLAY_RANGE_NULL,
-            .side = sell ? OE_SIDE_SELL : OE_SIDE_BUY,
-            .ord_type = OE_ORD_TYPE_LIMIT,
-            .time_in_force = trade ? OE_TIME_IN_FORCE_IMMEDIATE_OR_CANCEL : OE_TIME_IN_FORCE_DAY,
-            .order_capacity = OE_ORDER_CAPACITY_AGENCY,
-        });
+    struct oe_new_order_single *msg = oe_new_order_single_begin(buf, WIRE_MESSAGE_MAX);
+
+    ASSERT(msg != NULL);
+    /* One by one: a literal of this size is cleared first, by a slow instruction. */
+    memset(msg->reserved_0, 0, sizeof msg->reserved_0);
+    memset(msg->reserved_1, 0, sizeof msg->reserved_1);
+    msg->cl_ord_id = clord;
+    msg->price = PX_MIDDLE + (sell ? away : -away) * PX_TICK;
+    msg->stop_px = OE_NEW_ORDER_SINGLE_STOP_PX_NULL;
+    msg->expire_time = OE_NEW_ORDER_SINGLE_EXPIRE_TIME_NULL;
+    msg->security_id = (uint32_t)(c / WIRE_SESSIONS % WIRE_INSTRUMENTS);
+    msg->order_qty = ORDER_QTY;
+    msg->display_qty = OE_NEW_ORDER_SINGLE_DISPLAY_QTY_NULL;
+    msg->min_qty = OE_NEW_ORDER_SINGLE_MIN_QTY_NULL;
+    msg->account = (uint32_t)(c % WIRE_SESSIONS);
+    msg->client_short_code = OE_NEW_ORDER_SINGLE_CLIENT_SHORT_CODE_NULL;
+    msg->decision_short_code = OE_NEW_ORDER_SINGLE_DECISION_SHORT_CODE_NULL;
+    msg->execution_short_code = OE_NEW_ORDER_SINGLE_EXECUTION_SHORT_CODE_NULL;
+    msg->peg_offset_value = OE_NEW_ORDER_SINGLE_PEG_OFFSET_VALUE_NULL;
+    msg->linked_cl_ord_id = OE_NEW_ORDER_SINGLE_LINKED_CL_ORD_ID_NULL;
+    msg->display_range = OE_NEW_ORDER_SINGLE_DISPLAY_RANGE_NULL;
+    msg->side = sell ? OE_SIDE_SELL : OE_SIDE_BUY;
+    msg->ord_type = OE_ORD_TYPE_LIMIT;
+    msg->time_in_force = trade ? OE_TIME_IN_FORCE_IMMEDIATE_OR_CANCEL : OE_TIME_IN_FORCE_DAY;
+    msg->exec_inst = 0;
+    msg->self_match_prevention_instruction = OE_SELF_MATCH_PREVENTION_INSTRUCTION_NONE;
+    msg->order_capacity = OE_ORDER_CAPACITY_AGENCY;
+    return sizeof(struct oe_header) + sizeof *msg;
 }
+
+_Static_assert(sizeof(struct oe_new_order_single) == 96, "each field is assigned");
 
 static size_t
 encode_cancel(uint64_t clord, uint64_t c, uint64_t orig_clord, uint8_t *buf)
 {
-    return oe_order_cancel_request_encode(
-        buf, WIRE_MESSAGE_MAX,
-        &(struct oe_order_cancel_request){
-            .cl_ord_id = clord,
-            .orig_cl_ord_id = orig_clord,
-            .order_id = OE_ORDER_CANCEL_REQUEST_ORDER_ID_NULL,
-            .security_id = (uint32_t)(c / WIRE_SESSIONS % WIRE_INSTRUMENTS),
-        });
+    struct oe_order_cancel_request *msg = oe_order_cancel_request_begin(buf, WIRE_MESSAGE_MAX);
+
+    ASSERT(msg != NULL);
+    *msg = (struct oe_order_cancel_request){
+        .cl_ord_id = clord,
+        .orig_cl_ord_id = orig_clord,
+        .order_id = OE_ORDER_CANCEL_REQUEST_ORDER_ID_NULL,
+        .security_id = (uint32_t)(c / WIRE_SESSIONS % WIRE_INSTRUMENTS),
+    };
+    return sizeof(struct oe_header) + sizeof *msg;
 }
 
 /* Round c has ClOrdIDs WIRE_ROUND * c + 1 .. WIRE_ROUND * c + WIRE_ROUND. */
