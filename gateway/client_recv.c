@@ -75,6 +75,7 @@ hold(struct client *client, uint64_t no, const uint8_t *buf, size_t len)
 
     if (no - client->next_report_no >= CLIENT_HELD_MAX || len > sizeof held->bytes)
         return;
+    client->held_cnt += held->no != no;
     held->no = no;
     held->len = (uint32_t)len;
     memcpy(held->bytes, buf, len);
@@ -84,12 +85,13 @@ hold(struct client *client, uint64_t no, const uint8_t *buf, size_t len)
 static void
 release(struct client *client)
 {
-    for (unsigned i = 0; i < CLIENT_HELD_MAX; i++) {
+    while (client->held_cnt > 0) {
         struct client_held *held = held_at(client, client->next_report_no);
 
         if (held->no != client->next_report_no)
             return;
         held->no = 0;
+        client->held_cnt--;
         deliver(client, held->bytes, held->len);
     }
 }
@@ -117,7 +119,6 @@ take_report(struct incoming *in, const uint8_t *buf, size_t len)
     if (no > client->next_report_no) {
         hold(client, no, buf, len);
     } else if (no == client->next_report_no) {
-        held_at(client, no)->no = 0;
         deliver(client, buf, len);
         release(client);
     }

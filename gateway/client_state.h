@@ -91,7 +91,8 @@ struct client {
     bool farewell_said;     /* FinishedReceiving, and all is here */
     uint64_t receipts_ns;   /* when they were asked for last */
     uint32_t receipts_asks;
-    bool receipts; /* are sent */
+    bool receipts;     /* are sent */
+    uint32_t held_cnt; /* reports that are held; without any their lines are not touched */
     struct client_held held[CLIENT_HELD_MAX];
 
     char error[128];
