@@ -20,9 +20,12 @@ publisher_append(const struct gateway *gateway,
     for (; no + cnt < end; cnt++) {
         const struct report_slot *slot = session_slot(gateway, session, no + cnt);
 
-        if (*len + slot->len > DATAGRAM_BYTES_MAX)
+        if (LIKELY(*len + sizeof slot->bytes <= DATAGRAM_BYTES_MAX))
+            memcpy(buf + *len, slot->bytes, sizeof slot->bytes); /* of a size that is known */
+        else if (*len + slot->len <= DATAGRAM_BYTES_MAX)
+            memcpy(buf + *len, slot->bytes, slot->len);
+        else
             break;
-        memcpy(buf + *len, slot->bytes, slot->len);
         *len += slot->len;
     }
     return cnt;
