@@ -43,15 +43,15 @@ name_slot(const struct directory *directory, const uint8_t name[NAME_BYTES])
     return (uint32_t)hash64_of(name, NAME_BYTES) & (directory->slots_cnt - 1);
 }
 
-static uint32_t
+/* peer_slot: only who has logged in is in the table, so no more is asked of the hash than
+ * that neighbours in address or port are spread; and it is needed for each datagram. */
+static inline uint32_t
 peer_slot(const struct directory *directory, const struct transport *transport)
 {
-    const uint64_t words[2] = {
-        transport->peer.ip,
-        (uint64_t)transport->port_idx << 16 | transport->peer.udp_port,
-    };
+    const uint64_t word = (uint64_t)transport->peer.ip << 24 ^ (uint64_t)transport->port_idx << 16 ^
+                          transport->peer.udp_port;
 
-    return (uint32_t)hash64_of(words, sizeof words) & (directory->slots_cnt - 1);
+    return (uint32_t)(word * 0x9e3779b97f4a7c15ull >> 32) & (directory->slots_cnt - 1);
 }
 
 static uint32_t

@@ -507,6 +507,33 @@ take_request(struct gateway *gateway, const struct transport *from, const struct
     }
 }
 
+/* take_first is take_message of a Sequence as most datagrams begin with; 0 if it is
+ * anything else. */
+static inline size_t
+take_first(struct inbound *in, const uint8_t *buf, size_t len)
+{
+    static const struct fixp_header sequence_header = {
+        .block_length = FIXP_SEQUENCE_BLOCK,
+        .template_id = FIXP_SEQUENCE_ID,
+        .schema_id = FIXP_SCHEMA_ID,
+        .version = FIXP_SCHEMA_VERSION,
+    };
+    struct gateway *gateway = in->gateway;
+    const struct fixp_sequence *sequence =
+        (const struct fixp_sequence *)(buf + sizeof sequence_header);
+
+    if (len < sizeof sequence_header + sizeof *sequence ||
+        memcmp(buf, &sequence_header, sizeof sequence_header) != 0 ||
+        sequence->next_seq_no == UINT64_MAX || session_copies(gateway, in->session) ||
+        ring_writer_room(gateway->in, MESSAGE_CELLS_MAX) < MESSAGE_CELLS_MAX ||
+        sequence->next_seq_no > in->session->next_in_no)
+        return 0;
+    in->no = sequence->next_seq_no;
+    in->numbered = true;
+    in->session->last_rx_ns = gateway->now_ns;
+    return sizeof sequence_header + sizeof *sequence;
+}
+
 /* take_datagram reads from off on; returns where it stopped: at a message that has
  * to wait, if in->waits. */
 static size_t
@@ -687,7 +714,9 @@ fixp_server_datagram(struct gateway *gateway, unsigned port_idx, const struct da
         return;
     }
 
-    const size_t off = take_datagram(&in, datagram->data, 0, datagram->len);
+    size_t off = take_first(&in, datagram->data, datagram->len);
+
+    off = take_datagram(&in, datagram->data, off, datagram->len);
 
     if (UNLIKELY(in.waits))
         hold_datagram(&in, datagram->data + off, datagram->len - off);
