@@ -121,11 +121,17 @@ decode(struct side *side)
 
     for (unsigned i = 0; i < POLL_ORDERS && side->next < WIRE_SESSION_ORDERS; i++) {
         const struct message *message = &side->messages[side->next++];
-        const unsigned cnt = order_decode(message->buf, message->len, (uint16_t)message->session,
-                                          message->no, side->now_ns, cells);
+        union cell *place = ring_writer_place(&side->rig.in, CELL_COMMAND_MAX);
 
-        ASSERT(ring_writer_room(&side->rig.in, cnt) >= cnt);
-        ring_write(&side->rig.in, cells, cnt);
+        ASSERT(ring_writer_room(&side->rig.in, CELL_COMMAND_MAX) >= CELL_COMMAND_MAX);
+
+        const unsigned cnt = order_decode(message->buf, message->len, (uint16_t)message->session,
+                                          message->no, side->now_ns, place != NULL ? place : cells);
+
+        if (place != NULL)
+            ring_writer_advance(&side->rig.in, cnt);
+        else
+            ring_write(&side->rig.in, cells, cnt);
     }
     ring_publish(&side->rig.in);
 }
