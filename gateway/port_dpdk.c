@@ -137,10 +137,10 @@ drop_queue(struct dpdk_port *dpdk, unsigned from)
     dpdk->tx_cnt = 0;
 }
 
-/* dpdk_tx_flush offers the queue to the device a few times and drops the rest.
+/* flush_queue offers the queue to the device a few times and drops the rest.
  * Behind a shut gate the queue waits for the next rx or flush, unless it is full. */
-static HOT void
-dpdk_tx_flush(struct port *port)
+static __attribute__((noinline)) HOT void
+flush_queue(struct port *port)
 {
     struct dpdk_port *dpdk = dpdk_of_port(port);
     unsigned next = 0;
@@ -167,6 +167,15 @@ dpdk_tx_flush(struct port *port)
     if (UNLIKELY(next < dpdk->tx_cnt))
         drop_queue(dpdk, next);
     dpdk->tx_cnt = 0;
+}
+
+/* dpdk_tx_flush is called far more often than there is anything to send: by each session
+ * of a client, in each turn. */
+static HOT void
+dpdk_tx_flush(struct port *port)
+{
+    if (dpdk_of_port(port)->tx_cnt != 0)
+        flush_queue(port);
 }
 
 /* queue_frame queues a frame of frame_len bytes. */
