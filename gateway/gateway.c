@@ -374,14 +374,28 @@ at_rest(struct gateway *gateway)
            ring_reader_available(gateway->out, 1) == 0;
 }
 
+static inline void
+flush(struct gateway *gateway)
+{
+    for (unsigned i = 0; i < gateway->ports_cnt; i++)
+        port_tx_flush(gateway->ports[i]);
+}
+
 int
 gateway_poll(struct gateway *gateway, uint64_t now_ns)
 {
-    int done = 0;
+    const bool unsent = gateway->dirty_cnt > 0;
+    int done;
 
     ASSERT(gateway->in != NULL);
     gateway->now_ns = now_ns;
     gateway->poll_no++;
+    /* What is due goes out before what came is read: it has waited longer. */
+    done = publisher_poll(gateway);
+    if (UNLIKELY(gateway->history_cnt > 0))
+        done += retransmit_poll(gateway);
+    if (done > 0 || UNLIKELY(unsent))
+        flush(gateway);
     if (LIKELY(!gateway->stopping)) {
         if (UNLIKELY(gateway->holding_cnt > 0))
             done += fixp_server_held(gateway);
@@ -394,11 +408,7 @@ gateway_poll(struct gateway *gateway, uint64_t now_ns)
     if (gateway->soup_ports != 0)
         soup_timers(gateway);
     ring_publish(gateway->in);
-    done += publisher_poll(gateway);
-    if (UNLIKELY(gateway->history_cnt > 0))
-        done += retransmit_poll(gateway);
-    for (unsigned i = 0; i < gateway->ports_cnt; i++)
-        port_tx_flush(gateway->ports[i]);
+    flush(gateway);
     if (UNLIKELY(gateway->stopping))
         gateway->stopped = at_rest(gateway);
     return done;

@@ -234,8 +234,8 @@ void gateway_recover(struct gateway *gateway, const union cell *cells);
 void gateway_save(const struct gateway *gateway, struct image_out *out);
 NODISCARD int gateway_load(struct gateway *gateway, struct image_in *in);
 
-/* gateway_poll does one bounded slice: a burst from each port, timers, a burst
- * of reports. Returns datagrams received plus messages published. */
+/* gateway_poll does one bounded slice: a burst of reports, a burst from each port,
+ * timers. Returns datagrams received plus messages published. */
 int gateway_poll(struct gateway *gateway, uint64_t now_ns);
 
 /* gateway_stop makes it take no more from the ports and terminate each bound
