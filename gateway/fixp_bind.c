@@ -163,8 +163,10 @@ session_bind(struct gateway *gateway,
     session->history_token = 0;
     session->finishing = session->end_no != 0;
     bound_add(gateway, session);
-    if (alone)
+    if (alone) {
+        port_admit(gateway->ports[from->port_idx], &from->peer);
         fixp_send_establishment_ack(gateway, session);
+    }
     if (session->finishing)
         publisher_finish(gateway, session);
 }

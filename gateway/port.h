@@ -74,10 +74,11 @@ struct port_stats {
     uint64_t tx_dropped; /* the device or socket had no room */
     uint64_t arp_replies;
     uint64_t icmp_replies;
-    uint64_t connections;         /* begun */
-    uint64_t connections_refused; /* there were too many */
-    uint64_t connections_slow;    /* ended: what was to be sent was not taken */
-    uint64_t connections_idle;    /* ended: nothing came */
+    uint64_t connections;           /* begun */
+    uint64_t connections_refused;   /* there were too many */
+    uint64_t connections_slow;      /* ended: what was to be sent was not taken */
+    uint64_t connections_idle;      /* ended: nothing came */
+    uint64_t connections_half_open; /* ended: no login in time, or for a newer one */
 };
 
 struct port;
@@ -89,7 +90,8 @@ struct port_ops {
     void (*tx_flush)(struct port *port);
     void (*source)(struct port *port, uint16_t udp_port);
     bool (*ready)(struct port *port); /* link up, peer resolved if one was named */
-    void (*drop)(struct port *port, const struct peer *peer); /* NULL: no stream */
+    void (*drop)(struct port *port, const struct peer *peer);  /* NULL: no stream */
+    void (*admit)(struct port *port, const struct peer *peer); /* NULL: all are */
     void (*close)(struct port *port);
 };
 
@@ -157,6 +159,16 @@ port_drop(struct port *port, const struct peer *peer)
 {
     if (port->ops->drop != NULL)
         port->ops->drop(port, peer);
+}
+
+/* port_admit says that a peer has logged in: its connection is not half open any more
+ * (port_tcp_cfg.half_open_max). Nothing happens if there is none, or on a port without
+ * that limit. */
+static inline void
+port_admit(struct port *port, const struct peer *peer)
+{
+    if (port->ops->admit != NULL)
+        port->ops->admit(port, peer);
 }
 
 static inline void
@@ -243,7 +255,13 @@ port_dpdk_open(struct port **port, const struct port_dpdk_cfg *cfg, char why[256
  * nothing for idle_ms is ended too, and one beyond connections_max is closed at
  * once. After port_drop the other end has PORT_TCP_LINGER_MS to close.
  *
- * Memory: (unsent_max + 2 KiB) for each connection and 4 KiB for each of twice
+ * A connection is half open until port_admit, if half_open_max says so. Then whoever
+ * has no login cannot keep the others out: one beyond half_open_max or connections_max
+ * takes the place of the one that has been half open for longest, if there is one, and none
+ * is so for longer than half_open_ms, whatever it says.
+ *
+ * Memory: (unsent_max + 2 KiB) for each connection (and, with half_open_max, for
+ * PORT_TCP_SPARE more that are on their way out) and 4 KiB for each of twice
  * as many receive buffers (64 to 4096), all taken at open. One system call for all
  * that a flush sends, none for a port_rx that finds nothing.
  */
@@ -251,6 +269,7 @@ port_dpdk_open(struct port **port, const struct port_dpdk_cfg *cfg, char why[256
 #define PORT_TCP_UNSENT_MAX      (1u << 24)
 #define PORT_TCP_ROOM            4096u
 #define PORT_TCP_LINGER_MS       1000u
+#define PORT_TCP_SPARE           64u
 
 /* What a frame of a connection begins with (gateway/sofh.h). */
 enum framing {
@@ -269,6 +288,8 @@ struct port_tcp_cfg {
     uint32_t unsent_max;      /* bytes, power of two, 2 * PORT_TCP_ROOM .. PORT_TCP_UNSENT_MAX */
     uint32_t slow_ms;         /* 0: at once */
     uint32_t idle_ms;         /* 0: never */
+    uint32_t half_open_max;   /* of a server, up to connections_max; 0: none is half open */
+    uint32_t half_open_ms;    /* 0: for ever */
     uint32_t socket_bytes;    /* SO_SNDBUF and SO_RCVBUF; 0: the system's choice */
 };
 

@@ -80,6 +80,40 @@ find(struct tcp_port *tcp, const struct peer *peer)
     return NULL;
 }
 
+/* half_open_add puts a connection behind those that are half open. */
+static void
+half_open_add(struct tcp_port *tcp, struct connection *connection)
+{
+    const uint16_t number = number_of(tcp, connection);
+
+    connection->half_open = true;
+    connection->older = tcp->newest;
+    connection->newer = TCP_NONE;
+    if (tcp->newest != TCP_NONE)
+        tcp->connections[tcp->newest].newer = number;
+    else
+        tcp->oldest = number;
+    tcp->newest = number;
+    tcp->half_open_cnt++;
+}
+
+static void
+half_open_remove(struct tcp_port *tcp, struct connection *connection)
+{
+    if (!connection->half_open)
+        return;
+    connection->half_open = false;
+    if (connection->older != TCP_NONE)
+        tcp->connections[connection->older].newer = connection->newer;
+    else
+        tcp->oldest = connection->newer;
+    if (connection->newer != TCP_NONE)
+        tcp->connections[connection->newer].older = connection->older;
+    else
+        tcp->newest = connection->older;
+    tcp->half_open_cnt--;
+}
+
 /* begin takes a free place for a socket and puts it into the table. */
 static struct connection *
 begin(struct tcp_port *tcp, int fd, const struct peer *peer)
@@ -99,6 +133,7 @@ begin(struct tcp_port *tcp, int fd, const struct peer *peer)
     connection->source = tcp->source;
     connection->head = 0;
     connection->tail = 0;
+    connection->begun_ms = tcp->now_ms;
     connection->heard_ms = tcp->now_ms;
     connection->full_ms = 0;
     connection->framer.have = 0;
@@ -106,6 +141,9 @@ begin(struct tcp_port *tcp, int fd, const struct peer *peer)
     bucket = key_bucket(tcp, connection);
     connection->next = *bucket;
     *bucket = number;
+    tcp->live_cnt++;
+    if (tcp->cfg.half_open_max != 0)
+        half_open_add(tcp, connection);
     tcp->port.stats.connections++;
     return connection;
 }
@@ -145,6 +183,8 @@ end(struct tcp_port *tcp, struct connection *connection, bool reset)
 {
     if (connection->state == TCP_ENDED)
         return;
+    half_open_remove(tcp, connection);
+    tcp->live_cnt--;
     connection->state = TCP_ENDED;
     connection->linger_ms = tcp->now_ms;
     connection->reminded_ms = tcp->now_ms;
@@ -190,6 +230,20 @@ dirty_add(struct tcp_port *tcp, struct connection *connection)
     tcp->dirty[tcp->dirty_cnt++] = number_of(tcp, connection);
 }
 
+/* has_room tells whether one more connection may begin. Where some are half open the
+ * oldest of them makes room. */
+static bool
+has_room(struct tcp_port *tcp)
+{
+    const bool many = tcp->cfg.half_open_max != 0 && tcp->half_open_cnt >= tcp->cfg.half_open_max;
+
+    if ((many || tcp->live_cnt >= tcp->live_max) && tcp->oldest != TCP_NONE) {
+        tcp->port.stats.connections_half_open++;
+        end(tcp, &tcp->connections[tcp->oldest], true);
+    }
+    return tcp->live_cnt < tcp->live_max && tcp->free != TCP_NONE;
+}
+
 static void
 accepted(struct tcp_port *tcp, int fd)
 {
@@ -206,7 +260,7 @@ accepted(struct tcp_port *tcp, int fd)
         .udp_port = ntohs(address.sin_port),
     };
     /* A connection before, whose end is on its way to us: the peer tries again. */
-    if (tcp->free == TCP_NONE || find(tcp, &peer) != NULL) {
+    if (find(tcp, &peer) != NULL || !has_room(tcp)) {
         tcp->port.stats.connections_refused++;
         close(fd);
         return;
@@ -435,6 +489,16 @@ tcp_drop(struct port *port, const struct peer *peer)
 }
 
 static void
+tcp_admit(struct port *port, const struct peer *peer)
+{
+    struct tcp_port *tcp = tcp_of_port(port);
+    struct connection *connection = find(tcp, peer);
+
+    if (connection != NULL)
+        half_open_remove(tcp, connection);
+}
+
+static void
 tcp_source(struct port *port, uint16_t source)
 {
     tcp_of_port(port)->source = source;
@@ -447,16 +511,21 @@ tcp_ready(struct port *port)
     return true;
 }
 
-/* care ends what is idle, slow, or was dropped and does not go. */
+/* care ends what is idle, half open, slow, or was dropped and does not go. */
 static void
 care(struct tcp_port *tcp, struct connection *connection)
 {
     const uint32_t idle_ms = tcp->cfg.idle_ms;
+    const uint32_t half_open_ms = tcp->cfg.half_open_ms;
 
     switch ((enum connection_state)connection->state) {
     case TCP_OPEN:
         if (idle_ms != 0 && tcp->now_ms - connection->heard_ms > idle_ms) {
             tcp->port.stats.connections_idle++;
+            end(tcp, connection, true);
+        } else if (half_open_ms != 0 && connection->half_open &&
+                   tcp->now_ms - connection->begun_ms > half_open_ms) {
+            tcp->port.stats.connections_half_open++;
             end(tcp, connection, true);
         } else if (connection->full_ms != 0) {
             (void)is_full(tcp, connection);
@@ -619,5 +688,6 @@ const struct port_ops port_tcp_ops = {
     .source = tcp_source,
     .ready = tcp_ready,
     .drop = tcp_drop,
+    .admit = tcp_admit,
     .close = tcp_close,
 };

@@ -17,14 +17,15 @@
 #define BACKLOG       1024
 #define BIND_TRIES    100
 #define BIND_PAUSE_NS 20000000
-#define DESCRIPTORS   64u /* of this process, besides those of connections */
+#define DESCRIPTORS   (64u + PORT_TCP_SPARE) /* of this process, besides connections */
 
 static COLD bool
 cfg_valid(const struct port_tcp_cfg *cfg)
 {
     return cfg->connections_max >= 1 && cfg->connections_max <= PORT_TCP_CONNECTIONS_MAX &&
            cfg->unsent_max >= 2 * PORT_TCP_ROOM && cfg->unsent_max <= PORT_TCP_UNSENT_MAX &&
-           is_pow2_u64(cfg->unsent_max);
+           is_pow2_u64(cfg->unsent_max) && cfg->half_open_max <= cfg->connections_max &&
+           (!cfg->client || cfg->half_open_max == 0);
 }
 
 static COLD uint32_t
@@ -102,6 +103,8 @@ tcp_new(const struct port_tcp_cfg *cfg)
     tcp->bytes = layout.bytes;
     tcp->now_ms = port_tcp_clock_ms();
     tcp->claimed = TCP_NONE;
+    tcp->oldest = TCP_NONE;
+    tcp->newest = TCP_NONE;
     tcp->connections = (struct connection *)(void *)(mem + layout.connections_off);
     tcp->buckets = (uint16_t *)(void *)(mem + layout.buckets_off);
     tcp->buckets_cnt = layout.buckets_cnt;
@@ -215,19 +218,23 @@ io_open(struct tcp_port *tcp)
 COLD int
 port_tcp_open(struct port **port, const struct port_tcp_cfg *cfg, char why[256])
 {
+    struct port_tcp_cfg roomy = *cfg;
     struct tcp_port *tcp;
     int rc;
 
     ASSERT(cfg_valid(cfg));
     why[0] = '\0';
+    /* Who makes room for another leaves a little after that has come. */
+    roomy.connections_max += cfg->half_open_max != 0 ? PORT_TCP_SPARE : 0;
     rc = descriptors_raise(cfg->connections_max, why);
     if (rc != 0)
         return rc;
-    tcp = tcp_new(cfg);
+    tcp = tcp_new(&roomy);
     if (tcp == NULL) {
         snprintf(why, 256, "no memory for %u connections", cfg->connections_max);
         return -ENOMEM;
     }
+    tcp->live_max = cfg->connections_max;
     if (!cfg->client)
         tcp->listen_fd = listen_open(cfg, &tcp->tcp_port);
     rc = cfg->client || tcp->listen_fd >= 0 ? io_open(tcp) : tcp->listen_fd;

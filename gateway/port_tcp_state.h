@@ -8,7 +8,7 @@
  *   FREE ------------> OPEN ------------------> DROPPED ---------> LINGERING
  *     ^   connected      |                         |                  |
  *     |                  | end, reset, bad frame,  |                  | its end came,
- *     |                  | slow, idle              |                  | or time is up
+ *     |                  | slow, idle, half open   |                  | or time is up
  *     |                  v                         v                  |
  *     +-------------- ENDED <---------------------------------------- +
  *        `lost` told, no send on its way
@@ -52,9 +52,13 @@ struct connection {
     bool dirty;      /* in the list of those with something to send */
     uint16_t next;   /* in its bucket, or free */
     uint16_t source; /* of a client */
-    uint32_t head;   /* unsent: [head, tail), each under & mask */
+    bool half_open;  /* in the list of those: */
+    uint16_t older;  /* TCP_NONE: none */
+    uint16_t newer;
+    uint32_t head; /* unsent: [head, tail), each under & mask */
     uint32_t tail;
     struct peer peer;
+    uint64_t begun_ms;
     uint64_t heard_ms;
     uint64_t full_ms;     /* since when claims are refused; 0: they are not */
     uint64_t linger_ms;   /* since when it is DROPPED, LINGERING or ENDED */
@@ -76,6 +80,11 @@ struct tcp_port {
     struct connection *connections;
     uint16_t free;     /* first; TCP_NONE: none */
     uint32_t care_idx; /* next to be looked after */
+    uint32_t live_cnt; /* neither FREE nor ENDED, up to live_max */
+    uint32_t live_max;
+    uint16_t oldest; /* of those that are half open; TCP_NONE: none is */
+    uint16_t newest;
+    uint32_t half_open_cnt;
     uint16_t *buckets; /* first connection of each */
     uint32_t buckets_cnt;
     uint16_t *dirty;

@@ -210,9 +210,9 @@ say_ports(const struct exchange *exchange)
         if (exchange->ports[i]->stream)
             fprintf(stderr,
                     "outcry: port %s: %" PRIu64 " connections, %" PRIu64 " too many, %" PRIu64
-                    " slow, %" PRIu64 " idle\n",
+                    " slow, %" PRIu64 " idle, %" PRIu64 " half open\n",
                     exchange->config->ports[i].name, stats->connections, stats->connections_refused,
-                    stats->connections_slow, stats->connections_idle);
+                    stats->connections_slow, stats->connections_idle, stats->connections_half_open);
     }
 }
 

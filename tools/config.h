@@ -79,6 +79,8 @@ struct config_port_tcp {
     uint32_t unsent_bytes; /* kept for one connection */
     uint32_t slow_ms;      /* how long it may be full */
     uint32_t idle_ms;      /* 0: for ever */
+    uint32_t half_open;    /* connections without a login */
+    uint32_t login_ms;     /* how long one may have none; 0: for ever */
 };
 
 /* The other side of a port, for `load`, `send` and `demo` on this machine. */

@@ -157,9 +157,11 @@ print_wiring(const struct config *config, FILE *out)
             fprintf(out, ", rx_queues: %u", port->rx_queues);
         if (port->kind == CONFIG_PORT_TCP)
             fprintf(out,
-                    ", dialect: %s, connections: %u, unsent_bytes: %u, slow_ms: %u, idle_ms: %u",
+                    ", dialect: %s, connections: %u, unsent_bytes: %u, slow_ms: %u, idle_ms: %u, "
+                    "half_open: %u, login_ms: %u",
                     config_word(CONFIG_DIALECT_WORDS, port->dialect, word), port->tcp.connections,
-                    port->tcp.unsent_bytes, port->tcp.slow_ms, port->tcp.idle_ms);
+                    port->tcp.unsent_bytes, port->tcp.slow_ms, port->tcp.idle_ms,
+                    port->tcp.half_open, port->tcp.login_ms);
         if (port->eal_cnt > 0) {
             fputs(", ", out);
             put_args(out, port->eal);

@@ -15,6 +15,7 @@
 #define TCP_UNSENT_BYTES 65536u
 #define TCP_SLOW_MS      1000u
 #define TCP_IDLE_MS      150000u
+#define TCP_LOGIN_MS     30000u
 #define TCP_MS_MAX       3600000u
 _Static_assert(TCP_IDLE_MS > 2 * KEEPALIVE_MS_MAX, "what lives is not idle");
 
@@ -234,8 +235,8 @@ read_client(const struct doc_map *port_map, struct config_port *port)
 static void
 read_tcp(const struct doc_map *map, struct config_port *port)
 {
-    static const char *const keys[] = {"tcp_port", "connections", "unsent_bytes",
-                                       "slow_ms",  "idle_ms",     "dialect"};
+    static const char *const keys[] = {"tcp_port", "connections", "unsent_bytes", "slow_ms",
+                                       "idle_ms",  "half_open",   "login_ms",     "dialect"};
     struct config_port_tcp *tcp = &port->tcp;
 
     if (port->kind != CONFIG_PORT_TCP) {
@@ -252,6 +253,12 @@ read_tcp(const struct doc_map *map, struct config_port *port)
                                           PORT_TCP_UNSENT_MAX, TCP_UNSENT_BYTES);
     tcp->slow_ms = (uint32_t)doc_u64(map, "slow_ms", 0, TCP_MS_MAX, TCP_SLOW_MS);
     tcp->idle_ms = (uint32_t)doc_u64(map, "idle_ms", 0, TCP_MS_MAX, TCP_IDLE_MS);
+    tcp->half_open =
+        (uint32_t)doc_u64(map, "half_open", 1, PORT_TCP_CONNECTIONS_MAX, tcp->connections);
+    tcp->login_ms = (uint32_t)doc_u64(map, "login_ms", 0, TCP_MS_MAX, TCP_LOGIN_MS);
+    if (tcp->half_open > tcp->connections)
+        doc_refuse(map, "half_open", "is %u, expected no more than the %u connections",
+                   tcp->half_open, tcp->connections);
     if (!is_pow2_u64(tcp->unsent_bytes))
         doc_refuse(map, "unsent_bytes", "is %u, expected a power of two", tcp->unsent_bytes);
     if (doc_given(map, "udp_port"))
@@ -327,7 +334,7 @@ config_read_ports(struct config *config, const struct doc_map *root)
 
         doc_item(&list, i,
                  "name kind address udp_port vlan rx_queues eal client tcp_port connections "
-                 "unsent_bytes slow_ms idle_ms dialect",
+                 "unsent_bytes slow_ms idle_ms half_open login_ms dialect",
                  &map);
         read_port(&map, &config->ports[config->ports_cnt++]);
     }

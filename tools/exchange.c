@@ -259,6 +259,8 @@ open_tcp(struct exchange *exchange, const struct config_port *port, char *why)
         .unsent_max = port->tcp.unsent_bytes,
         .slow_ms = port->tcp.slow_ms,
         .idle_ms = port->tcp.idle_ms,
+        .half_open_max = port->tcp.half_open,
+        .half_open_ms = port->tcp.login_ms,
     };
     char text[256];
     char ip[16];

@@ -747,6 +747,99 @@ BOTH_WAYS(one_connection_too_many_is_closed)
         close(fds[i]);
 }
 
+BOTH_WAYS(who_has_no_login_makes_room_for_others)
+{
+    struct port_tcp_cfg cfg = server_cfg(*plain);
+    uint8_t bytes[64];
+    struct peer peers[12];
+    int fds[12];
+
+    cfg.half_open_max = 6;
+    open_server(&cfg);
+    /* Two have a login; the six that come then are as many as may be without. */
+    for (unsigned i = 0; i < 8; i++) {
+        fds[i] = raw_connect();
+        peers[i] = raw_peer(fds[i]);
+        raw_write(fds[i], bytes, frame_make(bytes, i));
+        wait_no(server, i);
+        if (i < 2)
+            port_admit(server, &peers[i]);
+    }
+    cr_assert_eq(server->stats.connections_half_open, 0);
+    /* Each of the next takes the place of the oldest of those, one that is being ended
+     * by us too. */
+    port_drop(server, &peers[3]);
+    for (unsigned i = 8; i < 12; i++) {
+        fds[i] = raw_connect();
+        peers[i] = raw_peer(fds[i]);
+        wait_lost(server, &peers[i - 6]);
+        raw_write(fds[i], bytes, frame_make(bytes, i));
+        wait_no(server, i);
+        cr_assert_eq(server->stats.connections_half_open, i - 7);
+    }
+    cr_assert_eq(server->stats.connections_refused, 0);
+    for (unsigned i = 0; i < 12; i++) {
+        if (i >= 2 && i < 6)
+            continue;
+        raw_write(fds[i], bytes, frame_make(bytes, 100 + i));
+        wait_no(server, 100 + i);
+    }
+    /* Where all have a login one more is too many. */
+    for (unsigned i = 6; i < 12; i++)
+        port_admit(server, &peers[i]);
+
+    const int more = raw_connect();
+
+    cr_assert_eq(raw_read(more, bytes, 1), 0);
+    cr_assert_eq(server->stats.connections_refused, 1);
+    close(more);
+    for (unsigned i = 0; i < 12; i++)
+        close(fds[i]);
+}
+
+BOTH_WAYS(who_does_not_log_in_in_time_is_ended)
+{
+    struct port_tcp_cfg cfg = server_cfg(*plain);
+    const uint64_t until_ms = now_ms() + WAIT_MAX_MS;
+    uint8_t bytes[64];
+    bool lost = false;
+
+    cfg.half_open_max = 8;
+    cfg.half_open_ms = 100;
+    open_server(&cfg);
+
+    const int known = raw_connect();
+    const struct peer known_peer = raw_peer(known);
+    uint64_t no = 0;
+
+    while (port_rx(server, heard, PORT_BURST_MAX) == 0 && server->stats.connections == 0)
+        nap();
+    port_admit(server, &known_peer);
+
+    const int fd = raw_connect();
+    const struct peer peer = raw_peer(fd);
+
+    /* It talks all the time. */
+    while (!lost) {
+        const size_t len = frame_make(bytes, ++no);
+
+        cr_assert_lt(now_ms(), until_ms, "it is never ended");
+        (void)send(fd, bytes, len, MSG_NOSIGNAL);
+        port_tx_flush(server);
+        for (int i = port_rx(server, heard, PORT_BURST_MAX); i > 0; i--) {
+            cr_assert(peer_equal(&heard[i - 1].peer, &peer));
+            lost |= heard[i - 1].lost;
+        }
+        nap();
+    }
+    cr_assert_eq(server->stats.connections_half_open, 1);
+    cr_assert_eq(server->stats.connections_idle, 0);
+    raw_write(known, bytes, frame_make(bytes, 7));
+    wait_no(server, 7);
+    close(fd);
+    close(known);
+}
+
 BOTH_WAYS(a_client_has_a_connection_for_each_source)
 {
     const struct port_tcp_cfg cfg = server_cfg(*plain);
