@@ -387,7 +387,8 @@ encode_modified(const struct encode_ctx *ctx,
 }
 
 /* encode_reduced: what asks for more than there is, and of what is gone, is ignored;
- * that nothing is left is told by the cancel behind it. */
+ * that nothing is left is told by the cancel behind it. A refusal has the number of an order
+ * that lives, so it is never Rejected. */
 static size_t
 encode_reduced(const struct encode_ctx *ctx, const union cell *cells)
 {
@@ -402,9 +403,7 @@ encode_reduced(const struct encode_ctx *ctx, const union cell *cells)
     case OE_REJECT_REASON_INVALID_QUANTITY:
         return 0;
     default:
-        return modify ? encode_rejected(ctx, cells, replace->clord,
-                                        (uint16_t)reject_code(replace->outcome), "")
-                      : encode_cancel_reject(ctx, cells, replace->clord);
+        return encode_cancel_reject(ctx, cells, replace->clord);
     }
     if (detail->new_leaves == 0)
         return 0;

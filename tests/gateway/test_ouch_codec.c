@@ -678,7 +678,9 @@ Test(ouch_codec, a_partial_cancel_and_a_modify_are_answered_in_their_own_words)
     cells[1].replace_detail.new_leaves = 95;
     expect_report(cells, false, "4d" TIME_HEX "00000071 53 0000005f");
     cells[0].order_replace.outcome = OE_REJECT_REASON_ATTRIBUTE_NOT_ALLOWED;
-    expect_report(cells, false, "4a" TIME_HEX "00000071 000f 2020202020202020202020202020");
+    expect_report(cells, false, "49" TIME_HEX "00000071");
+    cells[0].order_replace.outcome = OE_REJECT_REASON_THROTTLED;
+    expect_report(cells, false, "49" TIME_HEX "00000071");
 }
 
 /* replaced is a replace as the engine gives it back. */
