@@ -158,6 +158,7 @@ session_bind(struct gateway *gateway,
     session->next_in_no = cell->next_in_no;
     session->stream_no = cell->next_in_no;
     session->say_no = false;
+    session->behind = false;
     session->last_rx_ns = alone ? gateway->now_ns : 0;
     session->sent_no = session_end_no(session, session_next_no(gateway, session));
     session->history_token = 0;

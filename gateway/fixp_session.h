@@ -155,6 +155,7 @@ struct fixp_session {
     bool finalised;             /* neither, ever */
     bool elsewhere;             /* bound by another gateway */
     bool say_no;                /* of a stream: Sequence is due before the next report */
+    bool behind;                /* of a stream: ended, what is to be sent is not kept any more */
     struct transport transport; /* last bound */
     uint64_t next_in_no;
     uint64_t stream_no; /* of the next order on a stream: it is counted on */

@@ -263,6 +263,8 @@ struct gateway_stats {
     uint64_t logins_dropped; /* requests above login_rate */
     uint64_t refused;        /* application messages that became MessageRefused */
     uint64_t timeouts;
+    uint64_t fell_behind;  /* FIXP sessions of streams, ended: reports that were not sent yet
+                            * are not kept any more */
     uint64_t in_ring_full; /* stopped receiving */
 };
 void gateway_stats_get(const struct gateway *gateway, struct gateway_stats *stats);

@@ -48,6 +48,8 @@ flush_to(struct gateway *gateway, struct fixp_session *session, uint64_t next)
     /* What was overwritten before it could be sent is lost, as on a wire. */
     if (UNLIKELY(session->sent_no < session_oldest_no(gateway, next))) {
         if (port->stream) {
+            gateway->stats.fell_behind += !session->behind;
+            session->behind = true;
             port_drop(port, &session->transport.peer);
             return false;
         }

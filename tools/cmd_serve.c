@@ -225,9 +225,10 @@ say_gateway(const char *name, const struct gateway *gateway)
     fprintf(stderr,
             "outcry: %s: %" PRIu64 " messages, %" PRIu64 " reports, %" PRIu64 " receipts, %" PRIu64
             " retransmitted (%" PRIu64 " from the journal), %" PRIu64 " duplicates, %" PRIu64
-            " gaps, %" PRIu64 " refused, %" PRIu64 " timeouts\n",
+            " gaps, %" PRIu64 " refused, %" PRIu64 " timeouts, %" PRIu64 " fell behind\n",
             name, stats.messages, stats.reports, stats.receipts, stats.retransmitted,
-            stats.from_journal, stats.duplicates, stats.gaps, stats.refused, stats.timeouts);
+            stats.from_journal, stats.duplicates, stats.gaps, stats.refused, stats.timeouts,
+            stats.fell_behind);
     fprintf(stderr,
             "outcry: %s: bad frames %" PRIu64 ", schemas %" PRIu64 ", sessions %" PRIu64
             ", credentials %" PRIu64 ", contexts %" PRIu64 "; logins dropped %" PRIu64

@@ -326,6 +326,7 @@ Test(fixp_stream, what_is_not_kept_any_more_ends_the_connection)
     rig_wait(rig, 2);
     cr_assert_not(wire_of(slow)->connected);
     cr_assert_eq(slow->reports_cnt, 0, "nothing was left out silently");
+    cr_assert_eq(rig_stats(rig).fell_behind, 1);
     cr_assert_eq(client_state(slow->client), CLIENT_CLOSED);
     cr_assert_eq(rig_session_state(rig, 0), ENGINE_SESSION_NEGOTIATED);
     rig_free(rig);
