@@ -46,6 +46,10 @@ struct client;
 /* Bytes of the longest request, a mass quote of 50 entries. */
 #define CLIENT_MESSAGE_MAX 1428u
 
+/* Characters of a session's name and of its access key. */
+#define CLIENT_NAME_MAX 16u
+#define CLIENT_KEY_MAX  32u
+
 enum client_state {
     CLIENT_IDLE,
     CLIENT_NEGOTIATING,
@@ -57,21 +61,27 @@ enum client_state {
 };
 
 struct client_cfg {
-    struct port *port;   /* client_dial opens one, or port.h does */
-    struct peer server;  /* its IPv4 address and UDP or TCP port */
-    uint16_t udp_source; /* source port on a shared device, see port_source */
-    const char *name;    /* session */
-    const char *key;     /* access key */
-    uint32_t keepalive_ms;
+    struct port *port;              /* client_dial opens one, or port.h does */
+    struct peer server;             /* its IPv4 address and UDP or TCP port */
+    uint16_t udp_source;            /* source port on a shared device, see port_source */
+    const char *name;               /* session, 1 to CLIENT_NAME_MAX characters */
+    const char *key;                /* access key, 1 to CLIENT_KEY_MAX characters */
+    uint32_t keepalive_ms;          /* 100 to 60000, else the exchange refuses it: the longest
+                                     * silence that client_poll lets come about */
     uint64_t resume_no;             /* own next number when resume is set */
     uint64_t resume_next_report_no; /* first report not yet seen when resume is set */
     uint8_t uuid[16];               /* random, new for each session ever; zeros: client_new
                                      * draws it; on resume the one of before. The bits of
-                                     * version 4 are set by client_new. A new one goes with another source port: a
-                                     * report that               comes late does not say of which UUID it is */
+                                     * version 4 are set by client_new. A new one goes with
+                                     * another source port: a report that comes late does not
+                                     * say of which UUID it is */
     bool resume;                    /* Establish without Negotiate */
     bool drop_copy;                 /* of its firm: it is sent reports and sends nothing */
     bool context;                   /* begin datagrams with Context, as the exchange may require */
+
+    /* Callbacks are called by client_receive and client_datagram, in the caller's thread;
+     * each may be NULL. What they are given is theirs until they return. They may call all
+     * of this header but those two, client_poll and client_free. */
 
     /* Each report, in order: its number and the SBE message from its header
      * on. */
@@ -90,9 +100,9 @@ struct client_cfg {
  * DPDK, or other sizes, opens a port itself. */
 OUTCRY_NODISCARD int client_dial(struct client_cfg *cfg, const char *where, char why[256]);
 
-/* client_new allocates, 300 KiB, and keeps copies of name and key; NULL without memory
- * or, if a UUID is to be drawn, randomness. client_free frees; the port is the
- * caller's. */
+/* client_new allocates, 300 KiB, and keeps copies of cfg, name and key; NULL if one of
+ * these two is missing or too long, without memory or, if a UUID is to be drawn,
+ * randomness. client_free frees, NULL too; the port is the caller's, and outlives it. */
 struct client *client_new(const struct client_cfg *cfg);
 void client_free(struct client *client);
 
@@ -135,14 +145,14 @@ void client_finish(struct client *client, uint64_t now_ns);
 bool client_finished(const struct client *client);
 
 enum client_state client_state(const struct client *client);
-const char *client_error(const struct client *client);       /* "" or one line */
+const char *client_error(const struct client *client);       /* "" or one line; until client_free */
 uint64_t client_next_no(const struct client *client);        /* of ours */
 uint64_t client_next_report_no(const struct client *client); /* expected next */
-uint64_t client_missing(const struct client *client);        /* sent, not yet here in order */
-uint64_t client_retransmits(const struct client *client);    /* asked for */
+uint64_t client_missing(const struct client *client);     /* reports sent, not yet here in order */
+uint64_t client_retransmits(const struct client *client); /* RetransmitRequests, so far */
 
 /* client_uuid is what a later client resumes the session under, with client_next_no and
- * client_next_report_no. */
+ * client_next_report_no: 16 bytes, until client_free. */
 const uint8_t *client_uuid(const struct client *client);
 
 /* client_template is the template of a report that on_report is given, OE_..._ID. */

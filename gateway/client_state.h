@@ -96,8 +96,8 @@ struct client {
     struct client_held held[CLIENT_HELD_MAX];
 
     char error[128];
-    char name[17];
-    char key[33];
+    char name[CLIENT_NAME_MAX + 1];
+    char key[CLIENT_KEY_MAX + 1];
 };
 
 /* client_claim gives a datagram to the exchange, or NULL; client_push sends it. */

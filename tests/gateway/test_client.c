@@ -59,6 +59,34 @@ Test(client, uuid_is_drawn_if_none_is_given)
     client_free(other);
 }
 
+/* What is cut would be refused by the exchange as a wrong key. */
+Test(client, name_and_key_that_do_not_fit_are_refused)
+{
+    static const char longest[] = "12345678901234567890123456789012";
+    static const struct {
+        const char *name;
+        const char *key;
+        bool good;
+    } cases[] = {
+        {longest + 16, longest, true},
+        {"B", "k", true},
+        {longest + 15, "k", false},
+        {"", "k", false},
+        {"B", "", false},
+        {"B", "123456789012345678901234567890123", false},
+        {NULL, "k", false},
+        {"B", NULL, false},
+    };
+
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct client_cfg cfg = {.name = cases[i].name, .key = cases[i].key};
+        struct client *client = client_new(&cfg);
+
+        cr_assert_eq(client != NULL, cases[i].good, "case %u", i);
+        client_free(client);
+    }
+}
+
 Test(client, dials_addresses_and_nothing_else)
 {
     static const char *const bad[] = {
