@@ -192,6 +192,24 @@ Test(fixp_stream, session_finishes_over_connections_that_end_at_any_step)
     cr_assert_lt(halves, 16, "some were at the end before");
 }
 
+Test(fixp_stream, connection_needs_no_context)
+{
+    struct rig *rig = rig_new_stream(19);
+    struct rig_client *rc;
+    struct trap trap = {.template_id = FIXP_CONTEXT_ID};
+
+    rig->require_context = true;
+    rig_restart(rig, 0);
+    rig->require_context = false; /* the client does not know */
+    trap_set(rig, &trap);
+    rc = rig_connect(rig, 0, 0);
+    rig_order(rig, rc, 1, false, PX);
+    rig_run(rig, 2);
+    cr_assert_eq(trap.seen_cnt, 0);
+    cr_assert_eq(rc->reports_cnt, 1);
+    rig_free(rig);
+}
+
 Test(fixp_stream, terminate_ends_the_connection)
 {
     struct rig *rig = rig_new_stream(5);
