@@ -19,16 +19,17 @@ uuid_draw(uint8_t uuid[16])
     return getrandom(uuid, sizeof zeros, 0) == (ssize_t)sizeof zeros ? 0 : -1;
 }
 
+/* fits: what would be cut would be refused by the exchange as wrong. */
 static bool
-is_text(const char *text, size_t max)
+fits(const char *text, size_t max)
 {
-    return text != NULL && text[0] != '\0' && strnlen(text, max + 1) <= max;
+    return text != NULL && strnlen(text, max + 1) <= max;
 }
 
 struct client *
 client_new(const struct client_cfg *cfg)
 {
-    if (!is_text(cfg->name, CLIENT_NAME_MAX) || !is_text(cfg->key, CLIENT_KEY_MAX))
+    if (!fits(cfg->name, CLIENT_NAME_MAX) || !fits(cfg->key, CLIENT_KEY_MAX))
         return NULL;
 
     struct client *client = calloc(1, sizeof *client);

@@ -64,8 +64,8 @@ struct client_cfg {
     struct port *port;              /* client_dial opens one, or port.h does */
     struct peer server;             /* its IPv4 address and UDP or TCP port */
     uint16_t udp_source;            /* source port on a shared device, see port_source */
-    const char *name;               /* session, 1 to CLIENT_NAME_MAX characters */
-    const char *key;                /* access key, 1 to CLIENT_KEY_MAX characters */
+    const char *name;               /* session, up to CLIENT_NAME_MAX characters */
+    const char *key;                /* access key, up to CLIENT_KEY_MAX characters */
     uint32_t keepalive_ms;          /* 100 to 60000, else the exchange refuses it: the longest
                                      * silence that client_poll lets come about */
     uint64_t resume_no;             /* own next number when resume is set */
