@@ -156,7 +156,7 @@ session_bind(struct gateway *gateway,
     session->token = cell->transport;
     session->keepalive_ms = cell->keepalive_ms;
     session->next_in_no = cell->next_in_no;
-    session->stream_no = cell->next_in_no;
+    session->stream_no = 0;
     session->say_no = false;
     session->behind = false;
     session->last_rx_ns = alone ? gateway->now_ns : 0;

@@ -13,6 +13,7 @@ struct inbound {
 };
 
 static const char text_behind_the_last[] = "a message behind FinishedSending";
+static const char text_no_number[] = "a message before the first Sequence";
 
 /* violation ends the binding: what came is well formed and may not come. */
 static void
@@ -431,6 +432,16 @@ take_receipt_request(struct inbound *in, const uint8_t *buf, size_t len)
     return oe_message_length(buf, len);
 }
 
+/* unnumbered: a datagram may be late, a connection is in order. */
+static COLD void
+unnumbered(struct inbound *in)
+{
+    if (in->gateway->ports[in->session->transport.port_idx]->stream)
+        violation(in, text_no_number);
+    else
+        in->gateway->stats.bad_session++;
+}
+
 /*
  * take_message handles the message at buf of a bound peer and returns its
  * bytes, 0 if nothing that follows can be read. Where a message ends that we do
@@ -459,9 +470,10 @@ take_message(struct inbound *in, const uint8_t *buf, size_t len)
             violation(in, "a message that a client of no flow may not send");
             return 0;
         }
-        /* Were it counted on, a datagram that comes twice would be applied twice. */
+        /* Were it counted on, a datagram that comes twice would be applied twice, and over a
+         * new connection one would pass for another that was lost with the connection before. */
         if (UNLIKELY(!in->numbered)) {
-            gateway->stats.bad_session++;
+            unnumbered(in);
             return 0;
         }
         bytes = oe_message_length(buf, len);
@@ -621,7 +633,7 @@ count_on(struct inbound *in, const uint8_t *buf, size_t len)
         in->no = sequence->next_seq_no;
     else if (context != NULL && fixp_uuid_is(in->session, context->session_id))
         in->no = context->next_seq_no;
-    else if (len >= sizeof *hdr && hdr->schema_id == OE_SCHEMA_ID &&
+    else if (in->numbered && len >= sizeof *hdr && hdr->schema_id == OE_SCHEMA_ID &&
              hdr->template_id != OE_LATENCY_RECEIPT_REQUEST_ID) /* which has no number */
         in->no++;
 }
@@ -692,7 +704,7 @@ fixp_server_datagram(struct gateway *gateway, unsigned port_idx, const struct da
         .gateway = gateway,
         .session = &gateway->sessions[number],
         .no = gateway->sessions[number].stream_no,
-        .numbered = gateway->ports[port_idx]->stream,
+        .numbered = gateway->sessions[number].stream_no != 0,
     };
 
     /* What does not prove whose it is can be anybody's; a connection is its client's. */

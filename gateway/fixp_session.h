@@ -158,7 +158,7 @@ struct fixp_session {
     bool behind;                /* of a stream: ended, what is to be sent is not kept any more */
     struct transport transport; /* last bound */
     uint64_t next_in_no;
-    uint64_t stream_no; /* of the next order on a stream: it is counted on */
+    uint64_t stream_no; /* of the next order on a stream: it is counted on. 0: not said yet */
     uint64_t last_rx_ns;
     uint32_t firm;     /* CELL_ANY: not known */
     struct hold *hold; /* NULL: what is above the rates is refused */

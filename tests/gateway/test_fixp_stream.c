@@ -83,6 +83,41 @@ Test(fixp_stream, numbers_are_said_once)
     rig_free(rig);
 }
 
+/* Were an order of before lost with its connection, this one would pass for it: then its own
+ * number would be told not to have come, and it would be sent again. */
+Test(fixp_stream, message_before_the_first_sequence_ends_the_binding)
+{
+    struct rig *rig = rig_new_stream(17);
+    struct rig_client *rc = rig_connect(rig, 0, 0);
+    struct oe_new_order_single order;
+    uint8_t buf[CLIENT_MESSAGE_MAX];
+
+    rig_order(rig, rc, 1, false, PX);
+    rig_run(rig, 2);
+    rig_cut(rc);
+    rig_run(rig, 1);
+    rc = rig_resume(rig, 0);
+    client_order_new(&order);
+    order.cl_ord_id = 3;
+    order.price = PX;
+    order.order_qty = 1;
+    order.side = OE_SIDE_BUY;
+    rig_raw(rig, rc->port, buf, oe_new_order_single_encode(buf, sizeof buf, &order));
+    rig_run(rig, 2);
+    cr_assert_eq(client_state(rc->client), CLIENT_CLOSED);
+    cr_assert_not_null(strstr(client_error(rc->client), "a message before the first Sequence"),
+                       "%s", client_error(rc->client));
+    cr_assert_eq(rig_session_state(rig, 0), ENGINE_SESSION_NEGOTIATED);
+    cr_assert_eq(engine_orders_cnt(rig->engine), 1);
+    /* With its number it comes back. */
+    rc = rig_resume(rig, 0);
+    rig_order(rig, rc, 4, false, PX);
+    rig_run(rig, 2);
+    cr_assert_eq(rc->not_applied_cnt, 0);
+    cr_assert_eq(engine_orders_cnt(rig->engine), 2);
+    rig_free(rig);
+}
+
 Test(fixp_stream, several_orders_of_one_burst_are_taken)
 {
     struct rig *rig = rig_new_stream(2);
