@@ -11,8 +11,9 @@
  *
  *   warm, touched by a fill besides the hot ones
  *
- *     accounts_warm, groups_warm, firms_warm    a line each: what was traded today, balance
- *     accounts_pace                             a line: DailyNet, fills that are counted, loss
+ *     accounts_warm             a line: balance, what was traded today, loss, fills that are
+ *                               counted
+ *     groups_warm, firms_warm   a line each: what was traded today
  *
  *   cold (risk/state.h): limits, names, kills, sets of restrictions
  *
@@ -30,7 +31,13 @@
  *                                                 today, if DailyGross is limited, else 0
  *   cash_base   = reserved - balance + cash_room  the same of cash
  *
- * Whatever moves a room leaves the base alone, so use is found again exactly. A room that
+ *   loss_room   = min(bound + profit, RISK_ROOM_MAX)   bound: of DailyLoss
+ *   profit_base = profit - loss_room              of risk_subject
+ *   balance, bought, sold                         what they have grown by over their bases
+ *                                                 of risk_subject
+ *
+ * Whatever moves a room leaves the base alone, so use is found again exactly. A sum that
+ * would not fit 64 bits goes into its base and begins at 0 again. A room that
  * is used up, or does not take what comes back, is made anew of use and limits, which
  * with limits that fit 62 bits never happens to the second.
  *
@@ -43,9 +50,14 @@
  * commit that used it up (risk_look).
  *
  * order_max says in one number that nothing else is to be asked of a subject: the largest
- * value that an order may have for DailyNet, which counts fills alone, on either side, and
- * -1, which nothing passes, while anything about the subject needs a look
- * (RISK_LINE_SHUT). What does not fit takes the slow road.
+ * value that an order may have for DailyNet, which counts fills alone, on either side:
+ *
+ *   true order_max = bound - |bought - sold|
+ *
+ * and -1, which nothing passes, if that is negative, or while anything about the subject needs
+ * a look (RISK_LINE_SHUT). A fill takes its value off, whatever its side, so order_max may be
+ * less than the truth, never more; it is made anew by the fill that used it up, and by an
+ * order that it did not let pass. What does not fit takes the slow road.
  *
  * Prepared, not looked up. qty_max, value_max and both rooms of a pair come of the
  * limits of all levels, of restrictions, covered accounts and order rules: the
@@ -165,32 +177,27 @@ struct risk_pair_line {
 
 /* What a fill moves besides; DayRoll makes all but the balance 0. */
 struct risk_account_warm {
-    notional_t balance;
-    notional_t bought;
-    notional_t sold;
-    notional_t profit; /* of today against the mark, fees taken off */
+    int64_t balance; /* this and the next two over their bases */
+    int64_t bought;
+    int64_t sold;
+    int64_t loss_room; /* profit of today against the mark, fees taken off, may fall by this */
+    uint64_t executions_since_ns;
+    uint32_t executions_window_ns; /* RISK_WINDOW_LONG: as the limit says */
+    uint16_t executions_max;       /* 0: none */
+    uint16_t executions_cnt;       /* of the window; 0: none is open */
+    uint64_t zero[2];
 };
 
+/* A window of executions that does not fit 32 bits. */
+#define RISK_WINDOW_LONG UINT32_MAX
+
 struct risk_party_warm {
-    notional_t bought;
-    notional_t sold;
-    int64_t net_room[2]; /* bought less sold may grow by this; buys, sells */
+    int64_t bought; /* over its base, as is sold */
+    int64_t sold;
     uint64_t trades_cnt; /* of a firm */
     uint16_t parent;     /* firm of a group */
     uint8_t flags;       /* RISK_LINE_ */
-    uint8_t zero[5];
-};
-
-/* What else fills ask of an account. */
-struct risk_account_pace {
-    int64_t net_room[2];
-    uint64_t executions_since_ns;
-    uint64_t executions_window_ns;
-    int64_t loss_max;        /* RISK_LIMIT_OFF: none */
-    int64_t loss_bound;      /* the largest loss at which it is not reached, nor a stage begins */
-    uint16_t executions_max; /* 0: none */
-    uint16_t executions_cnt; /* of the window; 0: none is open */
-    uint8_t zero[12];
+    uint8_t zero[37];
 };
 
 /* Part of a session's line in the engine: risk reads and writes it when asked. */
@@ -210,7 +217,6 @@ _Static_assert(sizeof(struct risk_firm_line) == CACHE_LINE, "one line");
 _Static_assert(sizeof(struct risk_pair_line) == CACHE_LINE, "one line");
 _Static_assert(sizeof(struct risk_account_warm) == CACHE_LINE, "one line");
 _Static_assert(sizeof(struct risk_party_warm) == CACHE_LINE, "one line");
-_Static_assert(sizeof(struct risk_account_pace) == CACHE_LINE, "one line");
 _Static_assert(sizeof(struct risk_session) == 24, "no padding");
 _Static_assert(GROUPS_MAX <= UINT16_MAX + 1u && FIRMS_MAX <= UINT16_MAX + 1u, "ids in 16 bits");
 

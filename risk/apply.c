@@ -124,7 +124,7 @@ subject_limit(struct risk *risk, const struct cell_limit_set *cell, const struct
     subject->limits[cell->limit] = *limit;
     if (cell->limit == CELL_RISK_LIMIT_EXECUTIONS) {
         subject->flags &= (uint16_t)~RISK_IS_LATCHED;
-        risk->accounts_pace[cell->subject].executions_cnt = 0;
+        risk->accounts_warm[cell->subject].executions_cnt = 0;
     }
     if (cell->limit == CELL_RISK_LIMIT_CREDIT && usage.balance + limit->value < usage.reserved)
         subject->flags |= RISK_IS_LOWERED;
@@ -189,12 +189,12 @@ risk_apply_cash(struct risk *risk, const struct cell_cash_move *cell)
         !cell_move_mode_valid(cell->mode))
         return OE_REJECT_REASON_CONFIGURATION_RANGE;
 
-    struct risk_account_warm *warm = &risk->accounts_warm[cell->account];
+    struct risk_usage usage = risk_usage_get(risk, OE_RISK_LEVEL_ACCOUNT, cell->account);
     const struct risk_subject *subject =
         risk_subject_of(risk, OE_RISK_LEVEL_ACCOUNT, cell->account);
     const notional_t moved =
-        cell->mode == CELL_MOVE_MODE_SET ? cell->amount - warm->balance : cell->amount;
-    const notional_t balance = warm->balance + moved;
+        cell->mode == CELL_MOVE_MODE_SET ? cell->amount - usage.balance : cell->amount;
+    const notional_t balance = usage.balance + moved;
 
     if (balance > BALANCE_MAX || balance < -BALANCE_MAX)
         return OE_REJECT_REASON_CONFIGURATION_CONFLICT;
@@ -202,10 +202,7 @@ risk_apply_cash(struct risk *risk, const struct cell_cash_move *cell)
         risk_cash_free(risk, cell->account) + moved < 0)
         return OE_REJECT_REASON_CONFIGURATION_CONFLICT;
 
-    struct risk_usage usage = risk_usage_get(risk, OE_RISK_LEVEL_ACCOUNT, cell->account);
-
     usage.balance = balance;
-    warm->balance = balance;
     risk_usage_set(risk, OE_RISK_LEVEL_ACCOUNT, cell->account, &usage);
     risk->cash_moved += moved;
     return OE_REJECT_REASON_NONE;
@@ -374,7 +371,7 @@ risk_apply_enable(struct risk *risk, struct risk_session *session, const struct 
     for (unsigned i = 0; i < RISK_LIMITS_CNT; i++)
         risk_stage_end(&subject->limits[i], subject->limits[i].begun);
     if (cell->level == OE_RISK_LEVEL_ACCOUNT)
-        risk->accounts_pace[cell->subject].executions_cnt = 0;
+        risk->accounts_warm[cell->subject].executions_cnt = 0;
     risk_usage_set(risk, cell->level, cell->subject, &usage);
     risk_look_next(risk, cell->level, cell->subject);
     return OE_REJECT_REASON_NONE;

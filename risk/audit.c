@@ -45,15 +45,15 @@ static void
 hash_account(const struct risk *risk, uint32_t id, struct hash_state *hash)
 {
     const struct risk_account_line *line = &risk->accounts[id];
-    const struct risk_account_pace *pace = &risk->accounts_pace[id];
+    const struct risk_account_warm *warm = &risk->accounts_warm[id];
 
     hash_subject(risk, OE_RISK_LEVEL_ACCOUNT, id, hash);
     add_u64(hash, (uint64_t)line->group << 32 | (uint64_t)(line->flags & RISK_LINE_LOOK) << 16 |
                       (uint64_t)line->message_rate << 8 | line->cancel_rate);
     add_u64(hash, risk_bucket_full(line->message_ready_ns, risk->rates[line->message_rate]));
     add_u64(hash, risk_bucket_full(line->cancel_ready_ns, risk->rates[line->cancel_rate]));
-    add_u64(hash, pace->executions_since_ns);
-    add_u64(hash, pace->executions_cnt);
+    add_u64(hash, warm->executions_since_ns);
+    add_u64(hash, warm->executions_cnt);
 }
 
 static void

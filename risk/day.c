@@ -47,7 +47,7 @@ risk_mark_step(struct risk *risk, uint32_t *at, uint32_t budget)
 
         if (pair->instrument != risk->moving_instrument || pair->position_qty == 0)
             continue;
-        risk_profit_add(&risk->accounts_warm[pair->account], pair->position_qty * moved_px);
+        risk_profit_add(risk, pair->account, pair->position_qty * moved_px);
         risk_loss_look(risk, pair->account, 0);
         risk_look_all(risk, pair->account, 0);
     }
@@ -93,18 +93,9 @@ subject_roll(struct risk *risk, uint8_t level, uint32_t id)
     usage.bought = 0;
     usage.sold = 0;
     usage.profit = 0;
-    if (level == OE_RISK_LEVEL_ACCOUNT) {
-        struct risk_account_warm *warm = &risk->accounts_warm[id];
-
-        *warm = (struct risk_account_warm){.balance = warm->balance};
-    } else {
-        struct risk_party_warm *warm = risk_party_warm_of(risk, level, id);
-
-        warm->bought = 0;
-        warm->sold = 0;
-        warm->trades_cnt = 0;
-        if (level == OE_RISK_LEVEL_FIRM)
-            risk->firms[id].messages_cnt = 0;
+    if (level == OE_RISK_LEVEL_FIRM) {
+        risk->firms_warm[id].trades_cnt = 0;
+        risk->firms[id].messages_cnt = 0;
     }
     for (uint8_t i = 0; i < RISK_LIMITS_CNT; i++)
         if (risk_limit_by_day(i))

@@ -467,7 +467,6 @@ static ALWAYS_INLINE void
 risk_hot_fetch_fill(const struct risk *risk, uint32_t account)
 {
     PREFETCH_W(&risk->accounts_warm[account]);
-    PREFETCH_W(&risk->accounts_pace[account]);
 }
 
 /* risk_hot_fetch_group fetches the group of an account that was fetched. */

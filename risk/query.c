@@ -191,7 +191,7 @@ risk_use_get(const struct risk *risk,
         out->limit = subject->limits[limit];
         out->used = risk_used(&usage, limit);
         if (limit == CELL_RISK_LIMIT_EXECUTIONS)
-            out->used = risk->accounts_pace[id].executions_cnt;
+            out->used = risk->accounts_warm[id].executions_cnt;
         if (limit == CELL_RISK_LIMIT_ORDER_TO_TRADE && out->limit.value != RISK_LIMIT_OFF)
             out->used = (notional_t)risk->firms[id].messages_cnt -
                         (notional_t)risk->firms_warm[id].trades_cnt * out->limit.value;

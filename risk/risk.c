@@ -9,7 +9,6 @@ struct layout {
     size_t pairs;
     size_t bounds;
     size_t accounts_warm;
-    size_t accounts_pace;
     size_t groups_warm;
     size_t firms_warm;
     size_t pairs_cold;
@@ -74,7 +73,6 @@ layout_of(const struct risk_cfg *cfg)
     at.pairs = take(bytes, slots_cnt(cfg->positions_max), sizeof(struct risk_pair_line));
     at.bounds = take(bytes, cfg->instruments_max, sizeof(struct risk_bounds));
     at.accounts_warm = take(bytes, cfg->accounts_max, sizeof(struct risk_account_warm));
-    at.accounts_pace = take(bytes, cfg->accounts_max, sizeof(struct risk_account_pace));
     at.groups_warm = take(bytes, cfg->groups_max, sizeof(struct risk_party_warm));
     at.firms_warm = take(bytes, cfg->firms_max, sizeof(struct risk_party_warm));
     at.pairs_cold = take(bytes, slots_cnt(cfg->positions_max), sizeof(struct risk_pair_cold));
@@ -120,7 +118,6 @@ risk_init(void *mem, const struct risk_cfg *cfg)
     risk->pairs = (struct risk_pair_line *)(void *)(base + at.pairs);
     risk->bounds = (struct risk_bounds *)(void *)(base + at.bounds);
     risk->accounts_warm = (struct risk_account_warm *)(void *)(base + at.accounts_warm);
-    risk->accounts_pace = (struct risk_account_pace *)(void *)(base + at.accounts_pace);
     risk->groups_warm = (struct risk_party_warm *)(void *)(base + at.groups_warm);
     risk->firms_warm = (struct risk_party_warm *)(void *)(base + at.firms_warm);
     risk->pairs_cold = (struct risk_pair_cold *)(void *)(base + at.pairs_cold);

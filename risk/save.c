@@ -71,7 +71,6 @@ risk_shape(const struct risk *risk, struct hash_state *hash)
         sizeof(struct risk_pair_line),
         sizeof(struct risk_bounds),
         sizeof(struct risk_account_warm),
-        sizeof(struct risk_account_pace),
         sizeof(struct risk_party_warm),
         sizeof(struct risk_pair_cold),
         sizeof(struct risk_subject),

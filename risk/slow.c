@@ -165,7 +165,7 @@ check_state(const struct question *ask)
     if ((account->flags & RISK_IS_LATCHED) != 0)
         return tell(ask, 0, OE_REJECT_REASON_ACCOUNT_LATCHED,
                     account->limits[CELL_RISK_LIMIT_EXECUTIONS].value,
-                    ask->risk->accounts_pace[ask->ids[0]].executions_cnt, 0);
+                    ask->risk->accounts_warm[ask->ids[0]].executions_cnt, 0);
     if (account->state == CELL_ACCOUNT_STATE_SUSPENDED)
         return tell(ask, 0, OE_REJECT_REASON_ACCOUNT_SUSPENDED, 0, 0, 0);
     if (account->state == CELL_ACCOUNT_STATE_BLOCKED)

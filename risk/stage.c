@@ -41,35 +41,42 @@ traded_of(const struct risk_subject *subject, notional_t bought, notional_t sold
     return subject->limits[CELL_RISK_LIMIT_DAILY_GROSS].value == RISK_LIMIT_OFF ? 0 : bought + sold;
 }
 
+/* traded_get finds what a subject bought and sold today. */
+static void
+traded_get(const struct risk *risk,
+           uint8_t level,
+           uint32_t id,
+           notional_t *bought,
+           notional_t *sold)
+{
+    const struct risk_subject *subject = risk_subject_of(risk, level, id);
+    const int64_t *parts = risk_traded_parts(risk, level, id);
+
+    *bought = subject->bought_base + parts[0];
+    *sold = subject->sold_base + parts[1];
+}
+
 struct risk_usage
 risk_usage_get(const struct risk *risk, uint8_t level, uint32_t id)
 {
     const struct risk_subject *subject = risk_subject_of(risk, level, id);
+    struct risk_usage usage = {.value = 0};
+
+    traded_get(risk, level, id, &usage.bought, &usage.sold);
+    usage.value = subject->value_base - traded_of(subject, usage.bought, usage.sold) -
+                  risk_party_of(risk, level, id)->room;
 
     if (level == OE_RISK_LEVEL_ACCOUNT) {
         const struct risk_account_line *line = &risk->accounts[id];
         const struct risk_account_warm *warm = &risk->accounts_warm[id];
+        const notional_t balance = subject->balance_base + warm->balance;
 
-        return (struct risk_usage){
-            .value = subject->value_base - traded_of(subject, warm->bought, warm->sold) -
-                     line->party.room,
-            .bought = warm->bought,
-            .sold = warm->sold,
-            .reserved = subject->cash_base + warm->balance - line->cash_room,
-            .balance = warm->balance,
-            .profit = warm->profit,
-            .orders_cnt = (int64_t)orders_bound(subject) - line->open_room,
-        };
+        usage.reserved = subject->cash_base + balance - line->cash_room;
+        usage.balance = balance;
+        usage.profit = subject->profit_base + warm->loss_room;
+        usage.orders_cnt = (int64_t)orders_bound(subject) - line->open_room;
     }
-
-    const struct risk_party_warm *warm = risk_party_warm_of(risk, level, id);
-
-    return (struct risk_usage){
-        .value = subject->value_base - traded_of(subject, warm->bought, warm->sold) -
-                 risk_party_of(risk, level, id)->room,
-        .bought = warm->bought,
-        .sold = warm->sold,
-    };
+    return usage;
 }
 
 notional_t
@@ -96,34 +103,19 @@ cap_of(const struct risk_subject *subject, const struct risk_usage *usage)
     return left < open ? left : open;
 }
 
-/* net_rooms makes the rooms of DailyNet; no limit leaves them full. */
-static void
-net_rooms(const struct risk_subject *subject, const struct risk_usage *usage, int64_t room[2])
+/* net_left returns how much more may be bought and sold for DailyNet, on either side. */
+static notional_t
+net_left(const struct risk *risk, uint8_t level, uint32_t id)
 {
-    const struct risk_limit *net = &subject->limits[CELL_RISK_LIMIT_DAILY_NET];
-    const notional_t bound = risk_limit_bound(net);
-    const notional_t bought = usage->bought - usage->sold;
-    const bool off = net->value == RISK_LIMIT_OFF;
+    const struct risk_limit *net =
+        &risk_subject_of(risk, level, id)->limits[CELL_RISK_LIMIT_DAILY_NET];
+    notional_t bought;
+    notional_t sold;
 
-    room[0] = off ? INT64_MAX : risk_clip(bound - bought);
-    room[1] = off ? INT64_MAX : risk_clip(bound + bought);
-}
-
-/* pace_set makes what fills and cancels ask of an account. */
-static void
-pace_set(struct risk *risk, uint32_t id)
-{
-    const struct risk_subject *subject = risk_subject_of(risk, OE_RISK_LEVEL_ACCOUNT, id);
-    const struct risk_limit *loss = &subject->limits[CELL_RISK_LIMIT_DAILY_LOSS];
-    const struct risk_limit *executions = &subject->limits[CELL_RISK_LIMIT_EXECUTIONS];
-    struct risk_account_pace *pace = &risk->accounts_pace[id];
-
-    pace->loss_max = loss->value;
-    pace->loss_bound = risk_limit_bound(loss);
-    if (pace->loss_bound >= loss->value && loss->value != RISK_LIMIT_OFF)
-        pace->loss_bound = loss->value - 1;
-    pace->executions_max = executions->value == RISK_LIMIT_OFF ? 0 : (uint16_t)executions->value;
-    pace->executions_window_ns = executions->window_ns;
+    if (net->value == RISK_LIMIT_OFF)
+        return INT64_MAX;
+    traded_get(risk, level, id, &bought, &sold);
+    return risk_limit_bound(net) - (bought > sold ? bought - sold : sold - bought);
 }
 
 /* room_of cuts a true room off. */
@@ -135,25 +127,134 @@ room_of(notional_t room)
                                    : (int64_t)room;
 }
 
+/* part_of returns the part of a sum that is kept in 64 bits; its base has the rest. */
+static int64_t
+part_of(notional_t sum, notional_t *base)
+{
+    const int64_t part = sum <= RISK_ROOM_MAX && sum >= -RISK_ROOM_MAX ? (int64_t)sum : 0;
+
+    *base = sum - part;
+    return part;
+}
+
+/* loss_bound_of returns the largest loss at which the limit is not reached, nor a stage
+ * begins. */
+static notional_t
+loss_bound_of(const struct risk_limit *loss)
+{
+    const int64_t bound = risk_limit_bound(loss);
+
+    if (loss->value == RISK_LIMIT_OFF)
+        return RISK_ROOM_OFF;
+    return bound >= loss->value ? loss->value - 1 : bound;
+}
+
+/* loss_room_of makes the room of a profit. Near its ends it wraps where these are, which
+ * risk_profit_add keeps it from. */
+static int64_t
+loss_room_of(notional_t profit, notional_t bound)
+{
+    const int64_t room = room_of(profit + bound);
+    const notional_t below = RISK_PROFIT_MAX - profit;
+    const notional_t above = RISK_PROFIT_MAX + profit;
+
+    ASSERT(below >= 0);
+    ASSERT(above >= 0);
+    if (below < RISK_ROOM_MAX)
+        return INT64_MAX - (int64_t)below;
+    if (above < RISK_ROOM_MAX)
+        return INT64_MIN + (int64_t)above;
+    return room;
+}
+
+static void
+loss_set(struct risk *risk, uint32_t id, notional_t profit)
+{
+    struct risk_subject *subject = risk_subject_of(risk, OE_RISK_LEVEL_ACCOUNT, id);
+    const struct risk_limit *loss = &subject->limits[CELL_RISK_LIMIT_DAILY_LOSS];
+    int64_t *room = &risk->accounts_warm[id].loss_room;
+
+    *room = loss_room_of(profit, loss_bound_of(loss));
+    subject->profit_base = profit - *room;
+}
+
+/* account_set makes what an account has besides. */
+static void
+account_set(struct risk *risk, uint32_t id, const struct risk_usage *usage)
+{
+    struct risk_subject *subject = risk_subject_of(risk, OE_RISK_LEVEL_ACCOUNT, id);
+    const struct risk_limit *executions = &subject->limits[CELL_RISK_LIMIT_EXECUTIONS];
+    struct risk_account_line *line = &risk->accounts[id];
+    struct risk_account_warm *warm = &risk->accounts_warm[id];
+
+    line->cash_room = room_of(credit_of(subject) + usage->balance - usage->reserved);
+    subject->cash_base = usage->reserved - usage->balance + line->cash_room;
+    line->open_room = (int32_t)(orders_bound(subject) - usage->orders_cnt);
+    warm->balance = part_of(usage->balance, &subject->balance_base);
+    warm->executions_max = executions->value == RISK_LIMIT_OFF ? 0 : (uint16_t)executions->value;
+    warm->executions_window_ns = executions->window_ns < RISK_WINDOW_LONG
+                                     ? (uint32_t)executions->window_ns
+                                     : RISK_WINDOW_LONG;
+    loss_set(risk, id, usage->profit);
+}
+
+/* profit_clip returns a profit within its ends. */
+static notional_t
+profit_clip(notional_t profit)
+{
+    return profit > RISK_PROFIT_MAX    ? RISK_PROFIT_MAX
+           : profit < -RISK_PROFIT_MAX ? -RISK_PROFIT_MAX
+                                       : profit;
+}
+
+void
+risk_profit_add(struct risk *risk, uint32_t account, notional_t amount)
+{
+    const struct risk_subject *subject = risk_subject_of(risk, OE_RISK_LEVEL_ACCOUNT, account);
+    notional_t profit = subject->profit_base + risk->accounts_warm[account].loss_room;
+
+    if (!notional_add_checked(profit, amount, &profit))
+        profit = amount > 0 ? RISK_PROFIT_MAX : -RISK_PROFIT_MAX;
+    loss_set(risk, account, profit_clip(profit));
+}
+
+void
+risk_loss_look(struct risk *risk, uint32_t account, uint32_t instrument)
+{
+    const struct risk_subject *subject = risk_subject_of(risk, OE_RISK_LEVEL_ACCOUNT, account);
+    const int64_t *room = &risk->accounts_warm[account].loss_room;
+
+    /* A room that was cut off is less than the truth. */
+    if (*room < 0)
+        loss_set(risk, account, subject->profit_base + *room);
+    if (risk_loss_max(risk, account) == RISK_LIMIT_OFF)
+        return;
+    if (*room < 0)
+        risk_look(risk, OE_RISK_LEVEL_ACCOUNT, account, instrument);
+    else if ((risk->accounts[account].flags & RISK_LINE_DOUBT) != 0)
+        risk_flags_set(risk, OE_RISK_LEVEL_ACCOUNT, account);
+}
+
+void
+risk_sum_carry(notional_t *base, int64_t *part, notional_t more)
+{
+    *base += *part + more;
+    *part = 0;
+}
+
 void
 risk_usage_set(struct risk *risk, uint8_t level, uint32_t id, const struct risk_usage *usage)
 {
     struct risk_subject *subject = risk_subject_of(risk, level, id);
     const int64_t room = room_of(cap_of(subject, usage) - usage->value);
+    int64_t *parts = risk_traded_parts(risk, level, id);
 
     subject->value_base = usage->value + room + traded_of(subject, usage->bought, usage->sold);
     risk_party_of(risk, level, id)->room = room;
-    if (level == OE_RISK_LEVEL_ACCOUNT) {
-        struct risk_account_line *line = &risk->accounts[id];
-
-        line->cash_room = room_of(credit_of(subject) + usage->balance - usage->reserved);
-        subject->cash_base = usage->reserved - usage->balance + line->cash_room;
-        line->open_room = (int32_t)(orders_bound(subject) - usage->orders_cnt);
-        net_rooms(subject, usage, risk->accounts_pace[id].net_room);
-        pace_set(risk, id);
-    } else {
-        net_rooms(subject, usage, risk_party_warm_of(risk, level, id)->net_room);
-    }
+    parts[0] = part_of(usage->bought, &subject->bought_base);
+    parts[1] = part_of(usage->sold, &subject->sold_base);
+    if (level == OE_RISK_LEVEL_ACCOUNT)
+        account_set(risk, id, usage);
     risk_flags_set(risk, level, id);
 }
 
@@ -241,29 +342,40 @@ static uint8_t
 account_flags(struct risk *risk, uint32_t id)
 {
     struct risk_subject *subject = risk_subject_of(risk, OE_RISK_LEVEL_ACCOUNT, id);
-    const struct risk_account_pace *pace = &risk->accounts_pace[id];
+    const struct risk_account_warm *warm = &risk->accounts_warm[id];
+    const int64_t loss_max = risk_loss_max(risk, id);
     uint8_t flags = 0;
 
     subject->flags &= (uint16_t)~RISK_IS_OUT;
-    if (pace->loss_max != RISK_LIMIT_OFF && -risk->accounts_warm[id].profit >= pace->loss_max)
+    if (loss_max != RISK_LIMIT_OFF && -(subject->profit_base + warm->loss_room) >= loss_max)
         subject->flags |= RISK_IS_OUT;
     if ((subject->flags & (RISK_IS_LATCHED | RISK_IS_OUT)) != 0 ||
         subject->state != CELL_ACCOUNT_STATE_ACTIVE)
         flags |= RISK_LINE_DOUBT;
     if (risk->accounts[id].cancel_rate != RISK_RATE_NONE)
         flags |= RISK_LINE_CANCELS;
-    if (pace->executions_max != 0 || pace->loss_max != RISK_LIMIT_OFF)
+    if (warm->executions_max != 0 || loss_max != RISK_LIMIT_OFF)
         flags |= RISK_LINE_FILLS;
     if (subject->limits[CELL_RISK_LIMIT_DUPLICATES].value != RISK_LIMIT_OFF)
         flags |= RISK_LINE_EQUALS;
     return flags;
 }
 
-static const int64_t *
-net_room_of(const struct risk *risk, uint8_t level, uint32_t id)
+static uint8_t
+flags_of(const struct risk *risk, uint8_t level, uint32_t id)
 {
-    return level == OE_RISK_LEVEL_ACCOUNT ? risk->accounts_pace[id].net_room
-                                          : risk_party_warm_of(risk, level, id)->net_room;
+    return level == OE_RISK_LEVEL_ACCOUNT ? risk->accounts[id].flags
+                                          : risk_party_warm_of(risk, level, id)->flags;
+}
+
+COLD void
+risk_order_max_anew(struct risk *risk, uint8_t level, uint32_t id)
+{
+    const notional_t left = net_left(risk, level, id);
+    const bool shut = (flags_of(risk, level, id) & RISK_LINE_SHUT) != 0;
+
+    ASSERT(left <= INT64_MAX);
+    risk_party_of(risk, level, id)->order_max = shut || left < 0 ? -1 : (int64_t)left;
 }
 
 /* flags_put gives a subject its flags, and order_max what follows from them. */
@@ -274,14 +386,7 @@ flags_put(struct risk *risk, uint8_t level, uint32_t id, uint8_t flags)
         risk->accounts[id].flags = flags;
     else
         risk_party_warm_of(risk, level, id)->flags = flags;
-    risk_party_of(risk, level, id)->order_max = risk_order_max(net_room_of(risk, level, id), flags);
-}
-
-static uint8_t
-flags_of(const struct risk *risk, uint8_t level, uint32_t id)
-{
-    return level == OE_RISK_LEVEL_ACCOUNT ? risk->accounts[id].flags
-                                          : risk_party_warm_of(risk, level, id)->flags;
+    risk_order_max_anew(risk, level, id);
 }
 
 void
@@ -303,13 +408,14 @@ risk_look_next(struct risk *risk, uint8_t level, uint32_t id)
 COLD void
 risk_look_again(struct risk *risk, uint8_t level, uint32_t id, uint32_t instrument)
 {
-    const int64_t *net_room = net_room_of(risk, level, id);
     const int64_t open_room = level == OE_RISK_LEVEL_ACCOUNT ? risk->accounts[id].open_room : 0;
 
-    /* order_max is below 0 as well where it is shut for other reasons. */
-    if ((risk_party_of(risk, level, id)->room | open_room | net_room[0] | net_room[1]) < 0 ||
+    /* order_max is below 0 as well where it is shut for other reasons, or not the truth. */
+    if ((risk_party_of(risk, level, id)->room | open_room) < 0 || net_left(risk, level, id) < 0 ||
         (flags_of(risk, level, id) & RISK_LINE_LOOK) != 0)
         risk_look(risk, level, id, instrument);
+    else
+        risk_order_max_anew(risk, level, id);
 }
 
 COLD void

@@ -44,10 +44,13 @@ risk_standing_get(const struct risk *risk, uint8_t level, uint32_t id, struct ri
     }
     if (level != OE_RISK_LEVEL_ACCOUNT)
         return true;
+
+    const struct risk_usage usage = risk_usage_get(risk, level, id);
+
     out->state = subject->state;
-    out->bought = risk->accounts_warm[id].bought;
-    out->sold = risk->accounts_warm[id].sold;
-    out->profit = risk->accounts_warm[id].profit;
+    out->bought = usage.bought;
+    out->sold = usage.sold;
+    out->profit = usage.profit;
     return true;
 }
 

@@ -29,6 +29,8 @@
 #ifndef OUTCRY_RISK_STATE_H
 #define OUTCRY_RISK_STATE_H
 
+#include <stddef.h>
+
 #include "proto/limits.h"
 #include "risk/risk.h"
 
@@ -49,6 +51,10 @@ struct risk_subject {
     struct risk_limit limits[RISK_LIMITS_CNT];
     notional_t value_base; /* of room and cash_room, see account.h */
     notional_t cash_base;
+    notional_t balance_base; /* this and profit of accounts alone */
+    notional_t profit_base;
+    notional_t bought_base;
+    notional_t sold_base;
     struct risk_due due;   /* while RISK_IS_PENDING */
     uint64_t slow_full_ns; /* while slowed: the next message from here on */
     uint32_t pending_next; /* RISK_KEY of the next, 0: none */
@@ -180,7 +186,6 @@ struct risk {
     struct risk_pair_line *pairs;
     struct risk_bounds *bounds;
     struct risk_account_warm *accounts_warm;
-    struct risk_account_pace *accounts_pace;
     struct risk_party_warm *groups_warm;
     struct risk_party_warm *firms_warm;
     struct risk_pair_cold *pairs_cold;
@@ -377,6 +382,9 @@ bool risk_slow_agrees(const struct risk *risk,
 
 /* stage.c */
 
+/* A profit or loss beyond is taken for that: far beyond all limits. */
+#define RISK_PROFIT_MAX ((notional_t)1 << 126)
+
 /* What counts of an account, a group or a firm. */
 struct risk_usage {
     notional_t value; /* of open orders */
@@ -394,6 +402,15 @@ struct risk_usage {
 struct risk_usage risk_usage_get(const struct risk *risk, uint8_t level, uint32_t id);
 void risk_usage_set(struct risk *risk, uint8_t level, uint32_t id, const struct risk_usage *usage);
 
+/* risk_loss_max returns DailyLoss of an account, RISK_LIMIT_OFF: none. */
+static inline int64_t
+risk_loss_max(const struct risk *risk, uint32_t account)
+{
+    return risk_subject_of(risk, OE_RISK_LEVEL_ACCOUNT, account)
+        ->limits[CELL_RISK_LIMIT_DAILY_LOSS]
+        .value;
+}
+
 /* risk_cash_free returns the true room of cash. */
 notional_t risk_cash_free(const struct risk *risk, uint32_t account);
 
@@ -405,6 +422,9 @@ COLD void risk_look(struct risk *risk, uint8_t level, uint32_t id, uint32_t inst
 
 /* risk_flags_set makes the flags of a subject anew. */
 void risk_flags_set(struct risk *risk, uint8_t level, uint32_t id);
+
+/* risk_order_max_anew makes order_max what it truly is. */
+COLD void risk_order_max_anew(struct risk *risk, uint8_t level, uint32_t id);
 
 /* risk_look_next lets the next commit of a subject go through its stages. */
 void risk_look_next(struct risk *risk, uint8_t level, uint32_t id);
@@ -426,16 +446,6 @@ COLD void risk_rooms_anew(struct risk *risk,
 /* risk_look_again does what risk_look does, if a commit may have begun a stage. */
 COLD void risk_look_again(struct risk *risk, uint8_t level, uint32_t id, uint32_t instrument);
 
-/* risk_order_max returns the largest value of an order for DailyNet, of a subject with
- * those flags. */
-static inline int64_t
-risk_order_max(const int64_t net_room[2], uint8_t flags)
-{
-    const int64_t least = net_room[0] < net_room[1] ? net_room[0] : net_room[1];
-
-    return (flags & RISK_LINE_SHUT) != 0 ? -1 : least;
-}
-
 /* risk_party_of returns the hot part of an account, a group or a firm. */
 static inline struct risk_party_line *
 risk_party_of(const struct risk *risk, uint8_t level, uint32_t id)
@@ -452,6 +462,21 @@ risk_party_warm_of(const struct risk *risk, uint8_t level, uint32_t id)
     ASSERT(level == OE_RISK_LEVEL_GROUP || level == OE_RISK_LEVEL_FIRM);
     return level == OE_RISK_LEVEL_GROUP ? &risk->groups_warm[id] : &risk->firms_warm[id];
 }
+
+/* risk_traded_parts returns what was bought and sold today over its bases. */
+static inline int64_t *
+risk_traded_parts(const struct risk *risk, uint8_t level, uint32_t id)
+{
+    return level == OE_RISK_LEVEL_ACCOUNT ? &risk->accounts_warm[id].bought
+                                          : &risk_party_warm_of(risk, level, id)->bought;
+}
+
+_Static_assert(offsetof(struct risk_account_warm, sold) ==
+                   offsetof(struct risk_account_warm, bought) + sizeof(int64_t),
+               "a pair");
+_Static_assert(offsetof(struct risk_party_warm, sold) ==
+                   offsetof(struct risk_party_warm, bought) + sizeof(int64_t),
+               "a pair");
 
 /* risk_look_all begins the stages that a commit has reached, of an account, its group
  * and its firm. */
@@ -482,14 +507,15 @@ risk_room_move(int64_t *room, int64_t more)
     return LIKELY(!__builtin_add_overflow(*room, more, room));
 }
 
-/* trade.c */
-
-/* risk_profit_add adds to the profit of today. */
-void risk_profit_add(struct risk_account_warm *warm, notional_t amount);
+/* risk_profit_add adds to the profit of today, of an account. */
+COLD void risk_profit_add(struct risk *risk, uint32_t account, notional_t amount);
 
 /* risk_loss_look looks at DailyLoss behind a fill in instrument, or a mark: then it is
  * 0. */
 void risk_loss_look(struct risk *risk, uint32_t account, uint32_t instrument);
+
+/* risk_sum_carry adds to a sum what does not fit its part: the base takes it all. */
+COLD void risk_sum_carry(notional_t *base, int64_t *part, notional_t more);
 
 /* take.c */
 

@@ -5,12 +5,6 @@
  * prices. None of it asks; a commit looks at stages behind it.
  */
 
-/* A profit or loss beyond is taken for that: far beyond all limits. */
-#define PROFIT_MAX ((notional_t)1 << 126)
-
-/* Within this a sum of two has 127 bits. */
-#define PROFIT_HIGH_MAX (INT64_C(1) << 62)
-
 /* One side of a trade, as a party sees it. Narrow: all values are below 2^61, which the
  * compiler knows and which all but a few trades are. */
 struct side {
@@ -58,48 +52,43 @@ cash_move(struct risk *risk, uint32_t account, notional_t more, const bool narro
         risk_rooms_anew(risk, OE_RISK_LEVEL_ACCOUNT, account, 0, 0);
 }
 
-/* net_move moves the rooms of DailyNet; false if they have to be made anew. A room
- * that is full stays so: it is never more than the truth. */
-static ALWAYS_INLINE bool
-net_move(int64_t room[2], const struct side *side)
-{
-    const bool sell = side->sell;
-    const int64_t value = (int64_t)side->value;
-
-    if ((!side->narrow && UNLIKELY(!fits(side->value))) ||
-        UNLIKELY(__builtin_sub_overflow(room[sell], value, &room[sell])))
-        return false;
-    if (__builtin_add_overflow(room[!sell], value, &room[!sell]))
-        room[!sell] = INT64_MAX;
-    return true;
-}
-
 /* traded_of returns what was bought or sold today, of which bought is given. By
  * arithmetic: nobody can foretell the side. */
-static ALWAYS_INLINE notional_t *
-traded_of(notional_t *bought, bool sell)
+static ALWAYS_INLINE int64_t *
+traded_of(int64_t *bought, bool sell)
 {
-    return (notional_t *)(void *)((char *)bought + sell * sizeof *bought);
+    return (int64_t *)(void *)((char *)bought + sell * sizeof *bought);
 }
 
-_Static_assert(offsetof(struct risk_account_warm, sold) ==
-                   offsetof(struct risk_account_warm, bought) + sizeof(notional_t),
-               "a pair");
-_Static_assert(offsetof(struct risk_party_warm, sold) ==
-                   offsetof(struct risk_party_warm, bought) + sizeof(notional_t),
-               "a pair");
+/* traded_wrapped adds to what was traded today what does not fit. */
+static COLD void
+traded_wrapped(struct risk *risk, uint8_t level, uint32_t id, bool sell, notional_t value)
+{
+    struct risk_subject *subject = risk_subject_of(risk, level, id);
+
+    ASSERT(value > 0);
+    risk_sum_carry(sell ? &subject->sold_base : &subject->bought_base,
+                   &risk_traded_parts(risk, level, id)[sell], value);
+}
+
+/* balance_wrapped does so with what is paid of a balance. */
+static COLD void
+balance_wrapped(struct risk *risk, uint32_t account, notional_t paid)
+{
+    risk_sum_carry(&risk_subject_of(risk, OE_RISK_LEVEL_ACCOUNT, account)->balance_base,
+                   &risk->accounts_warm[account].balance, -paid);
+}
 
 /* party_fill moves what counts of an account, a group or a firm: what was released comes
- * back, value was traded. room falls by value as if DailyGross were the tighter of its two:
- * so it is never more than the truth, and made anew when it is used up. What is returned is
- * negative if a stage may have begun. */
+ * back, value was traded. room falls by value as if DailyGross were the tighter of its two,
+ * order_max as if all were on one side: so neither is ever more than the truth, and both are
+ * made anew when they are used up. What is returned is negative if a stage may have begun. */
 static ALWAYS_INLINE int64_t
 party_fill(struct risk *risk,
            uint8_t level,
            uint32_t id,
            struct risk_party_line *line,
-           int64_t net_room[2],
-           notional_t *bought,
+           int64_t *bought,
            const uint8_t *flags,
            const struct side *side)
 {
@@ -108,57 +97,54 @@ party_fill(struct risk *risk,
         side->narrow ? (int64_t)side->released - (int64_t)used : side->released - used;
 
     risk_hot_anew();
-    *traded_of(bought, side->sell) += side->value;
-    value_move(risk, level, id, &line->room, more, side->narrow);
-    if (LIKELY(net_move(net_room, side)))
-        line->order_max = risk_order_max(net_room, *flags);
+
+    int64_t *traded = traded_of(bought, side->sell);
+    int64_t sum;
+
+    if (side->narrow && LIKELY(!__builtin_add_overflow(*traded, (int64_t)side->value, &sum)))
+        *traded = sum;
     else
-        risk_rooms_anew(risk, level, id, 0, 0);
+        traded_wrapped(risk, level, id, side->sell, side->value);
+    value_move(risk, level, id, &line->room, more, side->narrow);
+    /* It is at least -1, and a narrow value below 2^61. */
+    if (side->narrow)
+        line->order_max -= (int64_t)side->value;
+    else
+        risk_order_max_anew(risk, level, id);
     return line->room | line->order_max;
-}
-
-void
-risk_profit_add(struct risk_account_warm *warm, notional_t amount)
-{
-    if (!notional_add_checked(warm->profit, amount, &warm->profit))
-        warm->profit = amount > 0 ? PROFIT_MAX : -PROFIT_MAX;
-    if (warm->profit > PROFIT_MAX)
-        warm->profit = PROFIT_MAX;
-    if (warm->profit < -PROFIT_MAX)
-        warm->profit = -PROFIT_MAX;
-}
-
-void
-risk_loss_look(struct risk *risk, uint32_t account, uint32_t instrument)
-{
-    const struct risk_account_pace *pace = &risk->accounts_pace[account];
-    const notional_t loss = -risk->accounts_warm[account].profit;
-
-    if (pace->loss_max == RISK_LIMIT_OFF)
-        return;
-    if (loss > pace->loss_bound)
-        risk_look(risk, OE_RISK_LEVEL_ACCOUNT, account, instrument);
-    else if ((risk->accounts[account].flags & RISK_LINE_DOUBT) != 0)
-        risk_flags_set(risk, OE_RISK_LEVEL_ACCOUNT, account);
 }
 
 /* latch latches an account whose window has one fill too many. */
 static COLD void
 latch(struct risk *risk, uint32_t account, uint32_t instrument)
 {
-    const struct risk_account_pace *pace = &risk->accounts_pace[account];
+    const struct risk_account_warm *warm = &risk->accounts_warm[account];
     const struct risk_due due = {.level = OE_RISK_LEVEL_ACCOUNT,
                                  .limit = CELL_RISK_LIMIT_EXECUTIONS,
                                  .stage = CELL_RISK_STAGE_LATCHED,
                                  .subject = account,
                                  .instrument = instrument,
-                                 .value = pace->executions_max,
-                                 .used = pace->executions_max};
+                                 .value = warm->executions_max,
+                                 .used = warm->executions_max};
 
-    ASSERT(pace->executions_cnt == pace->executions_max);
+    ASSERT(warm->executions_cnt == warm->executions_max);
     risk_subject_of(risk, OE_RISK_LEVEL_ACCOUNT, account)->flags |= RISK_IS_LATCHED;
     risk_flags_set(risk, OE_RISK_LEVEL_ACCOUNT, account);
     risk_pend(risk, &due);
+}
+
+/* is_over says whether a window of executions that has that age is over. */
+static ALWAYS_INLINE bool
+is_over(const struct risk *risk, uint32_t account, uint64_t age_ns)
+{
+    const uint64_t window_ns = risk->accounts_warm[account].executions_window_ns;
+
+    if (age_ns < window_ns)
+        return false;
+    return LIKELY(window_ns != RISK_WINDOW_LONG) ||
+           age_ns >= risk_subject_of(risk, OE_RISK_LEVEL_ACCOUNT, account)
+                         ->limits[CELL_RISK_LIMIT_EXECUTIONS]
+                         .window_ns;
 }
 
 /* count_execution counts a fill. A count that is full stays so until somebody enables
@@ -166,28 +152,25 @@ latch(struct risk *risk, uint32_t account, uint32_t instrument)
 static ALWAYS_INLINE void
 count_execution(struct risk *risk, uint32_t account, uint32_t instrument, uint64_t now_ns)
 {
-    struct risk_account_pace *pace = &risk->accounts_pace[account];
-    uint16_t cnt = pace->executions_cnt;
+    struct risk_account_warm *warm = &risk->accounts_warm[account];
+    uint16_t cnt = warm->executions_cnt;
 
-    if (UNLIKELY(cnt == pace->executions_max))
+    if (UNLIKELY(cnt == warm->executions_max))
         return; /* full, or not counted */
-    if (cnt == 0 || now_ns - pace->executions_since_ns >= pace->executions_window_ns) {
-        pace->executions_since_ns = now_ns;
+    if (cnt == 0 || is_over(risk, account, now_ns - warm->executions_since_ns)) {
+        warm->executions_since_ns = now_ns;
         cnt = 0;
     }
-    pace->executions_cnt = ++cnt;
-    if (UNLIKELY(cnt == pace->executions_max))
+    warm->executions_cnt = ++cnt;
+    if (UNLIKELY(cnt == warm->executions_max))
         latch(risk, account, instrument);
 }
 
 /* loss_moves says whether the loss of the day wants a look. */
 static ALWAYS_INLINE bool
-loss_moves(const struct risk_account_line *line,
-           const struct risk_account_warm *warm,
-           const struct risk_account_pace *pace)
+loss_moves(const struct risk_account_line *line, const struct risk_account_warm *warm)
 {
-    return UNLIKELY((int64_t)((warm->profit + pace->loss_bound) >> 64) < 0) ||
-           UNLIKELY((line->flags & RISK_LINE_DOUBT) != 0);
+    return UNLIKELY(warm->loss_room < 0) || UNLIKELY((line->flags & RISK_LINE_DOUBT) != 0);
 }
 
 /* What both sides of a trade have in common. */
@@ -201,18 +184,23 @@ struct deal {
 
 /* profit_fill adds what a fill made to the profit of today. */
 static ALWAYS_INLINE void
-profit_fill(struct risk_account_warm *warm, const struct deal *deal, int64_t signed_qty, px_t fee)
+profit_fill(struct risk *risk,
+            uint32_t account,
+            const struct deal *deal,
+            int64_t signed_qty,
+            px_t fee)
 {
-    const notional_t amount =
-        (notional_t)(deal->bounds->mark_px - deal->px) * (notional_t)signed_qty - fee;
-    const notional_t profit = warm->profit + amount;
-    const int64_t high = (int64_t)(profit >> 64);
+    const int64_t moved_px = deal->bounds->mark_px - deal->px;
+    int64_t *loss_room = &risk->accounts_warm[account].loss_room;
+    int64_t amount;
+    int64_t sum;
 
-    /* No sum of the two overflows; only far out it is clipped. */
-    if (UNLIKELY(high >= PROFIT_HIGH_MAX || high < -PROFIT_HIGH_MAX))
-        risk_profit_add(warm, amount);
+    if (LIKELY(!__builtin_mul_overflow(moved_px, signed_qty, &amount)) &&
+        LIKELY(!__builtin_sub_overflow(amount, fee, &amount)) &&
+        LIKELY(!__builtin_add_overflow(*loss_room, amount, &sum)))
+        *loss_room = sum;
     else
-        warm->profit = profit;
+        risk_profit_add(risk, account, (notional_t)moved_px * signed_qty - fee);
 }
 
 /* paid_of returns what a side pays, fee included. */
@@ -244,7 +232,6 @@ fill_parties(struct risk *risk, uint32_t account, const struct side *side)
 {
     struct risk_account_line *line = &risk->accounts[account];
     int64_t signs = party_fill(risk, OE_RISK_LEVEL_ACCOUNT, account, &line->party,
-                               risk->accounts_pace[account].net_room,
                                &risk->accounts_warm[account].bought, &line->flags, side);
 
     risk_hot_anew();
@@ -252,15 +239,15 @@ fill_parties(struct risk *risk, uint32_t account, const struct side *side)
     const uint32_t group = line->group;
     struct risk_party_warm *group_warm = &risk->groups_warm[group];
 
-    signs |= party_fill(risk, OE_RISK_LEVEL_GROUP, group, &risk->groups[group],
-                        group_warm->net_room, &group_warm->bought, &group_warm->flags, side);
+    signs |= party_fill(risk, OE_RISK_LEVEL_GROUP, group, &risk->groups[group], &group_warm->bought,
+                        &group_warm->flags, side);
     risk_hot_anew();
 
     const uint32_t firm = line->firm;
     struct risk_party_warm *firm_warm = &risk->firms_warm[firm];
 
     signs |= party_fill(risk, OE_RISK_LEVEL_FIRM, firm, &risk->firms[firm].party,
-                        firm_warm->net_room, &firm_warm->bought, &firm_warm->flags, side);
+                        &firm_warm->bought, &firm_warm->flags, side);
     firm_warm->trades_cnt++;
     return signs;
 }
@@ -290,6 +277,7 @@ fill_side(struct risk *risk,
     const px_t lot_fee = risk_fee_lot(deal->px, ppm);
     const notional_t fee = narrow ? lot_fee * (int64_t)qty : (notional_t)lot_fee * qty;
     const notional_t paid = paid_of(side.value, fee, sell, narrow);
+    int64_t balance;
 
     ASSERT_SLOW(hold->position <= risk->slots_mask);
     ASSERT_SLOW(pair->version != 0);
@@ -301,16 +289,19 @@ fill_side(struct risk *risk,
     pair->position_qty += signed_qty;
     risk_room_add(&pair->room[!sell], qty);
     line->open_room += qty == hold->leaves_qty;
-    warm->balance -= paid;
+    if (narrow && LIKELY(!__builtin_sub_overflow(warm->balance, (int64_t)paid, &balance)))
+        warm->balance = balance;
+    else
+        balance_wrapped(risk, account, paid);
     cash_move(risk, account, hold_cash(deal->bounds, hold, qty, narrow) - paid, narrow);
-    profit_fill(warm, deal, signed_qty, (px_t)fee);
+    profit_fill(risk, account, deal, signed_qty, (px_t)fee);
     risk_hot_anew();
 
     const int64_t signs = fill_parties(risk, account, &side);
 
     if ((line->flags & RISK_LINE_FILLS) != 0) {
         count_execution(risk, account, pair->instrument, deal->now_ns);
-        if (loss_moves(line, warm, &risk->accounts_pace[account]))
+        if (loss_moves(line, warm))
             risk_loss_look(risk, account, pair->instrument);
     }
     if (UNLIKELY((signs | line->open_room) < 0))
@@ -396,6 +387,21 @@ value_back(struct risk *risk, uint32_t account, notional_t value)
     value_move(risk, OE_RISK_LEVEL_FIRM, firm, &risk->firms[firm].party.room, value, false);
 }
 
+/* look_orders_max makes each order_max anew that was less than value, of an order that was
+ * let pass: the next one need not take the slow road. */
+static inline void
+look_orders_max(struct risk *risk, uint32_t account, notional_t value)
+{
+    const struct risk_account_line *line = &risk->accounts[account];
+
+    if (UNLIKELY(line->party.order_max < value))
+        risk_order_max_anew(risk, OE_RISK_LEVEL_ACCOUNT, account);
+    if (UNLIKELY(risk->groups[line->group].order_max < value))
+        risk_order_max_anew(risk, OE_RISK_LEVEL_GROUP, line->group);
+    if (UNLIKELY(risk->firms[line->firm].party.order_max < value))
+        risk_order_max_anew(risk, OE_RISK_LEVEL_FIRM, line->firm);
+}
+
 HOT void
 risk_give_back(struct risk *risk, const struct risk_hold *hold, qty_t qty)
 {
@@ -448,6 +454,7 @@ risk_reserve_amend(struct risk *risk,
                   risk_cash_of(ticket->px, order->leaves_qty, order->sell, fees),
               false);
     risk_look_all(risk, order->account, order->instrument);
+    look_orders_max(risk, order->account, px_mul_qty(ticket->px, order->leaves_qty));
 }
 
 /* note_run notes an accepted order in the run of equal ones. Without a limit every
@@ -499,4 +506,5 @@ risk_reserve_new(struct risk *risk,
               false);
     line->open_room--;
     risk_look_all(risk, order->account, order->instrument);
+    look_orders_max(risk, order->account, px_mul_qty(ticket->px, order->qty));
 }
