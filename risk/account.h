@@ -6,14 +6,14 @@
  *     bounds[instrument]   a line: tick, lot, collar and band, prepared (risk/state.h)
  *     pairs[slot]          a line: account x instrument, its rooms, run of equal orders
  *     accounts[account]    a line: rooms of value, cash and open orders; both buckets
- *     groups[group]        16 bytes, four to a line: room of value
- *     firms[firm]          a line: room of value; both buckets
+ *     groups[group]        32 bytes, two to a line: room of value, what was traded today
+ *     firms[firm]          a line: the same; both buckets, messages
  *
  *   warm, touched by a fill besides the hot ones
  *
  *     accounts_warm             a line: balance, what was traded today, loss, fills that are
  *                               counted
- *     groups_warm, firms_warm   a line each: what was traded today
+ *     groups_warm               4 bytes: flags
  *
  *   cold (risk/state.h): limits, names, kills, sets of restrictions
  *
@@ -109,7 +109,7 @@
  * no room wraps that was not above it before. */
 #define RISK_ROOM_MAX (INT64_C(1) << 62)
 
-/* A group as every order sees it, and the first part of an account and of a firm. */
+/* The first part of an account, of a group and of a firm. */
 struct risk_party_line {
     int64_t room;      /* value: OpenNotional and DailyGross */
     int64_t order_max; /* value of one order */
@@ -150,16 +150,31 @@ struct risk_account_line {
 /* The hot road is shut. */
 #define RISK_LINE_SHUT (RISK_LINE_DOUBT | RISK_LINE_LOOK | RISK_LINE_SLOW)
 
-/* A firm as every order sees it. */
+/* A group as every order and fill sees it. */
+struct risk_group_line {
+    struct risk_party_line party;
+    int64_t bought; /* over its base, as is sold */
+    int64_t sold;
+};
+
+/* A firm as every order and fill sees it. */
 struct risk_firm_line {
     struct risk_party_line party;
     int64_t message_ready_ns; /* see bucket.h */
     int64_t cancel_ready_ns;
-    uint64_t messages_cnt; /* of today */
+    int64_t bought; /* as of a group */
+    int64_t sold;
+    uint64_t trades_cnt;   /* of today, as are messages */
+    uint16_t messages_cnt; /* times RISK_MESSAGE, beyond the 1,024s that its subject has */
     uint8_t message_rate;
     uint8_t cancel_rate;
-    uint8_t zero[22];
+    uint8_t flags; /* RISK_LINE_ */
+    uint8_t zero[3];
 };
+
+/* What a message counts, so that 1,024 of them come to 0 again. */
+#define RISK_MESSAGE  64u
+#define RISK_MESSAGES ((UINT16_MAX + 1u) / RISK_MESSAGE)
 
 /* Account x instrument as every order sees it. */
 struct risk_pair_line {
@@ -191,13 +206,11 @@ struct risk_account_warm {
 /* A window of executions that does not fit 32 bits. */
 #define RISK_WINDOW_LONG UINT32_MAX
 
-struct risk_party_warm {
-    int64_t bought; /* over its base, as is sold */
-    int64_t sold;
-    uint64_t trades_cnt; /* of a firm */
-    uint16_t parent;     /* firm of a group */
-    uint8_t flags;       /* RISK_LINE_ */
-    uint8_t zero[37];
+/* What fills ask of a group besides. */
+struct risk_group_warm {
+    uint16_t parent; /* its firm */
+    uint8_t flags;   /* RISK_LINE_ */
+    uint8_t zero;
 };
 
 /* Part of a session's line in the engine: risk reads and writes it when asked. */
@@ -212,11 +225,10 @@ struct risk_session {
 };
 
 _Static_assert(sizeof(struct risk_account_line) == CACHE_LINE, "one line");
-_Static_assert(sizeof(struct risk_party_line) == CACHE_LINE / 4, "four to a line");
+_Static_assert(sizeof(struct risk_group_line) == CACHE_LINE / 2, "two to a line");
 _Static_assert(sizeof(struct risk_firm_line) == CACHE_LINE, "one line");
 _Static_assert(sizeof(struct risk_pair_line) == CACHE_LINE, "one line");
 _Static_assert(sizeof(struct risk_account_warm) == CACHE_LINE, "one line");
-_Static_assert(sizeof(struct risk_party_warm) == CACHE_LINE, "one line");
 _Static_assert(sizeof(struct risk_session) == 24, "no padding");
 _Static_assert(GROUPS_MAX <= UINT16_MAX + 1u && FIRMS_MAX <= UINT16_MAX + 1u, "ids in 16 bits");
 

@@ -62,16 +62,17 @@ hash_party(const struct risk *risk, uint8_t level, uint32_t id, struct hash_stat
     const bool is_firm = level == OE_RISK_LEVEL_FIRM;
     static const struct risk_firm_line none; /* of a group */
     const struct risk_firm_line *line = is_firm ? &risk->firms[id] : &none;
-    const struct risk_party_warm *warm = risk_party_warm_of(risk, level, id);
+    const uint32_t parent = is_firm ? 0 : risk->groups_warm[id].parent;
 
     ASSERT(is_firm || level == OE_RISK_LEVEL_GROUP);
     hash_subject(risk, level, id, hash);
-    add_u64(hash, (uint64_t)warm->parent << 32 | (uint64_t)(warm->flags & RISK_LINE_LOOK) << 16 |
+    add_u64(hash, (uint64_t)parent << 32 |
+                      (uint64_t)(*risk_flags_of(risk, level, id) & RISK_LINE_LOOK) << 16 |
                       (uint64_t)line->message_rate << 8 | line->cancel_rate);
     add_u64(hash, risk_bucket_full(line->message_ready_ns, risk->rates[line->message_rate]));
     add_u64(hash, risk_bucket_full(line->cancel_ready_ns, risk->rates[line->cancel_rate]));
-    add_u64(hash, line->messages_cnt);
-    add_u64(hash, warm->trades_cnt);
+    add_u64(hash, is_firm ? risk_messages(risk, id) : 0);
+    add_u64(hash, line->trades_cnt);
     add(hash, risk_restricted_row(risk, level, id),
         (risk->marks.instruments_cnt + 63) / 64 * sizeof(uint64_t));
     add(hash, risk_by_hand_row(risk, level, id),

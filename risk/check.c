@@ -25,7 +25,7 @@ lines_of(const struct risk *risk, const struct risk_order *order, struct lines *
         return false;
     lines->bounds = &risk->bounds[order->instrument];
     lines->account = &risk->accounts[order->account];
-    lines->group = &risk->groups[lines->account->group];
+    lines->group = &risk->groups[lines->account->group].party;
     lines->firm = &risk->firms[lines->account->firm].party;
     return true;
 }
@@ -234,7 +234,7 @@ risk_hot_undo(struct risk *risk,
     if (steps_cnt >= 4)
         account->open_room++;
     if (steps_cnt >= 5)
-        risk->groups[account->group].room += value;
+        risk->groups[account->group].party.room += value;
     if (steps_cnt >= 6)
         risk->firms[account->firm].party.room += value;
     return false;

@@ -94,8 +94,9 @@ subject_roll(struct risk *risk, uint8_t level, uint32_t id)
     usage.sold = 0;
     usage.profit = 0;
     if (level == OE_RISK_LEVEL_FIRM) {
-        risk->firms_warm[id].trades_cnt = 0;
+        risk->firms[id].trades_cnt = 0;
         risk->firms[id].messages_cnt = 0;
+        subject->messages_cnt = 0;
     }
     for (uint8_t i = 0; i < RISK_LIMITS_CNT; i++)
         if (risk_limit_by_day(i))

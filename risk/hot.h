@@ -79,7 +79,7 @@ risk_hot_lines(const struct risk *risk, uint32_t account, uint32_t instrument)
     struct risk_hot_lines lines;
 
     lines.account = &risk->accounts[account];
-    lines.group = &risk->groups[lines.account->group];
+    lines.group = &risk->groups[lines.account->group].party;
     lines.firm = &risk->firms[lines.account->firm];
     lines.bounds = &risk->bounds[instrument];
     return lines;
@@ -121,8 +121,8 @@ risk_hot_token(const struct risk *risk, int64_t *ready_ns, uint8_t rate, uint64_
 static ALWAYS_INLINE void
 risk_hot_count(struct risk *risk, struct risk_firm_line *firm)
 {
-    firm->messages_cnt++;
-    if (UNLIKELY((firm->messages_cnt & 1023) == 0))
+    firm->messages_cnt = (uint16_t)(firm->messages_cnt + RISK_MESSAGE);
+    if (UNLIKELY(firm->messages_cnt == 0))
         risk_warn_of_ratio(risk, (uint32_t)(firm - risk->firms));
 }
 
@@ -286,7 +286,7 @@ risk_hot_reserve(struct risk *risk,
     if (UNLIKELY(--account->open_room < 0))
         return risk_hot_back(risk, at, use, 4);
 
-    struct risk_party_line *group = &risk->groups[account->group];
+    struct risk_party_line *group = &risk->groups[account->group].party;
 
     if (UNLIKELY(use->value > group->order_max))
         return risk_hot_back(risk, at, use, 4);

@@ -193,8 +193,8 @@ risk_use_get(const struct risk *risk,
         if (limit == CELL_RISK_LIMIT_EXECUTIONS)
             out->used = risk->accounts_warm[id].executions_cnt;
         if (limit == CELL_RISK_LIMIT_ORDER_TO_TRADE && out->limit.value != RISK_LIMIT_OFF)
-            out->used = (notional_t)risk->firms[id].messages_cnt -
-                        (notional_t)risk->firms_warm[id].trades_cnt * out->limit.value;
+            out->used = (notional_t)risk_messages(risk, id) -
+                        (notional_t)risk->firms[id].trades_cnt * out->limit.value;
     }
     out->headroom = out->limit.value - out->used;
     return true;

@@ -10,7 +10,6 @@ struct layout {
     size_t bounds;
     size_t accounts_warm;
     size_t groups_warm;
-    size_t firms_warm;
     size_t pairs_cold;
     size_t subjects[3];
     size_t instruments;
@@ -68,13 +67,12 @@ layout_of(const struct risk_cfg *cfg)
 
     (void)take(bytes, 1, sizeof(struct risk));
     at.accounts = take(bytes, cfg->accounts_max, sizeof(struct risk_account_line));
-    at.groups = take(bytes, cfg->groups_max, sizeof(struct risk_party_line));
+    at.groups = take(bytes, cfg->groups_max, sizeof(struct risk_group_line));
     at.firms = take(bytes, cfg->firms_max, sizeof(struct risk_firm_line));
     at.pairs = take(bytes, slots_cnt(cfg->positions_max), sizeof(struct risk_pair_line));
     at.bounds = take(bytes, cfg->instruments_max, sizeof(struct risk_bounds));
     at.accounts_warm = take(bytes, cfg->accounts_max, sizeof(struct risk_account_warm));
-    at.groups_warm = take(bytes, cfg->groups_max, sizeof(struct risk_party_warm));
-    at.firms_warm = take(bytes, cfg->firms_max, sizeof(struct risk_party_warm));
+    at.groups_warm = take(bytes, cfg->groups_max, sizeof(struct risk_group_warm));
     at.pairs_cold = take(bytes, slots_cnt(cfg->positions_max), sizeof(struct risk_pair_cold));
     at.subjects[0] = take(bytes, cfg->accounts_max, sizeof(struct risk_subject));
     at.subjects[1] = take(bytes, cfg->groups_max, sizeof(struct risk_subject));
@@ -113,13 +111,12 @@ risk_init(void *mem, const struct risk_cfg *cfg)
     risk->version = 1;
     risk->rates[RISK_RATE_NONE] = risk_rate_off();
     risk->accounts = (struct risk_account_line *)(void *)(base + at.accounts);
-    risk->groups = (struct risk_party_line *)(void *)(base + at.groups);
+    risk->groups = (struct risk_group_line *)(void *)(base + at.groups);
     risk->firms = (struct risk_firm_line *)(void *)(base + at.firms);
     risk->pairs = (struct risk_pair_line *)(void *)(base + at.pairs);
     risk->bounds = (struct risk_bounds *)(void *)(base + at.bounds);
     risk->accounts_warm = (struct risk_account_warm *)(void *)(base + at.accounts_warm);
-    risk->groups_warm = (struct risk_party_warm *)(void *)(base + at.groups_warm);
-    risk->firms_warm = (struct risk_party_warm *)(void *)(base + at.firms_warm);
+    risk->groups_warm = (struct risk_group_warm *)(void *)(base + at.groups_warm);
     risk->pairs_cold = (struct risk_pair_cold *)(void *)(base + at.pairs_cold);
     for (unsigned i = 0; i < ARRAY_LEN(risk->subjects); i++)
         risk->subjects[i] = (struct risk_subject *)(void *)(base + at.subjects[i]);

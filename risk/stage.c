@@ -361,18 +361,11 @@ account_flags(struct risk *risk, uint32_t id)
     return flags;
 }
 
-static uint8_t
-flags_of(const struct risk *risk, uint8_t level, uint32_t id)
-{
-    return level == OE_RISK_LEVEL_ACCOUNT ? risk->accounts[id].flags
-                                          : risk_party_warm_of(risk, level, id)->flags;
-}
-
 COLD void
 risk_order_max_anew(struct risk *risk, uint8_t level, uint32_t id)
 {
     const notional_t left = net_left(risk, level, id);
-    const bool shut = (flags_of(risk, level, id) & RISK_LINE_SHUT) != 0;
+    const bool shut = (*risk_flags_of(risk, level, id) & RISK_LINE_SHUT) != 0;
 
     ASSERT(left <= INT64_MAX);
     risk_party_of(risk, level, id)->order_max = shut || left < 0 ? -1 : (int64_t)left;
@@ -382,17 +375,14 @@ risk_order_max_anew(struct risk *risk, uint8_t level, uint32_t id)
 static void
 flags_put(struct risk *risk, uint8_t level, uint32_t id, uint8_t flags)
 {
-    if (level == OE_RISK_LEVEL_ACCOUNT)
-        risk->accounts[id].flags = flags;
-    else
-        risk_party_warm_of(risk, level, id)->flags = flags;
+    *risk_flags_of(risk, level, id) = flags;
     risk_order_max_anew(risk, level, id);
 }
 
 void
 risk_flags_set(struct risk *risk, uint8_t level, uint32_t id)
 {
-    const unsigned look = flags_of(risk, level, id) & RISK_LINE_LOOK;
+    const unsigned look = *risk_flags_of(risk, level, id) & RISK_LINE_LOOK;
     const unsigned common = common_flags(risk_subject_of(risk, level, id));
     const unsigned own = level == OE_RISK_LEVEL_ACCOUNT ? account_flags(risk, id) : 0;
 
@@ -402,7 +392,7 @@ risk_flags_set(struct risk *risk, uint8_t level, uint32_t id)
 void
 risk_look_next(struct risk *risk, uint8_t level, uint32_t id)
 {
-    flags_put(risk, level, id, flags_of(risk, level, id) | RISK_LINE_LOOK);
+    flags_put(risk, level, id, *risk_flags_of(risk, level, id) | RISK_LINE_LOOK);
 }
 
 COLD void
@@ -412,7 +402,7 @@ risk_look_again(struct risk *risk, uint8_t level, uint32_t id, uint32_t instrume
 
     /* order_max is below 0 as well where it is shut for other reasons, or not the truth. */
     if ((risk_party_of(risk, level, id)->room | open_room) < 0 || net_left(risk, level, id) < 0 ||
-        (flags_of(risk, level, id) & RISK_LINE_LOOK) != 0)
+        (*risk_flags_of(risk, level, id) & RISK_LINE_LOOK) != 0)
         risk_look(risk, level, id, instrument);
     else
         risk_order_max_anew(risk, level, id);
@@ -450,7 +440,7 @@ risk_look(struct risk *risk, uint8_t level, uint32_t id, uint32_t instrument)
         due.stage = risk_stage_worst(limit, begun, &due.permille);
         risk_pend(risk, &due);
     }
-    flags_put(risk, level, id, flags_of(risk, level, id) & (uint8_t)~RISK_LINE_LOOK);
+    flags_put(risk, level, id, *risk_flags_of(risk, level, id) & (uint8_t)~RISK_LINE_LOOK);
     risk_usage_set(risk, level, id, &usage);
 }
 

@@ -39,8 +39,8 @@ risk_standing_get(const struct risk *risk, uint8_t level, uint32_t id, struct ri
     out->blacklisted = (subject->flags & RISK_IS_BLACKLISTED) != 0;
     out->staged = subject->begun != 0;
     if (level == OE_RISK_LEVEL_FIRM) {
-        out->messages_cnt = risk->firms[id].messages_cnt;
-        out->fills_cnt = risk->firms_warm[id].trades_cnt;
+        out->messages_cnt = risk_messages(risk, id);
+        out->fills_cnt = risk->firms[id].trades_cnt;
     }
     if (level != OE_RISK_LEVEL_ACCOUNT)
         return true;

@@ -56,6 +56,7 @@ struct risk_subject {
     notional_t bought_base;
     notional_t sold_base;
     struct risk_due due;   /* while RISK_IS_PENDING */
+    uint64_t messages_cnt; /* of a firm today, in whole RISK_MESSAGES */
     uint64_t slow_full_ns; /* while slowed: the next message from here on */
     uint32_t pending_next; /* RISK_KEY of the next, 0: none */
     uint16_t flags;        /* RISK_IS_ */
@@ -181,13 +182,12 @@ struct risk {
     uint32_t slots_mask;
     uint32_t row_words;
     struct risk_account_line *accounts;
-    struct risk_party_line *groups;
+    struct risk_group_line *groups;
     struct risk_firm_line *firms;
     struct risk_pair_line *pairs;
     struct risk_bounds *bounds;
     struct risk_account_warm *accounts_warm;
-    struct risk_party_warm *groups_warm;
-    struct risk_party_warm *firms_warm;
+    struct risk_group_warm *groups_warm;
     struct risk_pair_cold *pairs_cold;
     struct risk_subject *subjects[3]; /* accounts, groups, firms */
     struct risk_instrument *instruments;
@@ -452,15 +452,24 @@ risk_party_of(const struct risk *risk, uint8_t level, uint32_t id)
 {
     ASSERT(level >= OE_RISK_LEVEL_ACCOUNT && level <= OE_RISK_LEVEL_FIRM);
     return level == OE_RISK_LEVEL_ACCOUNT ? &risk->accounts[id].party
-           : level == OE_RISK_LEVEL_GROUP ? &risk->groups[id]
+           : level == OE_RISK_LEVEL_GROUP ? &risk->groups[id].party
                                           : &risk->firms[id].party;
 }
 
-static inline struct risk_party_warm *
-risk_party_warm_of(const struct risk *risk, uint8_t level, uint32_t id)
+static inline uint8_t *
+risk_flags_of(const struct risk *risk, uint8_t level, uint32_t id)
 {
-    ASSERT(level == OE_RISK_LEVEL_GROUP || level == OE_RISK_LEVEL_FIRM);
-    return level == OE_RISK_LEVEL_GROUP ? &risk->groups_warm[id] : &risk->firms_warm[id];
+    ASSERT(level >= OE_RISK_LEVEL_ACCOUNT && level <= OE_RISK_LEVEL_FIRM);
+    return level == OE_RISK_LEVEL_ACCOUNT ? &risk->accounts[id].flags
+           : level == OE_RISK_LEVEL_GROUP ? &risk->groups_warm[id].flags
+                                          : &risk->firms[id].flags;
+}
+
+/* risk_messages returns how many messages of a firm came today. */
+static inline uint64_t
+risk_messages(const struct risk *risk, uint32_t firm)
+{
+    return risk->subjects[2][firm].messages_cnt + risk->firms[firm].messages_cnt / RISK_MESSAGE;
 }
 
 /* risk_traded_parts returns what was bought and sold today over its bases. */
@@ -468,14 +477,18 @@ static inline int64_t *
 risk_traded_parts(const struct risk *risk, uint8_t level, uint32_t id)
 {
     return level == OE_RISK_LEVEL_ACCOUNT ? &risk->accounts_warm[id].bought
-                                          : &risk_party_warm_of(risk, level, id)->bought;
+           : level == OE_RISK_LEVEL_GROUP ? &risk->groups[id].bought
+                                          : &risk->firms[id].bought;
 }
 
 _Static_assert(offsetof(struct risk_account_warm, sold) ==
                    offsetof(struct risk_account_warm, bought) + sizeof(int64_t),
                "a pair");
-_Static_assert(offsetof(struct risk_party_warm, sold) ==
-                   offsetof(struct risk_party_warm, bought) + sizeof(int64_t),
+_Static_assert(offsetof(struct risk_group_line, sold) ==
+                   offsetof(struct risk_group_line, bought) + sizeof(int64_t),
+               "a pair");
+_Static_assert(offsetof(struct risk_firm_line, sold) ==
+                   offsetof(struct risk_firm_line, bought) + sizeof(int64_t),
                "a pair");
 
 /* risk_look_all begins the stages that a commit has reached, of an account, its group
@@ -484,7 +497,7 @@ static inline void
 risk_look_all(struct risk *risk, uint32_t account, uint32_t instrument)
 {
     const struct risk_account_line *line = &risk->accounts[account];
-    const struct risk_party_line *group = &risk->groups[line->group];
+    const struct risk_party_line *group = &risk->groups[line->group].party;
     const struct risk_party_line *firm = &risk->firms[line->firm].party;
 
     if (UNLIKELY((line->party.room | line->party.order_max | line->open_room) < 0))
@@ -519,7 +532,8 @@ COLD void risk_sum_carry(notional_t *base, int64_t *part, notional_t more);
 
 /* take.c */
 
-/* risk_warn_of_ratio warns once a day of a firm that sends much and trades little. Not
+/* risk_warn_of_ratio carries RISK_MESSAGES of a firm, which its line has come to, and warns
+ * once a day of one that sends much and trades little. Not
  * COLD: gcc then takes the whole hot road that leads to it (risk/hot.h) for one that is
  * never gone, lays it out apart and makes it small in place of fast. */
 __attribute__((noinline)) void risk_warn_of_ratio(struct risk *risk, uint32_t firm);

@@ -155,10 +155,10 @@ check_pause(struct risk *risk, uint32_t account, uint64_t now_ns, struct risk_de
 void
 risk_warn_of_ratio(struct risk *risk, uint32_t firm)
 {
-    struct risk_limit *limit =
-        &risk_subject_of(risk, OE_RISK_LEVEL_FIRM, firm)->limits[CELL_RISK_LIMIT_ORDER_TO_TRADE];
-    const notional_t messages_cnt = risk->firms[firm].messages_cnt;
-    const notional_t trades_cnt = risk->firms_warm[firm].trades_cnt;
+    struct risk_subject *subject = risk_subject_of(risk, OE_RISK_LEVEL_FIRM, firm);
+    struct risk_limit *limit = &subject->limits[CELL_RISK_LIMIT_ORDER_TO_TRADE];
+    const notional_t messages_cnt = subject->messages_cnt + RISK_MESSAGES;
+    const notional_t trades_cnt = risk->firms[firm].trades_cnt;
     const struct risk_due due = {
         .level = OE_RISK_LEVEL_FIRM,
         .limit = CELL_RISK_LIMIT_ORDER_TO_TRADE,
@@ -168,7 +168,8 @@ risk_warn_of_ratio(struct risk *risk, uint32_t firm)
         .used = risk_clip(messages_cnt - trades_cnt * limit->value),
     };
 
-    ASSERT(messages_cnt > 0);
+    ASSERT(risk->firms[firm].messages_cnt == 0);
+    subject->messages_cnt += RISK_MESSAGES;
     if (limit->value == RISK_LIMIT_OFF || limit->begun != 0 ||
         messages_cnt <= ((notional_t)limit->value + 1) * trades_cnt)
         return;
@@ -217,7 +218,7 @@ bucket_of_firm(struct risk *risk, struct risk_firm_line *firm, bool cancels)
 static inline bool
 is_shut(const struct risk *risk, const struct risk_account_line *line)
 {
-    return (line->party.order_max | risk->groups[line->group].order_max |
+    return (line->party.order_max | risk->groups[line->group].party.order_max |
             risk->firms[line->firm].party.order_max) < 0;
 }
 
@@ -248,8 +249,8 @@ take_all(struct risk *risk,
     bucket_take(of_session, now_ns);
     bucket_take(&of_account, now_ns);
     bucket_take(&of_firm, now_ns);
-    firm->messages_cnt++;
-    if (UNLIKELY((firm->messages_cnt & 1023) == 0))
+    firm->messages_cnt = (uint16_t)(firm->messages_cnt + RISK_MESSAGE);
+    if (UNLIKELY(firm->messages_cnt == 0))
         risk_warn_of_ratio(risk, line->firm);
     return OE_REJECT_REASON_NONE;
 }

@@ -237,18 +237,18 @@ fill_parties(struct risk *risk, uint32_t account, const struct side *side)
     risk_hot_anew();
 
     const uint32_t group = line->group;
-    struct risk_party_warm *group_warm = &risk->groups_warm[group];
+    struct risk_group_line *group_line = &risk->groups[group];
 
-    signs |= party_fill(risk, OE_RISK_LEVEL_GROUP, group, &risk->groups[group], &group_warm->bought,
-                        &group_warm->flags, side);
+    signs |= party_fill(risk, OE_RISK_LEVEL_GROUP, group, &group_line->party, &group_line->bought,
+                        &risk->groups_warm[group].flags, side);
     risk_hot_anew();
 
     const uint32_t firm = line->firm;
-    struct risk_party_warm *firm_warm = &risk->firms_warm[firm];
+    struct risk_firm_line *firm_line = &risk->firms[firm];
 
-    signs |= party_fill(risk, OE_RISK_LEVEL_FIRM, firm, &risk->firms[firm].party,
-                        &firm_warm->bought, &firm_warm->flags, side);
-    firm_warm->trades_cnt++;
+    signs |= party_fill(risk, OE_RISK_LEVEL_FIRM, firm, &firm_line->party, &firm_line->bought,
+                        &firm_line->flags, side);
+    firm_line->trades_cnt++;
     return signs;
 }
 
@@ -383,7 +383,7 @@ value_back(struct risk *risk, uint32_t account, notional_t value)
     const uint32_t firm = line->firm;
 
     value_move(risk, OE_RISK_LEVEL_ACCOUNT, account, &line->party.room, value, false);
-    value_move(risk, OE_RISK_LEVEL_GROUP, group, &risk->groups[group].room, value, false);
+    value_move(risk, OE_RISK_LEVEL_GROUP, group, &risk->groups[group].party.room, value, false);
     value_move(risk, OE_RISK_LEVEL_FIRM, firm, &risk->firms[firm].party.room, value, false);
 }
 
@@ -396,7 +396,7 @@ look_orders_max(struct risk *risk, uint32_t account, notional_t value)
 
     if (UNLIKELY(line->party.order_max < value))
         risk_order_max_anew(risk, OE_RISK_LEVEL_ACCOUNT, account);
-    if (UNLIKELY(risk->groups[line->group].order_max < value))
+    if (UNLIKELY(risk->groups[line->group].party.order_max < value))
         risk_order_max_anew(risk, OE_RISK_LEVEL_GROUP, line->group);
     if (UNLIKELY(risk->firms[line->firm].party.order_max < value))
         risk_order_max_anew(risk, OE_RISK_LEVEL_FIRM, line->firm);

@@ -152,13 +152,13 @@ reservation_of_units(struct harness *h)
 static void
 use_of_a_group(struct harness *h)
 {
-    h->engine->risk->groups[0].room++;
+    h->engine->risk->groups[0].party.room++;
 }
 
 static void
 use_of_a_firm(struct harness *h)
 {
-    h->engine->risk->firms_warm[0].bought++;
+    h->engine->risk->firms[0].bought++;
 }
 
 static void
