@@ -50,8 +50,9 @@ hash_account(const struct risk *risk, uint32_t id, struct hash_state *hash)
     hash_subject(risk, OE_RISK_LEVEL_ACCOUNT, id, hash);
     add_u64(hash, (uint64_t)line->group << 32 | (uint64_t)(line->flags & RISK_LINE_LOOK) << 16 |
                       (uint64_t)line->message_rate << 8 | line->cancel_rate);
-    add_u64(hash, risk_bucket_full(line->message_ready_ns, risk->rates[line->message_rate]));
-    add_u64(hash, risk_bucket_full(line->cancel_ready_ns, risk->rates[line->cancel_rate]));
+    add_u64(hash,
+            risk_bucket_full(line->message_ready_ns, risk_rate_get(risk, line->message_rate)));
+    add_u64(hash, risk_bucket_full(line->cancel_ready_ns, risk_rate_get(risk, line->cancel_rate)));
     add_u64(hash, warm->executions_since_ns);
     add_u64(hash, warm->executions_cnt);
 }
@@ -69,8 +70,9 @@ hash_party(const struct risk *risk, uint8_t level, uint32_t id, struct hash_stat
     add_u64(hash, (uint64_t)parent << 32 |
                       (uint64_t)(*risk_flags_of(risk, level, id) & RISK_LINE_LOOK) << 16 |
                       (uint64_t)line->message_rate << 8 | line->cancel_rate);
-    add_u64(hash, risk_bucket_full(line->message_ready_ns, risk->rates[line->message_rate]));
-    add_u64(hash, risk_bucket_full(line->cancel_ready_ns, risk->rates[line->cancel_rate]));
+    add_u64(hash,
+            risk_bucket_full(line->message_ready_ns, risk_rate_get(risk, line->message_rate)));
+    add_u64(hash, risk_bucket_full(line->cancel_ready_ns, risk_rate_get(risk, line->cancel_rate)));
     add_u64(hash, is_firm ? risk_messages(risk, id) : 0);
     add_u64(hash, line->trades_cnt);
     add(hash, risk_restricted_row(risk, level, id),
@@ -139,7 +141,10 @@ risk_hash(const struct risk *risk, struct hash_state *hash)
     add(hash, marks, sizeof *marks);
     add(hash, amounts, sizeof amounts);
     add(hash, &unlimited, sizeof unlimited);
-    add(hash, &risk->rates[1], sizeof risk->rates - sizeof risk->rates[0]);
+    for (unsigned i = 1; i < RISK_RATES_CNT; i++) {
+        add_u64(hash, risk->rates_interval_ns[i]);
+        add_u64(hash, risk->rates_slack_ns[i]);
+    }
     add(hash, risk->rates_users, sizeof risk->rates_users);
     add_u64(hash, (uint64_t)risk->date << 32 | risk->pending_head);
     add_u64(hash, (uint64_t)risk->moving_instrument << 32 | risk->pending_tail);
@@ -273,5 +278,5 @@ risk_conservation_check(const struct risk *risk)
     for (unsigned i = 0; i < RISK_RATES_CNT; i++)
         users_cnt += risk->rates_users[i];
     ASSERT(users_cnt <= 2 * (risk->marks.accounts_cnt + risk->marks.firms_cnt + SESSIONS_MAX));
-    ASSERT(risk->rates[RISK_RATE_NONE].interval_ns == 0);
+    ASSERT(risk->rates_interval_ns[RISK_RATE_NONE] == 0);
 }

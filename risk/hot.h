@@ -114,7 +114,7 @@ risk_hot_lacks(int64_t ready_ns, uint64_t now_ns)
 static ALWAYS_INLINE void
 risk_hot_token(const struct risk *risk, int64_t *ready_ns, uint8_t rate, uint64_t now_ns)
 {
-    *ready_ns = risk_bucket_take(*ready_ns, risk->rates[rate], now_ns);
+    *ready_ns = risk_bucket_take(*ready_ns, risk_rate_get(risk, rate), now_ns);
 }
 
 /* risk_hot_count counts a message of a firm, and looks at OrderToTrade when it is time. */
@@ -483,7 +483,7 @@ risk_hot_fetch_group(const struct risk *risk, uint32_t account)
 static ALWAYS_INLINE void
 risk_hot_uncounted(const struct risk *risk, struct risk_account_line *account, uint64_t now_ns)
 {
-    const struct risk_rate rate = {0, risk->rates[account->message_rate].slack_ns};
+    const struct risk_rate rate = {0, risk->rates_slack_ns[account->message_rate]};
 
     account->message_ready_ns = risk_bucket_take(account->message_ready_ns, rate, now_ns);
 }

@@ -109,7 +109,8 @@ risk_init(void *mem, const struct risk_cfg *cfg)
     risk->slots_shift = 64 - (uint32_t)__builtin_ctz(slots);
     risk->row_words = (uint32_t)row_words(cfg);
     risk->version = 1;
-    risk->rates[RISK_RATE_NONE] = risk_rate_off();
+    risk->rates_interval_ns[RISK_RATE_NONE] = risk_rate_off().interval_ns;
+    risk->rates_slack_ns[RISK_RATE_NONE] = risk_rate_off().slack_ns;
     risk->accounts = (struct risk_account_line *)(void *)(base + at.accounts);
     risk->groups = (struct risk_group_line *)(void *)(base + at.groups);
     risk->firms = (struct risk_firm_line *)(void *)(base + at.firms);

@@ -76,7 +76,6 @@ risk_shape(const struct risk *risk, struct hash_state *hash)
         sizeof(struct risk_subject),
         sizeof(struct risk_instrument),
         sizeof(struct risk_total),
-        sizeof(struct risk_rate),
     };
 
     hash_update(hash, sizes, sizeof sizes);

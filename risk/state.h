@@ -205,9 +205,17 @@ struct risk {
     px_t moving_px;             /* its former mark */
     notional_t cash_moved;
     notional_t fees;
-    struct risk_rate rates[RISK_RATES_CNT];
+    uint64_t rates_interval_ns[RISK_RATES_CNT]; /* apart: a byte is an index without arithmetic */
+    uint64_t rates_slack_ns[RISK_RATES_CNT];
     uint32_t rates_users[RISK_RATES_CNT];
 };
+
+/* risk_rate_get returns what the byte of a bucket names. */
+static ALWAYS_INLINE struct risk_rate
+risk_rate_get(const struct risk *risk, uint8_t rate)
+{
+    return (struct risk_rate){risk->rates_interval_ns[rate], risk->rates_slack_ns[rate]};
+}
 
 static inline struct risk_subject *
 risk_subject_of(const struct risk *risk, uint8_t level, uint32_t id)

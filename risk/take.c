@@ -9,14 +9,14 @@ risk_rate_set(struct risk *risk,
 {
     const struct risk_rate wanted =
         burst == RISK_LIMIT_OFF ? risk_rate_off() : risk_rate_of(interval_ns, (uint32_t)burst);
-    const uint64_t full_ns = risk_bucket_full(*ready_ns, risk->rates[*rate]);
+    const uint64_t full_ns = risk_bucket_full(*ready_ns, risk_rate_get(risk, *rate));
     unsigned found = RISK_RATES_CNT;
 
     ASSERT(*rate == RISK_RATE_NONE || risk->rates_users[*rate] > 0);
     for (unsigned i = 0; i < RISK_RATES_CNT && found == RISK_RATES_CNT; i++)
         if ((i == 0 || risk->rates_users[i] > 0) &&
-            risk->rates[i].interval_ns == wanted.interval_ns &&
-            risk->rates[i].slack_ns == wanted.slack_ns)
+            risk->rates_interval_ns[i] == wanted.interval_ns &&
+            risk->rates_slack_ns[i] == wanted.slack_ns)
             found = i;
     if (found == RISK_RATES_CNT && *rate != RISK_RATE_NONE && risk->rates_users[*rate] == 1)
         found = *rate;
@@ -29,7 +29,8 @@ risk_rate_set(struct risk *risk,
         risk->rates_users[*rate]--;
     if (found != RISK_RATE_NONE)
         risk->rates_users[found]++;
-    risk->rates[found] = wanted;
+    risk->rates_interval_ns[found] = wanted.interval_ns;
+    risk->rates_slack_ns[found] = wanted.slack_ns;
     *rate = (uint8_t)found;
     *ready_ns = risk_bucket_ready(full_ns, wanted);
     return true;
@@ -60,8 +61,8 @@ risk_session_limit(const struct risk *risk,
 
     ASSERT(rate == RISK_RATE_NONE || risk->rates_users[rate] > 0);
     if (rate != RISK_RATE_NONE) {
-        out->window_ns = risk->rates[rate].interval_ns;
-        out->value = (int64_t)(risk->rates[rate].slack_ns / out->window_ns) + 1;
+        out->window_ns = risk->rates_interval_ns[rate];
+        out->value = (int64_t)(risk->rates_slack_ns[rate] / out->window_ns) + 1;
     }
     return true;
 }
@@ -69,9 +70,10 @@ risk_session_limit(const struct risk *risk,
 uint64_t
 risk_session_full_ns(const struct risk *risk, const struct risk_session *session, bool cancels)
 {
-    return cancels
-               ? risk_bucket_full(session->cancel_ready_ns, risk->rates[session->cancel_rate])
-               : risk_bucket_full(session->message_ready_ns, risk->rates[session->message_rate]);
+    return cancels ? risk_bucket_full(session->cancel_ready_ns,
+                                      risk_rate_get(risk, session->cancel_rate))
+                   : risk_bucket_full(session->message_ready_ns,
+                                      risk_rate_get(risk, session->message_rate));
 }
 
 /* One bucket that a message is asked. */
@@ -183,7 +185,7 @@ bucket_of_session(struct risk *risk, struct risk_session *session, bool cancels)
 {
     return (struct bucket){
         cancels ? &session->cancel_ready_ns : &session->message_ready_ns,
-        risk->rates[cancels ? session->cancel_rate : session->message_rate],
+        risk_rate_get(risk, cancels ? session->cancel_rate : session->message_rate),
     };
 }
 
@@ -196,9 +198,9 @@ bucket_of_account(struct risk *risk, uint32_t account, bool cancels)
     struct risk_account_line *line = &risk->accounts[account];
 
     if (cancels && line->cancel_rate != RISK_RATE_NONE)
-        return (struct bucket){&line->cancel_ready_ns, risk->rates[line->cancel_rate]};
+        return (struct bucket){&line->cancel_ready_ns, risk_rate_get(risk, line->cancel_rate)};
 
-    struct risk_rate rate = risk->rates[line->message_rate];
+    struct risk_rate rate = risk_rate_get(risk, line->message_rate);
 
     if (cancels)
         rate.interval_ns = 0;
@@ -210,7 +212,7 @@ bucket_of_firm(struct risk *risk, struct risk_firm_line *firm, bool cancels)
 {
     return (struct bucket){
         cancels ? &firm->cancel_ready_ns : &firm->message_ready_ns,
-        risk->rates[cancels ? firm->cancel_rate : firm->message_rate],
+        risk_rate_get(risk, cancels ? firm->cancel_rate : firm->message_rate),
     };
 }
 

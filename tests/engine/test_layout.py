@@ -18,7 +18,7 @@ import layout  # noqa: E402
 SAVED = ('engine_scalars book book_rare extra quote order level ladder_head ladder_inner session '
          'session_cold timer timers risk risk_account_line risk_party_line risk_pair_line '
          'risk_bounds risk_account_warm risk_group_line risk_group_warm risk_pair_cold '
-         'risk_subject risk_instrument risk_total risk_rate').split()
+         'risk_subject risk_instrument risk_total').split()
 TEXT = '''/* struct of { a comment } */
 struct a {
     uint32_t first; /* this */
