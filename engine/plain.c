@@ -238,8 +238,8 @@ run(struct engine *engine,
 
     limits->result = ENGINE_DONE;
     do {
-        const uint64_t from = out->pos;
         enum engine_result last = ENGINE_DONE;
+        uint64_t from;
 
         if (caller_of(cell) != expected) {
             session = admitted(engine, cell);
@@ -256,12 +256,14 @@ run(struct engine *engine,
             if (LIKELY(rest_new(engine, cell, session, out, bare))) {
                 if (!bare && UNLIKELY(risk_hot_pending(engine->risk))) {
                     engine->work.index = 0;
+                    from = out->pos - 1;
                     break;
                 }
                 checked(engine);
                 cell++;
                 continue;
             }
+            from = out->pos;
             last = bare ? plain_take_bare(engine, cell, session, out)
                         : plain_take_risk(engine, cell, session, out);
             break;
@@ -269,21 +271,25 @@ run(struct engine *engine,
             if (LIKELY(cancel(engine, cell, session, out, bare))) {
                 if (!bare && UNLIKELY(risk_hot_pending(engine->risk))) {
                     engine->work.index = 0;
+                    from = out->pos - 1;
                     break;
                 }
                 checked(engine);
                 cell++;
                 continue;
             }
+            from = out->pos;
             last = ENGINE_DROPPED;
             break;
         case TYPE_OF(CELL_KIND_ORDER_REPLACE, 2):
             engine->work.index = 0;
+            from = out->pos;
             last = UNLIKELY(end - cell < 2) ? ENGINE_DROPPED
                    : bare                   ? plain_replace_bare(engine, cell, session, out)
                                             : plain_replace_risk(engine, cell, session, out);
             break;
         default:
+            from = out->pos;
             last = ENGINE_DROPPED;
             break;
         }
@@ -334,6 +340,12 @@ plain_run(struct engine *engine,
     /* What room there is, is for cancels: the long road knows. */
     if (UNLIKELY(engine->journal_low))
         return 0;
-    return engine->cfg.no_risk ? run_bare(engine, cells, cells_cnt, limits, out)
-                               : run_risk(engine, cells, cells_cnt, limits, out);
+    if (engine->cfg.no_risk)
+        return run_bare(engine, cells, cells_cnt, limits, out);
+    /* Where buckets take a time for another, the long road does so. */
+    if (UNLIKELY(engine->time_ns > RISK_TIME_NS_MAX))
+        return 0;
+    if (limits->until_ns > RISK_TIME_NS_MAX + 1)
+        limits->until_ns = RISK_TIME_NS_MAX + 1;
+    return run_risk(engine, cells, cells_cnt, limits, out);
 }

@@ -22,7 +22,8 @@
  * 2^62 and fit where rooms do (risk/account.h).
  *
  * The engine has asked before: the price is a tick of the instrument and positive, the
- * quantity not 0 and a multiple of the lot, and the instrument open.
+ * quantity not 0 and a multiple of the lot, and the instrument open; neither the command's
+ * time nor the engine's is above RISK_TIME_NS_MAX.
  *
  * Cost, instructions of the mix at 1,000 resting, all limits set: 222 a command, fills
  * included (docs/performance.md).
@@ -136,8 +137,8 @@ risk_hot_send(struct risk *risk,
 {
     struct risk_session *session = message->session;
 
-    if (UNLIKELY(now_ns >> 62 != 0) || UNLIKELY(session->killed != 0) ||
-        risk_hot_lacks(session->message_ready_ns, now_ns) ||
+    ASSERT_SLOW(now_ns <= RISK_TIME_NS_MAX);
+    if (UNLIKELY(session->killed != 0) || risk_hot_lacks(session->message_ready_ns, now_ns) ||
         risk_hot_lacks(account->message_ready_ns, now_ns) ||
         risk_hot_lacks(firm->message_ready_ns, now_ns))
         return false;
@@ -499,8 +500,7 @@ risk_hot_send_cancel(struct risk *risk,
     struct risk_session *session = message->session;
     const bool counted = account->cancel_rate != RISK_RATE_NONE;
 
-    if (UNLIKELY(now_ns >> 62 != 0))
-        return false;
+    ASSERT_SLOW(now_ns <= RISK_TIME_NS_MAX);
     if (risk_hot_lacks(session->cancel_ready_ns, now_ns))
         return false;
     if (counted && risk_hot_lacks(account->cancel_ready_ns, now_ns))
