@@ -105,9 +105,9 @@
 /* Room of a limit that is off: 2^24 orders of 2^95 and a life of trades fit. */
 #define RISK_ROOM_OFF ((notional_t)1 << 125)
 
-/* The largest room that is made. What is moved at once is less than that, too, so that
- * no room wraps that was not above it before. */
-#define RISK_ROOM_MAX (INT64_C(1) << 62)
+/* The largest room that is made, all of its bits ones. What is moved at once is not more
+ * than that, either, so that no room wraps that was not above it before. */
+#define RISK_ROOM_MAX ((INT64_C(1) << 62) - 1)
 
 /* The first part of an account, of a group and of a firm. */
 struct risk_party_line {

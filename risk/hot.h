@@ -251,8 +251,9 @@ COLD bool risk_hot_undo(struct risk *risk,
 static ALWAYS_INLINE bool
 risk_hot_back(struct risk *risk, uint32_t at, const struct risk_hot_use *use, unsigned steps_cnt)
 {
-    return risk_hot_undo(risk, at, use->sell ? -(int64_t)use->qty : (int64_t)use->qty, use->value,
-                         use->cash, steps_cnt);
+    (void)risk_hot_undo(risk, at, use->sell ? -(int64_t)use->qty : (int64_t)use->qty, use->value,
+                        use->cash, steps_cnt);
+    return false;
 }
 
 /* risk_hot_take takes of a room; false if that uses it up. A room that is used up is made
@@ -274,7 +275,8 @@ risk_hot_reserve(struct risk *risk,
                  struct risk_account_line *account,
                  struct risk_pair_line *pair,
                  uint32_t at,
-                 const struct risk_hot_use *use)
+                 const struct risk_hot_use *use,
+                 struct risk_firm_line **firm)
 {
     if (UNLIKELY(use->value > account->party.order_max))
         return false;
@@ -294,11 +296,10 @@ risk_hot_reserve(struct risk *risk,
     if (!risk_hot_take(&group->room, use->value))
         return risk_hot_back(risk, at, use, 5);
 
-    struct risk_party_line *firm = &risk->firms[account->firm].party;
-
-    if (UNLIKELY(use->value > firm->order_max))
+    *firm = &risk->firms[account->firm];
+    if (UNLIKELY(use->value > (*firm)->party.order_max))
         return risk_hot_back(risk, at, use, 5);
-    if (!risk_hot_take(&firm->room, use->value))
+    if (!risk_hot_take(&(*firm)->party.room, use->value))
         return risk_hot_back(risk, at, use, 6);
     return true;
 }
@@ -333,18 +334,21 @@ risk_hot_new(struct risk *risk,
         return false;
     use.cash = (int64_t)risk_hot_cash_bounded(bounds, order->px, order->qty, order->sell);
     risk_hot_anew();
-    if (!risk_hot_reserve(risk, account, pair, at, &use))
+
+    struct risk_firm_line *firm;
+
+    if (!risk_hot_reserve(risk, account, pair, at, &use, &firm))
         return false;
     if (OUTCRY_SLOW_CHECKS) {
         (void)risk_hot_back(risk, at, &use, RISK_HOT_STEPS);
         ASSERT(risk_hot_agrees(risk, message, order, NULL));
-        (void)risk_hot_reserve(risk, account, pair, at, &use);
+        (void)risk_hot_reserve(risk, account, pair, at, &use, &firm);
     }
     risk_hot_anew();
 
     const uint64_t now_ns = risk_hot_now(message);
 
-    if (!risk_hot_send(risk, message, account, &risk->firms[account->firm], now_ns))
+    if (!risk_hot_send(risk, message, account, firm, now_ns))
         return risk_hot_back(risk, at, &use, RISK_HOT_STEPS);
     memcpy(&pair->run_tick_sell, &equal, sizeof equal);
     pair->run = (now_ns & ~UINT64_C(0xffff)) | 1;
@@ -353,14 +357,14 @@ risk_hot_new(struct risk *risk,
 }
 
 /* risk_hot_is_wide says whether a room may not take what comes back: more than is ever
- * made, as only rooms are that are cut off. */
+ * made, as only rooms are that are cut off. It says so of a negative room, too. */
 static ALWAYS_INLINE bool
 risk_hot_is_wide(const struct risk_hot_lines *lines)
 {
-    return UNLIKELY(lines->account->party.room > RISK_ROOM_MAX) ||
-           UNLIKELY(lines->group->room > RISK_ROOM_MAX) ||
-           UNLIKELY(lines->firm->party.room > RISK_ROOM_MAX) ||
-           UNLIKELY(lines->account->cash_room > RISK_ROOM_MAX);
+    const int64_t all = lines->account->party.room | lines->account->cash_room |
+                        lines->group->room | lines->firm->party.room;
+
+    return UNLIKELY((uint64_t)all > RISK_ROOM_MAX);
 }
 
 /* risk_hot_grows asks for all use of a replace that will have value in all, and adds these
