@@ -313,6 +313,27 @@ plain_sweep_risk(struct engine *engine,
     return sweep(engine, slot, hash, session, out, false);
 }
 
+/* fetch_sides fetches what a trade with the best of the other side will touch of risk: it is
+ * asked for before the taker is, not one line after the other behind it. */
+static ALWAYS_INLINE void
+fetch_sides(const struct engine *engine,
+            const struct ladder *side,
+            uint32_t limit_key,
+            uint32_t account)
+{
+    if (side->best_key > limit_key)
+        return;
+
+    const struct level *level = ladder_level(&engine->pages, side->best_level);
+    /* A level of hidden orders alone has no head. */
+    const uint32_t slot = EITHER(level->head < engine->orders.used_cnt) ? level->head : 0;
+    const struct order *maker = &engine->orders.orders[slot];
+
+    risk_hot_fetch_fill(engine->risk, account);
+    risk_hot_fetch_fill(engine->risk, maker->account);
+    risk_hot_fetch_live(engine->risk, maker->account, maker->position);
+}
+
 /* take does an order that does not simply rest: IOC, or it crosses, or slots or
  * pages are low. */
 static ALWAYS_INLINE enum engine_result
@@ -334,8 +355,11 @@ take(struct engine *engine,
     const uint64_t hash = idmap_hash(&engine->ids, in->session, in->clord);
     struct ask ask = {.px = in->px, .qty = in->qty, .leaves_qty = in->qty, .sell = sell};
 
+    if (UNLIKELY(!ask_book(engine, book, &ask)))
+        return ENGINE_DROPPED;
+    if (!bare)
+        fetch_sides(engine, book_side(book, !sell), ladder_key(ask.tick, !sell), in->account);
     if (UNLIKELY(
-            !ask_book(engine, book, &ask) ||
             idmap_find_hashed(&engine->ids, engine->orders.orders, hash, in->session, in->clord) !=
                 ORDER_NONE ||
             order_pool_room(&engine->orders) != OE_REJECT_REASON_NONE ||
