@@ -9,7 +9,10 @@
  *   fixp_bind.c     session commands that came back -> bindings and answers
  *   fixp_finish.c   FinishedSending and FinishedReceiving, both ways
  *   fixp_send.c     session messages -> datagrams
- *   soup_server.c   connections of SoupBinTCP: packets -> commands, and back
+ *   soup_server.c   connections of SoupBinTCP: packets -> commands
+ *   soup_login.c    a login -> Negotiate and Establish, or its refusal
+ *   soup_bind.c     session commands that came back -> bindings and answers
+ *   soup_reports.c  messages -> reports of OUCH, kept and sent
  *   soup_conns.c    peers of Soup ports -> their connections
  *   publisher.c     messages of the out-ring -> reports, kept and sent
  *   receipt.c       time stamps of reports, for sessions that ask
@@ -560,6 +563,8 @@ soup_server_datagram(struct gateway *gateway, unsigned port_idx, const struct da
 void soup_timers(struct gateway *gateway);
 void soup_session_timer(struct gateway *gateway, struct fixp_session *session);
 
+/* soup_reports.c */
+
 /* soup_flush is publisher_flush of an OUCH session, soup_leave fixp_leave. */
 bool soup_flush(struct gateway *gateway, struct fixp_session *session);
 void soup_leave(struct gateway *gateway, struct fixp_session *session, bool in_vain);
@@ -578,6 +583,8 @@ void soup_old(struct gateway *gateway,
               const struct history_told *told,
               const union cell *cells);
 void soup_old_failed(struct gateway *gateway, struct fixp_session *session);
+
+/* soup_bind.c */
 
 /* soup_came_back is fixp_came_back of an OUCH session. */
 void soup_came_back(struct gateway *gateway,
