@@ -11,6 +11,7 @@
 #include "tools/commands.h"
 #include "tools/config.h"
 #include "tools/link.h"
+#include "tools/ouch_talk.h"
 #include "tools/refusal.h"
 #include "tools/request.h"
 #include "tools/text.h"
@@ -65,14 +66,22 @@ static const char help[] =
     "  T     a time like 2025-01-31T17:30:00Z, or +SECONDS from now\n"
     "  A quote is a bid and an offer; either may be empty, as in ACME:/10@100.50\n"
     "\n"
-    "  --session NAME  whose order it is (the first of the configuration)\n"
+    "  --session NAME  whose order it is (the first of the configuration\n"
+    "                  that speaks what the port does)\n"
     "  --clord N       ClOrdID or quote id (from the clock)\n"
-    "  --port NAME     port of the configuration (the first)\n"
+    "  --port NAME     port of the configuration (the first that speaks what the session\n"
+    "                  does)\n"
     "  --udp-port N    where the configuration leaves it open; --tcp-port for kind tcp\n"
     "\n"
     "The session is negotiated anew; its orders in the book stay. The total of a\n"
-    "replace counts fills in. Exit codes: 0 accepted, 1 refused, 2 usage, 3 no\n"
-    "exchange.\n";
+    "replace counts fills in.\n"
+    "\n"
+    "A session or port whose dialect is ouch is spoken to in OUCH 5.0 over SoupBinTCP. An\n"
+    "order is then named by its UserRefNum (--clord, --orig-clord; the exchange says which\n"
+    "is free), a cancel may have --qty, the total that is to be left, and a replace\n"
+    "--hidden, if the order is. What OUCH has no word for is refused here.\n"
+    "\n"
+    "Exit codes: 0 accepted, 1 refused or ignored, 2 usage, 3 no exchange.\n";
 
 static int
 complain(const char *why)
@@ -368,6 +377,35 @@ talk(struct link *link, struct dialog *dialog, const uint8_t *buf, size_t len)
     }
 }
 
+/* pick finds port and session: those that are named, or the first; one that is not named
+ * speaks what the other does, if there is such a one. */
+static int
+pick(const struct options *options, const struct config *config, struct link_cfg *cfg)
+{
+    unsigned port = 0;
+    unsigned session = 0;
+
+    if (config->ports_cnt == 0 ||
+        (options->port != NULL && config_port(config, options->port) == NULL))
+        return cli_wrong("send", "--port: expected a port of the configuration");
+    if (config->sessions_cnt == 0 ||
+        (options->session != NULL && config_session(config, options->session) == NULL))
+        return cli_wrong("send", "--session: expected a session of the configuration");
+    cfg->sessions[0] = options->session != NULL ? config_session(config, options->session) : NULL;
+    cfg->port = options->port != NULL ? config_port(config, options->port) : NULL;
+    while (cfg->port == NULL && cfg->sessions[0] != NULL && port + 1 < config->ports_cnt &&
+           config->ports[port].dialect != cfg->sessions[0]->dialect)
+        port++;
+    if (cfg->port == NULL)
+        cfg->port = &config->ports[port];
+    while (session + 1 < config->sessions_cnt &&
+           config->sessions[session].dialect != cfg->port->dialect)
+        session++;
+    if (cfg->sessions[0] == NULL)
+        cfg->sessions[0] = &config->sessions[session];
+    return EXIT_FINE;
+}
+
 static int
 run(const struct options *options, const struct config *config)
 {
@@ -386,13 +424,11 @@ run(const struct options *options, const struct config *config)
         (!text_u64_parse(options->udp_port, &udp_port) || udp_port == 0 || udp_port > 65535))
         return cli_wrong("send", "--udp-port %s: expected 1 to 65535", options->udp_port);
     cfg.udp_port = (uint16_t)udp_port;
-    cfg.port = options->port != NULL ? config_port(config, options->port) : &config->ports[0];
-    if (cfg.port == NULL || config->ports_cnt == 0)
-        return cli_wrong("send", "--port: expected a port of the configuration");
-    cfg.sessions[0] =
-        options->session != NULL ? config_session(config, options->session) : &config->sessions[0];
-    if (cfg.sessions[0] == NULL || config->sessions_cnt == 0)
-        return cli_wrong("send", "--session: expected a session of the configuration");
+    const int wrong_code = pick(options, config, &cfg);
+    if (wrong_code != EXIT_FINE)
+        return wrong_code;
+    if (cfg.port->dialect == GATEWAY_OUCH)
+        return ouch_talk(&options->request, &cfg, CONNECT_NS);
     const char *wrong = request_make(&options->request, config, cfg.sessions[0], buf, &len);
     if (wrong != NULL)
         return cli_wrong("send", "%s", wrong);

@@ -23,8 +23,9 @@
 struct link_session {
     struct link *link;
     unsigned index;
-    struct port *port; /* a socket of its own, or the shared device */
-    struct client *client;
+    struct port *port;        /* a socket of its own, or the shared device */
+    struct client *client;    /* of FIXP, */
+    struct ouch_client *ouch; /* or of OUCH */
 };
 
 struct link {
@@ -127,19 +128,17 @@ device_open(struct link *link, char why[LINK_WHY_BYTES])
     return true;
 }
 
-/* is_spoken tells whether port and sessions speak what a client here does. */
+/* is_spoken tells whether the sessions speak what the port does. */
 static bool
 is_spoken(const struct link_cfg *cfg, char why[LINK_WHY_BYTES])
 {
-    if (cfg->port->dialect != GATEWAY_FIXP) {
-        snprintf(why, LINK_WHY_BYTES, "port %s: it speaks OUCH, expected one that speaks FIXP",
-                 cfg->port->name);
-        return false;
-    }
+    static const char *const names[] = {[GATEWAY_FIXP] = "FIXP", [GATEWAY_OUCH] = "OUCH"};
+
     for (unsigned i = 0; i < cfg->sessions_cnt; i++)
-        if (cfg->sessions[i]->dialect != GATEWAY_FIXP) {
-            snprintf(why, LINK_WHY_BYTES, "session %s: it speaks OUCH, expected one of FIXP",
-                     cfg->sessions[i]->name);
+        if (cfg->sessions[i]->dialect != cfg->port->dialect) {
+            snprintf(why, LINK_WHY_BYTES, "session %s: it speaks %s, and port %s %s",
+                     cfg->sessions[i]->name, names[cfg->sessions[i]->dialect], cfg->port->name,
+                     names[cfg->port->dialect]);
             return false;
         }
     return true;
@@ -157,7 +156,7 @@ connections_open(struct link *link, char why[LINK_WHY_BYTES])
             .client = true,
             .ip = where->address != 0 ? where->address : LOCALHOST,
             .tcp_port = link->cfg.udp_port != 0 ? link->cfg.udp_port : where->udp_port,
-            .framing = FRAMING_SOFH,
+            .framing = where->dialect == GATEWAY_OUCH ? FRAMING_SOUP : FRAMING_SOFH,
             .busy_poll = true,
             .connections_max = link->cfg.sessions_cnt,
             .unsent_max = UNSENT_BYTES,
@@ -169,6 +168,31 @@ connections_open(struct link *link, char why[LINK_WHY_BYTES])
         return true;
     snprintf(why, LINK_WHY_BYTES, "cannot open a socket: %s", reason);
     return false;
+}
+
+static bool
+is_ouch(const struct link *link)
+{
+    return link->cfg.port->dialect == GATEWAY_OUCH;
+}
+
+/* client_open makes the client of a session; false without memory. */
+static bool
+client_open(struct link *link, struct link_session *session, struct client_cfg *cfg)
+{
+    if (is_ouch(link))
+        session->ouch = ouch_client_new(&(struct ouch_client_cfg){
+            .port = cfg->port,
+            .server = cfg->server,
+            .source = cfg->udp_source,
+            .user = cfg->name,
+            .password = cfg->key,
+            .on_message = report,
+            .ctx = session,
+        });
+    else
+        session->client = client_new(cfg);
+    return session->ouch != NULL || session->client != NULL;
 }
 
 static bool
@@ -195,8 +219,7 @@ session_open(struct link *link, unsigned index, char why[LINK_WHY_BYTES])
         return false;
     link->sessions_cnt = index + 1;
     cfg.port = session->port;
-    session->client = client_new(&cfg);
-    if (session->client == NULL) {
+    if (!client_open(link, session, &cfg)) {
         snprintf(why, LINK_WHY_BYTES, "out of memory");
         return false;
     }
@@ -209,6 +232,7 @@ link_free(struct link *link)
     for (unsigned i = 0; i < link->sessions_cnt; i++) {
         if (link->sessions[i].client != NULL)
             client_free(link->sessions[i].client);
+        ouch_client_free(link->sessions[i].ouch);
         if (link->shared == NULL)
             port_close(link->sessions[i].port);
     }
@@ -274,7 +298,11 @@ device_poll(struct link *link)
     for (int i = 0; i < cnt; i++) {
         const unsigned index = datagrams[i].udp_port - SOURCE_FIRST;
 
-        if (index < link->sessions_cnt)
+        if (index >= link->sessions_cnt)
+            continue;
+        if (is_ouch(link))
+            ouch_client_datagram(link->sessions[index].ouch, &datagrams[i], link->now_ns);
+        else
             client_datagram(link->sessions[index].client, &datagrams[i], link->now_ns);
     }
     return cnt;
@@ -308,8 +336,57 @@ link_poll(struct link *link)
         for (unsigned i = 0; i < link->sessions_cnt; i++)
             done += socket_poll(link, &link->sessions[i]);
     for (unsigned i = 0; i < link->sessions_cnt; i++)
-        client_poll(link->sessions[i].client, link->now_ns);
+        if (is_ouch(link))
+            ouch_client_poll(link->sessions[i].ouch, link->now_ns);
+        else
+            client_poll(link->sessions[i].client, link->now_ns);
     return done;
+}
+
+/* What a session is, in either dialect. */
+static bool
+is_live(const struct link_session *session)
+{
+    return session->ouch != NULL ? ouch_client_state(session->ouch) == OUCH_CLIENT_LIVE
+                                 : client_state(session->client) == CLIENT_ESTABLISHED;
+}
+
+static bool
+is_closed(const struct link_session *session)
+{
+    return session->ouch != NULL ? ouch_client_state(session->ouch) == OUCH_CLIENT_CLOSED
+                                 : client_state(session->client) == CLIENT_CLOSED;
+}
+
+static bool
+is_leaving(const struct link_session *session)
+{
+    return session->ouch != NULL ? ouch_client_state(session->ouch) == OUCH_CLIENT_LEAVING
+                                 : client_state(session->client) == CLIENT_TERMINATING;
+}
+
+static const char *
+error_of(const struct link_session *session)
+{
+    return session->ouch != NULL ? ouch_client_error(session->ouch) : client_error(session->client);
+}
+
+static void
+session_connect(struct link_session *session, uint64_t now_ns)
+{
+    if (session->ouch != NULL)
+        ouch_client_connect(session->ouch, now_ns);
+    else
+        client_connect(session->client, now_ns);
+}
+
+static void
+session_leave(struct link_session *session, uint64_t now_ns)
+{
+    if (session->ouch != NULL)
+        ouch_client_logout(session->ouch, now_ns);
+    else
+        client_terminate(session->client, now_ns);
 }
 
 bool
@@ -319,7 +396,7 @@ link_connect(struct link *link, uint64_t timeout_ns, char why[LINK_WHY_BYTES])
     unsigned established = 0;
 
     for (unsigned i = 0; i < link->sessions_cnt; i++)
-        client_connect(link->sessions[i].client, link->now_ns);
+        session_connect(&link->sessions[i], link->now_ns);
     link_flush(link);
     while (established < link->sessions_cnt) {
         if (link_poll(link) == 0)
@@ -327,12 +404,12 @@ link_connect(struct link *link, uint64_t timeout_ns, char why[LINK_WHY_BYTES])
         link_flush(link);
         established = 0;
         for (unsigned i = 0; i < link->sessions_cnt; i++) {
-            const struct client *client = link->sessions[i].client;
+            const struct link_session *session = &link->sessions[i];
 
-            established += client_state(client) == CLIENT_ESTABLISHED;
-            if (client_state(client) == CLIENT_CLOSED) {
+            established += is_live(session);
+            if (is_closed(session)) {
                 snprintf(why, LINK_WHY_BYTES, "session %s: %s", link->cfg.sessions[i]->name,
-                         client_error(client));
+                         error_of(session));
                 return false;
             }
         }
@@ -343,6 +420,20 @@ link_connect(struct link *link, uint64_t timeout_ns, char why[LINK_WHY_BYTES])
         }
     }
     return true;
+}
+
+uint32_t
+link_next_ref(const struct link *link)
+{
+    uint32_t next = 1;
+
+    for (unsigned i = 0; i < link->sessions_cnt; i++) {
+        const struct ouch_client *ouch = link->sessions[i].ouch;
+
+        if (ouch != NULL && ouch_client_next_ref(ouch) > next)
+            next = ouch_client_next_ref(ouch);
+    }
+    return next;
 }
 
 unsigned
@@ -360,6 +451,8 @@ link_now_ns(const struct link *link)
 uint64_t
 link_send(struct link *link, unsigned index, const void *message, size_t len)
 {
+    if (is_ouch(link))
+        return ouch_client_send(link->sessions[index].ouch, message, len);
     return client_send(link->sessions[index].client, message, len);
 }
 
@@ -367,6 +460,10 @@ void
 link_flush(struct link *link)
 {
     for (unsigned i = 0; i < link->sessions_cnt; i++) {
+        if (is_ouch(link)) {
+            ouch_client_flush(link->sessions[i].ouch, link->now_ns);
+            continue;
+        }
         client_flush(link->sessions[i].client, link->now_ns);
         if (link->shared == NULL)
             port_tx_flush(link->sessions[i].port);
@@ -379,8 +476,8 @@ const char *
 link_error(const struct link *link)
 {
     for (unsigned i = 0; i < link->sessions_cnt; i++)
-        if (client_state(link->sessions[i].client) == CLIENT_CLOSED)
-            return client_error(link->sessions[i].client);
+        if (is_closed(&link->sessions[i]))
+            return error_of(&link->sessions[i]);
     return "";
 }
 
@@ -391,15 +488,15 @@ link_close(struct link *link)
     unsigned open = link->sessions_cnt;
 
     for (unsigned i = 0; i < link->sessions_cnt; i++)
-        if (client_state(link->sessions[i].client) == CLIENT_ESTABLISHED)
-            client_terminate(link->sessions[i].client, link->now_ns);
+        if (is_live(&link->sessions[i]))
+            session_leave(&link->sessions[i], link->now_ns);
     while (open > 0 && clock_utc_ns() < until_ns) {
         link_flush(link);
         if (link_poll(link) == 0)
             nap();
         open = 0;
         for (unsigned i = 0; i < link->sessions_cnt; i++)
-            open += client_state(link->sessions[i].client) == CLIENT_TERMINATING;
+            open += is_leaving(&link->sessions[i]);
     }
     link_free(link);
 }

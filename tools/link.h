@@ -4,9 +4,10 @@
  *   sessions of the configuration --> clients --> one DPDK device, or a socket or
  *                                                 a TCP connection each
  *
- * Opens what the configuration says of a port's client side, connects up to
- * LINK_SESSIONS_MAX sessions under fresh UUIDs, and hands datagrams to the
- * client that they are for. One thread; link_poll never blocks.
+ * The port says what is spoken: FIXP, or OUCH over SoupBinTCP, and its sessions speak the
+ * same. What is sent and reported are messages of that dialect. Opens what the configuration says
+ * of a port's client side, connects up to LINK_SESSIONS_MAX sessions under fresh UUIDs, and hands
+ * datagrams to the client that they are for. One thread; link_poll never blocks.
  */
 #ifndef OUTCRY_TOOLS_LINK_H
 #define OUTCRY_TOOLS_LINK_H
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 #include "gateway/client.h"
+#include "gateway/ouch_client.h"
 #include "gateway/port.h"
 #include "proto/base.h"
 
@@ -62,8 +64,12 @@ int link_poll(struct link *link);
  * found none, when it looked. */
 uint64_t link_now_ns(const struct link *link);
 
-/* link_send queues a message of session index; returns its number, 0 if the
- * session is not established. link_flush sends what all sessions queued. */
+/* link_next_ref returns a UserRefNum that was free in every session when it was
+ * established, as are all above it; of OUCH. */
+uint32_t link_next_ref(const struct link *link);
+
+/* link_send queues a message of session index; returns its number, of OUCH 1; 0 if the
+ * session is not established or there is no room. link_flush sends what all sessions queued. */
 uint64_t link_send(struct link *link, unsigned index, const void *message, size_t len);
 void link_flush(struct link *link);
 

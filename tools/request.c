@@ -93,7 +93,8 @@ optional_word(const char *text, const char *const *names, const char *values, ui
     return true;
 }
 
-/* account_of returns the account named or, if none is, the firm's first. */
+/* account_of returns the account named or, if none is, the session's own, in OUCH, or the
+ * firm's first. */
 static const struct config_account *
 account_of(const struct request *request,
            const struct config *config,
@@ -101,6 +102,8 @@ account_of(const struct request *request,
 {
     if (request->account != NULL)
         return config_account(config, request->account);
+    if (session->dialect == GATEWAY_OUCH)
+        return &config->accounts[session->account];
     for (unsigned i = 0; i < config->accounts_cnt; i++)
         if (config->groups[config->accounts[i].group].firm == session->firm)
             return &config->accounts[i];
