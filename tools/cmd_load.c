@@ -51,8 +51,8 @@ static const char help[] =
     "\n"
     "  --orders N      messages to send (100000)\n"
     "  --rate R        messages a second (50000); 0: as fast as answers come\n"
-    "  --sessions S    sessions of the configuration to use, at most 1024 (all of FIXP but\n"
-    "                  drop copies)\n"
+    "  --sessions S    sessions of the configuration to use, at most 1024 (all that speak\n"
+    "                  what the port does, but for drop copies)\n"
     "  --first F       the first of them, from 0 (0)\n"
     "  --seed X        of the random flow (1)\n"
     "  --mix plain|all limit orders, cancels and replaces (plain); or with them orders of\n"
@@ -66,7 +66,11 @@ static const char help[] =
     "  --progress WORD show progress on stderr under this word, also with --json\n"
     "  --json          one flat object on stdout\n"
     "\n"
-    "Asks for latency receipts, and prints from them where time goes inside of the\n"
+    "To a port whose dialect is ouch the plain flow goes in OUCH 5.0 over SoupBinTCP. A\n"
+    "cancel or replace whose order is gone is not answered there; it counts as rejected\n"
+    "when what ended the order is reported.\n"
+    "\n"
+    "Asks for latency receipts (in FIXP), and prints from them where time goes inside of the\n"
     "exchange: from the datagram to the sequencer, to the matched order, to the durable\n"
     "one, to the answer that is sent.\n"
     "\n"
@@ -361,7 +365,15 @@ run_flow(const struct options *options, struct link_cfg *link_cfg, struct load_c
     const struct load_source source = flow_source(flow);
 
     load_cfg->source = &source;
+    if (link_cfg->port->dialect == GATEWAY_OUCH) {
+        flow_name_by_clord(flow);
+        load_cfg->interpreter =
+            interpreter_new(link_cfg->config, link_cfg->sessions, options->orders);
+        if (load_cfg->interpreter == NULL)
+            return complain("out of memory");
+    }
     const int code = run(options, link_cfg, load_cfg, NULL);
+    interpreter_free(load_cfg->interpreter);
     flow_free(flow);
     return code;
 }
@@ -382,14 +394,15 @@ static bool
 sessions_pick(const struct options *options, struct link_cfg *cfg)
 {
     unsigned cnt = options->sessions != 0 ? options->sessions : LINK_SESSIONS_MAX;
-    unsigned behind = 0; /* of those that may send, in FIXP */
+    unsigned behind = 0; /* of those that may send, in the port's dialect */
 
     if (cnt > LINK_SESSIONS_MAX)
         cnt = LINK_SESSIONS_MAX;
     for (unsigned i = 0; i < cfg->config->sessions_cnt && cfg->sessions_cnt < cnt; i++) {
         const struct config_session *session = &cfg->config->sessions[i];
 
-        if (session->dialect == GATEWAY_FIXP && !session->drop_copy && behind++ >= options->first)
+        if (session->dialect == cfg->port->dialect && !session->drop_copy &&
+            behind++ >= options->first)
             cfg->sessions[cfg->sessions_cnt++] = session;
     }
     return cfg->sessions_cnt > 0 && cfg->sessions_cnt >= options->sessions;
@@ -433,6 +446,8 @@ cmd_load(int argc, char **argv)
         code = complain("the configuration does not have that many sessions");
     else if (options.core >= 0 && !pin(options.core))
         code = complain("cannot pin to that core");
+    else if (link_cfg.port->dialect == GATEWAY_OUCH && (options.all || options.lobster != NULL))
+        code = cli_wrong("load", "--mix all, --lobster: not over a port that speaks OUCH");
     else if (options.lobster != NULL)
         code = run_tape(&options, &link_cfg, &load_cfg);
     else

@@ -159,10 +159,14 @@ accounts_find(struct flow *flow, struct flow_session *session, const struct conf
     session->live = calloc(LIVE_MAX, sizeof(uint32_t));
     if (session->accounts_mem == NULL || session->live == NULL)
         return false;
+    session->accounts = session->accounts_mem;
+    if (of->dialect == GATEWAY_OUCH) {
+        session->accounts_mem[session->accounts_cnt++] = of->account;
+        return true;
+    }
     for (unsigned i = 0; i < config->accounts_cnt; i++)
         if (config->groups[config->accounts[i].group].firm == of->firm)
             session->accounts_mem[session->accounts_cnt++] = i;
-    session->accounts = session->accounts_mem;
     return session->accounts_cnt > 0;
 }
 
@@ -210,6 +214,12 @@ flow_new(const struct config *config,
 fail:
     flow_free(flow);
     return NULL;
+}
+
+void
+flow_name_by_clord(struct flow *flow)
+{
+    flow->clords = true;
 }
 
 struct load_source

@@ -31,6 +31,10 @@ struct flow *flow_new(const struct config *config,
                       uint64_t seed,
                       bool all,
                       char why[LINK_WHY_BYTES]);
+
+/* flow_name_by_clord lets cancels and replaces name their order by its ClOrdID, not by the
+ * exchange's id: a dialect may have that alone. */
+void flow_name_by_clord(struct flow *flow);
 struct load_source flow_source(struct flow *flow);
 void flow_free(struct flow *flow);
 

@@ -334,6 +334,19 @@ flow_make_mass_cancel(struct flow *flow, const struct order *order, uint64_t clo
     return oe_order_mass_cancel_request_encode(buf, LOAD_MESSAGE_BYTES_MAX, &msg);
 }
 
+/* named gives the ClOrdID of the order that target is; null where its id names it. */
+static uint64_t
+named(const struct flow *flow,
+      const struct order *order,
+      const struct order *target,
+      uint64_t clord)
+{
+    return flow->clords ? clord - (uint64_t)(order - target) : UINT64_MAX;
+}
+_Static_assert(OE_ORDER_CANCEL_REQUEST_ORIG_CL_ORD_ID_NULL == UINT64_MAX &&
+                   OE_ORDER_CANCEL_REPLACE_REQUEST_ORIG_CL_ORD_ID_NULL == UINT64_MAX,
+               "as named says");
+
 size_t
 flow_make_cancel(const struct flow *flow,
                  struct order *order,
@@ -346,7 +359,9 @@ flow_make_cancel(const struct flow *flow,
 
     client_order_cancel(&msg);
     msg.cl_ord_id = clord;
-    msg.order_id = target->order_id;
+    msg.orig_cl_ord_id = named(flow, order, target, clord);
+    if (!flow->clords)
+        msg.order_id = target->order_id;
     msg.security_id = flow->config->instruments[target->instrument].id;
     return oe_order_cancel_request_encode(buf, LOAD_MESSAGE_BYTES_MAX, &msg);
 }
@@ -368,7 +383,9 @@ flow_make_replace(struct flow *flow,
 
     client_order_replace(&msg);
     msg.cl_ord_id = clord;
-    msg.order_id = target->order_id;
+    msg.orig_cl_ord_id = named(flow, order, target, clord);
+    if (!flow->clords)
+        msg.order_id = target->order_id;
     msg.price = passive_px(flow, instrument, target->sell);
     msg.security_id = instrument->id;
     msg.order_qty = order->qty;

@@ -49,7 +49,8 @@ struct flow {
     const struct config *config;
     unsigned sessions_cnt;
     uint32_t messages_cnt;
-    bool all; /* of every kind */
+    bool all;    /* of every kind */
+    bool clords; /* orders are named by them */
     uint64_t random;
     unsigned *instruments; /* indexes of the open ones */
     unsigned instruments_cnt;
@@ -63,7 +64,7 @@ uint32_t flow_draw(struct flow *flow, uint32_t bound);
 
 /* Each fills in the order and writes a message with ClOrdID clord into buf, which
  * has LOAD_MESSAGE_BYTES_MAX; returns its bytes. Cancel and replace are of the order
- * that target is. base is the ClOrdID of message 0. */
+ * that target is, which was message base + its number. base is the ClOrdID of message 0. */
 size_t
 flow_make_order(struct flow *flow, struct order *order, uint64_t clord, bool ioc, uint8_t *buf);
 size_t

@@ -94,14 +94,13 @@ cl_ord_id_at(const uint8_t *buf, size_t offset)
     return value;
 }
 
+/* take_report takes a report in SBE. */
 static void
-on_report(void *ctx, unsigned index, uint64_t no, const uint8_t *buf, size_t len)
+take_report(void *ctx, const uint8_t *buf, size_t len)
 {
     struct load *load = ctx;
     struct oe_header header;
 
-    (void)index;
-    (void)no;
     memcpy(&header, buf, sizeof header);
     switch (header.template_id) {
     case OE_EXECUTION_REPORT_NEW_ID:
@@ -146,6 +145,19 @@ on_report(void *ctx, unsigned index, uint64_t no, const uint8_t *buf, size_t len
         break;
     }
     load->cfg.source->on_report(load->cfg.source->ctx, load->base, buf, len);
+}
+
+static void
+on_report(void *ctx, unsigned index, uint64_t no, const uint8_t *buf, size_t len)
+{
+    struct load *load = ctx;
+
+    (void)index;
+    (void)no;
+    if (load->cfg.interpreter != NULL)
+        interpreter_take(load->cfg.interpreter, buf, len, take_report, load);
+    else
+        take_report(load, buf, len);
 }
 
 static void
@@ -207,6 +219,23 @@ load_events(struct load *load)
     };
 }
 
+/* send_ouch sends a message of a session in OUCH, as send_one; no number is kept, for over a
+ * connection nothing is lost that it does not end with. */
+static bool
+send_ouch(struct load *load, unsigned session, const uint8_t *request, size_t len)
+{
+    uint8_t buf[OUCH_PUT_BYTES_MAX];
+    const char *why;
+    const size_t bytes = interpreter_put(load->cfg.interpreter, session, request, len, buf, &why);
+
+    if (bytes == 0)
+        snprintf(load->result->error, sizeof load->result->error, "%s", why);
+    if (bytes == 0 || link_send(load->link, session, buf, bytes) == 0)
+        return false;
+    interpreter_sent(load->cfg.interpreter, request, len);
+    return true;
+}
+
 /* send_one makes message no and sends it; false if there is no room now or the
  * session is gone. */
 static bool
@@ -217,6 +246,8 @@ send_one(struct load *load, uint32_t no)
     const size_t len = load->cfg.source->make(load->cfg.source->ctx, load->base, no, &session, buf);
     struct numbers *numbers = &load->numbers[session];
 
+    if (load->cfg.interpreter != NULL)
+        return send_ouch(load, session, buf, len);
     if (link_send(load->link, session, buf, len) == 0)
         return false;
     if (!push_u32(&numbers->message, &numbers->cnt, &numbers->max, no))
@@ -331,6 +362,14 @@ load_run(struct load *load, struct link *link, struct load_result *result)
     load->result = result;
     load->link = link;
     load->sends_max = link_sessions(link) > SENDS_MIN ? link_sessions(link) : SENDS_MIN;
+    if (load->cfg.interpreter != NULL) {
+        load->base = link_next_ref(link);
+        if (!interpreter_begin(load->cfg.interpreter, load->base)) {
+            snprintf(result->error, sizeof result->error,
+                     "not so many UserRefNums are left to the day");
+            return;
+        }
+    }
     const uint64_t start_ns = work(load);
     result->lost = load->in_flight;
     result->elapsed_ns = load->last_answer_ns > start_ns ? load->last_answer_ns - start_ns : 0;

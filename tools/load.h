@@ -8,7 +8,8 @@
  * message that had to wait (no coordinated omission). ClOrdIDs are a base,
  * different in each run, plus n; the first report that answers a ClOrdID is
  * its answer. What the exchange never received (NotApplied) is sent again under
- * the same ClOrdID and keeps its due time. At most window messages are
+ * the same ClOrdID and keeps its due time. In OUCH the base is a UserRefNum that is free
+ * in every session, and an interpreter stands between. At most window messages are
  * unanswered at a time, so that a dead exchange is noticed.
  */
 #ifndef OUTCRY_TOOLS_LOAD_H
@@ -21,6 +22,7 @@
 #include "proto/base.h"
 
 #include "tools/histogram.h"
+#include "tools/interpreter.h"
 #include "tools/link.h"
 
 #define LOAD_MESSAGE_BYTES_MAX 512u
@@ -46,6 +48,7 @@ enum load_idle {
 
 struct load_cfg {
     const struct load_source *source;
+    struct interpreter *interpreter; /* the link speaks OUCH; NULL: FIXP */
     uint32_t messages_cnt;
     double rate;     /* messages a second; 0: as fast as the window lets them */
     uint32_t window; /* unanswered messages at a time */

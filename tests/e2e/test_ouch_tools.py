@@ -8,12 +8,13 @@ layouts alone, and by one of FIXP.
 """
 
 import json
+import os
 import re
 import sys
 
 from harness import Exchange, Folder, Tap, make_journal, run
 from soup import Soup
-from test_ouch import ALPHA, config_of, pick
+from test_ouch import ALPHA, config_of
 
 
 def number_after(word, text):
@@ -126,9 +127,66 @@ def test_mistakes(tap, outcry, config, send, buy, where):
     tap.ok(code == 3 and 'login refused: not authorized' in err, 'a login that is refused', code, err)
 
 
+MARKET = '''exchange: {ack: durable}
+journal: {folder: journal, segment_mib: 4}
+pools: {orders: 100000, instruments: 4, accounts: 4, positions: 64, pages: 4096}
+threads: [{name: all, stages: [gateway, engine, journal, door], idle: yield}]
+ports:
+  - {name: kernel, kind: udp, address: 127.0.0.1, udp_port: 0}
+  - {name: soup, kind: tcp, address: 127.0.0.1, tcp_port: 0, dialect: ouch}
+firms: [{id: 0, name: ALPHA}]
+groups: [{id: 0, name: HOUSE, firm: ALPHA}]
+accounts:
+  - {id: 0, name: A1, group: HOUSE, limits: {order_qty: 20000, long: 100000000}}
+  - {id: 1, name: A2, group: HOUSE, limits: {order_qty: 20000, long: 100000000}}
+instruments:
+  - {id: 0, symbol: AAPL, tick: "0.01", limits: {reference: "585.00", collar_permille: 250}}
+sessions:
+  - {id: 0, name: BROKER1, firm: ALPHA, key: one}
+  - {id: 1, name: OUCH1, firm: ALPHA, key: two, dialect: ouch, account: A1, mpid: AAAA}
+  - {id: 2, name: OUCH2, firm: ALPHA, key: three, dialect: ouch, account: A2, mpid: BBBB}
+'''
+
+
+def test_load(tap, outcry):
+    with Folder() as folder:
+        make_journal(folder)
+        config = os.path.join(folder, 'market.yaml')
+        with open(config, 'w', encoding='ascii') as file:
+            file.write(MARKET)
+        with Exchange(outcry, config) as exchange:
+            where = ['--port', 'soup', '--tcp-port', str(exchange.ports['soup'][1])]
+
+            def load(*args):
+                return run(outcry, 'load', config, *where, *args, seconds=150)
+
+            # The second begins behind the numbers of the first, and meets its orders.
+            for seed in '1', '2':
+                code, out, err = load('--orders', '20000', '--rate', '20000', '--seed', seed, '--json')
+                result = json.loads(out) if out else {}
+                tap.ok(code == 0 and result.get('lost') == 0 and result.get('sent') == 20000 and
+                       result.get('acknowledged', 0) + result.get('rejected', 0) == 20000,
+                       f'load {seed} loses nothing', code, out, err)
+                tap.ok(result.get('acknowledged', 0) > 15000 and result.get('filled', 0) > 500,
+                       'most is taken, some trades', result)
+                tap.ok(0 < result.get('ack_p50_ns', 0) <= result.get('ack_p999_ns', 0) <=
+                       result.get('ack_max_ns', 0), 'latencies are in order', result)
+            code, out, err = load('--orders', '1000', '--sessions', '1')
+            tap.ok(code == 0 and '\nlost          0\n' in out and '  p99.9 ' in out,
+                   'it prints them, of one session', code, out, err)
+            code, _, err = load('--sessions', '3')
+            tap.ok(code == 3 and 'that many sessions' in err, 'sessions of FIXP are not for it', code, err)
+            code, _, err = load('--mix', 'all')
+            tap.ok(code == 2 and '--mix all, --lobster' in err, 'nor are mass quotes', code, err)
+            tap.same(exchange.stop(), 0, 'it stops')
+        code, out, err = run(outcry, 'replay', os.path.join(folder, 'journal'), '--json', seconds=100)
+        tap.ok(code == 0 and json.loads(out)['identical'], 'its journal replays', out, err)
+
+
 def main():
     tap = Tap()
     test_send(tap, sys.argv[1])
+    test_load(tap, sys.argv[1])
     tap.done()
 
 
