@@ -665,7 +665,8 @@ fixp_server_held(struct gateway *gateway)
     for (uint32_t i = 0; i < gateway->holding_cnt; i++) {
         struct fixp_session *session = &gateway->sessions[gateway->holding[i]];
 
-        session->holding = held_take(gateway, session, &done);
+        session->holding = session_is_ouch(session) ? soup_held_take(gateway, session, &done)
+                                                    : held_take(gateway, session, &done);
         if (session->holding)
             gateway->holding[left_cnt++] = gateway->holding[i];
     }

@@ -558,6 +558,10 @@ int retransmit_poll(struct gateway *gateway);
 void
 soup_server_datagram(struct gateway *gateway, unsigned port_idx, const struct datagram *datagram);
 
+/* soup_held_take takes packets of an OUCH session that wait, as far as they may and the
+ * in-ring has room; false if none is left. */
+bool soup_held_take(struct gateway *gateway, struct fixp_session *session, int *done);
+
 /* soup_timers looks at a few connections; soup_session_timer at a session that is bound
  * or closing. */
 void soup_timers(struct gateway *gateway);

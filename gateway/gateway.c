@@ -79,15 +79,13 @@ struct layout {
     size_t bytes;
 };
 
-/* holds tells whether datagrams of the session may have to wait; what is above the rates
- * of one of OUCH is refused in any case. */
+/* holds tells whether what the session sends may have to wait. */
 static COLD bool
 holds(const struct gateway_cfg *cfg, uint16_t session)
 {
     const struct gateway_throttle *throttle = &cfg->sessions[session].throttle;
 
     return cfg->throttle_queue && cfg->sessions[session].used &&
-           cfg->sessions[session].dialect == GATEWAY_FIXP &&
            (throttle->messages_per_s | throttle->cancels_per_s | throttle->bytes_per_s) != 0;
 }
 

@@ -6,8 +6,9 @@
  *                                                                          oldest first
  *
  * In the order in which they came, so numbers are taken as they would have been
- * without. With all slots taken a datagram is dropped, as if the network had lost
- * it, and what it held becomes NotApplied.
+ * without. With all slots taken a datagram of FIXP is dropped, as if the network had lost
+ * it, and what it held becomes NotApplied. OUCH has no such word, and its numbers rise: so
+ * there the packet that has waited longest is refused, and the new one waits.
  *
  * Threads: the gateway's. Memory: HOLD_MAX datagrams for each session, taken at
  * start if the configuration says queue.

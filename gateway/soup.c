@@ -161,6 +161,12 @@ soup_take(struct soup *soup,
     }
 }
 
+void
+soup_hear(struct soup *soup, uint64_t now_ns)
+{
+    soup->last_rx_ns = now_ns;
+}
+
 enum soup_due
 soup_due(const struct soup *soup, uint64_t now_ns)
 {

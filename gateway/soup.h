@@ -105,6 +105,9 @@ enum soup_event soup_take(struct soup *soup,
                           uint64_t now_ns,
                           struct soup_login *login);
 
+/* soup_hear notes that the client lives, by a packet that is kept to be taken later. */
+void soup_hear(struct soup *soup, uint64_t now_ns);
+
 /* soup_due says what is to be done by now. */
 enum soup_due soup_due(const struct soup *soup, uint64_t now_ns);
 

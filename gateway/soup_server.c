@@ -90,13 +90,20 @@ dropped(struct gateway *gateway, const uint8_t *buf, size_t len)
     return true;
 }
 
-/* throttled makes a refusal of what is above the session's rates; false if there were too
- * many of these as well. */
-static bool
+/* What becomes of a message. */
+enum taken {
+    TAKEN,   /* a command, a refusal among them, or nothing, for it is no message */
+    WAITS,   /* for the session's rates: it is as if it had not come yet */
+    TOO_MANY /* were refused: its sender does not listen */
+};
+
+/* throttled makes a refusal of what is above the session's rates, or lets it wait. */
+static enum taken
 throttled(struct gateway *gateway,
           struct fixp_session *session,
           const uint8_t *buf,
           size_t len,
+          bool may_wait,
           union cell *cells,
           unsigned *cnt)
 {
@@ -105,22 +112,24 @@ throttled(struct gateway *gateway,
     const uint64_t retry_us = (wait_ns + 999) / 1000;
 
     if (LIKELY(wait_ns == 0))
-        return true;
+        return TAKEN;
+    if (may_wait)
+        return WAITS;
     gateway->stats.throttled++;
     if (!throttle_may_refuse(&session->throttle, gateway->now_ns))
-        return false;
+        return TOO_MANY;
     *cnt =
         ouch_refuse_rate(cells, *cnt, retry_us < UINT32_MAX ? (uint32_t)retry_us : UINT32_MAX - 1);
-    return true;
+    return TAKEN;
 }
 
 /* take_data makes a message a command. Whether its number was used the engine says. */
-static void
+static enum taken
 take_data(struct gateway *gateway,
           struct fixp_session *session,
-          struct soup_conn *conn,
           const uint8_t *buf,
-          size_t len)
+          size_t len,
+          bool may_wait)
 {
     const uint16_t number = session_number(gateway, session);
     union cell cells[CELL_COMMAND_MAX];
@@ -133,18 +142,18 @@ take_data(struct gateway *gateway,
         .disabled = session->flow.disabled != 0,
     };
     unsigned cnt = len <= gateway->cfg.message_max ? ouch_decode(&origin, buf, len, cells) : 0;
+    enum taken taken = TAKEN;
 
     if (cnt == 0) {
         gateway->stats.bad_frame++;
-        return;
+        return TAKEN;
     }
     if (dropped(gateway, buf, len))
-        return;
-    if (session->limited && !throttled(gateway, session, buf, len, cells, &cnt)) {
-        gateway->stats.bad_session++;
-        soup_conn_end(gateway, conn, CELL_UNBIND_REASON_VIOLATION);
-        return;
-    }
+        return TAKEN;
+    if (session->limited)
+        taken = throttled(gateway, session, buf, len, may_wait, cells, &cnt);
+    if (UNLIKELY(taken != TAKEN))
+        return taken;
 
     const uint64_t no = number_of(cells);
 
@@ -157,6 +166,90 @@ take_data(struct gateway *gateway,
         gateway->stats.refused += cells->message_refused.reason != OE_REJECT_REASON_NONE;
     gateway->stats.messages++;
     gateway_command(gateway, cells, cnt);
+    return TAKEN;
+}
+
+/* let_go ends the connection of who sends on and on above his rates. */
+static void
+let_go(struct gateway *gateway, struct soup_conn *conn)
+{
+    gateway->stats.bad_session++;
+    soup_conn_end(gateway, conn, CELL_UNBIND_REASON_VIOLATION);
+}
+
+/* hold_packet keeps a packet that cannot be taken now. Without room for it the one that has
+ * waited longest is refused: numbers rise, so were it the new one the others would be
+ * passed over. */
+static void
+hold_packet(struct gateway *gateway,
+            struct fixp_session *session,
+            struct soup_conn *conn,
+            const uint8_t *packet,
+            size_t len)
+{
+    struct hold *hold = session->hold;
+
+    soup_hear(&conn->soup, gateway->now_ns);
+    if (len > DATAGRAM_BYTES_MAX) {
+        gateway->stats.bad_frame++;
+        return;
+    }
+    if (hold->cnt == HOLD_MAX) {
+        const struct held *oldest = hold_head(hold);
+
+        if (take_data(gateway, session, oldest->bytes + 1, oldest->len - 1u, false) == TOO_MANY) {
+            let_go(gateway, conn);
+            return;
+        }
+        hold_pop(hold);
+    }
+    if (!hold_put(hold, packet, len, 0, true))
+        UNREACHABLE("room was made");
+    gateway->stats.throttled++;
+    if (session->holding)
+        return;
+    session->holding = true;
+    ASSERT(gateway->holding_cnt < gateway->cfg.sessions_max);
+    gateway->holding[gateway->holding_cnt++] = session_number(gateway, session);
+}
+
+/* take_message takes a packet with a message of a session that is listened to. */
+static void
+take_message(struct gateway *gateway,
+             struct fixp_session *session,
+             struct soup_conn *conn,
+             const uint8_t *packet,
+             size_t len)
+{
+    switch (take_data(gateway, session, packet + 1, len - 1, session->hold != NULL)) {
+    case TAKEN:
+        break;
+    case WAITS:
+        hold_packet(gateway, session, conn, packet, len);
+        break;
+    case TOO_MANY:
+        let_go(gateway, conn);
+        break;
+    default:
+        UNREACHABLE("nothing else becomes of it");
+    }
+}
+
+/* comes_behind tells whether a packet has to wait because others of its session do: a
+ * message, or the end of them. */
+static bool
+comes_behind(struct gateway *gateway,
+             const struct soup_conn *conn,
+             const uint8_t *packet,
+             size_t len)
+{
+    const struct fixp_session *session;
+
+    if (LIKELY(gateway->holding_cnt == 0) || conn->session == DIRECTORY_NONE || len == 0)
+        return false;
+    session = &gateway->sessions[conn->session];
+    return session->holding && session_listens(session) && soup_conn_of(gateway, session) == conn &&
+           (packet[0] == SOUP_UNSEQUENCED_DATA_TYPE || packet[0] == SOUP_LOGOUT_REQUEST_TYPE);
 }
 
 static void
@@ -175,7 +268,7 @@ take_packet(struct gateway *gateway, struct soup_conn *conn, const uint8_t *pack
         ASSERT(conn->session != DIRECTORY_NONE);
         session = &gateway->sessions[conn->session];
         if (session_listens(session))
-            take_data(gateway, session, conn, packet + 1, len - 1);
+            take_message(gateway, session, conn, packet, len);
         else
             gateway->stats.bad_session++;
         break;
@@ -189,6 +282,31 @@ take_packet(struct gateway *gateway, struct soup_conn *conn, const uint8_t *pack
     default:
         UNREACHABLE("no other event");
     }
+}
+
+bool
+soup_held_take(struct gateway *gateway, struct fixp_session *session, int *done)
+{
+    struct hold *hold = session->hold;
+
+    while (hold->cnt > 0 && session_listens(session)) {
+        const struct held *held = hold_head(hold);
+        struct soup_conn *conn = soup_conn_of(gateway, session);
+
+        if (conn == NULL)
+            break;
+        if (ring_writer_room(gateway->in, gateway->datagram_cells) < gateway->datagram_cells)
+            return true;
+        if (held->bytes[0] == SOUP_LOGOUT_REQUEST_TYPE)
+            take_packet(gateway, conn, held->bytes, held->len);
+        else if (take_data(gateway, session, held->bytes + 1, held->len - 1u, true) == WAITS)
+            return true;
+        hold_pop(hold);
+        (*done)++;
+    }
+    /* Whoever sent what is left is gone: he sees that nothing is told of it. */
+    hold->cnt = 0;
+    return false;
 }
 
 void
@@ -210,7 +328,11 @@ soup_server_datagram(struct gateway *gateway, unsigned port_idx, const struct da
         port_drop(gateway->ports[port_idx], &from.peer);
         return;
     }
-    take_packet(gateway, conn, datagram->data, datagram->len);
+    if (UNLIKELY(comes_behind(gateway, conn, datagram->data, datagram->len)))
+        hold_packet(gateway, &gateway->sessions[conn->session], conn, datagram->data,
+                    datagram->len);
+    else
+        take_packet(gateway, conn, datagram->data, datagram->len);
 }
 
 /* --- time ----------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/hold.h"
 #include "gateway/soup.h"
 #include "gateway/throttle.h"
 #include "proto/ouch.h"
@@ -845,6 +846,132 @@ Test(soup_server, who_sends_on_and_on_above_his_rate_is_let_go)
     cr_assert(pair->conns[conn].closed);
     cr_assert_gt(sent, THROTTLE_REFUSALS_MIN / 2);
     (void)connect_from(2, 1);
+}
+
+/* wait_in_line lets the session's messages wait for its rates. */
+static void
+wait_in_line(uint32_t messages, uint32_t cancels)
+{
+    rig->throttle_queue = true;
+    slow_down(messages, cancels);
+}
+
+Test(soup_server, what_is_above_the_rates_waits_in_order_and_within_the_rate)
+{
+    const uint8_t *message;
+    uint32_t conn;
+
+    wait_in_line(10, 0);
+    conn = first(2);
+    say(conn, ORDER("01", BUY, DAY));
+    say(conn, ORDER("02", BUY, DAY));
+    say(conn, ORDER("03", BUY, DAY));
+    /* What need not wait does not overtake either; and what is no message does not wait. */
+    say(conn, "58 00000001 00000000");
+    say(conn, "51");
+    (void)expect_message(conn, 'A');
+    expect_nothing(conn);
+    rig_wait(rig, 90);
+    expect_nothing(conn);
+    rig_wait(rig, 20);
+    cr_assert_eq(expect_message(conn, 'A')[12], 2);
+    expect_nothing(conn);
+    rig_wait(rig, 100);
+    cr_assert_eq(expect_message(conn, 'A')[12], 3);
+    cr_assert_eq(expect_message(conn, 'C')[12], 1, "a cancel has its own bucket, with no limit");
+    rig_wait(rig, 100);
+    message = expect_message(conn, 'Q');
+    cr_assert_eq(message[12], 4, "which was asked behind all of them");
+    expect_nothing(conn);
+    cr_assert_eq(rig_stats(rig).throttled, 4);
+    /* Nothing waits any more. */
+    rig_wait(rig, 200);
+    say(conn, ORDER("04", BUY, DAY));
+    (void)expect_message(conn, 'A');
+}
+
+Test(soup_server, a_logout_waits_behind_what_waits)
+{
+    uint32_t conn;
+
+    wait_in_line(10, 0);
+    conn = first(2);
+    say(conn, ORDER("01", BUY, DAY));
+    say(conn, ORDER("02", BUY, DAY));
+    send(conn, "4f");
+    step();
+    (void)expect_message(conn, 'A');
+    cr_assert_not(pair->conns[conn].closed);
+    rig_wait(rig, 110);
+    cr_assert(pair->conns[conn].closed);
+    cr_assert_eq(rig_session_state(rig, SESSION), ENGINE_SESSION_NEGOTIATED);
+    conn = connect_from(2, 3);
+    cr_assert_eq(expect_message(conn, 'A')[12], 2, "it was taken before");
+}
+
+Test(soup_server, without_room_to_wait_the_oldest_is_refused_and_all_are_answered_in_order)
+{
+    char hex[256];
+    uint32_t conn;
+
+    wait_in_line(10, 0);
+    conn = first(2);
+    for (unsigned i = 1; i <= HOLD_MAX + 11; i++) {
+        snprintf(hex, sizeof hex,
+                 "4f 000000%02x 42 00000064 41434d4520202020 00000000000f4240"
+                 "30 59 50 4e 4e 4142434420202020202020202020",
+                 i);
+        say(conn, hex);
+    }
+    cr_assert_eq(expect_message(conn, 'A')[12], 1);
+    for (unsigned i = 2; i <= 11; i++) {
+        const uint8_t *message = expect_message(conn, 'J');
+
+        cr_assert_eq(message[12], i);
+        cr_assert_eq(message[14], 0x29);
+    }
+    expect_nothing(conn);
+    for (unsigned i = 12; i <= HOLD_MAX + 11; i++) {
+        rig_wait(rig, 101);
+        cr_assert_eq(expect_message(conn, 'A')[12], i);
+    }
+    expect_nothing(conn);
+}
+
+Test(soup_server, what_waits_dies_with_its_connection)
+{
+    uint32_t conn;
+
+    wait_in_line(10, 0);
+    conn = first(2);
+    say(conn, ORDER("01", BUY, DAY));
+    say(conn, ORDER("02", BUY, DAY));
+    (void)expect_message(conn, 'A');
+    stream_end(pair, conn);
+    rig_wait(rig, 300);
+    /* Its number is free, so it may come again. */
+    conn = connect_from(2, 3);
+    say(conn, ORDER("02", BUY, DAY));
+    cr_assert_eq(expect_message(conn, 'A')[12], 2);
+    expect_nothing(conn);
+}
+
+Test(soup_server, who_waits_may_be_taken_over)
+{
+    uint32_t old;
+    uint32_t conn;
+
+    wait_in_line(10, 0);
+    old = first(2);
+    say(old, ORDER("01", BUY, DAY));
+    say(old, ORDER("02", BUY, DAY));
+    (void)expect_message(old, 'A');
+    conn = connect_from(2, 3);
+    cr_assert(pair->conns[old].closed);
+    rig_wait(rig, 300);
+    expect_nothing(conn);
+    say(conn, ORDER("03", BUY, DAY));
+    cr_assert_eq(expect_message(conn, 'A')[12], 3);
 }
 
 Test(soup_server, while_the_disk_is_nearly_full_a_few_orders_are_refused_and_cancels_go_on)
