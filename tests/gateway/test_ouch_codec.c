@@ -437,6 +437,37 @@ Test(ouch_codec, both_forms_of_a_cancel_are_taken)
     cr_assert_eq(cells[2].replace_terms.flags, CELL_REPLACE_FLAGS_REDUCE);
 }
 
+/* Every message of a client without options: without their length, with one of nothing, and
+ * with an option that nobody knows, which is skipped where there may be options. */
+Test(ouch_codec, every_message_of_a_client_comes_in_both_forms)
+{
+    static const char *const valid[] = {ENTER,
+                                        REPLACE,
+                                        "58 00752e71 00000000",
+                                        "58 00752e71 00000064",
+                                        "4d 00000071 53 00000064",
+                                        MASS_CANCEL,
+                                        "44 00000074 4c494d45",
+                                        "45 00000074 4c494d45",
+                                        "51"};
+    static const char *const tails[] = {"0000", "0003 02ff41"};
+    union cell shorter[CELL_COMMAND_MAX];
+    union cell longer[CELL_COMMAND_MAX];
+
+    for (size_t i = 0; i < sizeof valid / sizeof valid[0]; i++) {
+        const unsigned cnt = decode(valid[i], shorter);
+
+        cr_assert_gt(cnt, 0, "%s", valid[i]);
+        for (size_t tail = 0; tail < sizeof tails / sizeof tails[0]; tail++) {
+            char hex[256];
+
+            snprintf(hex, sizeof hex, "%s%s", valid[i], tails[tail]);
+            cr_assert_eq(decode(hex, longer), cnt, "%s", hex);
+            cr_assert_eq(memcmp(shorter, longer, cnt * sizeof *shorter), 0, "%s", hex);
+        }
+    }
+}
+
 Test(ouch_codec, a_modify_makes_an_order_smaller_and_marks_no_sale)
 {
     union cell cells[CELL_COMMAND_MAX];

@@ -307,6 +307,91 @@ Test(soup_server, a_message_that_comes_again_is_ignored)
                  7);
 }
 
+#define REPLACE(orig, ref, qty, price)                                    \
+ "55 000000" orig "000000" ref "000000" qty "0000000000" price "30 59 4e" \
+ "4243442020202020202020202020"
+
+/* Whoever is in doubt may send again: whatever it is, it is done once. */
+Test(soup_server, every_message_may_be_sent_twice_and_is_done_once)
+{
+    static const struct {
+        const char *hex;
+        const char *answers; /* types */
+        const char *again;   /* of the second time */
+    } messages[] = {
+        {ORDER("01", BUY, DAY), "A", ""},
+        {"58 00000001 00000009", "C", ""},
+        {"4d 00000001 42 00000008", "M", "M" /* what is open, as before */},
+        {"55 00000001 00000002 00000007 00000000000f4240 30 59 4e"
+         "4243442020202020202020202020",
+         "U", ""},
+        {"58 00000002 00000000", "C", ""},
+        {ORDER("03", "54", DAY), "J", ""},
+        {"44 00000004 46524d32", "G", ""},
+        {ORDER("05", BUY, DAY), "J", ""},
+        {"45 00000006 46524d32", "K", ""},
+        {ORDER("07", BUY, DAY), "A", ""},
+        {"43 00000008 20202020 2020202020202020", "CX", ""},
+        {"43 00000009 58585858 2020202020202020", "J", ""},
+    };
+    const uint32_t conn = first(2);
+
+    for (unsigned i = 0; i < ARRAY_LEN(messages); i++) {
+        say(conn, messages[i].hex);
+        for (const char *type = messages[i].answers; *type != '\0'; type++)
+            (void)expect_message(conn, *type);
+        say(conn, messages[i].hex);
+        for (const char *type = messages[i].again; *type != '\0'; type++)
+            (void)expect_message(conn, *type);
+        expect_nothing(conn);
+    }
+    /* But for a question, which is asked twice. */
+    say(conn, "51");
+    cr_assert_eq(expect_message(conn, 'Q')[12], 10);
+    say(conn, "51 0000");
+    cr_assert_eq(expect_message(conn, 'Q')[12], 10);
+}
+
+Test(soup_server, totals_count_what_was_executed_in_all_that_states_one)
+{
+    static const struct {
+        const char *hex;
+        char type;
+        uint8_t at;  /* the last byte of its quantity */
+        uint8_t qty; /* what it must be */
+    } totals[] = {
+        /* Of 10, 4 are executed. 5 in all leave 1; 4, or less, leave nothing. */
+        {"58 00000001 00000005", 'C', 16, 5},
+        {"58 00000001 00000004", 'C', 16, 6},
+        {"58 00000001 00000003", 'C', 16, 6},
+        {"58 00000001 00000000", 'C', 16, 6},
+        {"4d 00000001 42 00000005", 'M', 17, 1},
+        {REPLACE("01", "02", "05", "0f4240"), 'U', 21, 5},
+        {REPLACE("01", "02", "14", "0f4240"), 'U', 21, 20},
+        {REPLACE("01", "02", "04", "0f4240"), 'U', 21, 4},
+    };
+
+    for (unsigned i = 0; i < ARRAY_LEN(totals); i++) {
+        uint32_t a;
+        uint32_t b;
+
+        if (i > 0) {
+            stop();
+            start();
+        }
+        a = first(2);
+        b = first(3);
+        say(a, ORDER("01", BUY, DAY));
+        say(b, "4f 00000001 53 00000004 41434d4520202020 00000000000f4240 33 59 41 4e 4e"
+               "4142434420202020202020202020");
+        (void)expect_message(a, 'A');
+        cr_assert_eq(expect_message(a, 'E')[16], 4);
+        say(a, totals[i].hex);
+        cr_assert_eq(expect_message(a, totals[i].type)[totals[i].at], totals[i].qty, "%u", i);
+        expect_nothing(a);
+    }
+}
+
 Test(soup_server, cancels_take_all_or_a_part_and_say_how_much)
 {
     const uint32_t conn = first(2);
@@ -326,10 +411,6 @@ Test(soup_server, cancels_take_all_or_a_part_and_say_how_much)
     say(conn, "4d 00000001 42 00000004");
     expect_nothing(conn);
 }
-
-#define REPLACE(orig, ref, qty, price)                                    \
- "55 000000" orig "000000" ref "000000" qty "0000000000" price "30 59 4e" \
- "4243442020202020202020202020"
 
 Test(soup_server, a_replace_counts_what_was_executed)
 {

@@ -130,6 +130,274 @@ Test(ouch_wire, every_message_has_the_published_length_and_type_and_no_less)
     }
 }
 
+/* read_fn reads one number of a message. */
+typedef uint64_t read_fn(const uint8_t *buf, size_t len);
+
+/* READ makes a read_fn of what is generated for a field. */
+#define READ(message, field)                                              \
+ static uint64_t read_##message##_##field(const uint8_t *buf, size_t len) \
+ {                                                                        \
+  return ouch_##message##_##field(ouch_##message##_view(buf, len));       \
+ }
+READ(enter_order, user_ref_num)
+READ(enter_order, quantity)
+READ(enter_order, price)
+READ(replace_order, orig_user_ref_num)
+READ(replace_order, user_ref_num)
+READ(replace_order, quantity)
+READ(replace_order, price)
+READ(cancel_order, user_ref_num)
+READ(cancel_order, quantity)
+READ(modify_order, user_ref_num)
+READ(modify_order, quantity)
+READ(mass_cancel, user_ref_num)
+READ(disable_entry, user_ref_num)
+READ(enable_entry, user_ref_num)
+READ(system_event, timestamp)
+READ(accepted, timestamp)
+READ(accepted, user_ref_num)
+READ(accepted, quantity)
+READ(accepted, price)
+READ(accepted, order_ref_num)
+READ(replaced, timestamp)
+READ(replaced, orig_user_ref_num)
+READ(replaced, user_ref_num)
+READ(replaced, quantity)
+READ(replaced, price)
+READ(replaced, order_ref_num)
+READ(canceled, timestamp)
+READ(canceled, user_ref_num)
+READ(canceled, quantity)
+READ(aiq_canceled, timestamp)
+READ(aiq_canceled, user_ref_num)
+READ(aiq_canceled, decrement_shares)
+READ(aiq_canceled, quantity_prevented)
+READ(aiq_canceled, execution_price)
+READ(executed, timestamp)
+READ(executed, user_ref_num)
+READ(executed, quantity)
+READ(executed, price)
+READ(executed, match_number)
+READ(broken_trade, timestamp)
+READ(broken_trade, user_ref_num)
+READ(broken_trade, match_number)
+READ(trade_correction, timestamp)
+READ(trade_correction, user_ref_num)
+READ(trade_correction, quantity)
+READ(trade_correction, price)
+READ(trade_correction, match_number)
+READ(rejected, timestamp)
+READ(rejected, user_ref_num)
+READ(rejected, reason)
+READ(cancel_pending, timestamp)
+READ(cancel_pending, user_ref_num)
+READ(cancel_reject, timestamp)
+READ(cancel_reject, user_ref_num)
+READ(priority_update, timestamp)
+READ(priority_update, user_ref_num)
+READ(priority_update, price)
+READ(priority_update, order_ref_num)
+READ(modified, timestamp)
+READ(modified, user_ref_num)
+READ(modified, quantity)
+READ(restated, timestamp)
+READ(restated, user_ref_num)
+READ(mass_cancel_response, timestamp)
+READ(mass_cancel_response, user_ref_num)
+READ(disable_response, timestamp)
+READ(disable_response, user_ref_num)
+READ(enable_response, timestamp)
+READ(enable_response, user_ref_num)
+READ(query_response, timestamp)
+READ(query_response, next_user_ref_num)
+
+/* Where the published tables have each number, and how long it is. */
+static const struct {
+    const char *bytes;
+    read_fn *read;
+    unsigned off;
+    unsigned len;
+} numbers[] = {
+    {ENTER, read_enter_order_user_ref_num, 1, 4},
+    {ENTER, read_enter_order_quantity, 6, 4},
+    {ENTER, read_enter_order_price, 18, 8},
+    {REPLACE, read_replace_order_orig_user_ref_num, 1, 4},
+    {REPLACE, read_replace_order_user_ref_num, 5, 4},
+    {REPLACE, read_replace_order_quantity, 9, 4},
+    {REPLACE, read_replace_order_price, 13, 8},
+    {CANCEL_ALL, read_cancel_order_user_ref_num, 1, 4},
+    {CANCEL_ALL, read_cancel_order_quantity, 5, 4},
+    {"4d 00000071 45 00000064", read_modify_order_user_ref_num, 1, 4},
+    {"4d 00000071 45 00000064", read_modify_order_quantity, 6, 4},
+    {MASS_CANCEL, read_mass_cancel_user_ref_num, 1, 4},
+    {"44 00000074 4c494d45", read_disable_entry_user_ref_num, 1, 4},
+    {"45 00000075 4c494d45", read_enable_entry_user_ref_num, 1, 4},
+    {"53" TIME_HEX "53", read_system_event_timestamp, 1, 8},
+    {ACCEPTED, read_accepted_timestamp, 1, 8},
+    {ACCEPTED, read_accepted_user_ref_num, 9, 4},
+    {ACCEPTED, read_accepted_quantity, 14, 4},
+    {ACCEPTED, read_accepted_price, 26, 8},
+    {ACCEPTED, read_accepted_order_ref_num, 36, 8},
+    {REPLACED, read_replaced_timestamp, 1, 8},
+    {REPLACED, read_replaced_orig_user_ref_num, 9, 4},
+    {REPLACED, read_replaced_user_ref_num, 13, 4},
+    {REPLACED, read_replaced_quantity, 18, 4},
+    {REPLACED, read_replaced_price, 30, 8},
+    {REPLACED, read_replaced_order_ref_num, 40, 8},
+    {CANCELED, read_canceled_timestamp, 1, 8},
+    {CANCELED, read_canceled_user_ref_num, 9, 4},
+    {CANCELED, read_canceled_quantity, 13, 4},
+    {AIQ_CANCELED, read_aiq_canceled_timestamp, 1, 8},
+    {AIQ_CANCELED, read_aiq_canceled_user_ref_num, 9, 4},
+    {AIQ_CANCELED, read_aiq_canceled_decrement_shares, 13, 4},
+    {AIQ_CANCELED, read_aiq_canceled_quantity_prevented, 18, 4},
+    {AIQ_CANCELED, read_aiq_canceled_execution_price, 22, 8},
+    {EXECUTED, read_executed_timestamp, 1, 8},
+    {EXECUTED, read_executed_user_ref_num, 9, 4},
+    {EXECUTED, read_executed_quantity, 13, 4},
+    {EXECUTED, read_executed_price, 17, 8},
+    {EXECUTED, read_executed_match_number, 26, 8},
+    {BROKEN, read_broken_trade_timestamp, 1, 8},
+    {BROKEN, read_broken_trade_user_ref_num, 9, 4},
+    {BROKEN, read_broken_trade_match_number, 13, 8},
+    {CORRECTION, read_trade_correction_timestamp, 1, 8},
+    {CORRECTION, read_trade_correction_user_ref_num, 9, 4},
+    {CORRECTION, read_trade_correction_quantity, 13, 4},
+    {CORRECTION, read_trade_correction_price, 17, 8},
+    {CORRECTION, read_trade_correction_match_number, 26, 8},
+    {REJECTED, read_rejected_timestamp, 1, 8},
+    {REJECTED, read_rejected_user_ref_num, 9, 4},
+    {REJECTED, read_rejected_reason, 13, 2},
+    {"50" TIME_HEX "00000071", read_cancel_pending_timestamp, 1, 8},
+    {"50" TIME_HEX "00000071", read_cancel_pending_user_ref_num, 9, 4},
+    {"49" TIME_HEX "00000071", read_cancel_reject_timestamp, 1, 8},
+    {"49" TIME_HEX "00000071", read_cancel_reject_user_ref_num, 9, 4},
+    {PRIORITY_UPDATE, read_priority_update_timestamp, 1, 8},
+    {PRIORITY_UPDATE, read_priority_update_user_ref_num, 9, 4},
+    {PRIORITY_UPDATE, read_priority_update_price, 13, 8},
+    {PRIORITY_UPDATE, read_priority_update_order_ref_num, 22, 8},
+    {"4d" TIME_HEX "00000071 54 00000064", read_modified_timestamp, 1, 8},
+    {"4d" TIME_HEX "00000071 54 00000064", read_modified_user_ref_num, 9, 4},
+    {"4d" TIME_HEX "00000071 54 00000064", read_modified_quantity, 14, 4},
+    {"52" TIME_HEX "00000071 50", read_restated_timestamp, 1, 8},
+    {"52" TIME_HEX "00000071 50", read_restated_user_ref_num, 9, 4},
+    {MASS_CANCELED, read_mass_cancel_response_timestamp, 1, 8},
+    {MASS_CANCELED, read_mass_cancel_response_user_ref_num, 9, 4},
+    {"47" TIME_HEX "00000074 4c494d45", read_disable_response_timestamp, 1, 8},
+    {"47" TIME_HEX "00000074 4c494d45", read_disable_response_user_ref_num, 9, 4},
+    {"4b" TIME_HEX "00000075 4c494d45", read_enable_response_timestamp, 1, 8},
+    {"4b" TIME_HEX "00000075 4c494d45", read_enable_response_user_ref_num, 9, 4},
+    {"51" TIME_HEX "00000076", read_query_response_timestamp, 1, 8},
+    {"51" TIME_HEX "00000076", read_query_response_next_user_ref_num, 9, 4},
+};
+
+/* Likewise each field of characters. */
+#define CHARS(bytes, message, field, off)                                  \
+ {                                                                         \
+  bytes, #message "." #field, offsetof(struct ouch_##message, field), off, \
+      sizeof(((struct ouch_##message *)0)->field)                          \
+ }
+
+static const struct {
+    const char *bytes;
+    const char *what;
+    size_t is;
+    size_t published;
+    size_t len;
+} characters[] = {
+    CHARS(ENTER, enter_order, side, 5),
+    CHARS(ENTER, enter_order, symbol, 10),
+    CHARS(ENTER, enter_order, time_in_force, 26),
+    CHARS(ENTER, enter_order, display, 27),
+    CHARS(ENTER, enter_order, capacity, 28),
+    CHARS(ENTER, enter_order, inter_market_sweep, 29),
+    CHARS(ENTER, enter_order, cross_type, 30),
+    CHARS(ENTER, enter_order, cl_ord_id, 31),
+    CHARS(REPLACE, replace_order, time_in_force, 21),
+    CHARS(REPLACE, replace_order, display, 22),
+    CHARS(REPLACE, replace_order, inter_market_sweep, 23),
+    CHARS(REPLACE, replace_order, cl_ord_id, 24),
+    CHARS("4d 00000071 45 00000064", modify_order, side, 5),
+    CHARS(MASS_CANCEL, mass_cancel, firm, 5),
+    CHARS(MASS_CANCEL, mass_cancel, symbol, 9),
+    CHARS("44 00000074 4c494d45", disable_entry, firm, 5),
+    CHARS("45 00000075 4c494d45", enable_entry, firm, 5),
+    CHARS("53" TIME_HEX "53", system_event, event_code, 9),
+    CHARS(ACCEPTED, accepted, side, 13),
+    CHARS(ACCEPTED, accepted, symbol, 18),
+    CHARS(ACCEPTED, accepted, time_in_force, 34),
+    CHARS(ACCEPTED, accepted, display, 35),
+    CHARS(ACCEPTED, accepted, capacity, 44),
+    CHARS(ACCEPTED, accepted, inter_market_sweep, 45),
+    CHARS(ACCEPTED, accepted, cross_type, 46),
+    CHARS(ACCEPTED, accepted, order_state, 47),
+    CHARS(ACCEPTED, accepted, cl_ord_id, 48),
+    CHARS(REPLACED, replaced, side, 17),
+    CHARS(REPLACED, replaced, symbol, 22),
+    CHARS(REPLACED, replaced, time_in_force, 38),
+    CHARS(REPLACED, replaced, display, 39),
+    CHARS(REPLACED, replaced, capacity, 48),
+    CHARS(REPLACED, replaced, inter_market_sweep, 49),
+    CHARS(REPLACED, replaced, cross_type, 50),
+    CHARS(REPLACED, replaced, order_state, 51),
+    CHARS(REPLACED, replaced, cl_ord_id, 52),
+    CHARS(CANCELED, canceled, reason, 17),
+    CHARS(AIQ_CANCELED, aiq_canceled, reason, 17),
+    CHARS(AIQ_CANCELED, aiq_canceled, liquidity, 30),
+    CHARS(AIQ_CANCELED, aiq_canceled, strategy, 31),
+    CHARS(EXECUTED, executed, liquidity, 25),
+    CHARS(BROKEN, broken_trade, reason, 21),
+    CHARS(BROKEN, broken_trade, cl_ord_id, 22),
+    CHARS(CORRECTION, trade_correction, liquidity, 25),
+    CHARS(CORRECTION, trade_correction, reason, 34),
+    CHARS(CORRECTION, trade_correction, cl_ord_id, 35),
+    CHARS(REJECTED, rejected, cl_ord_id, 15),
+    CHARS(PRIORITY_UPDATE, priority_update, display, 21),
+    CHARS("4d" TIME_HEX "00000071 54 00000064", modified, side, 13),
+    CHARS("52" TIME_HEX "00000071 50", restated, reason, 13),
+    CHARS(MASS_CANCELED, mass_cancel_response, firm, 13),
+    CHARS(MASS_CANCELED, mass_cancel_response, symbol, 17),
+    CHARS("47" TIME_HEX "00000074 4c494d45", disable_response, firm, 13),
+    CHARS("4b" TIME_HEX "00000075 4c494d45", enable_response, firm, 13),
+};
+
+Test(ouch_wire, every_number_is_read_where_it_is_published)
+{
+    uint8_t buf[128];
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        const size_t len = unhex(buf, numbers[i].bytes);
+        uint64_t value = 0;
+
+        /* Bytes that are all different say whether they are the right ones. */
+        for (unsigned at = 0; at < numbers[i].len; at++) {
+            if (numbers[i].len != 2)
+                buf[numbers[i].off + at] = (uint8_t)(0xa1 + at);
+            value = value << 8 | buf[numbers[i].off + at];
+        }
+        cr_assert_leq(numbers[i].off + numbers[i].len, len, "%zu", i);
+        cr_expect_eq(numbers[i].read(buf, len), value, "%zu: %s", i, numbers[i].bytes);
+    }
+}
+
+/* The messages are those with numbers and characters alone: nothing is between them. */
+Test(ouch_wire, all_bytes_of_a_message_are_a_field_at_the_published_place)
+{
+    for (size_t i = 0; i < sizeof characters / sizeof characters[0]; i++)
+        cr_expect_eq(characters[i].is, characters[i].published, "%s", characters[i].what);
+    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
+        size_t covered = 1;
+
+        for (size_t at = 0; at < sizeof numbers / sizeof numbers[0]; at++)
+            if (strcmp(numbers[at].bytes, messages[i].bytes) == 0)
+                covered += numbers[at].len;
+        for (size_t at = 0; at < sizeof characters / sizeof characters[0]; at++)
+            if (strcmp(characters[at].bytes, messages[i].bytes) == 0)
+                covered += characters[at].len;
+        cr_expect_eq(covered, messages[i].len, "%s", messages[i].what);
+    }
+}
+
 Test(ouch_wire, a_captured_order_is_read_and_written_byte_for_byte)
 {
     uint8_t buf[128];
