@@ -1196,7 +1196,10 @@ Test(soup_server, the_exchange_comes_to_rest_behind_the_last_report)
     cr_assert(pair->conns[conn].closed);
 }
 
-Test(soup_server, whatever_comes_over_many_connections_harms_nobody)
+/* come_at brings all sorts of packets over eight connections, of session 2 as far as they
+ * log in; what is said over calm is done all the same. */
+static void
+come_at(uint32_t calm)
 {
     static const char *const packets[] = {"2b",
                                           "52",
@@ -1208,7 +1211,6 @@ Test(soup_server, whatever_comes_over_many_connections_harms_nobody)
                                           "",
                                           "55" REPLACE("01", "02", "0b", "0f4240"),
                                           "55 44 00000009 46524d32"};
-    const uint32_t calm = first(3);
     unsigned seed = 20261127;
     uint32_t conns[8];
 
@@ -1242,5 +1244,24 @@ Test(soup_server, whatever_comes_over_many_connections_harms_nobody)
             pair->conns[c].cnt = pair->conns[c].taken = 0;
     }
     say(calm, ORDER("01", BUY, DAY));
+    (void)expect_message(calm, 'A');
+}
+
+Test(soup_server, whatever_comes_over_many_connections_harms_nobody)
+{
+    come_at(first(3));
+}
+
+Test(soup_server, whatever_comes_while_others_wait_harms_nobody)
+{
+    uint32_t calm;
+
+    wait_in_line(20, 50);
+    calm = first(3);
+    come_at(calm);
+    cr_assert_gt(rig_stats(rig).throttled, 0);
+    rig_wait(rig, 3000);
+    pair->conns[calm].cnt = pair->conns[calm].taken = 0; /* heartbeats */
+    say(calm, ORDER("02", BUY, DAY));
     (void)expect_message(calm, 'A');
 }
