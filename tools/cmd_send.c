@@ -78,8 +78,9 @@ static const char help[] =
     "\n"
     "A session or port whose dialect is ouch is spoken to in OUCH 5.0 over SoupBinTCP. An\n"
     "order is then named by its UserRefNum (--clord, --orig-clord; the exchange says which\n"
-    "is free), a cancel may have --qty, the total that is to be left, and a replace\n"
-    "--hidden, if the order is. What OUCH has no word for is refused here.\n"
+    "is free), cancels and replaces need no --instrument, a cancel may have --qty, the\n"
+    "total that is to be left, and a replace --hidden, if the order is. What OUCH has no\n"
+    "word for is refused here.\n"
     "\n"
     "Exit codes: 0 accepted, 1 refused or ignored, 2 usage, 3 no exchange.\n";
 

@@ -66,6 +66,10 @@ make(const struct request *request,
         put.hidden = plain.hidden;
         plain.hidden = false;
     }
+    /* The order says in what it is; OUCH does not. */
+    if ((strcmp(plain.verb, "cancel") == 0 || strcmp(plain.verb, "replace") == 0) &&
+        plain.instrument == NULL && cfg->config->instruments_cnt > 0)
+        plain.instrument = cfg->config->instruments[0].symbol;
     wrong = request_make(&plain, cfg->config, cfg->sessions[0], sbe, &sbe_len);
     return wrong != NULL ? wrong : ouch_put(&put, sbe, sbe_len, buf, len);
 }

@@ -48,7 +48,7 @@ def test_send(tap, outcry):
             code, out, err = send('cancel', '--instrument', 'ACME', '--orig-clord', '2', '--qty', '60')
             tap.ok(code == 0 and 'canceled: UserRefNum 2, 20 taken out (User)' in out,
                    'a cancel with a total takes a part', code, out, err)
-            code, out, err = send('cancel', '--instrument', 'ACME', '--orig-clord', '2')
+            code, out, err = send('cancel', '--orig-clord', '2')
             tap.ok(code == 0 and 'canceled: UserRefNum 2, 30 taken out (User)' in out,
                    'and one without takes the rest', code, out, err)
             code, out, err = send('cancel', '--instrument', 'ACME', '--orig-clord', '2')
@@ -183,10 +183,32 @@ def test_load(tap, outcry):
         tap.ok(code == 0 and json.loads(out)['identical'], 'its journal replays', out, err)
 
 
+def test_rates(tap, outcry):
+    """What is above a session's rates waits, where the configuration says so: all is answered,
+    no faster than the rates are."""
+    with Folder() as folder:
+        make_journal(folder)
+        config = os.path.join(folder, 'market.yaml')
+        with open(config, 'w', encoding='ascii') as file:
+            file.write(MARKET + 'gateway: {messages_per_s: 200, throttle: queue}\n')
+        with Exchange(outcry, config) as exchange:
+            # No more are on their way than may wait.
+            code, out, err = run(outcry, 'load', config, '--port', 'soup', '--tcp-port',
+                                 str(exchange.ports['soup'][1]), '--orders', '300', '--rate', '0',
+                                 '--window', '16', '--sessions', '1', '--json', seconds=150)
+            result = json.loads(out) if out else {}
+            tap.ok(code == 0 and result.get('lost') == 0 and 0 <= result.get('rejected', -1) < 30,
+                   'what is above the rates waits, and is not refused', code, out, err)
+            # 180 and more of them are no cancels; 20 may come at once.
+            tap.ok(result.get('elapsed_ns', 0) > 5 * 10**8, 'and comes no faster', out)
+            tap.same(exchange.stop(), 0, 'it stops')
+
+
 def main():
     tap = Tap()
     test_send(tap, sys.argv[1])
     test_load(tap, sys.argv[1])
+    test_rates(tap, sys.argv[1])
     tap.done()
 
 
