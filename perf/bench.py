@@ -71,6 +71,8 @@ FIGURES = [
     ("wire", "share left out for gaps", r"memif_left_out +([\d.]+) +([\d.]+)", "%", ""),
     ("wire", "wire to ack, memif, raw p50", r"memif_p50 +([\d.]+) +([\d.]+)", "us", ""),
     ("wire", "wire to ack, memif, raw p99", r"memif_p99 +([\d.]+) +([\d.]+)", "us", ""),
+    ("wire", "wire to ack, af_packet on veth, no gap, p50", r"af_packet_clean_p50 +([\d.]+) +([\d.]+)", "us", ""),
+    ("wire", "wire to ack, af_packet on veth, no gap, p99", r"af_packet_clean_p99 +([\d.]+) +([\d.]+)", "us", ""),
     ("wire", "wire to ack, kernel UDP, no gap, p50", r"udp_clean_p50 +([\d.]+) +([\d.]+)", "us", ""),
     ("wire", "wire to ack, kernel UDP, no gap, p99", r"udp_clean_p99 +([\d.]+) +([\d.]+)", "us", ""),
     ("wire", "wire to ack, kernel TCP, no gap, p50", r"tcp_clean_p50 +([\d.]+) +([\d.]+)", "us", ""),

@@ -10,6 +10,9 @@
  *   session what the session layer takes of a message, in one thread and without a
  *           network (perf/wire_session.h): one order in a datagram, and eight
  *   memif   ack memory, 100,000 orders/s over DPDK's memif
+ *   af_packet
+ *           the same over DPDK's af_packet on a pair of veth, in a network
+ *           namespace of its own; left out with a line where that is not permitted
  *   udp     the same over kernel sockets
  *   tcp     the same over connections of the kernel's TCP
  *   ramp    rising rates over memif until something is lost, or the last answer
@@ -22,9 +25,9 @@
  *           one at a time, into a file of zeros in the same folder
  *
  * A real journal is written in all of them. The table has the median of the
- * repetitions and the least; "clean" leaves out orders during whose flight one
- * of the two cores had a gap of a microsecond or more in a turn without work,
- * and says how many that were. Needs two cores that are otherwise idle.
+ * repetitions and the least, and begins with what the four roads took; "clean" leaves out orders
+ * during whose flight one of the two cores had a gap of a microsecond or more in a turn without
+ * work, and says how many that were. Needs two cores that are otherwise idle.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +43,7 @@
 #include "perf/bench_args.h"
 #include "perf/wire_pair.h"
 #include "perf/wire_session.h"
+#include "perf/wire_veth.h"
 
 #define REPS_MAX      9u
 #define REPS_DEFAULT  3u
@@ -138,10 +142,20 @@ run_latency(struct bench *bench, const char *group, const struct wire_cfg *how)
 {
     const uint32_t seconds = bench->args.quick ? SECONDS_QUICK : SECONDS;
     struct wire_cfg cfg = *how;
+    char why[128];
+    int back = -1;
 
     cfg.steps_cnt = 1;
     cfg.steps[0] = (struct wire_step){.rate = RATE, .orders_cnt = RATE * seconds};
-    if (!run_pair(bench, &cfg))
+    if (cfg.veth && (back = wire_veth_enter(why)) < 0) {
+        fprintf(stderr, "bench_wire: %s: skipped, %s\n", group, why);
+        return true;
+    }
+    const bool fine = run_pair(bench, &cfg);
+
+    if (cfg.veth)
+        wire_veth_leave(back);
+    if (!fine)
         return false;
     add_latencies(bench, group, &bench->shared->results[0]);
     if (how->durable && bench->shared->journal_batches > 0)
@@ -258,14 +272,70 @@ run_raw(struct bench *bench)
     return fine;
 }
 
-static void
-print_table(struct bench *bench)
+/* median_of returns that of a figure, which is sorted; false if it was not measured. */
+static bool
+median_of(const struct bench *bench, const char *group, const char *name, double *median)
 {
+    char full[sizeof bench->figures[0].name];
+
+    snprintf(full, sizeof full, "%s_%s", group, name);
+    for (unsigned i = 0; i < bench->figures_cnt; i++) {
+        const struct figure *figure = &bench->figures[i];
+
+        if (strcmp(figure->name, full) == 0) {
+            *median = figure->values[figure->cnt / 2];
+            return true;
+        }
+    }
+    return false;
+}
+
+/* print_roads prints what the same orders took by each road, side by side. */
+static void
+print_roads(const struct bench *bench)
+{
+    static const char *const roads[][2] = {
+        {"memif", "DPDK memif"},
+        {"af_packet", "DPDK af_packet on veth"},
+        {"udp", "kernel UDP"},
+        {"tcp", "kernel TCP"},
+    };
+    static const char *const names[] = {"clean_p50", "clean_p99", "clean_p999", "left_out",
+                                        "p50",       "p99",       "p999"};
+
+    printf("%-24s %9s %9s %9s %9s %9s %9s %9s\n", "100,000/s, us; clean:", "p50", "p99", "p99.9",
+           "left out", "all: p50", "p99", "p99.9");
+    for (unsigned i = 0; i < ARRAY_LEN(roads); i++) {
+        double median;
+
+        if (!median_of(bench, roads[i][0], names[0], &median))
+            continue;
+        printf("%-24s", roads[i][1]);
+        for (unsigned k = 0; k < ARRAY_LEN(names); k++)
+            if (median_of(bench, roads[i][0], names[k], &median))
+                printf(" %8.2f%s", median, strcmp(names[k], "left_out") == 0 ? "%" : " ");
+        printf("\n");
+    }
+    printf("\n");
+}
+
+/* sort_figures brings the least of each to the front and the median to the middle. */
+static void
+sort_figures(struct bench *bench)
+{
+    for (unsigned i = 0; i < bench->figures_cnt; i++)
+        qsort(bench->figures[i].values, bench->figures[i].cnt, sizeof bench->figures[i].values[0],
+              by_value);
+}
+
+static void
+print_table(const struct bench *bench)
+{
+    print_roads(bench);
     printf("%-24s %12s %12s\n", "wire to ack", "median", "least");
     for (unsigned i = 0; i < bench->figures_cnt; i++) {
-        struct figure *figure = &bench->figures[i];
+        const struct figure *figure = &bench->figures[i];
 
-        qsort(figure->values, figure->cnt, sizeof figure->values[0], by_value);
         printf("%-24s %12.2f %12.2f %s\n", figure->name, figure->values[figure->cnt / 2],
                figure->values[0], figure->unit);
     }
@@ -286,6 +356,9 @@ print_summary(const struct bench *bench)
         {"memif_clean_p999", "memif_p999_ns", 1000},
         {"ramp_sustained", "memif_max_orders_per_s", 1},
         {"single_sustained", "memif_single_max_orders_per_s", 1},
+        {"af_packet_clean_p50", "af_packet_p50_ns", 1000},
+        {"af_packet_clean_p99", "af_packet_p99_ns", 1000},
+        {"af_packet_clean_p999", "af_packet_p999_ns", 1000},
         {"udp_clean_p50", "kernel_udp_p50_ns", 1000},
         {"tcp_clean_p50", "kernel_tcp_p50_ns", 1000},
         {"durable_p50", "durable_p50_ns", 1000},
@@ -300,16 +373,15 @@ print_summary(const struct bench *bench)
 }
 
 static void
-print_json(struct bench *bench)
+print_json(const struct bench *bench)
 {
     printf("{\"reps\": %u", bench->args.reps);
     for (unsigned i = 0; i < bench->figures_cnt; i++) {
-        struct figure *figure = &bench->figures[i];
+        const struct figure *figure = &bench->figures[i];
         const char *unit = strcmp(figure->unit, "us") == 0   ? "_us"
                            : strcmp(figure->unit, "ns") == 0 ? "_ns"
                                                              : "";
 
-        qsort(figure->values, figure->cnt, sizeof figure->values[0], by_value);
         printf(", \"%s%s\": %.3f, \"%s%s_least\": %.3f", figure->name, unit,
                figure->values[figure->cnt / 2], figure->name, unit, figure->values[0]);
     }
@@ -325,6 +397,7 @@ run_all(struct bench *bench)
         struct wire_cfg cfg;
     } parts[] = {
         {"memif", {.dpdk = true}},
+        {"af_packet", {.dpdk = true, .veth = true}},
         {"udp", {.dpdk = false}},
         {"tcp", {.tcp = true}},
         {"durable", {.dpdk = true, .durable = true, .client_naps = true}},
@@ -355,7 +428,8 @@ main(int argc, char **argv)
     cpu_set_t cores;
 
     if (!bench_args_parse(&bench.args, REPS_MAX,
-                          "session|session8|memif|udp|tcp|ramp|single|durable", argc, argv))
+                          "session|session8|memif|af_packet|udp|tcp|ramp|single|durable", argc,
+                          argv))
         return 2;
     if (sched_getaffinity(0, sizeof cores, &cores) != 0 || !CPU_ISSET(0, &cores) ||
         !CPU_ISSET(1, &cores)) {
@@ -373,6 +447,7 @@ main(int argc, char **argv)
 
     wire_pair_empty(bench.folder);
     rmdir(bench.folder);
+    sort_figures(&bench);
     if (bench.args.json)
         print_json(&bench);
     else

@@ -94,7 +94,8 @@ struct wire_result {
 };
 
 struct wire_cfg {
-    bool dpdk;        /* memif; else kernel sockets */
+    bool dpdk;        /* memif, or veth; else kernel sockets */
+    bool veth;        /* with dpdk: af_packet on the pair of perf/wire_veth.h */
     bool tcp;         /* of these: connections */
     bool durable;     /* ack durable; else memory */
     uint32_t gap_ns;  /* GAP_NS or GAP_SOCKET_NS */
@@ -167,7 +168,7 @@ uint64_t wire_switches(void);
 /* wire_pin binds the calling thread to a core; false if it may not. */
 bool wire_pin(unsigned core);
 
-/* wire_eal fills argv with the EAL arguments of one end of the memif. */
+/* wire_eal fills argv with the EAL arguments of one end of the memif, or of the veth. */
 void wire_eal(const struct wire_cfg *cfg,
               bool server,
               char vdev[PATH_MAX],

@@ -10,6 +10,7 @@
 #include "proto/base.h"
 
 #include "perf/wire.h"
+#include "perf/wire_veth.h"
 
 /* As docs/operations.md advises where others want the cores too: rings of the default
  * size are full when one side did not run for a millisecond. */
@@ -18,6 +19,9 @@
 /* How far behind its last order the last answer of a step may be, for its rate to be
  * one that is kept up. How late the others were is in the latencies. */
 #define BEHIND_MAX_NS 20000000ull
+
+/* What the kernel may put by for a process that does not run: 40 ms at the one rate. */
+#define VETH_FRAMES 4096u
 
 uint64_t
 wire_clock_ns(void)
@@ -55,9 +59,13 @@ wire_eal(const struct wire_cfg *cfg,
     const char *const args[] = {"--no-huge", "--no-shconf",    "-m", "128",
                                 "--no-pci",  "--no-telemetry", vdev, NULL};
 
-    snprintf(vdev, PATH_MAX,
-             "--vdev=net_memif0,role=%s,id=0,rsize=%u,socket=%s/memif,socket-abstract=no",
-             server ? "server" : "client", MEMIF_RSIZE, cfg->folder);
+    if (cfg->veth)
+        snprintf(vdev, PATH_MAX, "--vdev=net_af_packet0,iface=%s,framecnt=%u",
+                 server ? WIRE_VETH_SERVER : WIRE_VETH_CLIENT, VETH_FRAMES);
+    else
+        snprintf(vdev, PATH_MAX,
+                 "--vdev=net_memif0,role=%s,id=0,rsize=%u,socket=%s/memif,socket-abstract=no",
+                 server ? "server" : "client", MEMIF_RSIZE, cfg->folder);
     for (size_t i = 0; i < ARRAY_LEN(args); i++)
         argv[i] = args[i];
 }
