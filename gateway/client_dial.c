@@ -42,7 +42,7 @@ open_tcp(struct client_cfg *cfg, char why[256])
                                                 .ip = cfg->server.ip,
                                                 .tcp_port = cfg->server.udp_port,
                                                 .framing = FRAMING_SOFH,
-                                                .busy_poll = true,
+                                                .busy_poll_us = PORT_TCP_BUSY_POLL_US,
                                                 .connections_max = 1,
                                                 .unsent_max = UNSENT_BYTES},
                          why);

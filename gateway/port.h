@@ -270,6 +270,7 @@ port_dpdk_open(struct port **port, const struct port_dpdk_cfg *cfg, char why[256
 #define PORT_TCP_ROOM            4096u
 #define PORT_TCP_LINGER_MS       1000u
 #define PORT_TCP_SPARE           64u
+#define PORT_TCP_BUSY_POLL_US    50u /* what is usual where it is wanted */
 
 /* What a frame of a connection begins with (gateway/sofh.h). */
 enum framing {
@@ -282,7 +283,7 @@ struct port_tcp_cfg {
     uint32_t ip;       /* server: local, 0: any; client: the server's; host order */
     uint16_t tcp_port; /* server: local, 0: any; client: the server's */
     enum framing framing;
-    bool busy_poll;           /* SO_BUSY_POLL where it is permitted */
+    uint32_t busy_poll_us;    /* SO_BUSY_POLL where it is permitted; 0: the system's choice */
     bool plain;               /* no io_uring, as where the kernel has none that fits */
     uint32_t connections_max; /* 1 .. PORT_TCP_CONNECTIONS_MAX */
     uint32_t unsent_max;      /* bytes, power of two, 2 * PORT_TCP_ROOM .. PORT_TCP_UNSENT_MAX */
@@ -301,6 +302,10 @@ port_tcp_open(struct port **port, const struct port_tcp_cfg *cfg, char why[256])
 
 /* port_tcp_local returns the TCP port that a server listens at. */
 uint16_t port_tcp_local(const struct port *port);
+
+/* port_tcp_busy_poll returns the microseconds of SO_BUSY_POLL that the connections of a
+ * server have: what was asked for, or the system's choice if that was not permitted. */
+uint32_t port_tcp_busy_poll(const struct port *port);
 
 /* port_tcp_plain tells whether it works without io_uring, by plain system calls:
  * the kernel has no multishot receive, or does not allow io_uring. */

@@ -13,7 +13,6 @@
 
 #include "gateway/port_tcp_state.h"
 
-#define BUSY_POLL_US  50
 #define BACKLOG       1024
 #define BIND_TRIES    100
 #define BIND_PAUSE_NS 20000000
@@ -123,7 +122,7 @@ tcp_new(const struct port_tcp_cfg *cfg)
 COLD void
 port_tcp_socket_set(int fd, const struct port_tcp_cfg *cfg)
 {
-    const int busy_us = BUSY_POLL_US;
+    const int busy_us = (int)(cfg->busy_poll_us < INT32_MAX ? cfg->busy_poll_us : INT32_MAX);
     const int room = (int)(cfg->socket_bytes < INT32_MAX / 2 ? cfg->socket_bytes : INT32_MAX / 2);
 
     if (room != 0) {
@@ -131,7 +130,7 @@ port_tcp_socket_set(int fd, const struct port_tcp_cfg *cfg)
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
     }
     /* Not permitted is not an error: it is a matter of speed alone. */
-    if (cfg->busy_poll)
+    if (busy_us != 0)
         (void)setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL, &busy_us, sizeof busy_us);
 }
 
@@ -260,6 +259,17 @@ uint16_t
 port_tcp_local(const struct port *port)
 {
     return tcp_const(port)->tcp_port;
+}
+
+uint32_t
+port_tcp_busy_poll(const struct port *port)
+{
+    int busy_us = 0;
+    socklen_t bytes = sizeof busy_us;
+
+    if (getsockopt(tcp_const(port)->listen_fd, SOL_SOCKET, SO_BUSY_POLL, &busy_us, &bytes) != 0)
+        return 0;
+    return (uint32_t)busy_us;
 }
 
 bool

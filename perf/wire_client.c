@@ -284,7 +284,7 @@ open_connections(struct sessions *sessions)
         .client = true,
         .ip = WIRE_LOCALHOST,
         .tcp_port = sessions->shared->udp_port,
-        .busy_poll = true,
+        .busy_poll_us = PORT_TCP_BUSY_POLL_US,
         .connections_max = 1,
         .unsent_max = WIRE_UNSENT_BYTES,
         .slow_ms = WIRE_SLOW_MS,

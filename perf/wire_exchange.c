@@ -149,7 +149,7 @@ open_port(struct exchange *exchange)
         error = port_tcp_open(&exchange->port,
                               &(struct port_tcp_cfg){
                                   .ip = WIRE_LOCALHOST,
-                                  .busy_poll = true,
+                                  .busy_poll_us = PORT_TCP_BUSY_POLL_US,
                                   .connections_max = WIRE_SESSIONS,
                                   .unsent_max = WIRE_UNSENT_BYTES,
                                   .slow_ms = WIRE_SLOW_MS,

@@ -172,6 +172,22 @@ say_layout(const struct config *config)
     }
 }
 
+/* say_tcp says what a port of kind tcp does not have that it could have. */
+static void
+say_tcp(const struct config_port *from, const struct port *port)
+{
+    if (port_tcp_plain(port))
+        fprintf(stderr,
+                "outcry: port %s: this kernel has no io_uring with multishot receive, or "
+                "does not allow it: epoll and plain system calls are used\n",
+                from->name);
+    if (from->tcp.busy_poll_us != 0 && port_tcp_busy_poll(port) != from->tcp.busy_poll_us)
+        fprintf(stderr,
+                "outcry: port %s: busy_poll_us: %u is not permitted here (CAP_NET_ADMIN), "
+                "connections have %u\n",
+                from->name, from->tcp.busy_poll_us, port_tcp_busy_poll(port));
+}
+
 static void
 say_ready(const struct exchange *exchange)
 {
@@ -183,11 +199,8 @@ say_ready(const struct exchange *exchange)
         fprintf(stderr, "outcry: port %s: %s %s:%u\n", config->ports[i].name,
                 kinds[config->ports[i].kind], text_ipv4(config->ports[i].address, ip),
                 exchange->udp_ports[i]);
-        if (config->ports[i].kind == CONFIG_PORT_TCP && port_tcp_plain(exchange->ports[i]))
-            fprintf(stderr,
-                    "outcry: port %s: this kernel has no io_uring with multishot receive, or "
-                    "does not allow it: epoll and plain system calls are used\n",
-                    config->ports[i].name);
+        if (config->ports[i].kind == CONFIG_PORT_TCP)
+            say_tcp(&config->ports[i], exchange->ports[i]);
     }
     fprintf(stderr, "outcry: ready epoch %u", exchange->epoch);
     for (unsigned i = 0; i < config->ports_cnt; i++)

@@ -81,6 +81,7 @@ struct config_port_tcp {
     uint32_t idle_ms;      /* 0: for ever */
     uint32_t half_open;    /* connections without a login */
     uint32_t login_ms;     /* how long one may have none; 0: for ever */
+    uint32_t busy_poll_us; /* 0: what the system does */
 };
 
 /* The other side of a port, for `load`, `send` and `demo` on this machine. */

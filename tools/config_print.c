@@ -158,10 +158,10 @@ print_wiring(const struct config *config, FILE *out)
         if (port->kind == CONFIG_PORT_TCP)
             fprintf(out,
                     ", dialect: %s, connections: %u, unsent_bytes: %u, slow_ms: %u, idle_ms: %u, "
-                    "half_open: %u, login_ms: %u",
+                    "half_open: %u, login_ms: %u, busy_poll_us: %u",
                     config_word(CONFIG_DIALECT_WORDS, port->dialect, word), port->tcp.connections,
                     port->tcp.unsent_bytes, port->tcp.slow_ms, port->tcp.idle_ms,
-                    port->tcp.half_open, port->tcp.login_ms);
+                    port->tcp.half_open, port->tcp.login_ms, port->tcp.busy_poll_us);
         if (port->eal_cnt > 0) {
             fputs(", ", out);
             put_args(out, port->eal);

@@ -17,6 +17,7 @@
 #define TCP_IDLE_MS      150000u
 #define TCP_LOGIN_MS     30000u
 #define TCP_MS_MAX       3600000u
+#define TCP_BUSY_US_MAX  10000u
 _Static_assert(TCP_IDLE_MS > 2 * KEEPALIVE_MS_MAX, "what lives is not idle");
 
 _Static_assert(CONFIG_PORTS_MAX == GATEWAY_PORTS_MAX, "the gateway takes as many");
@@ -235,8 +236,9 @@ read_client(const struct doc_map *port_map, struct config_port *port)
 static void
 read_tcp(const struct doc_map *map, struct config_port *port)
 {
-    static const char *const keys[] = {"tcp_port", "connections", "unsent_bytes", "slow_ms",
-                                       "idle_ms",  "half_open",   "login_ms",     "dialect"};
+    static const char *const keys[] = {"tcp_port", "connections",  "unsent_bytes",
+                                       "slow_ms",  "idle_ms",      "half_open",
+                                       "login_ms", "busy_poll_us", "dialect"};
     struct config_port_tcp *tcp = &port->tcp;
 
     if (port->kind != CONFIG_PORT_TCP) {
@@ -259,6 +261,7 @@ read_tcp(const struct doc_map *map, struct config_port *port)
     if (tcp->half_open > tcp->connections)
         doc_refuse(map, "half_open", "is %u, expected no more than the %u connections",
                    tcp->half_open, tcp->connections);
+    tcp->busy_poll_us = (uint32_t)doc_u64(map, "busy_poll_us", 0, TCP_BUSY_US_MAX, 0);
     if (!is_pow2_u64(tcp->unsent_bytes))
         doc_refuse(map, "unsent_bytes", "is %u, expected a power of two", tcp->unsent_bytes);
     if (doc_given(map, "udp_port"))
@@ -334,7 +337,7 @@ config_read_ports(struct config *config, const struct doc_map *root)
 
         doc_item(&list, i,
                  "name kind address udp_port vlan rx_queues eal client tcp_port connections "
-                 "unsent_bytes slow_ms idle_ms half_open login_ms dialect",
+                 "unsent_bytes slow_ms idle_ms half_open login_ms busy_poll_us dialect",
                  &map);
         read_port(&map, &config->ports[config->ports_cnt++]);
     }

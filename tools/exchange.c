@@ -254,7 +254,7 @@ open_tcp(struct exchange *exchange, const struct config_port *port, char *why)
         .ip = port->address,
         .tcp_port = port->udp_port,
         .framing = port->dialect == GATEWAY_OUCH ? FRAMING_SOUP : FRAMING_SOFH,
-        .busy_poll = true,
+        .busy_poll_us = port->tcp.busy_poll_us,
         .connections_max = port->tcp.connections,
         .unsent_max = port->tcp.unsent_bytes,
         .slow_ms = port->tcp.slow_ms,

@@ -157,7 +157,7 @@ connections_open(struct link *link, char why[LINK_WHY_BYTES])
             .ip = where->address != 0 ? where->address : LOCALHOST,
             .tcp_port = link->cfg.udp_port != 0 ? link->cfg.udp_port : where->udp_port,
             .framing = where->dialect == GATEWAY_OUCH ? FRAMING_SOUP : FRAMING_SOFH,
-            .busy_poll = true,
+            .busy_poll_us = where->tcp.busy_poll_us,
             .connections_max = link->cfg.sessions_cnt,
             .unsent_max = UNSENT_BYTES,
             .slow_ms = SLOW_MS,

@@ -45,7 +45,7 @@ server_cfg(bool plain)
     return (struct port_tcp_cfg){
         .ip = LOOPBACK,
         .plain = plain,
-        .busy_poll = true,
+        .busy_poll_us = PORT_TCP_BUSY_POLL_US,
         .connections_max = 8,
         .unsent_max = 1u << 14,
         .slow_ms = 60000,
