@@ -25,7 +25,7 @@
 #define QUEUE       0u
 #define DESCRIPTORS 1024u
 #define MBUF_CACHE  256u
-#define MTU_BYTES   1500u
+#define MTU_BYTES   1500u /* of one datagram of DATAGRAM_BYTES_MAX; no jumbo frames */
 #define MEMIF       "net_memif"
 #define MEMIF_LOG   "pmd.net.memif"
 
@@ -44,6 +44,8 @@
 
 /* What the control thread gets to run its handlers, which are due at once. */
 #define CONTROL_US 20u
+
+_Static_assert(PACKET_FRAME_BYTES_MAX - PACKET_ETHER_BYTES == MTU_BYTES, "no more, no less");
 
 struct dpdk_port {
     struct port port;
@@ -631,7 +633,7 @@ device_queues(const struct dpdk_port *dpdk,
 
 /* device_set_up configures the queues. Checksums are ours, so there is
  * no offload to ask for but one of memory: all mbufs that we send are from one
- * pool and have one owner. Not every device knows an MTU or promiscuous mode. */
+ * pool and have one owner. Not every device knows promiscuous mode. */
 static COLD int
 device_set_up(struct dpdk_port *dpdk, const struct rte_eth_dev_info *info)
 {
@@ -663,9 +665,35 @@ device_set_up(struct dpdk_port *dpdk, const struct rte_eth_dev_info *info)
     if (error != 0)
         return error;
     memcpy(dpdk->self.mac, mac.addr_bytes, PACKET_MAC_BYTES);
-    (void)rte_eth_dev_set_mtu(dpdk->ethdev, MTU_BYTES);
     (void)rte_eth_promiscuous_enable(dpdk->ethdev);
     return 0;
+}
+
+/* mtu_check refuses a device whose frames are all too small, or all too large. */
+static COLD int
+mtu_check(const struct dpdk_port *dpdk, const struct rte_eth_dev_info *info, char *why)
+{
+    if (info->max_mtu >= MTU_BYTES && info->min_mtu <= MTU_BYTES)
+        return 0;
+    snprintf(why, WHY_BYTES,
+             "device %u (%s) has an MTU from %u to %u bytes, expected %u to be in it", dpdk->ethdev,
+             info->driver_name, info->min_mtu, info->max_mtu, MTU_BYTES);
+    return -EINVAL;
+}
+
+/* mtu_set gives the device the MTU that our largest datagram needs, and with it no
+ * jumbo frames, which would not fit an mbuf. Some devices know no MTU, and pass any. */
+static COLD int
+mtu_set(const struct dpdk_port *dpdk, const struct rte_eth_dev_info *info, char *why)
+{
+    const int error = rte_eth_dev_set_mtu(dpdk->ethdev, MTU_BYTES);
+
+    if (error == 0 || error == -ENOTSUP)
+        return 0;
+    snprintf(why, WHY_BYTES,
+             "device %u (%s) does not take the MTU of %u bytes that datagrams of %u need: %s",
+             dpdk->ethdev, info->driver_name, MTU_BYTES, DATAGRAM_BYTES_MAX, rte_strerror(-error));
+    return error;
 }
 
 /* port_make allocates the port of a device and sets the device up. */
@@ -695,12 +723,17 @@ port_make(struct dpdk_port **made, const struct port_dpdk_cfg *cfg, char *why)
     dpdk->ethdev = cfg->ethdev;
     dpdk->queues = cfg->rx_queues != 0 ? cfg->rx_queues : 1;
     dpdk->is_memif = strcmp(info.driver_name, MEMIF) == 0;
-    error = dpdk->is_memif ? gate_start() : 0;
+    error = mtu_check(dpdk, &info, why);
+    if (error == 0 && dpdk->is_memif)
+        error = gate_start();
     if (error == 0)
         error = device_set_up(dpdk, &info);
+    if (error == 0)
+        error = mtu_set(dpdk, &info, why);
     if (error != 0) {
-        snprintf(why, WHY_BYTES, "device %u (%s): %s", cfg->ethdev, info.driver_name,
-                 rte_strerror(-error));
+        if (why[0] == '\0')
+            snprintf(why, WHY_BYTES, "device %u (%s): %s", cfg->ethdev, info.driver_name,
+                     rte_strerror(-error));
         rte_mempool_free(dpdk->pool);
         rte_free(dpdk);
         return error;

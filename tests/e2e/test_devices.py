@@ -5,7 +5,8 @@
 af_packet and af_xdp on one end of a veth pair, tap, and vhost with virtio_user on the
 other side. All happens in network namespaces that this program makes and that end with
 it; what the machine does not permit is skipped with a message. On each: ARP, ICMP echo,
-an order; frames of another VLAN are foreign; a link that goes down and comes back.
+an order; frames of another VLAN are foreign; a link that goes down and comes back; an MTU that
+is too small, and one of jumbo frames.
 """
 
 import ctypes
@@ -24,7 +25,7 @@ PX = 10**8
 LIBC = ctypes.CDLL(None, use_errno=True)
 NEWNET = 0x40000000
 ADDRESS, PORT, NEIGHBOUR = '10.9.0.1', 9000, '10.9.0.2'
-ETHTOOL, SET_TX_CHECKSUM = 0x8946, 0x17
+ETHTOOL, SET_TX_CHECKSUM, GET_MTU = 0x8946, 0x17, 0x8921
 SOL_PACKET, AUXDATA = 263, 8
 AF_XDP, SYS_BPF, PROG_LOAD = 44, 321, 5
 TUNSETIFF, TAP_NO_PI = 0x400454ca, 0x1002
@@ -77,6 +78,12 @@ def no_tx_checksum(name):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, ETHTOOL,
                     struct.pack('16sP', name.encode(), ctypes.addressof(value)))
+
+
+def mtu(name):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        found = fcntl.ioctl(any_socket, GET_MTU, struct.pack('16si12x', name.encode(), 0))
+    return struct.unpack('16si12x', found)[1]
 
 
 def config_of(folder, device, vlan=None, client=None, queues=None):
@@ -258,6 +265,31 @@ def check_queues(tap, outcry, neighbour):
         tap.ok(code == 3 and 'has 1 queues, not 2' in err, 'more queues than there are', code, err)
 
 
+def check_mtu(tap, outcry, neighbour):
+    """A device that cannot pass our largest datagram is refused; one that could pass larger
+    ones passes none that are."""
+    with Folder() as folder:
+        make_journal(folder)
+        code, _, err = run(outcry, 'serve', config_of(
+            folder, 'net_af_packet0,iface=v0,blocksz=4096,framesz=1024,framecnt=64'))
+        tap.ok(code == 3 and 'does not take the MTU of 1500 bytes that datagrams of 1472 need' in err,
+               'frames that are too small for our datagrams are refused', code, err)
+        ip('link', 'set', 'v0', 'mtu', '9000')
+        with neighbour:
+            ip('link', 'set', 'v1', 'mtu', '9000')
+        with Exchange(outcry, config_of(folder, 'net_af_packet0,iface=v0')) as exchange:
+            with neighbour:
+                tap.ok(ping(1400), 'a device of jumbo frames is taken')
+                sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                sender.sendto(bytes(8000), (ADDRESS, PORT))
+                tap.ok(ping(1472), 'and still there after a frame of eight thousand bytes')
+                sender.close()
+            tap.same(exchange.stop(), 0, 'jumbo frames: it stops')
+        tap.same(mtu('v0'), 1500, 'its MTU is ours')
+        with neighbour:
+            ip('link', 'set', 'v1', 'mtu', '1500')
+
+
 def check_vhost(tap, outcry, vlan):
     name = 'vhost' if vlan is None else f'vhost, VLAN {vlan}'
     with Folder() as folder:
@@ -343,6 +375,7 @@ def main():
         check_device(tap, outcry, 'af_packet', 'net_af_packet0,iface=v0', neighbour)
         check_vlan(tap, outcry, neighbour)
         check_queues(tap, outcry, neighbour)
+        check_mtu(tap, outcry, neighbour)
     else:
         tap.skip('af_packet', why)
     why = may_xdp()
