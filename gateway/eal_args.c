@@ -124,12 +124,12 @@ device_value(const char *device, const char *key, char *value, size_t value_byte
 }
 
 COLD bool
-eal_args_server_socket(const struct eal_args *args, char path[EAL_ARGS_PATH_MAX])
+eal_args_server_socket(const struct eal_args *args, int *next, char path[EAL_ARGS_PATH_MAX])
 {
     char value[16];
 
-    for (int i = 0; i < args->argc; i++) {
-        const char *device = args->argv[i];
+    while (*next < args->argc) {
+        const char *device = args->argv[(*next)++];
 
         if (has_prefix(device, "--vdev="))
             device += strlen("--vdev=");

@@ -31,9 +31,10 @@ struct eal_args {
  * behind what we say. 0, or -E2BIG if there is no room for all of it. */
 NODISCARD int eal_args_build(struct eal_args *args, const char *const *eal_argv);
 
-/* eal_args_server_socket finds the path that a memif server of the arguments
- * will bind; false if there is none in the file system. */
-bool eal_args_server_socket(const struct eal_args *args, char path[EAL_ARGS_PATH_MAX]);
+/* eal_args_server_socket finds the path that a memif server of the arguments from
+ * number *next on will bind, and takes *next, which is 0 at first, behind it; false if
+ * there is none, or no other, in the file system. */
+bool eal_args_server_socket(const struct eal_args *args, int *next, char path[EAL_ARGS_PATH_MAX]);
 
 /* eal_args_clear_socket removes a socket that a server which is no more left
  * behind, since memif cannot bind it otherwise. 0: the path is free now;

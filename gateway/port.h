@@ -196,7 +196,9 @@ uint16_t port_udp_local(const struct port *port);
 
 struct port_dpdk_cfg {
     const char *const *eal_argv; /* without the program's name; NULL terminated */
-    uint16_t ethdev;             /* index of the device, usually 0 */
+    const char *device;          /* its name in DPDK: net_tap0, 0000:01:00.0; NULL or empty: the
+                                  * one of index ethdev */
+    uint16_t ethdev;             /* of the devices, in the order in which EAL finds them */
     uint32_t ip;                 /* ours */
     uint16_t udp_port;           /* ours: datagrams to other ports are foreign; 0: a client,
                                   * ports udp_port_first .. + udp_port_cnt - 1 are ours */

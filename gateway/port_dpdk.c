@@ -533,12 +533,29 @@ static const struct port_ops dpdk_ops = {
     .close = dpdk_close,
 };
 
+/* clear_sockets makes room for the memif servers of the arguments. */
+static COLD int
+clear_sockets(char *why)
+{
+    char path[EAL_ARGS_PATH_MAX];
+    int next = 0;
+
+    while (eal_args_server_socket(&eal.args, &next, path)) {
+        const int error = eal_args_clear_socket(path);
+
+        if (error != 0) {
+            snprintf(why, WHY_BYTES, "memif socket %s: %s", path, strerror(-error));
+            return error;
+        }
+    }
+    return 0;
+}
+
 /* eal_start starts EAL at the first call and repeats its answer later. Standard
  * output belongs to the program: EAL would log there. */
 static COLD int
 eal_start(const char *const *eal_argv, char *why)
 {
-    char path[EAL_ARGS_PATH_MAX];
     cpu_set_t cpus;
     int error;
 
@@ -552,10 +569,9 @@ eal_start(const char *const *eal_argv, char *why)
         snprintf(why, WHY_BYTES, "too many EAL arguments");
         return error;
     }
-    if (eal_args_server_socket(&eal.args, path) && (error = eal_args_clear_socket(path)) != 0) {
-        snprintf(why, WHY_BYTES, "memif socket %s: %s", path, strerror(-error));
+    error = clear_sockets(why);
+    if (error != 0)
         return error;
-    }
     eal.started = true;
     rte_openlog_stream(stderr);
     error = pthread_getaffinity_np(pthread_self(), sizeof cpus, &cpus);
@@ -742,9 +758,22 @@ port_make(struct dpdk_port **made, const struct port_dpdk_cfg *cfg, char *why)
     return 0;
 }
 
-COLD int
-port_dpdk_open(struct port **port, const struct port_dpdk_cfg *cfg, char why[WHY_BYTES])
+/* device_find puts the index of the device that has a name in the place of what is there. */
+static COLD int
+device_find(struct port_dpdk_cfg *cfg, char *why)
 {
+    if (cfg->device == NULL || cfg->device[0] == '\0' ||
+        rte_eth_dev_get_port_by_name(cfg->device, &cfg->ethdev) == 0)
+        return 0;
+    snprintf(why, WHY_BYTES, "no device %.64s by these EAL arguments", cfg->device);
+    return -ENODEV;
+}
+
+COLD int
+port_dpdk_open(struct port **port, const struct port_dpdk_cfg *asked, char why[WHY_BYTES])
+{
+    struct port_dpdk_cfg own = *asked;
+    const struct port_dpdk_cfg *const cfg = &own;
     const bool server = cfg->udp_port != 0;
     struct dpdk_port *dpdk;
     int error;
@@ -756,6 +785,8 @@ port_dpdk_open(struct port **port, const struct port_dpdk_cfg *cfg, char why[WHY
         return -EINVAL;
     }
     error = eal_start(cfg->eal_argv, why);
+    if (error == 0)
+        error = device_find(&own, why);
     if (error == 0 && eal.waiting[cfg->ethdev] == NULL)
         error = port_make(&eal.waiting[cfg->ethdev], cfg, why);
     if (error != 0)

@@ -43,13 +43,14 @@
 #define CONFIG_PORTS_MAX  4u
 #define CONFIG_EAL_MAX    64u /* arguments of one device */
 #define CONFIG_ADMINS_MAX 16u
+#define CONFIG_DEVICE_MAX 63u /* as long as names are in DPDK */
 #define CONFIG_WHY_BYTES  (PATH_MAX + 512)
 
 enum config_stage {
     CONFIG_GATEWAY,
     CONFIG_ENGINE,
     CONFIG_JOURNAL,
-    CONFIG_DOOR, /* a second gateway, for the ports of kind tcp; without it the first has them */
+    CONFIG_DOOR, /* a second gateway, for the ports that are its; without it the first has all */
     CONFIG_STAGES_CNT
 };
 
@@ -98,9 +99,11 @@ struct config_port {
     uint32_t address;  /* host order; 0.0.0.0 is any, kernel sockets only */
     uint16_t udp_port; /* of kind tcp: tcp_port; 0: any free one, kernel sockets only */
     struct config_port_tcp tcp;
-    uint8_t dialect;    /* enum gateway_dialect: OUCH under SoupBinTCP on some of kind tcp */
-    uint16_t vlan;      /* of a dpdk device; 0: none */
-    uint16_t rx_queues; /* likewise; 0: not given, one */
+    enum config_stage stage; /* the gateway or the door: which of them polls it */
+    uint8_t dialect;         /* enum gateway_dialect: OUCH under SoupBinTCP on some of kind tcp */
+    char device[CONFIG_DEVICE_MAX + 1]; /* of kind dpdk: its name; empty: the next one */
+    uint16_t vlan;                      /* of a dpdk device; 0: none */
+    uint16_t rx_queues;                 /* likewise; 0: not given, one */
     unsigned eal_cnt;
     const char *const *eal; /* NULL terminated, never NULL */
     struct config_port_client client;

@@ -151,6 +151,11 @@ print_wiring(const struct config *config, FILE *out)
         fprintf(out, "  - {name: \"%s\", kind: %s, address: \"%s\", %s_port: %u", port->name,
                 config_word(CONFIG_KIND_WORDS, port->kind, word), text_ipv4(port->address, ip),
                 port->kind == CONFIG_PORT_TCP ? "tcp" : "udp", port->udp_port);
+        fprintf(out, ", stage: %s", port->stage == CONFIG_DOOR ? "door" : "gateway");
+        if (port->device[0] != '\0') {
+            fputs(", device: ", out);
+            put_text(out, port->device);
+        }
         if (port->vlan != 0)
             fprintf(out, ", vlan: %u", port->vlan);
         if (port->rx_queues != 0)

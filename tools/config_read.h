@@ -22,6 +22,7 @@
 #define CONFIG_ALGORITHM_WORDS  "price-time pro-rata split"
 #define CONFIG_ACK_WORDS        "durable interval memory"
 #define CONFIG_STAGE_WORDS      "gateway engine journal door"
+#define CONFIG_PORT_STAGE_WORDS "gateway door"
 #define CONFIG_IDLE_WORDS       "spin yield block"
 #define CONFIG_KIND_WORDS       "udp dpdk tcp"
 #define CONFIG_THROTTLE_WORDS   "reject queue"

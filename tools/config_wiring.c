@@ -22,22 +22,30 @@ _Static_assert(TCP_IDLE_MS > 2 * KEEPALIVE_MS_MAX, "what lives is not idle");
 
 _Static_assert(CONFIG_PORTS_MAX == GATEWAY_PORTS_MAX, "the gateway takes as many");
 
+/* A port that says nothing of it belongs to the door if it is of kind tcp and there is one. */
+#define STAGE_NOT_GIVEN CONFIG_STAGES_CNT
+
+/* wants_door tells whether a port would be the door's. */
 static bool
-has_tcp(const struct config *config)
+wants_door(const struct config *config)
 {
-    for (unsigned i = 0; i < config->ports_cnt; i++)
-        if (config->ports[i].kind == CONFIG_PORT_TCP)
+    for (unsigned i = 0; i < config->ports_cnt; i++) {
+        const struct config_port *port = &config->ports[i];
+
+        if (port->stage == CONFIG_DOOR ||
+            (port->stage == STAGE_NOT_GIVEN && port->kind == CONFIG_PORT_TCP))
             return true;
+    }
     return false;
 }
 
 /* The default layout: one thread for what must be fast, one that sleeps until there
- * is something to write, and one for TCP if there is a port for it: its system calls
- * would hold up the first. */
+ * is something to write, and one for TCP if there is a port for it, whose system calls
+ * would hold up the first, or for what is said to be the door's. */
 static void
 default_threads(struct config *config)
 {
-    config->threads_cnt = has_tcp(config) ? 3 : 2;
+    config->threads_cnt = wants_door(config) ? 3 : 2;
     config->threads[0] = (struct config_thread){
         .name = "exchange",
         .core = -1,
@@ -119,13 +127,31 @@ check_stages(const struct doc_map *root, const struct config *config)
                            config->threads[i].name);
             owner[stage] = config->threads[i].name;
         }
-    if (owner[CONFIG_DOOR] != NULL && !has_tcp(config))
-        doc_refuse(root, "threads",
-                   "have the stage door, expected it only with a port of kind tcp");
+    if (owner[CONFIG_DOOR] != NULL && !wants_door(config))
+        doc_refuse(
+            root, "threads",
+            "have the stage door, expected it only with a port of kind tcp, or of stage door");
     for (unsigned stage = 0; stage < CONFIG_STAGES_CNT; stage++)
         if (owner[stage] == NULL && stage != CONFIG_DOOR)
             doc_refuse(root, "threads", "have the stage %s nowhere, expected it once",
                        config_word(CONFIG_STAGE_WORDS, stage, word));
+}
+
+/* give_ports gives each port to the gateway or to the door. */
+static void
+give_ports(const struct doc_map *root, struct config *config)
+{
+    const bool door = config_thread_of(config, CONFIG_DOOR) != NULL;
+
+    for (unsigned i = 0; i < config->ports_cnt; i++) {
+        struct config_port *port = &config->ports[i];
+
+        if (port->stage == STAGE_NOT_GIVEN)
+            port->stage = door && port->kind == CONFIG_PORT_TCP ? CONFIG_DOOR : CONFIG_GATEWAY;
+        if (port->stage == CONFIG_DOOR && !door)
+            doc_refuse(root, "threads",
+                       "have the stage door nowhere, expected it once for the port %s", port->name);
+    }
 }
 
 /* check_cores refuses a layout in which threads that never sleep would starve
@@ -183,7 +209,11 @@ config_read_threads(struct config *config, const struct doc_map *root)
         return;
     check_stages(root, config);
     check_cores(root, config, (unsigned)CPU_COUNT(&cores));
+    if (!doc_failed(root->doc))
+        give_ports(root, config);
 }
+
+#define DEVICE_EXPECTED "a name of DPDK's of up to 63 characters, like net_memif0 or 0000:01:00.0"
 
 static const char *const *
 read_args(const struct doc_map *map, const char *key, unsigned *cnt)
@@ -268,6 +298,32 @@ read_tcp(const struct doc_map *map, struct config_port *port)
         doc_refuse(map, "udp_port", "is given, expected tcp_port with kind: tcp");
 }
 
+/* read_device reads what only ports of kind dpdk have. */
+static void
+read_device(const struct doc_map *map, struct config_port *port)
+{
+    static const char *const keys[] = {"vlan", "rx_queues", "device", "eal", "client"};
+    const char *device = doc_text(map, "device", "", DEVICE_EXPECTED);
+
+    port->vlan = (uint16_t)doc_u64(map, "vlan", 1, VLAN_MAX, 0);
+    port->rx_queues = (uint16_t)doc_u64(map, "rx_queues", 1, PORT_DPDK_QUEUES_MAX, 0);
+    port->eal = read_args(map, "eal", &port->eal_cnt);
+    read_client(map, port);
+    if (doc_failed(map->doc))
+        return;
+    if (doc_given(map, "device") && (*device == '\0' || strlen(device) > CONFIG_DEVICE_MAX))
+        doc_refuse(map, "device", "is \"%.80s\", expected %s", device, DEVICE_EXPECTED);
+    else
+        memcpy(port->device, device, strlen(device) + 1);
+    if (port->kind == CONFIG_PORT_DPDK && port->eal_cnt == 0)
+        doc_refuse(map, "eal", "is missing, expected the EAL arguments of a dpdk device");
+    if (port->kind == CONFIG_PORT_DPDK && port->address == 0)
+        doc_refuse(map, "address", "is 0.0.0.0, expected the address of a dpdk device");
+    for (unsigned i = 0; port->kind != CONFIG_PORT_DPDK && i < sizeof keys / sizeof keys[0]; i++)
+        if (doc_given(map, keys[i]))
+            doc_refuse(map, keys[i], "is given, expected only with kind: dpdk");
+}
+
 static void
 read_port(const struct doc_map *map, struct config_port *port)
 {
@@ -278,38 +334,30 @@ read_port(const struct doc_map *map, struct config_port *port)
     if (port->kind != CONFIG_PORT_TCP)
         port->udp_port = (uint16_t)doc_u64(map, "udp_port", dpdk ? 1 : 0, UINT16_MAX, DOC_NEEDED);
     read_tcp(map, port);
-    port->vlan = (uint16_t)doc_u64(map, "vlan", 1, VLAN_MAX, 0);
-    port->rx_queues = (uint16_t)doc_u64(map, "rx_queues", 1, PORT_DPDK_QUEUES_MAX, 0);
-    port->eal = read_args(map, "eal", &port->eal_cnt);
-    read_client(map, port);
-    if (dpdk && port->eal_cnt == 0)
-        doc_refuse(map, "eal", "is missing, expected the EAL arguments of a dpdk device");
-    if (dpdk && port->address == 0)
-        doc_refuse(map, "address", "is 0.0.0.0, expected the address of a dpdk device");
-    if (!dpdk &&
-        (port->eal_cnt > 0 || port->client.given || port->vlan != 0 || port->rx_queues != 0))
-        doc_refuse(map,
-                   port->vlan != 0        ? "vlan"
-                   : port->rx_queues != 0 ? "rx_queues"
-                   : port->eal_cnt > 0    ? "eal"
-                                          : "client",
-                   "is given, expected only with kind: dpdk");
+    read_device(map, port);
+    port->stage = STAGE_NOT_GIVEN;
+    if (doc_given(map, "stage")) {
+        const uint32_t word = doc_word(map, "stage", CONFIG_PORT_STAGE_WORDS, 0);
+
+        port->stage = word == 1 ? CONFIG_DOOR : CONFIG_GATEWAY;
+    }
 }
 
 static void
 check_ports(const struct doc_map *root, const struct config *config)
 {
-    unsigned dpdk_cnt = 0;
-
     for (unsigned i = 0; i < config->ports_cnt; i++) {
         const struct config_port *port = &config->ports[i];
 
-        dpdk_cnt += port->kind == CONFIG_PORT_DPDK;
         for (unsigned k = 0; k < i; k++) {
             const struct config_port *other = &config->ports[k];
 
             if (strcmp(port->name, other->name) == 0)
                 doc_refuse(root, "ports", "have the name %s twice, expected a name for each",
+                           port->name);
+            if (port->device[0] != '\0' && strcmp(port->device, other->device) == 0)
+                doc_refuse(root, "ports",
+                           "have %s and %s at the same device, expected one for each", other->name,
                            port->name);
             if (port->udp_port != 0 && port->udp_port == other->udp_port &&
                 (port->kind == CONFIG_PORT_TCP) == (other->kind == CONFIG_PORT_TCP) &&
@@ -320,8 +368,6 @@ check_ports(const struct doc_map *root, const struct config *config)
                            other->name, port->name, port->kind == CONFIG_PORT_TCP ? "TCP" : "UDP");
         }
     }
-    if (dpdk_cnt > 1)
-        doc_refuse(root, "ports", "have %u of kind dpdk, expected at most one", dpdk_cnt);
 }
 
 void
@@ -336,8 +382,9 @@ config_read_ports(struct config *config, const struct doc_map *root)
         struct doc_map map;
 
         doc_item(&list, i,
-                 "name kind address udp_port vlan rx_queues eal client tcp_port connections "
-                 "unsent_bytes slow_ms idle_ms half_open login_ms busy_poll_us dialect",
+                 "name kind address udp_port stage device vlan rx_queues eal client tcp_port "
+                 "connections unsent_bytes slow_ms idle_ms half_open login_ms busy_poll_us "
+                 "dialect",
                  &map);
         read_port(&map, &config->ports[config->ports_cnt++]);
     }

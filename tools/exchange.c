@@ -226,11 +226,35 @@ open_udp(struct exchange *exchange, const struct config_port *port, char *why)
     return 0;
 }
 
+/* eal_of gathers the EAL arguments of all ports, since EAL starts once; returns how many
+ * devices are before that of the port. */
+static uint16_t
+eal_of(const struct config *config,
+       const struct config_port *port,
+       const char *argv[CONFIG_PORTS_MAX * CONFIG_EAL_MAX + 1])
+{
+    uint16_t before = 0;
+    unsigned argc = 0;
+
+    for (unsigned i = 0; i < config->ports_cnt; i++) {
+        const struct config_port *other = &config->ports[i];
+
+        before = (uint16_t)(before + (other < port && other->kind == CONFIG_PORT_DPDK));
+        for (unsigned k = 0; k < other->eal_cnt; k++)
+            argv[argc++] = other->eal[k];
+    }
+    argv[argc] = NULL;
+    return before;
+}
+
 static int
 open_dpdk(struct exchange *exchange, const struct config_port *port, char *why)
 {
+    const char *argv[CONFIG_PORTS_MAX * CONFIG_EAL_MAX + 1];
     const struct port_dpdk_cfg cfg = {
-        .eal_argv = port->eal,
+        .eal_argv = argv,
+        .device = port->device,
+        .ethdev = eal_of(exchange->config, port, argv),
         .ip = port->address,
         .udp_port = port->udp_port,
         .vlan = port->vlan,
@@ -319,9 +343,8 @@ make_gateway(struct exchange *exchange,
     *gateway = gateway_init(memory->mem, &cfg);
     for (unsigned i = 0; i < exchange->ports_cnt; i++) {
         const struct config_port *port = &exchange->config->ports[i];
-        const bool tcp = port->kind == CONFIG_PORT_TCP;
 
-        if ((has_door(exchange) && tcp) != (index == DOOR_INDEX))
+        if ((port->stage == CONFIG_DOOR) != (index == DOOR_INDEX))
             continue;
         if (port->dialect == GATEWAY_OUCH)
             gateway_add_soup_port(*gateway, exchange->ports[i]);

@@ -6,12 +6,13 @@ af_packet and af_xdp on one end of a veth pair, tap, and vhost with virtio_user 
 other side. All happens in network namespaces that this program makes and that end with
 it; what the machine does not permit is skipped with a message. On each: ARP, ICMP echo,
 an order; frames of another VLAN are foreign; a link that goes down and comes back; an MTU that
-is too small, and one of jumbo frames.
+is too small, and one of jumbo frames. And two devices in one process, by memif.
 """
 
 import ctypes
 import fcntl
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -306,6 +307,50 @@ def check_vhost(tap, outcry, vlan):
             tap.same(exchange.stop(), 0, f'{name}: it stops')
 
 
+def quoted(args):
+    return '[' + ', '.join(f'"{arg}"' for arg in args) + ']'
+
+
+def check_two(tap, outcry):
+    """Two devices in one process, each with a gateway of its own, in a thread of its own."""
+    with Folder() as folder:
+        make_journal(folder)
+        path = write_config(folder, threads=        '  - {name: exchange, stages: [gateway, engine], idle: yield}\n'
+            '  - {name: other, stages: [door], idle: yield}\n'
+            '  - {name: journal, stages: [journal], idle: block}')
+        with open(path, encoding='ascii') as file:
+            text = file.read()
+        ports = 'ports:\n'
+        for number, eal, more in ((0, EAL, ''), (1, [], ', stage: door, device: net_memif1')):
+            memif = f'id=0,socket={folder}/memif{number},socket-abstract=no'
+            ports += (f'  - {{name: fast{number}, kind: dpdk, address: 10.9.{number}.1, '
+                      f'udp_port: 9000{more},\n     eal: '
+                      + quoted(eal + [f'--vdev=net_memif{number},role=server,{memif}'])
+                      + f',\n     client: {{address: 10.9.{number}.2, eal: '
+                      + quoted(EAL + [f'--vdev=net_memif0,role=client,{memif}']) + '}}\n')
+        assert KERNEL in text
+        with open(path, 'w', encoding='ascii') as file:
+            file.write(text.replace(KERNEL, ports))
+        with Exchange(outcry, path) as exchange:
+            for port in ('fast0', 'fast1', 'fast0'):
+                code, out, err = run(outcry, 'load', path, '--port', port, '--orders', '1000',
+                                     '--rate', '2000')
+                counts = dict(line.split() for line in out.splitlines() if len(line.split()) == 2)
+                tap.ok(code == 0 and counts.get('sent') == '1000' and counts.get('lost') == '0',
+                       f'two devices: orders by {port} are answered', code, out, err)
+            tap.same(exchange.stop(), 0, 'two devices: it stops')
+            for port in ('fast0', 'fast1'):
+                found = re.search(rf'port {port}: (\d+) datagrams in', exchange.text)
+                tap.ok(found and int(found.group(1)) > 0, f'two devices: {port} had its own',
+                       exchange.text)
+        with open(path, 'w', encoding='ascii') as file:
+            file.write(text.replace(KERNEL, ports.replace('device: net_memif1',
+                                                          'device: net_memif7')))
+        code, _, err = run(outcry, 'serve', path)
+        tap.ok(code == 3 and 'no device net_memif7 by these EAL arguments' in err,
+               'a device that is not there', code, err)
+
+
 def may_packet():
     """may_packet tells why there is no AF_PACKET here, None if there is."""
     try:
@@ -362,6 +407,7 @@ def main():
     tap = Tap()
     check_vhost(tap, outcry, None)
     check_vhost(tap, outcry, 100)
+    check_two(tap, outcry)
     try:
         unshare()
         ip('link', 'set', 'lo', 'up')

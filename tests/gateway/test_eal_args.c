@@ -95,13 +95,33 @@ Test(eal_args, socket_of_a_server_is_found)
     static const char *const parted[] = {
         "--vdev", "net_memif1,socket-abstract=no,socket=/y,role=server", NULL};
     char path[EAL_ARGS_PATH_MAX];
+    int next = 0;
 
     cr_assert_eq(eal_args_build(&args, joined), 0);
-    cr_assert(eal_args_server_socket(&args, path));
+    cr_assert(eal_args_server_socket(&args, &next, path));
     cr_assert_str_eq(path, "/run/x.sock");
     cr_assert_eq(eal_args_build(&args, parted), 0);
-    cr_assert(eal_args_server_socket(&args, path));
+    next = 0;
+    cr_assert(eal_args_server_socket(&args, &next, path));
     cr_assert_str_eq(path, "/y");
+}
+
+Test(eal_args, sockets_of_several_servers_are_found_one_after_the_other)
+{
+    static const char *const eal_argv[] = {
+        "--vdev=net_memif0,role=server,socket=/a,socket-abstract=no",
+        "--vdev=net_memif1,role=client,socket=/b,socket-abstract=no", "--vdev",
+        "net_memif2,role=server,socket=/c,socket-abstract=no", NULL};
+    char path[EAL_ARGS_PATH_MAX];
+    int next = 0;
+
+    cr_assert_eq(eal_args_build(&args, eal_argv), 0);
+    cr_assert(eal_args_server_socket(&args, &next, path));
+    cr_assert_str_eq(path, "/a");
+    cr_assert(eal_args_server_socket(&args, &next, path));
+    cr_assert_str_eq(path, "/c");
+    cr_assert(!eal_args_server_socket(&args, &next, path));
+    cr_assert(!eal_args_server_socket(&args, &next, path));
 }
 
 Test(eal_args, socket_of_others_is_not_found)
@@ -118,9 +138,10 @@ Test(eal_args, socket_of_others_is_not_found)
 
     for (size_t i = 0; i < ARRAY_LEN(devices); i++) {
         const char *const eal_argv[] = {devices[i], NULL};
+        int next = 0;
 
         cr_assert_eq(eal_args_build(&args, eal_argv), 0);
-        cr_assert(!eal_args_server_socket(&args, path), "%s", devices[i]);
+        cr_assert(!eal_args_server_socket(&args, &next, path), "%s", devices[i]);
     }
 }
 
