@@ -6,7 +6,7 @@
 #define OUTCRY_PROTO_LIMITS_H
 
 /* Behaviour of the rules. A journal written under other rules is refused. */
-#define RULES_VERSION 4u
+#define RULES_VERSION 5u
 
 /* Shards 0 to 15: four bits of every order id. */
 #define SHARDS_MAX 16u

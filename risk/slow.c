@@ -117,25 +117,11 @@ reached(const struct question *ask)
            ask->order->leaves_qty;
 }
 
-/* tell_stage tells of the first limit of a party with that stage, RISK_BEGUN_: where the
- * stage begins and what is in use, both in thousandths of the limit, and which limit. */
 static enum oe_reject_reason
 tell_stage(const struct question *ask, unsigned party, unsigned begun, enum oe_reject_reason reason)
 {
-    const struct risk_usage usage = risk_usage_get(ask->risk, level_of(party), ask->ids[party]);
-    uint8_t which = CELL_RISK_LIMIT_OPEN_ORDERS;
-    const struct risk_limit *limit = &ask->parties[party]->limits[which];
-    uint16_t permille;
-
-    while ((limit->begun & begun) == 0) {
-        ASSERT(which < CELL_RISK_LIMIT_DAILY_LOSS);
-        limit = &ask->parties[party]->limits[++which];
-    }
-    (void)risk_stage_worst(limit, begun, &permille);
-
-    const notional_t used = risk_used(&usage, which) * 1000;
-
-    return tell(ask, party, reason, permille, limit->value > 0 ? used / limit->value : used, which);
+    risk_stage_tell(ask->risk, level_of(party), ask->ids[party], begun, ask->detail);
+    return reason;
 }
 
 /* tell_close_only tells what all orders of the side come to beyond zero without this

@@ -303,6 +303,7 @@ risk_used(const struct risk_usage *usage, uint8_t limit)
 static uint8_t
 common_flags(struct risk_subject *subject)
 {
+    const uint16_t old_ms = subject->slow_ms;
     uint8_t flags = 0;
 
     subject->begun = 0;
@@ -314,6 +315,10 @@ common_flags(struct risk_subject *subject)
         if ((limit->begun & RISK_BEGUN_SLOW) != 0 && limit->slow_ms > subject->slow_ms)
             subject->slow_ms = limit->slow_ms;
     }
+    /* The pause that holds now is counted from the last message. */
+    if (subject->slow_full_ns != 0)
+        subject->slow_full_ns =
+            subject->slow_full_ns - old_ms * RISK_PAUSE_NS + subject->slow_ms * RISK_PAUSE_NS;
     if ((subject->flags & RISK_IS_KNOWN) != 0)
         flags |= RISK_LINE_KNOWN;
     if ((flags & RISK_LINE_KNOWN) == 0 ||
@@ -442,6 +447,36 @@ risk_look(struct risk *risk, uint8_t level, uint32_t id, uint32_t instrument)
     }
     flags_put(risk, level, id, *risk_flags_of(risk, level, id) & (uint8_t)~RISK_LINE_LOOK);
     risk_usage_set(risk, level, id, &usage);
+}
+
+COLD void
+risk_stage_tell(const struct risk *risk,
+                uint8_t level,
+                uint32_t id,
+                unsigned begun,
+                struct risk_detail *detail)
+{
+    const struct risk_subject *subject = risk_subject_of(risk, level, id);
+    const struct risk_usage usage = risk_usage_get(risk, level, id);
+    uint8_t which = CELL_RISK_LIMIT_OPEN_ORDERS;
+    const struct risk_limit *limit = &subject->limits[which];
+    uint16_t permille;
+
+    ASSERT((subject->begun & begun) != 0);
+    while ((limit->begun & begun) == 0 ||
+           (begun == RISK_BEGUN_SLOW && limit->slow_ms < subject->slow_ms)) {
+        ASSERT(which < CELL_RISK_LIMIT_DAILY_LOSS);
+        limit = &subject->limits[++which];
+    }
+    (void)risk_stage_worst(limit, begun, &permille);
+
+    const notional_t used = risk_used(&usage, which) * 1000;
+
+    *detail = (struct risk_detail){.level = level,
+                                   .subject = id,
+                                   .limit = permille,
+                                   .used = risk_clip(limit->value > 0 ? used / limit->value : used),
+                                   .value = which};
 }
 
 void

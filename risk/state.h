@@ -39,6 +39,9 @@
 #define RISK_TYPES_ALL         0x3fu
 #define RISK_TIFS_ALL          0x7fu
 
+/* A pause is set in ms. */
+#define RISK_PAUSE_NS UINT64_C(1000000)
+
 /* Bits of the references of a collar. */
 #define RISK_REFERENCE_LAST       1u
 #define RISK_REFERENCE_MID        2u
@@ -442,6 +445,15 @@ void risk_pend(struct risk *risk, const struct risk_due *due);
 
 /* risk_stage_end ends stages of a limit; use stays. */
 void risk_stage_end(struct risk_limit *limit, unsigned begun);
+
+/* risk_stage_tell fills the numbers of a refusal by a stage, one bit of RISK_BEGUN_, that has
+ * begun: where it begins and what is in use, both in thousandths of the limit, and which limit.
+ * Of several the first; of those that slow the first with the longest pause. */
+COLD void risk_stage_tell(const struct risk *risk,
+                          uint8_t level,
+                          uint32_t id,
+                          unsigned begun,
+                          struct risk_detail *detail);
 
 /* risk_rooms_anew makes the rooms of a subject of its limits and of what is used, with
  * what more of value and cash is to be free: what they cannot be moved by. */

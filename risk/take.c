@@ -129,8 +129,7 @@ is_too_soon(const struct risk *risk,
 
     if (subject->slow_ms == 0 || subject->slow_full_ns <= now_ns)
         return false;
-    *detail =
-        (struct risk_detail){.level = level, .subject = id, .limit = 1, .used = 1, .value = 1};
+    risk_stage_tell(risk, level, id, RISK_BEGUN_SLOW, detail);
     return true;
 }
 
@@ -149,7 +148,7 @@ check_pause(struct risk *risk, uint32_t account, uint64_t now_ns, struct risk_de
             risk_subject_of(risk, (uint8_t)(OE_RISK_LEVEL_ACCOUNT + i), ids[i]);
 
         if (subject->slow_ms != 0)
-            subject->slow_full_ns = now_ns + subject->slow_ms * UINT64_C(1000000);
+            subject->slow_full_ns = now_ns + subject->slow_ms * RISK_PAUSE_NS;
     }
     return OE_REJECT_REASON_NONE;
 }

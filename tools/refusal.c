@@ -9,10 +9,13 @@
 #include "tools/text.h"
 #include "tools/words.h"
 
-/* is_by_stage: then the numbers are thousandths of a limit, and which that is. */
+/* is_by_stage: then the numbers are thousandths of a limit, and which that is. A token is
+ * one: the limit of a stage that slows has another number. */
 static bool
 is_by_stage(const struct refusal *refusal)
 {
+    if (refusal->reason == OE_REJECT_REASON_THROTTLED)
+        return refusal->value > 1;
     return (refusal->reason == OE_REJECT_REASON_ACCOUNT_BLOCKED ||
             refusal->reason == OE_REJECT_REASON_ACCOUNT_CLOSE_ONLY) &&
            refusal->limit != 0;
@@ -47,7 +50,7 @@ refusal_limit(const struct refusal *refusal)
     case OE_REJECT_REASON_ACCOUNT_LATCHED:
         return CELL_RISK_LIMIT_EXECUTIONS;
     case OE_REJECT_REASON_THROTTLED:
-        return CELL_RISK_LIMIT_MESSAGE_RATE;
+        return is_by_stage(refusal) ? (uint8_t)refusal->value : CELL_RISK_LIMIT_MESSAGE_RATE;
     case OE_REJECT_REASON_ACCOUNT_BLOCKED:
     case OE_REJECT_REASON_ACCOUNT_CLOSE_ONLY:
         return is_by_stage(refusal) ? (uint8_t)refusal->value : CELL_RISK_LIMIT_NONE;
@@ -126,8 +129,10 @@ refusal_text(const struct refusal *refusal, char text[REFUSAL_TEXT_BYTES])
     number_text(refusal, refusal->used, used);
     number_text(refusal, refusal->value, value);
     if (is_by_stage(refusal))
-        snprintf(text, REFUSAL_TEXT_BYTES, " (%s %s at %s of 1000, from %s on)", level,
-                 words_limit_name(refusal_limit(refusal)), used, limit);
+        snprintf(text, REFUSAL_TEXT_BYTES, " (%s %s at %s of 1000, %sfrom %s on)", level,
+                 words_limit_name(refusal_limit(refusal)), used,
+                 refusal->reason == OE_REJECT_REASON_THROTTLED ? "a pause between messages " : "",
+                 limit);
     else if (refusal->reason == OE_REJECT_REASON_ACCOUNT_CLOSE_ONLY)
         snprintf(text, REFUSAL_TEXT_BYTES, " (%s may close %" PRId64 ", this order %s)", level,
                  refusal->used < 0 ? -refusal->used : 0, value);

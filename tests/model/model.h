@@ -281,6 +281,11 @@ notional_t model_use(const struct model *model, uint8_t level, uint32_t subject,
 notional_t
 model_shown_use(const struct model *model, uint8_t level, uint32_t subject, uint8_t limit);
 
+/* model_thousandths is the same in thousandths of the limit; of a limit of 0 a thousand
+ * times the use. */
+notional_t
+model_thousandths(const struct model *model, uint8_t level, uint32_t subject, uint8_t limit);
+
 /* model_is_subject says whether there is such a session, account, group, firm or
  * instrument. */
 bool model_is_subject(const struct model *model, uint8_t level, uint32_t id);

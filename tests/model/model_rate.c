@@ -27,14 +27,9 @@ who_is_asked(const struct model *model, uint16_t session, uint32_t account)
 }
 
 static uint16_t
-refuse(struct cell_risk_detail *detail, uint16_t reason, uint8_t level, uint32_t id, notional_t out)
+refuse(struct cell_risk_detail *detail, uint16_t reason, uint8_t level, uint32_t id)
 {
     *detail = (struct cell_risk_detail){.level = level, .subject = id};
-    if (reason == OE_REJECT_REASON_THROTTLED) {
-        detail->limit = 1;
-        detail->used = model_clip(out);
-        detail->value = 1;
-    }
     return reason;
 }
 
@@ -54,18 +49,45 @@ has_token(const struct model_limit *rate, uint64_t full_ns, uint64_t now_ns)
            (notional_t)full_ns <= now_ns + (notional_t)(rate->value - 1) * rate->window_ns;
 }
 
-/* is_slowed says whether a subject has to pause longer before it may speak again. */
-static bool
-is_slowed(const struct model_subject *subject, uint64_t now_ns)
+/* longest_pause returns the limit that has slowed a subject most, None if none has. */
+static uint8_t
+longest_pause(const struct model_subject *subject)
 {
-    for (unsigned i = 0; i < MODEL_LIMITS; i++) {
+    uint8_t longest = CELL_RISK_LIMIT_NONE;
+
+    for (uint8_t i = 0; i < MODEL_LIMITS; i++) {
         const struct model_limit *limit = &subject->limits[i];
 
-        if ((limit->stages & 1u << CELL_RISK_STAGE_SLOWED) != 0 && subject->has_asked &&
-            now_ns - subject->last_ns < limit->slow_ms * UINT64_C(1000000))
-            return true;
+        if ((limit->stages & 1u << CELL_RISK_STAGE_SLOWED) != 0 &&
+            (longest == CELL_RISK_LIMIT_NONE || limit->slow_ms > subject->limits[longest].slow_ms))
+            longest = i;
     }
-    return false;
+    return longest;
+}
+
+/* refuse_slowed refuses who has to pause longer before it may speak again, and names the
+ * limit: where it slows, what is in use in thousandths, and which it is. */
+static uint16_t
+refuse_slowed(const struct model *model,
+              struct cell_risk_detail *detail,
+              uint8_t level,
+              uint32_t id)
+{
+    const struct model_subject *subject = &model->subjects[level][id];
+    const uint8_t which = longest_pause(subject);
+    const struct model_limit *limit = &subject->limits[which];
+
+    if (which == CELL_RISK_LIMIT_NONE || !subject->has_asked ||
+        model->time_ns - subject->last_ns >= limit->slow_ms * UINT64_C(1000000))
+        return 0;
+    *detail = (struct cell_risk_detail){
+        .level = level,
+        .subject = id,
+        .limit = limit->permille[CELL_RISK_STAGE_SLOWED],
+        .used = model_clip(model_thousandths(model, level, id, which)),
+        .value = which,
+    };
+    return OE_REJECT_REASON_THROTTLED;
 }
 
 /* count_message counts for the firm's ratio, which is told once a day unless its
@@ -107,7 +129,7 @@ model_take_message(struct model *model,
     if (model->cfg.no_risk || session == CELL_SESSION)
         return 0;
     if (!cancels && model_subject(model, OE_RISK_LEVEL_SESSION, session)->is_killed)
-        return refuse(detail, OE_REJECT_REASON_KILL_SWITCH, OE_RISK_LEVEL_SESSION, session, 0);
+        return refuse(detail, OE_REJECT_REASON_KILL_SWITCH, OE_RISK_LEVEL_SESSION, session);
 
     const struct asked asked = who_is_asked(model, session, account);
 
@@ -117,16 +139,17 @@ model_take_message(struct model *model,
 
         if (has_token(rate, subject->full_ns[cancels], now_ns))
             continue;
-        refuse(detail, OE_REJECT_REASON_THROTTLED, asked.levels[i], asked.ids[i],
-               tokens_out(rate, subject->full_ns[cancels], now_ns));
+        refuse(detail, OE_REJECT_REASON_THROTTLED, asked.levels[i], asked.ids[i]);
         detail->limit = rate->value;
+        detail->used = model_clip(tokens_out(rate, subject->full_ns[cancels], now_ns));
+        detail->value = 1;
         return OE_REJECT_REASON_THROTTLED;
     }
     for (unsigned i = 0; i < MODEL_UPWARD && asked.cnt > 1 && !cancels; i++) {
         const uint32_t id = model_id_at(model, model_upward[i], account);
 
-        if (is_slowed(model_subject(model, model_upward[i], id), now_ns))
-            return refuse(detail, OE_REJECT_REASON_THROTTLED, model_upward[i], id, 1);
+        if (refuse_slowed(model, detail, model_upward[i], id) != 0)
+            return OE_REJECT_REASON_THROTTLED;
     }
     for (unsigned i = 0; i < asked.cnt; i++) {
         struct model_subject *subject = model_subject(model, asked.levels[i], asked.ids[i]);
@@ -139,8 +162,8 @@ model_take_message(struct model *model,
         struct model_subject *subject =
             model_subject(model, model_upward[i], model_id_at(model, model_upward[i], account));
 
-        if (!model_has_stage(subject, CELL_RISK_STAGE_SLOWED))
-            continue;
+        if (subject->limits[longest_pause(subject)].slow_ms == 0)
+            continue; /* limit None has none */
         subject->has_asked = true;
         subject->last_ns = now_ns;
     }

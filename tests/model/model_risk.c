@@ -142,15 +142,12 @@ refuse_by_stage(const struct model *model,
     const struct model_subject *subject = model_subject_of(model, level, question->account);
     const uint32_t id = model_id_at(model, level, question->account);
     uint8_t which = 0;
-    notional_t use;
 
     while ((subject->limits[which].stages & 1u << stage) == 0)
         which++;
-    use = model_shown_use(model, level, id, which) * 1000;
-    if (subject->limits[which].value > 0)
-        use /= subject->limits[which].value;
     return model_refuse(question, reason, level, id,
-                        (notional_t[]){subject->limits[which].permille[stage], use, which});
+                        (notional_t[]){subject->limits[which].permille[stage],
+                                       model_thousandths(model, level, id, which), which});
 }
 
 static uint16_t

@@ -61,6 +61,15 @@ model_shown_use(const struct model *model, uint8_t level, uint32_t subject, uint
     return limit == CELL_RISK_LIMIT_DAILY_LOSS && use < 0 ? 0 : use;
 }
 
+notional_t
+model_thousandths(const struct model *model, uint8_t level, uint32_t subject, uint8_t limit)
+{
+    const notional_t use = model_shown_use(model, level, subject, limit) * 1000;
+    const int64_t value = model->subjects[level][subject].limits[limit].value;
+
+    return value > 0 ? use / value : use;
+}
+
 /* begin looks whether stages of one limit begin. */
 static void
 begin(struct model *model, uint8_t level, uint32_t id, uint8_t which, uint32_t instrument)

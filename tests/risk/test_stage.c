@@ -236,6 +236,48 @@ Test(stage, profit_at_the_ends_of_the_range_does_not_wrap)
     ground_taken(&g);
 }
 
+/* slow_limit slows account 0 from the first lot on. */
+static void
+slow_limit(struct ground *g, uint8_t limit, uint16_t permille, uint16_t slow_ms)
+{
+    struct cell_limit_set cell = ground_limit_cell(OE_RISK_LEVEL_ACCOUNT, limit, 100000);
+
+    cell.slow_permille = permille;
+    cell.slow_ms = slow_ms;
+    cr_assert_eq(risk_apply_limit(g->risk, NULL, &cell, &ground_author), 0);
+}
+
+Test(stage, pause_names_the_limit_whose_stage_is_longest)
+{
+    struct cell_limit_set off =
+        ground_limit_cell(OE_RISK_LEVEL_ACCOUNT, CELL_RISK_LIMIT_DAILY_NET, INT64_MAX);
+    struct ground g;
+
+    ground_init(&g);
+    slow_limit(&g, CELL_RISK_LIMIT_DAILY_GROSS, 100, 2);
+    slow_limit(&g, CELL_RISK_LIMIT_DAILY_NET, 200, 5);
+    ground_trade(&g, 0, false, 1000, 10);
+    ground_drain(&g);
+    cr_assert_eq(send(&g, false), 0);
+    assert_throttled(&g, false);
+    ground_numbers(&g, OE_RISK_LEVEL_ACCOUNT, 100, 100, CELL_RISK_LIMIT_DAILY_GROSS);
+    /* A longer one begins: it is counted from the same message. */
+    ground_trade(&g, 0, false, 1000, 10);
+    ground_drain(&g);
+    g.now_ns += 4999999;
+    assert_throttled(&g, false);
+    ground_numbers(&g, OE_RISK_LEVEL_ACCOUNT, 200, 200, CELL_RISK_LIMIT_DAILY_NET);
+    g.now_ns += 1;
+    cr_assert_eq(send(&g, false), 0);
+    /* It ends: the shorter is left. */
+    cr_assert_eq(risk_apply_limit(g.risk, NULL, &off, &ground_author), 0);
+    g.now_ns += 1999999;
+    assert_throttled(&g, false);
+    ground_numbers(&g, OE_RISK_LEVEL_ACCOUNT, 100, 200, CELL_RISK_LIMIT_DAILY_GROSS);
+    g.now_ns += 1;
+    cr_assert_eq(send(&g, false), 0);
+}
+
 /* stages_limit sets a limit of 100000 with all stages. */
 static void
 stages_limit(struct ground *g, uint8_t level, uint8_t limit)
@@ -318,7 +360,7 @@ Test(stage, each_stage_holds_what_it_says)
     g.order.account = 1;
     g.now_ns += 1999999;
     assert_throttled(&g, false);
-    ground_numbers(&g, OE_RISK_LEVEL_FIRM, 1, 1, 1);
+    ground_numbers(&g, OE_RISK_LEVEL_FIRM, 600, 600, CELL_RISK_LIMIT_DAILY_NET);
     cr_assert_eq(send(&g, true), 0);
     g.now_ns += 1;
     cr_assert_eq(send(&g, false), 0);
