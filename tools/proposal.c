@@ -9,6 +9,7 @@
 #include "proto/limits.h"
 
 #include "tools/clock.h"
+#include "tools/config_read.h"
 #include "tools/view.h"
 #include "tools/words.h"
 
@@ -144,6 +145,42 @@ is_no_limit(const char *name, uint64_t number)
     }
 }
 
+/* as_words writes a field that is no number to a person, in the words of the
+ * configuration; false if it is one. */
+static bool
+as_words(unsigned kind, const struct cell_field *field, uint64_t number, char buf[VALUE_BYTES])
+{
+    static const struct {
+        unsigned kind;
+        const char *name;
+        const char *words; /* from 0 on, a blank between two */
+        bool bits;
+    } fields[] = {
+        /* As `outcry admin account` takes them. */
+        {CELL_KIND_ACCOUNT_SET, "state", CONFIG_STATE_WORDS, false},
+        {CELL_KIND_INSTRUMENT_SET, "state", "open halted closed", false},
+        {CELL_KIND_INSTRUMENT_SET, "algorithm", CONFIG_ALGORITHM_WORDS, false},
+        {CELL_KIND_ORDER_RULE_SET, "types", WORDS_TYPES, true},
+        {CELL_KIND_ORDER_RULE_SET, "tifs", WORDS_TIFS, true},
+        {CELL_KIND_ORDER_RULE_SET, "references", WORDS_REFERENCES, true},
+        {CELL_KIND_ORDER_RULE_SET, "covered", "no yes", false},
+        {CELL_KIND_ORDER_RULE_SET, "unreferenced", "no yes", false},
+        {CELL_KIND_SESSION_SET, "blocked", "no yes", false},
+        {CELL_KIND_SESSION_SET, "drop_copy", "no yes", false},
+    };
+
+    for (unsigned i = 0; i < ARRAY_LEN(fields); i++) {
+        if (fields[i].kind != kind || strcmp(fields[i].name, field->name) != 0 || number >= 0xff)
+            continue;
+        (void)words_bits(fields[i].words, fields[i].bits ? (unsigned)number : 1u << (number & 31),
+                         buf);
+        return true;
+    }
+    return false;
+}
+
+_Static_assert(VALUE_BYTES >= WORDS_BITS_BYTES, "names of bits fit");
+
 /* value_text writes a field as a person reads it. */
 static const char *
 value_text(const union cell *cells,
@@ -151,17 +188,14 @@ value_text(const union cell *cells,
            const struct cell_field *field,
            char buf[VALUE_BYTES])
 {
-    /* As `outcry admin account` takes them. */
-    static const char *const states[] = {"active", "suspended", "close_only", "blocked"};
     const union cell *cell = &cells[at];
     const uint64_t number = field->type <= CELL_FIELD_PRICE ? number_of(cell, field) : 0;
     const bool limit = cell_kind(&cells[0]) == CELL_KIND_LIMIT_SET && at == 0;
     const bool value = limit && strcmp(field->name, "value") == 0;
 
-    if (cell_kind(&cells[0]) == CELL_KIND_ACCOUNT_SET && strcmp(field->name, "state") == 0 &&
-        number < ARRAY_LEN(states))
-        snprintf(buf, VALUE_BYTES, "%s", states[number]);
-    else if (field->type == CELL_FIELD_CHARS)
+    if (field->type <= CELL_FIELD_PRICE && as_words(cell_kind(&cells[0]), field, number, buf))
+        return buf;
+    if (field->type == CELL_FIELD_CHARS)
         snprintf(buf, VALUE_BYTES, "%.*s", (int)field->size, &cell->bytes[field->offset]);
     else if (is_no_limit(field->name, number) || (value && number == RISK_LIMIT_OFF))
         snprintf(buf, VALUE_BYTES, "none");

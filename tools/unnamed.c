@@ -135,12 +135,14 @@ tell_rule(struct walk *walk, uint8_t level, uint32_t id)
 {
     const struct key key = {CELL_KIND_ORDER_RULE_SET, id, level};
     char name[ROSTER_NAME_BYTES];
+    char rule[WORDS_RULE_BYTES];
     union cell cell;
 
     if (!is_left(walk, &key, &cell) || is_default(&cell.order_rule_set) || !counts_one(walk))
         return;
-    fprintf(walk->out, "outcry: order rule of %s %s: not in the configuration: kept\n",
-            words_level_name(level), roster_name(&walk->roster, level, id, name));
+    fprintf(walk->out, "outcry: order rule of %s %s: %s, not in the configuration: kept\n",
+            words_level_name(level), roster_name(&walk->roster, level, id, name),
+            words_rule(&cell.order_rule_set, rule));
 }
 
 static void

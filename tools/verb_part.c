@@ -67,42 +67,6 @@ add_limit(struct verb *verb)
         add(verb, " pause=%ums", set->slow_ms);
 }
 
-static void
-add_bits(struct verb *verb, const char *key, const char *names, unsigned bits, unsigned all)
-{
-    bool first = true;
-
-    add(verb, " %s=", key);
-    if (bits == all || bits == 0) {
-        add(verb, bits == 0 ? "none" : "all");
-        return;
-    }
-    for (; *names != '\0'; bits >>= 1) {
-        const int len = (int)strcspn(names, " ");
-
-        if ((bits & 1u) != 0) {
-            add(verb, "%s%.*s", first ? "" : "+", len, names);
-            first = false;
-        }
-        names += len + (names[len] == ' ');
-    }
-}
-
-static void
-add_rule(struct verb *verb)
-{
-    const struct cell_order_rule_set *set = &verb->cells[0].order_rule_set;
-
-    add_bits(verb, "types", WORDS_TYPES, set->types, WORDS_TYPES_ALL);
-    add_bits(verb, "tifs", WORDS_TIFS, set->tifs, WORDS_TIFS_ALL);
-    if (set->level == OE_RISK_LEVEL_ACCOUNT) {
-        add(verb, " covered=%s", set->covered != 0 ? "yes" : "no");
-        return;
-    }
-    add_bits(verb, "references", WORDS_REFERENCES, set->references, WORDS_REFERENCES_ALL);
-    add(verb, " unreferenced=%s", set->unreferenced != 0 ? "yes" : "no");
-}
-
 /* level_of returns the level of what a part is of. */
 static uint8_t
 level_of(const struct verb *verb)
@@ -163,6 +127,7 @@ verb_complete(struct verb *verb,
               char why[VERB_WHY_BYTES])
 {
     const unsigned kind = cell_kind(&verb->cells[0]);
+    char rule[WORDS_RULE_BYTES];
 
     ASSERT(verb->kind == VERB_PART);
     if (kind == CELL_KIND_LIMIT_SET)
@@ -175,6 +140,6 @@ verb_complete(struct verb *verb,
     ASSERT(cells_cnt >= verb->parts);
     merge(verb, now);
     if (kind == CELL_KIND_ORDER_RULE_SET)
-        add_rule(verb);
+        add(verb, " %s", words_rule(&verb->cells[0].order_rule_set, rule));
     return true;
 }

@@ -173,6 +173,56 @@ words_span_parse(const char *text, uint64_t *ns)
     return false;
 }
 
+_Static_assert(sizeof WORDS_TYPES <= WORDS_BITS_BYTES && sizeof WORDS_TIFS <= WORDS_BITS_BYTES &&
+                   sizeof WORDS_REFERENCES <= WORDS_BITS_BYTES,
+               "a + takes the place of a blank");
+
+const char *
+words_bits(const char *names, unsigned bits, char buf[WORDS_BITS_BYTES])
+{
+    bool all = bits != 0;
+    size_t end = 0;
+
+    for (const char *at = names; *at != '\0'; bits >>= 1) {
+        const size_t len = strcspn(at, " ");
+
+        all = all && (bits & 1u) != 0;
+        if ((bits & 1u) != 0) {
+            ASSERT(end + len + 1 < WORDS_BITS_BYTES);
+            if (end > 0)
+                buf[end++] = '+';
+            memcpy(buf + end, at, len);
+            end += len;
+        }
+        at += len + (at[len] == ' ');
+    }
+    buf[end] = '\0';
+    if (all || end == 0)
+        snprintf(buf, WORDS_BITS_BYTES, "%s", all ? "all" : "none");
+    return buf;
+}
+
+const char *
+words_rule(const struct cell_order_rule_set *set, char buf[WORDS_RULE_BYTES])
+{
+    char types[WORDS_BITS_BYTES];
+    char tifs[WORDS_BITS_BYTES];
+    char references[WORDS_BITS_BYTES];
+    int len;
+
+    words_bits(WORDS_TYPES, set->types, types);
+    words_bits(WORDS_TIFS, set->tifs, tifs);
+    if (set->level == OE_RISK_LEVEL_ACCOUNT)
+        len = snprintf(buf, WORDS_RULE_BYTES, "types=%s tifs=%s covered=%s", types, tifs,
+                       set->covered != 0 ? "yes" : "no");
+    else
+        len = snprintf(buf, WORDS_RULE_BYTES, "types=%s tifs=%s references=%s unreferenced=%s",
+                       types, tifs, words_bits(WORDS_REFERENCES, set->references, references),
+                       set->unreferenced != 0 ? "yes" : "no");
+    ASSERT(len > 0 && (unsigned)len < WORDS_RULE_BYTES);
+    return buf;
+}
+
 bool
 words_day_parse(const char *text, uint32_t *date)
 {

@@ -45,6 +45,10 @@
 #define WORDS_AMOUNT_BYTES 64u
 #define WORDS_SPAN_BYTES   32u
 
+/* The names of all bits of a list above, a + between two; a whole order rule. */
+#define WORDS_BITS_BYTES 64u
+#define WORDS_RULE_BYTES 256u
+
 /* words_level and words_limit return the number of a word, 0 if it is none; the
  * others the word of a number. */
 uint8_t words_level(const char *text);
@@ -69,6 +73,11 @@ const char *words_amount(uint8_t limit, notional_t value, char buf[WORDS_AMOUNT_
 const char *words_money(notional_t value, char buf[WORDS_AMOUNT_BYTES]);
 const char *words_span(uint64_t ns, char buf[WORDS_SPAN_BYTES]);
 NODISCARD bool words_span_parse(const char *text, uint64_t *ns);
+
+/* words_bits writes the names of bits with a + between two; all or none where they are.
+ * words_rule writes an OrderRuleSet as `outcry admin rule` takes it. */
+const char *words_bits(const char *names, unsigned bits, char buf[WORDS_BITS_BYTES]);
+const char *words_rule(const struct cell_order_rule_set *set, char buf[WORDS_RULE_BYTES]);
 
 /* words_day_parse reads a date YYYY-MM-DD as YYYYMMDD. */
 NODISCARD bool words_day_parse(const char *text, uint32_t *date);

@@ -38,6 +38,7 @@ WORDS_TOLD = {
     'OrderTypeNotAllowed': ['', 'Instrument', '1', '0', '2'],
     'OpenNotional': ['OpenNotional', 'Account', '150.00', '0.00', '200.00'],
     'AccountCloseOnly': ['OpenNotional', 'Account', '600', '666', '6'],
+    'Throttled': ['OpenNotional', 'Firm', '50', '300', '6'],
 }
 
 
@@ -337,12 +338,14 @@ def test_restart(tap, outcry):
             op.good(r'ACME halted seq \d+', 'halt', 'ACME')
             op.good(r'long of account B1 in ACME is 5 seq \d+', 'limit', 'pair', 'B1', 'ACME', 'long',
                     '5')
+            op.good('.*', 'rule', 'account', 'B1', 'tifs=day+ioc')
             exchange.kill()
         seq = int(op.audit()[-1]['seq'])
         with op.serve() as exchange:
             for line in ('open_orders of account A1: value is 3 by hand, 5 in the configuration: kept',
                          'account A1: order_value_max is 777 by hand, 50000 in the configuration: '
-                         'kept', 'account B1: state is suspended by hand, active in the configuration: kept'):
+                         'kept', 'account B1: state is suspended by hand, active in the configuration: kept',
+                         'order rule of account B1: tifs is day+ioc by hand, all in the configuration: kept'):
                 tap.ok(f'outcry: {line}\n' in exchange.text, line, exchange.text)
             tap.same(op.limit('open_orders', 'account', 'A1').get('value'), '3', 'and they hold')
             op.good(r'account B1 is active seq \d+', 'account', 'B1', 'active')
@@ -394,7 +397,8 @@ def test_unnamed_is_told(tap, outcry):
             said = [line for line in exchange.text.splitlines() if 'not in the configuration' in line]
             tap.same(said, ['outcry: open_orders of account A1: value is 5, not in the '
                             'configuration: kept',
-                            'outcry: order rule of account B1: not in the configuration: kept',
+                            'outcry: order rule of account B1: types=limit tifs=all covered=no, not in the '
+                            'configuration: kept',
                             'outcry: open_notional of firm ALPHA: value is 1000, not in the '
                             'configuration: kept',
                             'outcry: position limit of B1 in ACME: not in the configuration: kept'],
@@ -553,6 +557,12 @@ def test_refusals_in_words(tap, outcry):
             code, out, err = send('1', '100.00')
             tap.ok(code == 0, 'one is taken', out, err)
             refused('AccountCloseOnly (Account open_notional at 666 of 1000, from 600 on)')
+            op.good('.*', 'limit', 'account', 'A1', 'open_notional', 'none')
+            op.good('.*', 'limit', 'firm', 'ALPHA', 'open_notional', '1000', 'slow=50', 'pause=60s')
+            for what in 'one begins the stage', 'one begins the pause':
+                code, out, err = send('1', '100.00')
+                tap.ok(code == 0, what, out, err)
+            refused('Throttled (Firm open_notional at 300 of 1000, a pause between messages from 50 on)')
             exchange.stop()
         told = {row['reason']: [row[name] for name in ('risk_name', 'risk_level', 'risk_limit',
                                                        'risk_used', 'risk_value')]
