@@ -13,6 +13,11 @@
 
 #include "tools/admin_private.h"
 
+/* A line may be what was done, with a count and a sequence number behind it, or what is wrong. */
+_Static_assert(VERB_WHAT_BYTES + 128u <= ADMIN_REPLY_BYTES, "what was done fits");
+_Static_assert(VERB_WHY_BYTES + 128u <= ADMIN_REPLY_BYTES, "what is wrong fits");
+_Static_assert(SHEET_TEXT_BYTES + 128u <= ADMIN_ANSWER_BYTES, "so do the wrong rows of a file");
+
 #define LOOK_NS      10000000ull
 #define LOAD_LOOK_NS 1000000ull /* while a file comes in */
 #define PATIENCE_NS  5000000000ull
@@ -96,15 +101,14 @@ admin_tell(struct admin *admin, struct admin_client *client, const char *text, s
 void
 admin_answer(struct admin *admin, struct admin_client *client, const char *format, ...)
 {
-    char line[ADMIN_LINE_BYTES];
+    char line[ADMIN_REPLY_BYTES];
     va_list args;
 
     va_start(args, format);
     const int len = vsnprintf(line, sizeof line, format, args);
     va_end(args);
     ASSERT(len > 0);
-    if ((size_t)len >= sizeof line)
-        line[sizeof line - 2] = '\n';
+    ASSERT((size_t)len < sizeof line);
     admin_tell(admin, client, line, strlen(line));
 }
 

@@ -56,6 +56,7 @@
 
 #define ADMIN_NAME         "admin"
 #define ADMIN_LINE_BYTES   512u
+#define ADMIN_REPLY_BYTES  1024u /* an answer of one line, which is never cut */
 #define ADMIN_ANSWER_BYTES SHOW_TEXT_BYTES
 #define ADMIN_CLIENTS_MAX  4u
 

@@ -250,7 +250,9 @@ admin_submit(struct admin *admin, struct admin_client *client)
         return;
     }
     if (verb->needs_author && request.name == NULL) {
-        wrong(admin, client, "who and why are missing, expected by NAME because TEXT at the end");
+        wrong(admin, client,
+              "why is missing, expected --because TEXT; in a line of the socket by NAME because "
+              "TEXT at its end");
         return;
     }
     if (verb->kind == VERB_SHOW) {

@@ -3,6 +3,7 @@
  */
 #include <inttypes.h>
 #include <pwd.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,13 +44,21 @@ static const char help[] =
     "SYMBOL\n"
     "  show blocked                             all that is killed, restricted or else stopped\n"
     "\n"
-    "  --by NAME       who says so, without a blank; default: the name of the user\n"
+    "  --by NAME       who says so, 1 to 16 characters, no blank; default: the name of the user\n"
     "  --because TEXT  why, 1 to 40 characters; only open, halt, close and show do without\n"
     "  --check         of load: do all but submit\n"
-    "  --json          one line of JSON\n"
+    "  --json          one line of JSON, of what went wrong as well\n"
     "\n"
     "exit codes: 0 done; 1 the exchange refused it; 2 wrong usage; 3 no exchange there, or it\n"
     "does not listen to this user\n";
+
+/* Of the Author cell. */
+#define AUTHOR_NAME_MAX 16u
+#define AUTHOR_TEXT_MAX 40u
+
+_Static_assert(sizeof((struct cell_author *)0)->name == AUTHOR_NAME_MAX &&
+                   sizeof((struct cell_author *)0)->text == AUTHOR_TEXT_MAX,
+               "what is said here is what fits");
 
 static struct {
     const char *by;
@@ -82,17 +91,17 @@ show_numbers(int argc, char **argv)
         argv[i] += argv[i][0] == HIDDEN;
 }
 
-/* user_name returns what the user is called, without a blank: 16 characters at
- * most. */
+/* user_name returns what the user is called; who has a name that no Author takes goes by
+ * number. */
 static const char *
 user_name(void)
 {
-    static char name[17];
+    static char name[AUTHOR_NAME_MAX + 1];
     const struct passwd *user = getpwuid(geteuid());
 
     snprintf(name, sizeof name, "uid-%u", (unsigned)geteuid());
-    if (user != NULL && user->pw_name[0] != '\0' && strchr(user->pw_name, ' ') == NULL)
-        snprintf(name, sizeof name, "%.16s", user->pw_name);
+    if (user != NULL && verb_is_text(user->pw_name, AUTHOR_NAME_MAX, false))
+        snprintf(name, sizeof name, "%s", user->pw_name);
     return name;
 }
 
@@ -109,6 +118,23 @@ print_outcome(const char *outcome, const char *key, const char *text, uint64_t s
     json_end(&json);
 }
 
+/* fail says what went wrong, where it is looked for, and returns code. */
+static __attribute__((format(printf, 2, 3))) int
+fail(int code, const char *format, ...)
+{
+    char text[ADMIN_WHY_BYTES];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (said.json)
+        print_outcome("error", "text", text, 0);
+    else
+        cli_fail(code, "admin", "%s", text);
+    return code;
+}
+
 /* print_done prints the answer to what was done; its end is the sequence number. */
 static void
 print_done(char *text)
@@ -123,6 +149,37 @@ print_done(char *text)
     if (seq != NULL && text_u64_parse(seq + 5, &number))
         *seq = '\0';
     print_outcome("done", "text", text, number);
+}
+
+/* print_errors prints the lines of an answer that begins with error: of a load one for each
+ * row that is wrong, and behind them how many are. */
+static void
+print_errors(char *reply)
+{
+    struct json json;
+    char *last = NULL;
+    bool rows = false;
+
+    json_begin(&json, stdout);
+    json_text(&json, "outcome", "error");
+    for (char *line = strtok(reply, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        if (last != NULL) {
+            struct json row;
+
+            if (!rows)
+                json_key(&json, "rows");
+            fputs(rows ? ", " : "[", stdout);
+            json_begin(&row, stdout);
+            json_text(&row, "text", last);
+            json_close(&row);
+            rows = true;
+        }
+        last = strncmp(line, "error ", 6) == 0 ? line + 6 : line;
+    }
+    if (rows)
+        fputc(']', stdout);
+    json_text(&json, "text", last != NULL ? last : "no answer");
+    json_end(&json);
 }
 
 /* report prints the answer; returns the exit code. */
@@ -149,9 +206,16 @@ report(char *reply)
             printf("%s %s\n", reply, reply + 8);
         return EXIT_CHECK;
     }
+
+    const int code = strncmp(reply, "error user id ", 14) == 0 ? EXIT_SETUP : EXIT_USAGE;
+
+    if (said.json) {
+        print_errors(reply);
+        return code;
+    }
     for (char *line = strtok(reply, "\n"); line != NULL; line = strtok(NULL, "\n"))
         cli_fail(EXIT_USAGE, "admin", "%s", strncmp(line, "error ", 6) == 0 ? line + 6 : line);
-    return strstr(reply, "error user id ") == reply ? EXIT_SETUP : EXIT_USAGE;
+    return code;
 }
 
 /* needs_no_reason says whether a verb is carried out without --because. */
@@ -162,20 +226,38 @@ needs_no_reason(const char *line)
            strncmp(line, "close ", 6) == 0;
 }
 
-/* sign appends who and why. False if that is not possible. */
+/* author_wrong says what is wrong with who and why; EXIT_FINE: nothing. */
+static int
+author_wrong(void)
+{
+    if (said.by != NULL && !verb_is_text(said.by, AUTHOR_NAME_MAX, false))
+        return fail(EXIT_USAGE,
+                    "--by has %zu characters, expected a name of 1 to %u printable ASCII "
+                    "characters, no blank",
+                    strlen(said.by), AUTHOR_NAME_MAX);
+    if (said.because != NULL && !verb_is_text(said.because, AUTHOR_TEXT_MAX, true))
+        return fail(EXIT_USAGE,
+                    "--because has %zu characters, expected 1 to %u printable ASCII characters, "
+                    "no blank at either end",
+                    strlen(said.because), AUTHOR_TEXT_MAX);
+    return EXIT_FINE;
+}
+
+/* sign appends who and why. False if the line is too long for it. */
 static bool
 sign(char *line, size_t bytes)
 {
     const size_t len = strlen(line);
+    const char *by = said.by != NULL ? said.by : user_name();
+    int more;
 
-    if (said.because == NULL && needs_no_reason(line))
-        snprintf(line + len, bytes - len, " by %s\n", said.by != NULL ? said.by : user_name());
-    else if (said.because == NULL)
-        snprintf(line + len, bytes - len, "\n");
+    if (said.because != NULL)
+        more = snprintf(line + len, bytes - len, " by %s because %s\n", by, said.because);
+    else if (needs_no_reason(line))
+        more = snprintf(line + len, bytes - len, " by %s\n", by);
     else
-        snprintf(line + len, bytes - len, " by %s because %s\n",
-                 said.by != NULL ? said.by : user_name(), said.because);
-    return len < bytes && line[strlen(line) - 1] == '\n';
+        more = snprintf(line + len, bytes - len, "\n");
+    return more > 0 && (size_t)more < bytes - len;
 }
 
 /* talk says the request and reports the answer. */
@@ -186,33 +268,42 @@ talk(const char *where, const struct admin_request *request)
     char why[ADMIN_WHY_BYTES];
 
     if (!admin_ask(where, request, reply, why))
-        return cli_fail(EXIT_SETUP, "admin", "%s", why);
+        return fail(EXIT_SETUP, "%s", why);
     return report(reply);
+}
+
+/* word_wrong says what is wrong with one of the words; EXIT_FINE: nothing. */
+static int
+word_wrong(const char *word)
+{
+    if (word[strcspn(word, " \n\t")] != '\0')
+        return fail(EXIT_USAGE, "\"%.40s\" has a blank, expected words without", word);
+    if (!verb_is_text(word, strlen(word), false))
+        return fail(EXIT_USAGE, "\"%.40s\" is no word, expected printable ASCII characters", word);
+    return EXIT_FINE;
 }
 
 static int
 say_words(const char *where, char **words, int cnt)
 {
     char line[ADMIN_LINE_BYTES] = "";
+    const struct admin_request request = {.line = line};
     size_t len = 0;
 
+    if (cnt > (int)VERB_WORDS_MAX)
+        return fail(EXIT_USAGE, "%d words, expected %u at most", cnt, VERB_WORDS_MAX);
     for (int i = 0; i < cnt; i++) {
-        if (words[i][strcspn(words[i], " \n\t")] != '\0')
-            return cli_wrong("admin", "\"%.40s\" has a blank, expected words without", words[i]);
-        const int more =
-            snprintf(line + len, sizeof line - len, "%s%s", i > 0 ? " " : "", words[i]);
-
-        len += (size_t)more;
-        if (len >= sizeof line - 1)
-            return cli_wrong("admin", "too many words, expected less than %u characters",
-                             ADMIN_LINE_BYTES);
+        if (word_wrong(words[i]) != EXIT_FINE)
+            return EXIT_USAGE;
+        if (len < sizeof line)
+            len +=
+                (size_t)snprintf(line + len, sizeof line - len, "%s%s", i > 0 ? " " : "", words[i]);
     }
-    if (!sign(line, sizeof line))
-        return cli_wrong("admin", "too many words, expected less than %u characters",
-                         ADMIN_LINE_BYTES);
-
-    const struct admin_request request = {.line = line};
-
+    if (len >= sizeof line || !sign(line, sizeof line))
+        return fail(EXIT_USAGE,
+                    "the words, who and why are too long together, expected less than %u "
+                    "characters",
+                    ADMIN_LINE_BYTES);
     return talk(where, &request);
 }
 
@@ -222,24 +313,34 @@ load_file(const char *where, const char *path)
     struct admin_request request = {.line = NULL};
     char line[ADMIN_LINE_BYTES];
     char why[ADMIN_WHY_BYTES];
-    int code;
 
     if (said.because == NULL)
-        return cli_wrong("admin", "load needs --because TEXT: why");
+        return fail(EXIT_USAGE, "load needs --because TEXT: why, in 1 to %u characters",
+                    AUTHOR_TEXT_MAX);
     if (!admin_read_csv(path, &request, why))
-        return cli_fail(EXIT_USAGE, "admin", "%s", why);
+        return fail(EXIT_USAGE, "%s", why);
     snprintf(line, sizeof line, "load %" PRIu32 "%s", request.rows_cnt, said.check ? " check" : "");
     request.line = line;
-    if (sign(line, sizeof line))
-        code = talk(where, &request);
-    else
-        code = cli_wrong("admin", "--by or --because is too long");
+    if (!sign(line, sizeof line))
+        UNREACHABLE("who and why are short");
+    const int code = talk(where, &request);
     admin_free_csv(&request);
     return code;
 }
 
-int
-cmd_admin(int argc, char **argv)
+/* is_asked_for_json looks for --json before options are read: one of them may be wrong. */
+static bool
+is_asked_for_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return false;
+}
+
+/* read_options reads those into said; EXIT_FINE, or -1 to leave with cli->exit. */
+static int
+read_options(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {
         {"by", required_argument, NULL, 'b'},
@@ -248,29 +349,47 @@ cmd_admin(int argc, char **argv)
         {"json", no_argument, NULL, 'j'},
         {0},
     };
-    struct cli cli = {.help = help, .arguments = CLI_ANY};
     int option;
 
     hide_numbers(argc, argv);
-    while ((option = cli_next(&cli, argc, argv, options)) > 0) {
+    while ((option = cli_next(cli, argc, argv, options)) > 0) {
         if (option == 'b')
             said.by = optarg;
         if (option == 'w')
             said.because = optarg;
         said.check = said.check || option == 'c';
-        said.json = said.json || option == 'j';
     }
-    if (option < 0)
-        return cli.exit;
     show_numbers(argc, argv);
-    if (argc - optind < 3)
-        return cli_wrong("admin", "an argument is missing");
-    const bool load = strcmp(argv[optind + 1], "load") == 0;
-    if (said.check && !load)
-        return cli_wrong("admin", "--check is for load");
-    if (!load)
-        return say_words(argv[optind], &argv[optind + 1], argc - optind - 1);
-    if (argc - optind != 3)
-        return cli_wrong("admin", "load takes one FILE");
-    return load_file(argv[optind], argv[optind + 2]);
+    return option;
+}
+
+int
+cmd_admin(int argc, char **argv)
+{
+    struct cli cli = {.help = help, .arguments = CLI_ANY};
+
+    said.json = is_asked_for_json(argc, argv);
+    if (read_options(&cli, argc, argv) < 0) {
+        if (said.json && cli.exit == EXIT_USAGE)
+            print_outcome("error", "text", "an option is not known, or lacks its value", 0);
+        return cli.exit;
+    }
+
+    char **words = &argv[optind];
+    const int cnt = argc - optind;
+
+    if (cnt < 2)
+        return fail(EXIT_USAGE,
+                    "%s is missing, expected %s and a verb, as in outcry admin "
+                    "outcry.yaml show blocked",
+                    cnt == 0 ? "which exchange" : "what it is to do",
+                    cnt == 0 ? "its CONFIG or SOCKET" : "CONFIG or SOCKET");
+    if (author_wrong() != EXIT_FINE)
+        return EXIT_USAGE;
+    if (strcmp(words[1], "load") != 0)
+        return said.check ? fail(EXIT_USAGE, "--check is for load")
+                          : say_words(words[0], &words[1], cnt - 1);
+    if (cnt != 3)
+        return fail(EXIT_USAGE, "load has %d words behind it, expected load FILE", cnt - 2);
+    return load_file(words[0], words[2]);
 }

@@ -26,7 +26,7 @@
 
 #define SHEET_ROWS_MAX   (1u << 20)
 #define SHEET_WRONG_MAX  20u
-#define SHEET_TEXT_BYTES 8192u
+#define SHEET_TEXT_BYTES 14336u
 
 struct sheet_row {
     union cell cell;

@@ -25,8 +25,8 @@
 #include "tools/roster.h"
 
 #define VERB_WORDS_MAX  16u
-#define VERB_WHAT_BYTES 192u
-#define VERB_WHY_BYTES  320u
+#define VERB_WHAT_BYTES 768u /* a line's words and those around them */
+#define VERB_WHY_BYTES  640u
 #define VERB_CELLS_MAX  3u
 
 enum verb_kind {

@@ -210,6 +210,9 @@ read_bits(struct verb_reading *in, const char *word, const char *names, uint8_t 
                 break;
             name += len + (name[len] == ' ');
         }
+        if (*one == '\0')
+            return verb_wrong(in, "%.40s has a + too many, expected some of %s, + between two",
+                              word, names);
         if (*name == '\0')
             return verb_wrong(in, "%.40s in %.40s is not known, expected some of %s, + between two",
                               one, word, names);

@@ -221,7 +221,7 @@ class Operator:
 
     def show(self, *args):
         code, out, err = self.admin('show', *args, '--json', why=None)
-        return json.loads(out) if code == 0 else {'limits': [], 'error': err}
+        return json.loads(out) if code == 0 else {'limits': [], 'error': out or err}
 
     def limit(self, name, *args):
         """limit is one row of show."""

@@ -34,6 +34,14 @@ LAYOUTS = {
 }
 
 
+def check_json(m, text, *args, code=2, **more):
+    """check_json: with --json what is wrong is one line of it, and nothing else."""
+    got, out, err = m.admin(*args, '--json', **more)
+    told = json.loads(out) if out.count('\n') == 1 else {}
+    m.tap.ok(got == code and told.get('outcome') == 'error' and text in told.get('text', ''),
+             f'as JSON: {text}', got, out, err)
+
+
 def check_words(m):
     for args, text in (
             (('dance', 'A1'), 'dance is not known, expected open, halt or close, limit'),
@@ -79,6 +87,7 @@ def check_words(m):
             (('kill', 'firm', 'ALPHA', 'kepp'), 'kepp is not understood, expected keep'),
             (('restrict', 'session', 'BROKER1', 'ACME'), 'session is no level of it'),
             (('rule', 'account', 'A1', 'types=limit+morket'), 'morket in types=limit+morket'),
+            (('rule', 'account', 'A1', 'types=limit+'), 'types=limit+ has a + too many, expected some'),
             (('rule', 'account', 'A1', 'references=last'), 'references=last is not known'),
             (('rule', 'firm', 'ALPHA', 'types=limit'), 'firm has no rules, expected account'),
             (('account', 'A1', 'asleep'), 'asleep is no state, expected active'),
@@ -88,15 +97,29 @@ def check_words(m):
             (('show', 'firm'), 'expected show LEVEL SUBJECT, show pair'),
             (('halt', 'AC ME'), 'has a blank, expected words without')):
         m.bad(text, *args)
-    for why, text in (([], 'who and why are missing'), (['--by', 'kim'], 'who and why are missing'),
-                      (['--because', ''], 'the reason is empty or too long'),
-                      (['--because', 'x' * 41], 'the reason is empty or too long'),
-                      (['--by', 'k' * 17, '--because', 'x'], 'the author is missing or no name'),
-                      (['--by', 'k m', '--because', 'x'], 'the author is missing or no name'),
-                      (['--because', 'caf\u00e9'], 'not printable ASCII'),
-                      (['--because', 'x' * 600], 'too many words')):
+    for why, text in (([], 'why is missing, expected --because TEXT'),
+                      (['--by', 'kim'], 'why is missing, expected --because TEXT'),
+                      (['--because', ''], '--because has 0 characters, expected 1 to 40 printable'),
+                      (['--because', 'x' * 41], '--because has 41 characters, expected 1 to 40'),
+                      (['--because', ' x'], 'no blank at either end'),
+                      (['--by', 'k' * 17, '--because', 'x'],
+                       '--by has 17 characters, expected a name of 1 to 16'),
+                      (['--by', 'k m', '--because', 'x'], 'no blank'),
+                      (['--because', 'caf\u00e9'], 'printable ASCII'),
+                      (['--because', 'x' * 600], '--because has 600 characters')):
         m.bad(text, 'deposit', 'A1', '1', why=why)
-    m.bad('an argument is missing', 'halt', why=None)
+        check_json(m, text, 'deposit', 'A1', '1', why=why)
+    m.bad('halt has 0 words behind it, expected halt SYMBOL', 'halt', why=None)
+    m.bad('what it is to do is missing, expected CONFIG or SOCKET and a verb', why=None)
+    m.bad('"" is no word', 'halt', '', why=None)
+    m.bad('17 words, expected 16 at most', *['limit'] * 17)
+    m.bad('too long together, expected less than 512', 'limit', 'a' * 490)
+    check_json(m, 'dance is not known, expected open', 'dance', 'A1')
+    check_json(m, '--check is for load', 'halt', 'ACME', '--check', why=None)
+    check_json(m, 'an option is not known', 'halt', 'ACME', '--chuck', why=None)
+    check_json(m, '/nowhere.yaml', 'show', 'blocked', why=None, code=3, where='/nowhere.yaml')
+    check_json(m, 'the exchange knows no such firm', 'show', 'firm', '9')
+    check_json(m, 'cannot be read (No such file', 'load', '/nowhere')
     m.bad('--check is for load', 'halt', 'ACME', '--check', why=None)
     m.bad('load needs --because', 'load', '/dev/null', why=None)
     m.tap.same(m.audit(START_SEQ + 1), [], 'none of it is in the journal')
@@ -130,6 +153,11 @@ def check_files(m):
     code, _, err = m.load(''.join(f'cash,X{i},1\n' for i in range(30)))
     m.tap.ok(code == 2 and err.count('\n') == 21 and 'rows that are wrong: 30' in err,
              'twenty wrong rows are named and all are counted', err)
+    code, out, _ = m.load(''.join(f'cash,X{i},1\n' for i in range(3)), '--json')
+    told = json.loads(out)
+    m.tap.ok(code == 2 and told['text'] == 'rows that are wrong: 3; nothing was done' and
+             [row['text'].split(',')[0] for row in told['rows']] ==
+             [f'line {i + 1}: X{i} is no account' for i in range(3)], 'and as JSON', out)
     m.bad('cannot be read (No such file', 'load', '/nowhere/at/all')
     code, out, err = m.load('cash,A1,100.00\nlimit,account,A1,credit,5\nposition,B1,ACME,-3\n',
                             '--check')
@@ -271,10 +299,12 @@ def test_admin_is_for_its_user_alone(tap, outcry):
                 m.bad('does not listen to this user', 'halt', 'ACME', code=3)
                 os.chmod(path, 0o600)
             m.good(r'ACME halted seq \d+', 'halt', 'ACME', where=path)
+            zeros = '0' * 400 + '1'
+            m.good(f'{zeros} deposited for account A1 seq \\d+', 'deposit', 'A1', zeros)
             exchange.stop()
             tap.ok(f'{int(os.getuid() == 0)} foreign' in exchange.text, 'a stranger is counted',
                    exchange.text)
-        (row,) = m.audit(START_SEQ + 1)
+        row = m.audit(START_SEQ + 1)[0]
         tap.same([row[name] for name in ('event', 'author_uid', 'author', 'author_reason')],
                  ['ISTA', str(os.getuid()), 'kim', 'a test'], 'who did it is in the audit trail')
         with m.serve() as exchange:
