@@ -112,20 +112,24 @@ Test(stage, rates_in_use_are_bounded)
     cr_assert_eq(limit.by_hand, 1);
 }
 
-Test(stage, order_loop_is_latched_within_n)
+static void
+assert_loop_is_latched(uint64_t window_ns)
 {
+    struct cell_limit_set limit =
+        ground_limit_cell(OE_RISK_LEVEL_ACCOUNT, CELL_RISK_LIMIT_EXECUTIONS, 3);
     const struct cell_enable enable = {.level = OE_RISK_LEVEL_ACCOUNT};
     struct ground g;
 
     ground_init(&g);
-    ground_limit(&g, OE_RISK_LEVEL_ACCOUNT, CELL_RISK_LIMIT_EXECUTIONS, 3);
+    limit.window_ns = window_ns;
+    cr_assert_eq(risk_apply_limit(g.risk, NULL, &limit, &ground_author), 0);
     for (unsigned i = 0; i < 2; i++)
         ground_trade(&g, 0, i % 2 != 0, 1000, 1);
-    g.now_ns += GROUND_SECOND_NS; /* the window is over */
+    g.now_ns += window_ns; /* it is over */
     for (unsigned i = 0; i < 2; i++)
         ground_trade(&g, 0, i % 2 != 0, 1000, 1);
     cr_assert_not(risk_is_pending(g.risk));
-    g.now_ns += GROUND_SECOND_NS - 1;
+    g.now_ns += window_ns - 1;
     ground_trade(&g, 0, false, 1000, 1);
     cr_assert_eq(
         ground_pop(&g, OE_RISK_LEVEL_ACCOUNT, CELL_RISK_LIMIT_EXECUTIONS, CELL_RISK_STAGE_LATCHED)
@@ -141,6 +145,13 @@ Test(stage, order_loop_is_latched_within_n)
     ground_refused(&g, OE_REJECT_REASON_ACCOUNT_LATCHED);
     ground_limit(&g, OE_RISK_LEVEL_ACCOUNT, CELL_RISK_LIMIT_EXECUTIONS, 4);
     ground_taken(&g);
+}
+
+Test(stage, order_loop_is_latched_within_n)
+{
+    assert_loop_is_latched(GROUND_SECOND_NS);
+    assert_loop_is_latched(UINT32_MAX); /* the first that needs more than 32 bits to be told */
+    assert_loop_is_latched(5 * GROUND_SECOND_NS);
 }
 
 static void
@@ -276,6 +287,125 @@ Test(stage, pause_names_the_limit_whose_stage_is_longest)
     ground_numbers(&g, OE_RISK_LEVEL_ACCOUNT, 100, 200, CELL_RISK_LIMIT_DAILY_GROSS);
     g.now_ns += 1;
     cr_assert_eq(send(&g, false), 0);
+}
+
+/* The sums of account 0 as the rules say, without fees. */
+struct far_sums {
+    notional_t gross;
+    notional_t balance;
+    notional_t position;
+    px_t mark_px;
+};
+
+/* far_trade lets account 0 trade with account 3, if both orders pass, and says whether they
+ * did: by one call for both sides, which knows 64 bits, or by two, which take all for wide. */
+static bool
+far_trade(struct ground *g, bool by_two, bool sell, px_t px, qty_t qty, struct far_sums *sums)
+{
+    struct risk_trade trade = {.px = px, .qty = qty};
+
+    g->order.px = px;
+    g->order.account = 0;
+    g->order.sell = sell;
+    ground_qty(g, qty);
+    if (ground_ask(g) != OE_REJECT_REASON_NONE)
+        return false;
+    trade.taker = ground_enter(g);
+    g->order.account = 3;
+    g->order.sell = !sell;
+    trade.maker = ground_enter(g);
+    trade.now_ns = g->now_ns;
+    if (by_two) {
+        (void)ground_fill(g, &trade.taker, px, qty, false);
+        (void)ground_fill(g, &trade.maker, px, qty, true);
+    } else {
+        (void)risk_on_trades(g->risk, &trade);
+    }
+    sums->gross += px_mul_qty(px, qty);
+    sums->balance += sell ? px_mul_qty(px, qty) : -px_mul_qty(px, qty);
+    sums->position += sell ? -(notional_t)qty : (notional_t)qty;
+    if (sums->mark_px == 0)
+        sums->mark_px = px;
+    return true;
+}
+
+static void
+far_check(const struct ground *g, const struct far_sums *sums)
+{
+    const notional_t profit = sums->balance + sums->position * sums->mark_px;
+
+    cr_assert(used_of(g, OE_RISK_LEVEL_ACCOUNT, CELL_RISK_LIMIT_DAILY_GROSS) == sums->gross);
+    cr_assert(used_of(g, OE_RISK_LEVEL_FIRM, CELL_RISK_LIMIT_DAILY_GROSS) == sums->gross);
+    cr_assert(used_of(g, OE_RISK_LEVEL_ACCOUNT, CELL_RISK_LIMIT_CREDIT) == -sums->balance);
+    cr_assert(used_of(g, OE_RISK_LEVEL_ACCOUNT, CELL_RISK_LIMIT_DAILY_LOSS) ==
+              (profit < 0 ? -profit : 0));
+    risk_conservation_check(g->risk);
+}
+
+/* far_limits sets limits as large as can be, with a window that 32 bits do not hold. */
+static void
+far_limits(struct ground *g, uint64_t seed)
+{
+    struct cell_limit_set cell =
+        ground_limit_cell(OE_RISK_LEVEL_ACCOUNT, CELL_RISK_LIMIT_EXECUTIONS, RISK_COUNT_MAX);
+
+    cell.window_ns = 5 * GROUND_SECOND_NS;
+    cr_assert_eq(risk_apply_limit(g->risk, NULL, &cell, &ground_author), 0);
+    if (seed % 2 != 0)
+        for (unsigned i = 0; i < ARRAY_LEN(parties); i++)
+            ground_limit(g, parties[i], CELL_RISK_LIMIT_DAILY_NET, RISK_LIMIT_OFF - 1);
+    if (seed % 3 == 0)
+        ground_limit(g, OE_RISK_LEVEL_ACCOUNT, CELL_RISK_LIMIT_DAILY_LOSS, RISK_LIMIT_OFF - 1);
+}
+
+/* far_run trades until the sums of a day have more than 64 bits, and notes the state behind
+ * each step. It returns how many trades were refused. */
+static unsigned
+far_run(uint64_t seed, bool by_two, struct hash128 *states, unsigned steps)
+{
+    struct far_sums sums = {.gross = 0};
+    uint64_t random = seed;
+    unsigned refused_cnt = 0;
+    struct ground g;
+
+    ground_init(&g);
+    far_limits(&g, seed);
+    for (unsigned i = 0; i < steps; i++) {
+        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+
+        const bool sell = (random >> 33) % 100 < (i % 64 < 32 ? 30u : 70u);
+        const px_t px = GROUND_TICK * (px_t)(700000000 + (random >> 40) % 100000000);
+        const qty_t qty = (qty_t)(400000000 + (random >> 20) % 100000000);
+
+        g.now_ns += (random >> 12) % (2 * GROUND_SECOND_NS);
+        refused_cnt += !far_trade(&g, by_two, sell, px, qty, &sums);
+        if (i % 8 == 7) {
+            sums.mark_px = px;
+            set_mark(&g, px);
+        }
+        far_check(&g, &sums);
+        ground_drain(&g);
+        states[i] = ground_hash(&g);
+    }
+    cr_assert(sums.gross > (notional_t)1 << 64, "seed %lu", (unsigned long)seed);
+    return refused_cnt;
+}
+
+Test(stage, sums_of_a_day_beyond_64_bits_are_exact)
+{
+    static struct hash128 states[2][200];
+    unsigned refused_cnt = 0;
+
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        const unsigned steps = ARRAY_LEN(states[0]);
+
+        refused_cnt += far_run(seed, false, states[0], steps);
+        (void)far_run(seed, true, states[1], steps);
+        for (unsigned i = 0; i < steps; i++)
+            cr_assert(hash128_equal(states[0][i], states[1][i]), "seed %lu, step %u",
+                      (unsigned long)seed, i);
+    }
+    cr_assert_gt(refused_cnt, 10, "DailyNet is met");
 }
 
 /* stages_limit sets a limit of 100000 with all stages. */
