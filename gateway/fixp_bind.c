@@ -65,6 +65,7 @@ bound_add(struct gateway *gateway, struct fixp_session *session)
     ASSERT(gateway->bound_cnt < gateway->cfg.sessions_max);
     session->bound_idx = gateway->bound_cnt;
     gateway->bound[gateway->bound_cnt++] = session_number(gateway, session);
+    port_admit(gateway->ports[session->transport.port_idx], &session->transport.peer);
 }
 
 static void
@@ -164,10 +165,8 @@ session_bind(struct gateway *gateway,
     session->history_token = 0;
     session->finishing = session->end_no != 0;
     bound_add(gateway, session);
-    if (alone) {
-        port_admit(gateway->ports[from->port_idx], &from->peer);
+    if (alone)
         fixp_send_establishment_ack(gateway, session);
-    }
     if (session->finishing)
         publisher_finish(gateway, session);
 }

@@ -164,7 +164,7 @@ struct gateway_cfg {
 #define LOGIN_RATE_MAX 1000000u
 
 /* Connections to Soup ports, beyond one for each session: those that have not logged
- * in. More are let go at once. */
+ * in. One more takes the place of the oldest of these. */
 #define SOUP_CONNS_SPARE 64u
 
 /* gateway_footprint returns the bytes for cfg, 0 if it is invalid. */

@@ -60,7 +60,6 @@ bind(struct gateway *gateway,
         return;
     }
     soup_session_name(session->uuid, name);
-    port_admit(gateway->ports[conn->transport.port_idx], &conn->transport.peer);
     soup_conn_push(
         gateway, conn,
         soup_accept(&conn->soup, name, first_no, gateway->now_ns, buf, DATAGRAM_BYTES_MAX));

@@ -34,6 +34,52 @@ soup_conns_init(struct soup_conns *conns, void *mem, uint32_t sessions_max)
     for (uint32_t i = 0; i < conns->max; i++)
         conns->at[i].next_free = i + 1 < conns->max ? i + 1 : SOUP_CONN_NONE;
     conns->free_head = 0;
+    conns->oldest = SOUP_CONN_NONE;
+    conns->newest = SOUP_CONN_NONE;
+}
+
+static void
+list_add(struct soup_conns *conns, struct soup_conn *conn)
+{
+    const uint32_t idx = (uint32_t)(conn - conns->at);
+
+    conn->listed = true;
+    conn->older = conns->newest;
+    conn->newer = SOUP_CONN_NONE;
+    if (conns->newest != SOUP_CONN_NONE)
+        conns->at[conns->newest].newer = idx;
+    else
+        conns->oldest = idx;
+    conns->newest = idx;
+}
+
+static void
+list_remove(struct soup_conns *conns, struct soup_conn *conn)
+{
+    if (!conn->listed)
+        return;
+    conn->listed = false;
+    if (conn->older != SOUP_CONN_NONE)
+        conns->at[conn->older].newer = conn->newer;
+    else
+        conns->oldest = conn->newer;
+    if (conn->newer != SOUP_CONN_NONE)
+        conns->at[conn->newer].older = conn->older;
+    else
+        conns->newest = conn->older;
+}
+
+struct soup_conn *
+soup_conns_stranger(struct soup_conns *conns)
+{
+    while (conns->oldest != SOUP_CONN_NONE) {
+        struct soup_conn *conn = &conns->at[conns->oldest];
+
+        if (conn->session == DIRECTORY_NONE)
+            return conn;
+        list_remove(conns, conn);
+    }
+    return NULL;
 }
 
 /* home_of is where the search for a peer begins. */
@@ -79,6 +125,7 @@ soup_conns_open(struct soup_conns *conns, const struct transport *transport, uin
     conns->free_head = conn->next_free;
     *conn = (struct soup_conn){.transport = *transport, .session = DIRECTORY_NONE, .used = true};
     soup_open(&conn->soup, now_ns);
+    list_add(conns, conn);
     conns->places[place_of(conns, transport)] = idx + 1;
     return conn;
 }
@@ -104,6 +151,7 @@ void
 soup_conns_close(struct soup_conns *conns, struct soup_conn *conn)
 {
     ASSERT(conn->used);
+    list_remove(conns, conn);
     place_free(conns, place_of(conns, &conn->transport));
     conn->used = false;
     conn->next_free = conns->free_head;

@@ -3,6 +3,7 @@
  *
  *   frame of a peer --> soup_conns_find --+--> its connection
  *                                         +--> none: soup_conns_open, if a place is free
+ *   none is free ----> soup_conns_stranger: who is to make room
  *   its end ---------> soup_conns_close
  *
  * A table with open addressing, at most half full; what is taken out leaves no mark, since
@@ -31,7 +32,10 @@ struct soup_conn {
     uint64_t wanted_no; /* of its login */
     uint32_t token;     /* of its request, while it is logging in */
     uint32_t next_free; /* SOUP_CONN_NONE: the last */
-    uint16_t session;   /* DIRECTORY_NONE: not logged in */
+    uint32_t older;     /* in the list of strangers, both SOUP_CONN_NONE: at its end */
+    uint32_t newer;
+    bool listed;
+    uint16_t session; /* DIRECTORY_NONE: not logged in */
     bool used;
 };
 
@@ -41,6 +45,8 @@ struct soup_conns {
     uint32_t mask;
     uint32_t max;
     uint32_t free_head;
+    uint32_t oldest; /* strangers by age; some of them have a session meanwhile */
+    uint32_t newest;
     uint32_t timer_idx; /* of who goes round them */
 };
 
@@ -57,5 +63,9 @@ struct soup_conn *soup_conns_find(struct soup_conns *conns, const struct transpo
 struct soup_conn *
 soup_conns_open(struct soup_conns *conns, const struct transport *transport, uint64_t now_ns);
 void soup_conns_close(struct soup_conns *conns, struct soup_conn *conn);
+
+/* soup_conns_stranger returns the connection that has been without a session for longest,
+ * NULL if there is none. It looks at each connection with one once at most. */
+struct soup_conn *soup_conns_stranger(struct soup_conns *conns);
 
 #endif

@@ -309,6 +309,21 @@ soup_held_take(struct gateway *gateway, struct fixp_session *session, int *done)
     return false;
 }
 
+/* make_room ends the connection that has been without a login for longest, so that nobody
+ * keeps the others out who has none. */
+static COLD bool
+make_room(struct gateway *gateway)
+{
+    struct soup_conn *stranger = soup_conns_stranger(&gateway->conns);
+
+    if (stranger == NULL)
+        return false;
+    gateway->stats.bad_session++;
+    port_drop(gateway->ports[stranger->transport.port_idx], &stranger->transport.peer);
+    conn_gone(gateway, stranger, CELL_UNBIND_REASON_VIOLATION);
+    return true;
+}
+
 void
 soup_server_datagram(struct gateway *gateway, unsigned port_idx, const struct datagram *datagram)
 {
@@ -322,6 +337,8 @@ soup_server_datagram(struct gateway *gateway, unsigned port_idx, const struct da
         return;
     }
     if (conn == NULL)
+        conn = soup_conns_open(&gateway->conns, &from, gateway->now_ns);
+    if (conn == NULL && make_room(gateway))
         conn = soup_conns_open(&gateway->conns, &from, gateway->now_ns);
     if (conn == NULL) {
         gateway->stats.bad_session++;
