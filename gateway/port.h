@@ -209,6 +209,8 @@ struct port_dpdk_cfg {
                           * foreign; 0: none does, but for priority tags */
     uint16_t rx_queues;  /* to receive from, up to PORT_DPDK_QUEUES_MAX; 0: one. The device
                           * spreads by address and port (RSS) if it can */
+    bool flow_rule;      /* server, rx_queues >= 2: a rule of the device (rte_flow) leads what
+                          * comes to ip and udp_port past queue 0, which has all else */
 };
 
 /*

@@ -9,6 +9,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_flow.h>
 #include <rte_lcore.h>
 #include <rte_log.h>
 #include <rte_malloc.h>
@@ -58,6 +59,7 @@ struct dpdk_port {
     bool was_ready;
     bool flush_owed; /* a flush found the gate shut */
     bool entered;    /* the owning thread is known to EAL */
+    bool steered;    /* datagrams come to the queues behind the first, by a rule */
     bool is_memif;   /* its peer comes and goes, so it is behind the gate */
     struct eal_gate_seat seat;
     uint32_t gateway_ip;
@@ -421,6 +423,19 @@ device_start(struct dpdk_port *dpdk)
     return dpdk->is_memif ? -EAGAIN : error;
 }
 
+/* device_stop is the end of device_open. */
+static COLD void
+device_stop(struct dpdk_port *dpdk)
+{
+    if (dpdk->is_memif)
+        eal_gate_take_floor(&eal.gate);
+    (void)rte_eth_dev_stop(dpdk->ethdev);
+    if (dpdk->is_memif) {
+        eal_gate_leave(&eal.gate, &dpdk->seat);
+        eal_gate_give_floor(&eal.gate);
+    }
+}
+
 /* device_open starts the device and has its thread asked at the gate. */
 static COLD int
 device_open(struct dpdk_port *dpdk)
@@ -611,7 +626,7 @@ gate_start(void)
 
 /* device_conf fills in what is asked of the device, and no more than it can. With several
  * queues it spreads what comes by address and port, so that what comes from one client
- * stays in order. */
+ * stays in order; where a rule steers, that does so, and all else is queue 0's. */
 static COLD void
 device_conf(const struct dpdk_port *dpdk,
             const struct rte_eth_dev_info *info,
@@ -622,10 +637,60 @@ device_conf(const struct dpdk_port *dpdk,
     *conf = (struct rte_eth_conf){
         .txmode.offloads = RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE & info->tx_offload_capa,
     };
-    if (dpdk->queues == 1 || (info->flow_type_rss_offloads & spread) == 0)
+    if (dpdk->queues == 1 || dpdk->steered || (info->flow_type_rss_offloads & spread) == 0)
         return;
     conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
     conf->rx_adv_conf.rss_conf.rss_hf = info->flow_type_rss_offloads & spread;
+}
+
+/* device_steer makes the rule for our datagrams: to queue 1, or spread over all but
+ * queue 0. Whatever floods the device else, they find their queue empty. */
+static COLD int
+device_steer(const struct dpdk_port *dpdk, char *why)
+{
+    const struct rte_flow_item_vlan vlan = {.tci = RTE_BE16(dpdk->vlan)};
+    const struct rte_flow_item_vlan vlan_mask = {.tci = RTE_BE16(RTE_VLAN_ID_MASK)};
+    const struct rte_flow_item_ipv4 ip = {.hdr.dst_addr = rte_cpu_to_be_32(dpdk->self.ip)};
+    const struct rte_flow_item_ipv4 ip_mask = {.hdr.dst_addr = RTE_BE32(UINT32_MAX)};
+    const struct rte_flow_item_udp udp = {.hdr.dst_port =
+                                              rte_cpu_to_be_16(dpdk->self.udp_port_first)};
+    const struct rte_flow_item_udp udp_mask = {.hdr.dst_port = RTE_BE16(UINT16_MAX)};
+    const struct rte_flow_action_queue one = {.index = 1};
+    uint16_t queues[PORT_DPDK_QUEUES_MAX];
+    const struct rte_flow_action_rss spread = {
+        .types = RTE_ETH_RSS_NONFRAG_IPV4_UDP,
+        .queue_num = dpdk->queues - 1u,
+        .queue = queues,
+    };
+    const struct rte_flow_item untagged[] = {
+        {.type = RTE_FLOW_ITEM_TYPE_ETH},
+        {.type = RTE_FLOW_ITEM_TYPE_IPV4, .spec = &ip, .mask = &ip_mask},
+        {.type = RTE_FLOW_ITEM_TYPE_UDP, .spec = &udp, .mask = &udp_mask},
+        {.type = RTE_FLOW_ITEM_TYPE_END},
+    };
+    const struct rte_flow_item tagged[] = {
+        {.type = RTE_FLOW_ITEM_TYPE_ETH},
+        {.type = RTE_FLOW_ITEM_TYPE_VLAN, .spec = &vlan, .mask = &vlan_mask},
+        untagged[1],
+        untagged[2],
+        untagged[3],
+    };
+    const struct rte_flow_action actions[] = {
+        {.type = dpdk->queues == 2 ? RTE_FLOW_ACTION_TYPE_QUEUE : RTE_FLOW_ACTION_TYPE_RSS,
+         .conf = dpdk->queues == 2 ? (const void *)&one : (const void *)&spread},
+        {.type = RTE_FLOW_ACTION_TYPE_END},
+    };
+    struct rte_flow_error said = {.message = NULL};
+
+    for (uint16_t i = 0; i + 1 < dpdk->queues; i++)
+        queues[i] = (uint16_t)(i + 1);
+    if (rte_flow_create(dpdk->ethdev, &(const struct rte_flow_attr){.ingress = 1},
+                        dpdk->vlan != 0 ? tagged : untagged, actions, &said) != NULL)
+        return 0;
+    snprintf(why, WHY_BYTES, "device %u takes no flow rule for UDP port %u: %s (%.100s)",
+             dpdk->ethdev, dpdk->self.udp_port_first, rte_strerror(rte_errno),
+             said.message != NULL ? said.message : "it gives no reason");
+    return rte_errno != 0 ? -rte_errno : -ENOTSUP;
 }
 
 /* device_queues sets up the queues. Some devices insist on as many to send by, of which
@@ -738,6 +803,7 @@ port_make(struct dpdk_port **made, const struct port_dpdk_cfg *cfg, char *why)
     }
     dpdk->ethdev = cfg->ethdev;
     dpdk->queues = cfg->rx_queues != 0 ? cfg->rx_queues : 1;
+    dpdk->steered = cfg->flow_rule;
     dpdk->is_memif = strcmp(info.driver_name, MEMIF) == 0;
     error = mtu_check(dpdk, &info, why);
     if (error == 0 && dpdk->is_memif)
@@ -780,7 +846,8 @@ port_dpdk_open(struct port **port, const struct port_dpdk_cfg *asked, char why[W
 
     why[0] = '\0';
     if (cfg->ip == 0 || (!server && cfg->udp_port_cnt == 0) || cfg->ethdev >= RTE_MAX_ETHPORTS ||
-        cfg->vlan > VLAN_MAX || cfg->rx_queues > PORT_DPDK_QUEUES_MAX) {
+        cfg->vlan > VLAN_MAX || cfg->rx_queues > PORT_DPDK_QUEUES_MAX ||
+        (cfg->flow_rule && (!server || cfg->rx_queues < 2))) {
         snprintf(why, WHY_BYTES, "a DPDK port needs an address, a UDP port and a device");
         return -EINVAL;
     }
@@ -798,7 +865,6 @@ port_dpdk_open(struct port **port, const struct port_dpdk_cfg *asked, char why[W
                  error == -EAGAIN ? "its memif server is not there" : rte_strerror(-error));
         return error;
     }
-    eal.waiting[cfg->ethdev] = NULL;
     dpdk->port.ops = &dpdk_ops;
     dpdk->self.ip = cfg->ip;
     dpdk->self.udp_port_first = server ? cfg->udp_port : cfg->udp_port_first;
@@ -806,6 +872,11 @@ port_dpdk_open(struct port **port, const struct port_dpdk_cfg *asked, char why[W
     dpdk->udp_port = dpdk->self.udp_port_first;
     dpdk->gateway_ip = cfg->gateway_ip;
     dpdk->vlan = cfg->vlan;
+    if (dpdk->steered && (error = device_steer(dpdk, why)) != 0) {
+        device_stop(dpdk);
+        return error;
+    }
+    eal.waiting[cfg->ethdev] = NULL;
     *port = &dpdk->port;
     return 0;
 }

@@ -103,6 +103,7 @@ struct config_port {
     uint8_t dialect;         /* enum gateway_dialect: OUCH under SoupBinTCP on some of kind tcp */
     char device[CONFIG_DEVICE_MAX + 1]; /* of kind dpdk: its name; empty: the next one */
     uint16_t vlan;                      /* of a dpdk device; 0: none */
+    bool flow_rule;                     /* likewise: datagrams to the queues behind the first */
     uint16_t rx_queues;                 /* likewise; 0: not given, one */
     unsigned eal_cnt;
     const char *const *eal; /* NULL terminated, never NULL */

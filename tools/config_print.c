@@ -160,6 +160,8 @@ print_wiring(const struct config *config, FILE *out)
             fprintf(out, ", vlan: %u", port->vlan);
         if (port->rx_queues != 0)
             fprintf(out, ", rx_queues: %u", port->rx_queues);
+        if (port->flow_rule)
+            fputs(", flow_rule: true", out);
         if (port->kind == CONFIG_PORT_TCP)
             fprintf(out,
                     ", dialect: %s, connections: %u, unsent_bytes: %u, slow_ms: %u, idle_ms: %u, "

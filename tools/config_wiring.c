@@ -302,11 +302,12 @@ read_tcp(const struct doc_map *map, struct config_port *port)
 static void
 read_device(const struct doc_map *map, struct config_port *port)
 {
-    static const char *const keys[] = {"vlan", "rx_queues", "device", "eal", "client"};
+    static const char *const keys[] = {"vlan", "rx_queues", "flow_rule", "device", "eal", "client"};
     const char *device = doc_text(map, "device", "", DEVICE_EXPECTED);
 
     port->vlan = (uint16_t)doc_u64(map, "vlan", 1, VLAN_MAX, 0);
     port->rx_queues = (uint16_t)doc_u64(map, "rx_queues", 1, PORT_DPDK_QUEUES_MAX, 0);
+    port->flow_rule = doc_bool(map, "flow_rule", false);
     port->eal = read_args(map, "eal", &port->eal_cnt);
     read_client(map, port);
     if (doc_failed(map->doc))
@@ -319,6 +320,8 @@ read_device(const struct doc_map *map, struct config_port *port)
         doc_refuse(map, "eal", "is missing, expected the EAL arguments of a dpdk device");
     if (port->kind == CONFIG_PORT_DPDK && port->address == 0)
         doc_refuse(map, "address", "is 0.0.0.0, expected the address of a dpdk device");
+    if (port->flow_rule && port->rx_queues < 2)
+        doc_refuse(map, "flow_rule", "is true, expected it with two rx_queues or more");
     for (unsigned i = 0; port->kind != CONFIG_PORT_DPDK && i < sizeof keys / sizeof keys[0]; i++)
         if (doc_given(map, keys[i]))
             doc_refuse(map, keys[i], "is given, expected only with kind: dpdk");
@@ -381,11 +384,12 @@ config_read_ports(struct config *config, const struct doc_map *root)
     for (unsigned i = 0; i < list.cnt; i++) {
         struct doc_map map;
 
-        doc_item(&list, i,
-                 "name kind address udp_port stage device vlan rx_queues eal client tcp_port "
-                 "connections unsent_bytes slow_ms idle_ms half_open login_ms busy_poll_us "
-                 "dialect",
-                 &map);
+        doc_item(
+            &list, i,
+            "name kind address udp_port stage device vlan rx_queues flow_rule eal client tcp_port "
+            "connections unsent_bytes slow_ms idle_ms half_open login_ms busy_poll_us "
+            "dialect",
+            &map);
         read_port(&map, &config->ports[config->ports_cnt++]);
     }
     if (!doc_failed(root->doc))

@@ -259,6 +259,7 @@ open_dpdk(struct exchange *exchange, const struct config_port *port, char *why)
         .udp_port = port->udp_port,
         .vlan = port->vlan,
         .rx_queues = port->rx_queues,
+        .flow_rule = port->flow_rule,
     };
     char text[256] = "";
 

@@ -87,7 +87,7 @@ def mtu(name):
     return struct.unpack('16si12x', found)[1]
 
 
-def config_of(folder, device, vlan=None, client=None, queues=None):
+def config_of(folder, device, vlan=None, client=None, queues=None, rule=False):
     def args(vdev):
         return '[' + ', '.join(f'"{arg}"' for arg in EAL + ['--vdev=' + vdev]) + ']'
 
@@ -100,6 +100,8 @@ def config_of(folder, device, vlan=None, client=None, queues=None):
         port += f'\n    vlan: {vlan}'
     if queues is not None:
         port += f'\n    rx_queues: {queues}'
+    if rule:
+        port += '\n    flow_rule: true'
     if client is not None:
         port += f'\n    client: {{address: {NEIGHBOUR}, eal: {args(client)}}}'
     assert KERNEL in text
@@ -266,6 +268,39 @@ def check_queues(tap, outcry, neighbour):
         tap.ok(code == 3 and 'has 1 queues, not 2' in err, 'more queues than there are', code, err)
 
 
+def check_rule(tap, outcry, device, queues, why):
+    """A device without flow rules is refused in words, where one is configured."""
+    with Folder() as folder:
+        make_journal(folder)
+        code, _, err = run(outcry, 'serve', config_of(folder, device, queues=queues, rule=True))
+        tap.ok(code == 3 and f'device 0 takes no flow rule for UDP port {PORT}: {why}' in err,
+               f'{device[:14]}: a flow rule that it cannot have is refused', code, err)
+
+
+def check_tap_rule(tap, outcry):
+    """A tap makes flow rules of what the kernel has for traffic control, if that has it."""
+    for queues, vlan in ((2, None), (3, None), (2, 100)):
+        name = f'tap with a flow rule, {queues} queues, VLAN {vlan}'
+        with Folder() as folder:
+            make_journal(folder)
+            config = config_of(folder, 'net_tap0,iface=otap0', vlan=vlan, queues=queues, rule=True)
+            try:
+                exchange = Exchange(outcry, config)
+            except RuntimeError as error:
+                refused = re.search(r'device 0 takes no flow rule for UDP port.*', str(error))
+                if tap.ok(refused, f'{name}: it is taken, or refused in words', error):
+                    tap.skip(name, f'this kernel: {refused.group(0)}')
+                continue
+            with exchange:
+                ip('addr', 'add', NEIGHBOUR + '/24', 'dev', 'otap0')
+                ip('link', 'set', 'otap0', 'up')
+                if vlan is None:
+                    client = Client((ADDRESS, PORT), 'BROKER1', 'alpha')
+                    trade(tap, client, name, 100)
+                    tap.ok(ping(56), f'{name}: what it is not for comes in, too')
+                tap.same(exchange.stop(), 0, f'{name}: it stops')
+
+
 def check_mtu(tap, outcry, neighbour):
     """A device that cannot pass our largest datagram is refused; one that could pass larger
     ones passes none that are."""
@@ -422,6 +457,7 @@ def main():
         check_vlan(tap, outcry, neighbour)
         check_queues(tap, outcry, neighbour)
         check_mtu(tap, outcry, neighbour)
+        check_rule(tap, outcry, 'net_af_packet0,iface=v0,qpairs=2', 2, 'Function not implemented')
     else:
         tap.skip('af_packet', why)
     why = may_xdp()
@@ -433,6 +469,7 @@ def main():
     why = may_tap()
     if why is None:
         check_device(tap, outcry, 'tap', 'net_tap0,iface=otap0', Here())
+        check_tap_rule(tap, outcry)
     else:
         tap.skip('tap', why)
     tap.done()
