@@ -234,9 +234,15 @@ sequencer_poll(struct sequencer *sequencer, uint64_t now_ns)
 
     for (unsigned i = 0; i < sequencer->ins_cnt && !sequencer->in_work; i++) {
         const unsigned number = sequencer->next_in;
+        const uint64_t stall_cnt = sequencer->stall_cnt;
+        const int taken_cnt = burst_in(sequencer, number);
 
-        sequencer->next_in = number + 1 == sequencer->ins_cnt ? 0 : number + 1;
-        done += burst_in(sequencer, number);
+        done += taken_cnt;
+        /* Whoever found no room at all is the first for what there is next time. */
+        if (LIKELY(sequencer->stall_cnt == stall_cnt) || taken_cnt > 0)
+            sequencer->next_in = number + 1 == sequencer->ins_cnt ? 0 : number + 1;
+        if (UNLIKELY(sequencer->stall_cnt != stall_cnt))
+            break;
     }
     /* Commands bring their own time; the caller's is for when none came. */
     if (done == 0 && now_ns != 0 && is_due(sequencer, now_ns) && has_room(sequencer)) {

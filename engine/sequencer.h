@@ -13,7 +13,9 @@
  *
  * A slice starts only if the out-ring has room for SLICE_CELLS_MAX cells. When
  * it has not, the sequencer returns and goes on at the next poll: a full
- * out-ring stalls the engine, nothing is dropped. A command in slices is
+ * out-ring stalls the engine, nothing is dropped, and the in-ring that found no
+ * room is the first at the next poll: also of a slow reader's room each in-ring
+ * has its share, whatever floods another. A command in slices is
  * finished before any other command is taken; between its slices the out-ring
  * is published so that readers make room.
  *

@@ -209,6 +209,77 @@ Test(sequencer, burst_is_what_it_takes_from_one_ring_at_once)
     cr_assert_eq(count_seen(&rig, CELL_KIND_ORDER_NEW), 10);
 }
 
+/* flood fills an in-ring to the brim with commands that are done at once, of which each
+ * has a report. */
+static void
+flood(struct rig *rig, unsigned in)
+{
+    const struct command command = command_firm(in);
+
+    while (ring_writer_room(&rig->ins[in], 1) > 0)
+        put(rig, in, &command);
+}
+
+/* waiting returns how many commands of one cell wait in an in-ring. */
+static uint64_t
+waiting(struct rig *rig, unsigned in)
+{
+    return IN_CELLS - ring_writer_room(&rig->ins[in], IN_CELLS);
+}
+
+Test(sequencer, flood_of_one_ring_leaves_the_other_its_share)
+{
+    for (unsigned flooded = 0; flooded < 2; flooded++) {
+        const unsigned other = 1 - flooded;
+        const struct command command = command_firm(other);
+        struct rig rig;
+
+        rig_init(&rig, 4);
+        make_venue(&rig, 0);
+        for (unsigned i = 0; i < 20; i++)
+            put(&rig, other, &command);
+        for (unsigned polls = 1; polls <= 5; polls++) {
+            flood(&rig, flooded);
+            cr_assert_eq(sequencer_poll(&rig.sequencer, 0), 4 + 4);
+            cr_assert_eq(waiting(&rig, other), 20 - 4 * polls);
+            drain(&rig);
+        }
+    }
+}
+
+/* The same where the out-ring's slowest reader makes room for one command at a time. */
+Test(sequencer, flood_of_one_ring_leaves_the_other_its_share_of_a_slow_reader)
+{
+    for (unsigned flooded = 0; flooded < 2; flooded++) {
+        const unsigned other = 1 - flooded;
+        const struct command command = command_firm(other);
+        uint64_t flood_done = 0;
+        struct rig rig;
+
+        rig_init(&rig, 4);
+        make_venue(&rig, 0);
+        do
+            flood(&rig, flooded);
+        while (sequencer_poll(&rig.sequencer, 0) > 0);
+        for (unsigned i = 0; i < 20; i++)
+            put(&rig, other, &command);
+        while (waiting(&rig, other) > 0) {
+            flood(&rig, flooded);
+            cr_assert_gt(ring_reader_available(&rig.reader, 1), 0);
+            ring_reader_advance(&rig.reader, 1);
+            ring_reader_release(&rig.reader);
+
+            const uint64_t before = waiting(&rig, other);
+            const int done = sequencer_poll(&rig.sequencer, 0);
+
+            flood_done += (uint64_t)done - (before - waiting(&rig, other));
+            cr_assert_leq(flood_done, 20 - waiting(&rig, other) + 4, "%lu of the flood, %lu not",
+                          flood_done, 20 - waiting(&rig, other));
+        }
+        cr_assert_geq(flood_done, 20 - 4);
+    }
+}
+
 Test(sequencer, commands_that_wrap_come_out_whole)
 {
     struct rig rig;
