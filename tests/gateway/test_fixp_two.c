@@ -83,6 +83,55 @@ Test(fixp_two, requests_at_the_same_time_are_answered_each_to_its_own)
     rig_free(rig);
 }
 
+/* orders_ahead counts the orders of a session in the log, from cell `from` on, that came
+ * before order number nth, from 0, of the session `until`. */
+static unsigned
+orders_ahead(const struct rig *rig, uint64_t from, uint16_t session, uint16_t until, unsigned nth)
+{
+    unsigned cnt = 0;
+
+    for (uint64_t i = from; i < rig->log_cnt; i += cell_count(&rig->log[i])) {
+        const union cell *cell = &rig->log[i];
+
+        if (cell_kind(cell) != CELL_KIND_ORDER_NEW)
+            continue;
+        cnt += cell->order_new.session == session;
+        if (cell->order_new.session == until && nth-- == 0)
+            break;
+    }
+    return cnt;
+}
+
+/* While the engine does not run one gateway is flooded; then each has its turn. */
+Test(fixp_two, flood_at_one_gateway_leaves_the_other_its_share)
+{
+    for (unsigned flooded = 0; flooded < 2; flooded++) {
+        struct rig *rig = rig_new_two(20 + flooded);
+        struct rig_client *clients[2] = {rig_connect(rig, 0, 0), rig_connect(rig, DOOR, 1)};
+        const uint16_t other = (uint16_t)(1 - flooded);
+        const uint64_t from = rig->log_cnt;
+
+        rig->hold_engine = true;
+        for (unsigned i = 1; i <= 640; i++) {
+            rig_order(rig, clients[flooded], i, false, PX);
+            rig_step(rig, RIG_MS / 1000);
+        }
+        for (unsigned i = 1; i <= 64; i++) {
+            rig_order(rig, clients[other], i, false, PX);
+            rig_step(rig, RIG_MS / 1000);
+        }
+        rig->hold_engine = false;
+        rig_run(rig, 20);
+        cr_assert_eq(clients[flooded]->reports_cnt, 640);
+        cr_assert_eq(clients[other]->reports_cnt, 64);
+        for (unsigned i = 0; i < 64; i++)
+            cr_assert_leq(orders_ahead(rig, from, (uint16_t)flooded, other, i),
+                          BURST_COMMANDS_MAX * (i / BURST_COMMANDS_MAX + 1), "order %u of %u", i,
+                          other);
+        rig_free(rig);
+    }
+}
+
 Test(fixp_two, one_session_asked_for_at_both_is_bound_by_one)
 {
     struct rig *rig = rig_new_two(3);
