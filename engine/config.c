@@ -275,10 +275,21 @@ apply_setting(struct engine *engine, const union cell *cells, bool first, bool *
     }
 }
 
+/* values_changed returns which values of an instrument a command will change. */
+static unsigned
+values_changed(const struct engine *engine, const union cell *cells)
+{
+    if (cell_kind(&cells[0]) != CELL_KIND_INSTRUMENT_SET)
+        return 0;
+    return risk_instrument_changes(engine->risk, cells[0].instrument_set.instrument,
+                                   &cells[1].instrument_limits);
+}
+
 /* note_by_hand notes that what was just set was set by an operator: at the next start
- * the configuration leaves it as it is. */
+ * the configuration leaves it as it is. Of an instrument those are the values that were
+ * changed, and no other. */
 static void
-note_by_hand(struct engine *engine, const union cell *cells)
+note_by_hand(struct engine *engine, const union cell *cells, unsigned changed)
 {
     const unsigned kind = cell_kind(&cells[0]);
     uint32_t id = cells[0].instrument_set.instrument;
@@ -307,9 +318,11 @@ note_by_hand(struct engine *engine, const union cell *cells)
         id = cells[0].order_rule_set.subject;
         id2 = cells[0].order_rule_set.level;
         break;
+    case CELL_KIND_INSTRUMENT_SET:
+        id2 = changed;
+        break;
     case CELL_KIND_FIRM_SET:
     case CELL_KIND_GROUP_SET:
-    case CELL_KIND_INSTRUMENT_SET:
     case CELL_KIND_INSTRUMENT_STATE_SET:
     case CELL_KIND_FEE_SET:
     case CELL_KIND_MARK_SET:
@@ -333,10 +346,11 @@ apply_by(struct engine *engine,
     if (author != NULL && (author->name[0] == '\0' || author->text[0] == '\0'))
         return OE_REJECT_REASON_CONFIGURATION_RANGE;
 
+    const unsigned changed = author != NULL ? values_changed(engine, cells) : 0;
     const enum oe_reject_reason reason = apply_setting(engine, cells, first, closes);
 
     if (reason == OE_REJECT_REASON_NONE && author != NULL && author->uid != AUTHOR_CONFIGURATION)
-        note_by_hand(engine, cells);
+        note_by_hand(engine, cells, changed);
     return reason;
 }
 

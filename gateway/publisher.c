@@ -208,6 +208,14 @@ session_set(struct gateway *gateway, const struct cell_session_set *cell)
     gateway->sessions[cell->session].firm = cell->firm;
 }
 
+/* watched shows what an operator may wait for. */
+static void
+watched(struct gateway *gateway, const union cell *cells, bool live)
+{
+    if (live && gateway->watcher != NULL)
+        gateway->watcher(gateway->watcher_ctx, cells);
+}
+
 void
 publisher_take(struct gateway *gateway, const union cell *cells, bool live)
 {
@@ -231,6 +239,7 @@ publisher_take(struct gateway *gateway, const union cell *cells, bool live)
     case CELL_KIND_INSTRUMENT_SET:
         if (gateway->names != NULL && cell_outcome(cells) == OE_REJECT_REASON_NONE)
             ouch_names_learn(gateway->names, &cells->instrument_set);
+        watched(gateway, cells, live);
         break;
     case CELL_KIND_ACCOUNT_SET:
     case CELL_KIND_INSTRUMENT_STATE_SET:
@@ -244,8 +253,7 @@ publisher_take(struct gateway *gateway, const union cell *cells, bool live)
     case CELL_KIND_RESTRICTION_SET:
     case CELL_KIND_ORDER_RULE_SET:
     case CELL_KIND_RISK_ACTION:
-        if (live && gateway->watcher != NULL)
-            gateway->watcher(gateway->watcher_ctx, cells);
+        watched(gateway, cells, live);
         break;
     case CELL_KIND_JOURNAL_SPACE:
         if (cell_outcome(cells) == OE_REJECT_REASON_NONE)
@@ -254,8 +262,7 @@ publisher_take(struct gateway *gateway, const union cell *cells, bool live)
     case CELL_KIND_DAY_ROLL:
         if (cell_outcome(cells) == OE_REJECT_REASON_NONE)
             soup_day_rolled(gateway, &cells->day_roll, live);
-        if (live && gateway->watcher != NULL)
-            gateway->watcher(gateway->watcher_ctx, cells);
+        watched(gateway, cells, live);
         break;
     case CELL_KIND_RESTART:
         if (cell_outcome(cells) == OE_REJECT_REASON_NONE)

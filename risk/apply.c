@@ -177,7 +177,7 @@ risk_apply_fee(struct risk *risk, const struct cell_fee_set *cell)
 
     instrument->fees =
         (struct risk_fees){.maker_ppm = cell->maker_ppm, .taker_ppm = cell->taker_ppm};
-    instrument->by_hand &= (uint8_t)~RISK_HAND_FEE;
+    instrument->by_hand &= (uint16_t)~RISK_HAND_FEE;
     risk_bounds_fees(&risk->bounds[cell->instrument], instrument->fees);
     return OE_REJECT_REASON_NONE;
 }
@@ -320,7 +320,7 @@ instrument_rule(struct risk *risk, const struct cell_order_rule_set *cell)
     instrument->tifs = cell->tifs;
     instrument->references = cell->references;
     instrument->unreferenced = cell->unreferenced;
-    instrument->by_hand &= (uint8_t)~RISK_HAND_RULE;
+    instrument->by_hand &= (uint16_t)~RISK_HAND_RULE;
     risk_bounds_set(&risk->bounds[cell->subject], instrument);
     risk_version_next(risk);
     return OE_REJECT_REASON_NONE;

@@ -325,7 +325,7 @@ hand_of_instrument(const struct risk *risk, uint32_t id, unsigned bits)
     const bool known = risk_instrument_known(risk, id);
 
     ASSERT(bits != 0);
-    return (struct hand){.byte = known ? &risk->instruments[id].by_hand : NULL, .bits = bits};
+    return (struct hand){.word = known ? &risk->instruments[id].by_hand : NULL, .bits = bits};
 }
 
 static struct hand
@@ -360,6 +360,7 @@ hand_of(const struct risk *risk, unsigned kind, uint32_t id, uint32_t id2)
     case CELL_KIND_ACCOUNT_SET:
         return hand_of_subject(risk, OE_RISK_LEVEL_ACCOUNT, id, RISK_HAND_SET);
     case CELL_KIND_INSTRUMENT_SET:
+        return hand_of_instrument(risk, id, id2 != 0 ? id2 : RISK_HAND_SET);
     case CELL_KIND_INSTRUMENT_STATE_SET:
         return hand_of_instrument(risk, id, RISK_HAND_SET);
     case CELL_KIND_FEE_SET:

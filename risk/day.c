@@ -25,7 +25,7 @@ risk_mark_begin(struct risk *risk, const struct cell_mark_set *cell)
     /* The first mark moves no profit: there was nothing to compare with. */
     risk->moving_px = bounds->mark_px == 0 ? cell->px : bounds->mark_px;
     bounds->mark_px = cell->px;
-    instrument->by_hand &= (uint8_t)~RISK_HAND_MARK;
+    instrument->by_hand &= (uint16_t)~RISK_HAND_MARK;
     if (cell->settlement != 0) {
         instrument->settlement_px = cell->px;
         bounds->last_px = RISK_PX_STALE;

@@ -175,4 +175,12 @@ uint8_t risk_stage_worst(const struct risk_limit *limit, unsigned begun, uint16_
 /* risk_stage_rank orders stages from mild to bad. */
 unsigned risk_stage_rank(uint8_t stage);
 
+/* Values of InstrumentLimits that are set, and by hand, one by one. */
+#define RISK_VALUE_REFERENCE       256u
+#define RISK_VALUE_COLLAR_TICKS    512u
+#define RISK_VALUE_COLLAR_PERMILLE 1024u
+#define RISK_VALUE_BAND_LOW        2048u
+#define RISK_VALUE_BAND_HIGH       4096u
+#define RISK_VALUE_ORDER_QTY_MIN   8192u
+
 #endif

@@ -374,12 +374,20 @@ risk_apply_kill(struct risk *risk, struct risk_session *session, const struct ce
 NODISCARD enum oe_reject_reason
 risk_apply_enable(struct risk *risk, struct risk_session *session, const struct cell_enable *cell);
 
+/* risk_instrument_changes returns RISK_VALUE_ of all that an InstrumentSet would change.
+ * It may be one that will be refused: of an unknown instrument there is none. */
+unsigned risk_instrument_changes(const struct risk *risk,
+                                 uint32_t instrument,
+                                 const struct cell_instrument_limits *limits);
+
 /* risk_note_by_hand notes that what a configuration command has just set was set by
  * hand; kind, id and id2 as of risk_config_get. What another command then changes is
- * no longer. LimitSet notes it by itself. */
+ * no longer. LimitSet notes it by itself; of InstrumentSet id2 is RISK_VALUE_ of what it
+ * has changed. */
 void risk_note_by_hand(struct risk *risk, unsigned kind, uint32_t id, uint32_t id2);
 
-/* risk_config_by_hand says whether it was; of the limits in an AccountSet or
+/* risk_config_by_hand says whether it was, of InstrumentSet whether any value of id2
+ * was; of the limits in an AccountSet or
  * InstrumentSet ask for the LimitSet. Of a limit of a session see
  * struct risk_session. */
 bool risk_config_by_hand(const struct risk *risk, unsigned kind, uint32_t id, uint32_t id2);

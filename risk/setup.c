@@ -174,20 +174,49 @@ instrument_begin(struct risk_instrument *instrument, const struct cell_instrumen
     instrument->tifs = RISK_TIFS_ALL;
 }
 
-/* instrument_differs says whether anything but symbol, tick, lot and the limits of
- * LimitSet would change. */
-static bool
-instrument_differs(const struct risk_instrument *instrument,
-                   const struct cell_instrument_set *cell,
-                   const struct cell_instrument_limits *limits)
+/* values_differ returns RISK_VALUE_ of what would change. */
+static unsigned
+values_differ(const struct risk_instrument *instrument, const struct cell_instrument_limits *limits)
 {
-    return instrument->reference_px != limits->reference_px ||
-           instrument->band_low_px != limits->band_low_px ||
-           instrument->band_high_px != limits->band_high_px ||
-           instrument->order_qty_min != limits->order_qty_min ||
-           instrument->collar_ticks != limits->collar_ticks ||
-           instrument->collar_permille != limits->collar_permille ||
-           instrument->state != cell->state || instrument->px_decimals != cell->px_decimals;
+    unsigned bits = 0;
+
+    if (instrument->reference_px != limits->reference_px)
+        bits |= RISK_VALUE_REFERENCE;
+    if (instrument->collar_ticks != limits->collar_ticks)
+        bits |= RISK_VALUE_COLLAR_TICKS;
+    if (instrument->collar_permille != limits->collar_permille)
+        bits |= RISK_VALUE_COLLAR_PERMILLE;
+    if (instrument->band_low_px != limits->band_low_px)
+        bits |= RISK_VALUE_BAND_LOW;
+    if (instrument->band_high_px != limits->band_high_px)
+        bits |= RISK_VALUE_BAND_HIGH;
+    if (instrument->order_qty_min != limits->order_qty_min)
+        bits |= RISK_VALUE_ORDER_QTY_MIN;
+    return bits;
+}
+
+unsigned
+risk_instrument_changes(const struct risk *risk,
+                        uint32_t instrument,
+                        const struct cell_instrument_limits *limits)
+{
+    return risk_instrument_known(risk, instrument)
+               ? values_differ(&risk->instruments[instrument], limits)
+               : 0;
+}
+
+/* note_differences: what is about to be set anew is no longer by hand. */
+static void
+note_differences(struct risk_instrument *instrument,
+                 const struct cell_instrument_set *cell,
+                 const struct cell_instrument_limits *limits)
+{
+    const unsigned values = values_differ(instrument, limits);
+
+    instrument->by_hand &= (uint16_t)~values;
+    if (values != 0 || instrument->state != cell->state ||
+        instrument->px_decimals != cell->px_decimals)
+        instrument->by_hand &= (uint16_t)~RISK_HAND_SET;
 }
 
 enum oe_reject_reason
@@ -210,8 +239,7 @@ risk_instrument_set(struct risk *risk,
     } else {
         instrument_begin(instrument, cell);
     }
-    if (instrument_differs(instrument, cell, limits))
-        instrument->by_hand &= (uint8_t)~RISK_HAND_SET;
+    note_differences(instrument, cell, limits);
     instrument->reference_px = limits->reference_px;
     instrument->band_low_px = limits->band_low_px;
     instrument->band_high_px = limits->band_high_px;
@@ -238,7 +266,7 @@ risk_instrument_state_set(struct risk *risk, const struct cell_instrument_state_
     struct risk_instrument *instrument = &risk->instruments[cell->instrument];
 
     if (instrument->state != cell->state)
-        instrument->by_hand &= (uint8_t)~RISK_HAND_SET;
+        instrument->by_hand &= (uint16_t)~RISK_HAND_SET;
     instrument->state = cell->state;
     risk_bounds_set(&risk->bounds[cell->instrument], instrument);
     return OE_REJECT_REASON_NONE;

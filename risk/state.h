@@ -113,7 +113,7 @@ struct risk_instrument {
     uint8_t unreferenced; /* without a reference no collar holds */
     uint8_t types;
     uint8_t tifs;
-    uint8_t by_hand; /* RISK_HAND_ */
+    uint16_t by_hand; /* RISK_HAND_, RISK_VALUE_ */
     struct risk_fees fees;
     struct risk_limit limits[2]; /* OrderQty, OrderValue */
     notional_t moved_qty;        /* by PositionMove */

@@ -34,6 +34,7 @@ static const char help[] =
     "  restrict|permit LEVEL SUBJECT SYMBOL     may not, may trade an instrument\n"
     "  blacklist|clear LEVEL SUBJECT            may not, may trade at all\n"
     "  rule LEVEL SUBJECT [KEY=..]              types and times in force; covered; references\n"
+    "  instrument SYMBOL KEY=..                 collar, band, reference, least quantity\n"
     "  fee SYMBOL MAKER_PPM TAKER_PPM\n"
     "  deposit|withdraw|cash ACCOUNT AMOUNT     cash sets the balance\n"
     "  move|position ACCOUNT SYMBOL UNITS       position sets it\n"

@@ -79,9 +79,31 @@ limit_of_field(const char *name)
     return CELL_RISK_LIMIT_NONE;
 }
 
+/* value_of_field returns the RISK_VALUE_ of a field of an InstrumentSet, 0: it has none. */
+static unsigned
+value_of_field(const char *name)
+{
+    static const struct {
+        const char *name;
+        unsigned value;
+    } fields[] = {
+        {"reference_px", RISK_VALUE_REFERENCE},
+        {"collar_ticks", RISK_VALUE_COLLAR_TICKS},
+        {"collar_permille", RISK_VALUE_COLLAR_PERMILLE},
+        {"band_low_px", RISK_VALUE_BAND_LOW},
+        {"band_high_px", RISK_VALUE_BAND_HIGH},
+        {"order_qty_min", RISK_VALUE_ORDER_QTY_MIN},
+    };
+
+    for (unsigned i = 0; i < ARRAY_LEN(fields); i++)
+        if (strcmp(fields[i].name, name) == 0)
+            return fields[i].value;
+    return 0;
+}
+
 /* is_by_hand says whether the field was last set by hand: of a limit that has a
- * place of its own, that one. Of an instrument operators change limits and the state
- * alone, and a state that the file names holds at every start. */
+ * place of its own, that one. A state of an instrument that the file names holds at
+ * every start. */
 static bool
 is_by_hand(const struct engine *engine,
            unsigned kind,
@@ -102,7 +124,8 @@ is_by_hand(const struct engine *engine,
         return view_by_hand(engine, CELL_KIND_LIMIT_SET, id,
                             view_limit_key(OE_RISK_LEVEL_INSTRUMENT, limit));
     if (kind == CELL_KIND_INSTRUMENT_SET)
-        return false;
+        return value_of_field(field->name) != 0 &&
+               view_by_hand(engine, kind, id, value_of_field(field->name));
     return view_by_hand(engine, kind, id, id2);
 }
 

@@ -122,6 +122,10 @@ static void
 take_instrument(struct show *show, const struct engine *engine, uint32_t instrument)
 {
     show->has_prices = engine_prices(engine, instrument, &show->prices);
+    show->values_by_hand = 0;
+    for (unsigned value = RISK_VALUE_REFERENCE; value <= RISK_VALUE_ORDER_QTY_MIN; value <<= 1)
+        if (view_by_hand(engine, CELL_KIND_INSTRUMENT_SET, instrument, value))
+            show->values_by_hand |= value;
     show->last_px = engine_last_px(engine, instrument);
 }
 
@@ -370,6 +374,25 @@ put_collar(struct text *text, const struct risk_prices *prices)
     put(text, "collar_high\t%s\n", words_money(prices->high_px, amount));
 }
 
+/* put_by_hand names the values that the configuration leaves alone. */
+static void
+put_by_hand(struct text *text, unsigned values)
+{
+    static const char *const names[] = {"reference", "collar_ticks", "collar_permille",
+                                        "band_low",  "band_high",    "order_qty_min"};
+    bool any = false;
+    _Static_assert(RISK_VALUE_REFERENCE << 5 == RISK_VALUE_ORDER_QTY_MIN, "one name each");
+
+    put(text, "by_hand\t");
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+        if ((values & RISK_VALUE_REFERENCE << i) == 0)
+            continue;
+        put(text, "%s%s", any ? "+" : "", names[i]);
+        any = true;
+    }
+    put(text, any ? "\n" : "none\n");
+}
+
 /* put_instrument writes what prices and quantities are measured against. */
 static void
 put_instrument(struct text *text, const struct show *show)
@@ -386,6 +409,7 @@ put_instrument(struct text *text, const struct show *show)
     put_price(text, "band_low", limits->band_low_px);
     put_price(text, "band_high", limits->band_high_px);
     put(text, "order_qty_min\t%u\n", limits->order_qty_min);
+    put_by_hand(text, show->values_by_hand);
 }
 
 static void

@@ -74,6 +74,7 @@ struct show {
     struct risk_prices prices;
     struct risk_position position; /* of a pair; 0: it has none */
     bool restricted;               /* and whether the account may not trade it */
+    unsigned values_by_hand;       /* of an instrument: RISK_VALUE_ */
     unsigned parties_cnt;          /* itself, then what stands above it */
     struct show_party parties[SHOW_PARTIES_MAX];
     unsigned party;       /* whose restrictions are looked for, */

@@ -351,6 +351,7 @@ static const struct verb_form forms[] = {
     {"blacklist", read_restriction, 1, 2, 2, "blacklist account|group|firm SUBJECT"},
     {"clear", read_restriction, 0, 2, 2, "clear account|group|firm SUBJECT"},
     {"rule", verb_read_rule, 0, 3, VERB_WORDS_MAX, VERB_RULE_USAGE},
+    {"instrument", verb_read_instrument, 0, 2, VERB_WORDS_MAX, VERB_INSTRUMENT_USAGE},
     {"kill", read_kill, 0, 2, 3, "kill session|account|group|firm SUBJECT [keep]"},
     {"enable", read_enable, 0, 2, 2, "enable session|account|group|firm SUBJECT"},
     {"account", read_account_state, 0, 2, 2, "account ACCOUNT active|suspended|close_only|blocked"},
@@ -405,7 +406,8 @@ verb_parse(struct verb *verb,
 
     return parse(verb, &in, false,
                  "open, halt or close, limit, fee, deposit, withdraw, cash, move, position, mark, "
-                 "settle, restrict, permit, blacklist, clear, rule, kill, enable, account, day or "
+                 "settle, restrict, permit, blacklist, clear, rule, instrument, kill, enable, "
+                 "account, day or "
                  "show");
 }
 

@@ -31,9 +31,8 @@ verb_name(struct verb *verb, unsigned cell, const void *field, size_t size)
     };
 }
 
-/* add appends to what holds. */
-static __attribute__((format(printf, 2, 3))) void
-add(struct verb *verb, const char *format, ...)
+void
+verb_add(struct verb *verb, const char *format, ...)
 {
     const size_t len = strlen(verb->what);
     va_list args;
@@ -59,12 +58,12 @@ add_limit(struct verb *verb)
     char span[WORDS_SPAN_BYTES];
 
     if (set->window_ns != 0)
-        add(verb, " window=%s", words_span(set->window_ns, span));
+        verb_add(verb, " window=%s", words_span(set->window_ns, span));
     for (unsigned i = 0; i < ARRAY_LEN(stages); i++)
         if (stages[i].permille != 0)
-            add(verb, " %s=%u", stages[i].key, stages[i].permille);
+            verb_add(verb, " %s=%u", stages[i].key, stages[i].permille);
     if (set->slow_ms != 0)
-        add(verb, " pause=%ums", set->slow_ms);
+        verb_add(verb, " pause=%ums", set->slow_ms);
 }
 
 /* level_of returns the level of what a part is of. */
@@ -120,6 +119,20 @@ complete_limit(struct verb *verb, const union cell *now, unsigned cells_cnt, cha
     return true;
 }
 
+/* complete_instrument: what an instrument then has must fit together. */
+static bool
+complete_instrument(struct verb *verb, char *why)
+{
+    const char *wrong = verb_instrument_wrong(verb->cells);
+
+    if (wrong != NULL) {
+        snprintf(why, VERB_WHY_BYTES, "%s, and nothing was done", wrong);
+        return false;
+    }
+    verb_say_instrument(verb);
+    return true;
+}
+
 bool
 verb_complete(struct verb *verb,
               const union cell *now,
@@ -140,6 +153,8 @@ verb_complete(struct verb *verb,
     ASSERT(cells_cnt >= verb->parts);
     merge(verb, now);
     if (kind == CELL_KIND_ORDER_RULE_SET)
-        add(verb, " %s", words_rule(&verb->cells[0].order_rule_set, rule));
+        verb_add(verb, " %s", words_rule(&verb->cells[0].order_rule_set, rule));
+    if (kind == CELL_KIND_INSTRUMENT_SET)
+        return complete_instrument(verb, why);
     return true;
 }

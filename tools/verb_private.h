@@ -3,6 +3,7 @@
  *
  *   verb.c        what most verbs are: a subject and one or two values
  *   verb_limit.c  limits and order rules, which have options KEY=VALUE
+ *   verb_instrument.c  collar, band, reference and least quantity of an instrument
  *   verb_part.c   what was not named, and the words for what then holds
  */
 #ifndef OUTCRY_TOOLS_VERB_PRIVATE_H
@@ -24,6 +25,10 @@ enum {
 #define VERB_RULE_USAGE                                                               \
  "rule account SUBJECT [types=A+B] [tifs=A+B] [covered=yes], rule instrument SYMBOL " \
  "[types=A+B] [tifs=A+B] [references=A+B] [unreferenced=yes], or rule LEVEL SUBJECT default"
+
+#define VERB_INSTRUMENT_USAGE                                                                 \
+ "instrument SYMBOL [reference=PRICE] [collar_ticks=N] [collar_permille=N] [band_low=PRICE] " \
+ "[band_high=PRICE] [order_qty_min=N], each of them a value or none"
 
 struct verb_reading {
     const struct roster *roster;
@@ -47,10 +52,19 @@ bool verb_find(struct verb_reading *in, uint8_t level, const char *text, uint32_
 void verb_part(struct verb *verb, uint32_t id, uint32_t id2);
 void verb_name(struct verb *verb, unsigned cell, const void *field, size_t size);
 
+/* verb_add appends to what holds. */
+void verb_add(struct verb *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* verb_instrument_wrong says what of an instrument's cells does not fit together, NULL:
+ * nothing. verb_say_instrument adds what then holds. */
+const char *verb_instrument_wrong(const union cell *cells);
+void verb_say_instrument(struct verb *verb);
+
 bool verb_read_cash(struct verb_reading *in, struct verb *verb);
 bool verb_read_position(struct verb_reading *in, struct verb *verb);
 bool verb_read_day(struct verb_reading *in, struct verb *verb);
 bool verb_read_limit(struct verb_reading *in, struct verb *verb);
+bool verb_read_instrument(struct verb_reading *in, struct verb *verb);
 bool verb_read_rule(struct verb_reading *in, struct verb *verb);
 
 #endif

@@ -21,7 +21,8 @@ from harness import Folder, Operator, Tap, make_journal, run, write_config
 
 PX = 10**8
 TODAY = time.strftime('%Y-%m-%d', time.gmtime())
-REASONS = {8: 'OrderTypeNotAllowed', 14: 'MaxOrderQty', 66: 'AccountBlocked',
+REASONS = {8: 'OrderTypeNotAllowed', 14: 'MaxOrderQty', 69: 'MinOrderQty', 72: 'PriceCollarLow',
+           74: 'PriceBand', 66: 'AccountBlocked',
            67: 'RestrictedInstrument', 75: 'LongPositionLimit', 77: 'KillSwitch', 78: 'Throttled', 79: 'DuplicativeOrder',
            80: 'AccountLatched', 81: 'MaxOpenOrders', 82: 'OpenNotional', 83: 'DailyGross',
            84: 'DailyNet', 85: 'DailyLoss', 86: 'InsufficientFunds', 87: 'InsufficientHoldings',
@@ -636,6 +637,57 @@ def test_lowered_with_cancel(tap, outcry):
         prove(tap, outcry, op, 'a limit with cancel=yes')
 
 
+def test_instrument_by_hand(tap, outcry):
+    """Collar, band, reference and least quantity are set while orders come, and outlive a restart."""
+    with Folder() as folder:
+        make_journal(folder)
+        op = Operator(tap, outcry, folder)
+        path = write_config(folder)
+        with op.serve() as exchange:
+            broker = Broker(exchange, 'BROKER1', 'alpha')
+            tap.same(broker.order(qty=2), 'New', 'before it all is well')
+            op.good(r'instrument ACME has reference=100 collar_ticks=none collar_permille=100 '
+                    r'band_low=99 band_high=104 order_qty_min=3 seq \d+', 'instrument', 'ACME',
+                    'band_low=99', 'band_high=104', 'order_qty_min=3')
+            tap.same([broker.order(qty=2), broker.order(qty=3), broker.order(qty=3, px=98),
+                      broker.order(qty=3, px=104)],
+                     ['MinOrderQty', 'New', 'PriceBand', 'New'], 'band and least quantity hold at once')
+            op.good(r'instrument ACME has .* collar_ticks=200 collar_permille=100 band_low=none '
+                    r'band_high=104 order_qty_min=none seq \d+', 'instrument', 'ACME', 'collar_ticks=200',
+                    'band_low=none', 'order_qty_min=none')
+            tap.same([broker.order(px=97), broker.order(px=98)], ['PriceCollarLow', 'New'],
+                     'what is not named stays, and none takes away')
+            op.bad('an end of the band is no tick of it', 'instrument', 'ACME', 'band_high=104.001')
+            op.bad('band_low is above band_high', 'instrument', 'ACME', 'band_low=105')
+            op.bad('the reference is no tick of it', 'instrument', 'ACME', 'reference=0.001')
+            op.bad('order_qty_min is above order_qty', 'instrument', 'ACME', 'order_qty_min=4294967295')
+            op.bad('collar_ticks=0 is no number, expected 1 to', 'instrument', 'ACME', 'collar_ticks=0')
+            op.bad('reference=-1 is no price', 'instrument', 'ACME', 'reference=-1')
+            op.bad('tick=2 is not known', 'instrument', 'ACME', 'tick=2')
+            op.bad('the exchange knows no such instrument', 'instrument', '9', 'collar_ticks=2')
+            tap.same(op.show('instrument', 'ACME').get('by_hand'),
+                     'collar_ticks+band_low+band_high+order_qty_min', 'show tells what is by hand')
+            broker.sweep()
+            broker.client.close()
+            exchange.kill()
+        lines = ('collar_ticks is 200 by hand, 0 in the configuration: kept',
+                 'band_high_px is 104 by hand, 0 in the configuration: kept')
+        for permille in (100, 90, 90):
+            with open(path, encoding='ascii') as file:
+                text = file.read().replace('collar_permille: 100', f'collar_permille: {permille}')
+            with open(path, 'w', encoding='ascii') as file:
+                file.write(text)
+            with op.serve() as exchange:
+                for line in lines:
+                    tap.ok(f'outcry: instrument ACME: {line}\n' in exchange.text, line, exchange.text)
+                tap.same([op.show('instrument', 'ACME').get(key) for key in
+                          ('collar_ticks', 'collar_permille', 'band_high', 'by_hand')],
+                         ['200', str(permille), '104', 'collar_ticks+band_low+band_high+order_qty_min'],
+                         'they hold, and what is not by hand follows the file')
+                exchange.stop()
+        prove(tap, outcry, op, 'instruments')
+
+
 LIFTED = '''limits:
   - {level: account, subject: A1, limit: open_notional, value: "500000.00", warn: 800}
   - {level: firm, subject: BETA, limit: message_rate, value: 9, window: 1ms}
@@ -724,6 +776,7 @@ def main():
     tap = Tap()
     test_author_is_in_the_audit_trail(tap, outcry)
     test_lifted_stays_lifted(tap, outcry)
+    test_instrument_by_hand(tap, outcry)
     test_unnamed_stays(tap, outcry)
     test_lowered_with_cancel(tap, outcry)
     test_refusals_in_words(tap, outcry)
