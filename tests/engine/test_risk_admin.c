@@ -180,6 +180,51 @@ Test(risk_admin, settings_know_who_made_them)
     harness_fini(&h);
 }
 
+/* Of an instrument each value is by hand for itself: what a command changed. */
+Test(risk_admin, values_of_an_instrument_are_by_hand_one_by_one)
+{
+    const unsigned all = RISK_VALUE_REFERENCE | RISK_VALUE_COLLAR_TICKS |
+                         RISK_VALUE_COLLAR_PERMILLE | RISK_VALUE_BAND_LOW | RISK_VALUE_BAND_HIGH |
+                         RISK_VALUE_ORDER_QTY_MIN;
+    const struct cell_instrument_limits changes[] = {
+        {.reference_px = PX_ONE}, {.collar_ticks = 1},      {.collar_permille = 1},
+        {.band_low_px = PX_ONE},  {.band_high_px = PX_ONE}, {.order_qty_min = 1},
+    };
+    struct harness h;
+
+    harness_init(&h, NULL);
+    for (unsigned i = 0; i < ARRAY_LEN(changes); i++) {
+        const unsigned value = RISK_VALUE_REFERENCE << i;
+        union cell cells[3];
+        const unsigned parts = engine_config_get(h.engine, CELL_KIND_INSTRUMENT_SET, 0, 0, cells);
+        struct cell_instrument_limits *limits = &cells[1].instrument_limits;
+        const struct cell_instrument_limits before = *limits;
+
+        cr_assert_eq(parts, 2);
+        cells[0].bytes[1] = 3;
+        cells[0].order_new.time = h.time_ns;
+        cells[2] = harness_author(1000);
+        limits->reference_px += changes[i].reference_px;
+        limits->collar_ticks += changes[i].collar_ticks;
+        limits->collar_permille += changes[i].collar_permille;
+        limits->band_low_px += changes[i].band_low_px;
+        limits->band_high_px += changes[i].band_high_px;
+        limits->order_qty_min += changes[i].order_qty_min;
+        (void)harness_apply(&h, cells);
+        cr_assert_eq(harness_outcome(&h), 0, "%u", i);
+        cr_assert(engine_config_by_hand(h.engine, CELL_KIND_INSTRUMENT_SET, 0, value), "%u", i);
+        cr_assert_not(engine_config_by_hand(h.engine, CELL_KIND_INSTRUMENT_SET, 0, all & ~value),
+                      "%u", i);
+        /* The configuration sets it again: then it is not. */
+        *limits = before;
+        cells[2] = harness_author(UINT32_MAX);
+        (void)harness_apply(&h, cells);
+        cr_assert_eq(harness_outcome(&h), 0, "%u", i);
+        cr_assert_not(engine_config_by_hand(h.engine, CELL_KIND_INSTRUMENT_SET, 0, all), "%u", i);
+    }
+    harness_fini(&h);
+}
+
 Test(risk_admin, lowered_limit_refuses_new_use_and_cancels_nothing)
 {
     struct harness h;
