@@ -37,7 +37,8 @@ KERNEL = 'ports: [{name: kernel, kind: udp, address: 127.0.0.1, udp_port: 0}]'
 
 def unshare():
     if LIBC.unshare(NEWNET) != 0:
-        raise OSError(ctypes.get_errno(), 'unshare')
+        error = ctypes.get_errno()
+        raise OSError(error, 'unshare: ' + os.strerror(error))
 
 
 def ip(*args):
