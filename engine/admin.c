@@ -85,6 +85,16 @@ enable_set(struct engine *engine, const struct cell_enable *enable)
     return risk_apply_enable(engine->risk, session, enable);
 }
 
+static enum oe_reject_reason
+hand_back(struct engine *engine, const struct cell_hand_back *back)
+{
+    struct risk_session *session;
+
+    if (!risk_session_of(engine, back->level, back->subject, &session))
+        return OE_REJECT_REASON_CONFIGURATION_RANGE;
+    return risk_apply_hand_back(engine->risk, session, back);
+}
+
 enum oe_reject_reason
 admin_apply(struct engine *engine, const union cell *cells)
 {
@@ -107,6 +117,8 @@ admin_apply(struct engine *engine, const union cell *cells)
         return kill_set(engine, &cells[0].kill);
     case CELL_KIND_ENABLE:
         return enable_set(engine, &cells[0].enable);
+    case CELL_KIND_HAND_BACK:
+        return hand_back(engine, &cells[0].hand_back);
     case CELL_KIND_MARK_SET:
         return risk_mark_begin(engine->risk, &cells[0].mark_set);
     case CELL_KIND_DAY_ROLL:

@@ -252,6 +252,7 @@ publisher_take(struct gateway *gateway, const union cell *cells, bool live)
     case CELL_KIND_ENABLE:
     case CELL_KIND_RESTRICTION_SET:
     case CELL_KIND_ORDER_RULE_SET:
+    case CELL_KIND_HAND_BACK:
     case CELL_KIND_RISK_ACTION:
         watched(gateway, cells, live);
         break;

@@ -107,7 +107,8 @@ static inline bool
 cell_takes_author(unsigned kind)
 {
     return (kind >= CELL_KIND_LIMIT_SET && kind <= CELL_KIND_POSITION_MOVE) ||
-           (kind >= CELL_KIND_MARK_SET && kind <= CELL_KIND_ORDER_RULE_SET);
+           (kind >= CELL_KIND_MARK_SET && kind <= CELL_KIND_ORDER_RULE_SET) ||
+           kind == CELL_KIND_HAND_BACK;
 }
 
 /* cell_seq returns the sequence number in the frame of a cell that opens a

@@ -56,9 +56,7 @@ session_limit(struct risk *risk,
               const struct cell_limit_set *cell,
               const struct risk_limit *limit)
 {
-    const unsigned bit = cell->limit == CELL_RISK_LIMIT_OPEN_ORDERS    ? 1u
-                         : cell->limit == CELL_RISK_LIMIT_MESSAGE_RATE ? 2u
-                                                                       : 4u;
+    const unsigned bit = risk_session_hand(cell->limit);
     const bool cancels = cell->limit == CELL_RISK_LIMIT_CANCEL_RATE;
 
     if (session == NULL)

@@ -138,7 +138,7 @@ permission_get(const struct risk *risk, uint32_t group, uint32_t instrument, uni
 
 /* limit_at returns a limit of an account, group, firm or instrument; NULL: there is
  * none. */
-static const struct risk_limit *
+static struct risk_limit *
 limit_at(const struct risk *risk, uint32_t id, uint32_t id2)
 {
     const uint8_t level = (uint8_t)(id2 >> 8);
@@ -152,7 +152,7 @@ limit_at(const struct risk *risk, uint32_t id, uint32_t id2)
                    ? &risk->instruments[id].limits[limit - CELL_RISK_LIMIT_ORDER_QTY]
                    : NULL;
 
-    const struct risk_subject *subject = subject_at(risk, level, id);
+    struct risk_subject *subject = subject_at(risk, level, id);
 
     return subject != NULL ? &subject->limits[limit] : NULL;
 }
@@ -409,4 +409,102 @@ risk_config_by_hand(const struct risk *risk, unsigned kind, uint32_t id, uint32_
     return (hand.word != NULL && (*hand.word & hand.bits) != 0) ||
            (hand.byte != NULL && (*hand.byte & hand.bits) != 0) ||
            (hand.row != NULL && risk_bit_get(hand.row, hand.bits));
+}
+
+/* back_of_limit: stages, rates and the limit itself stay as they are. */
+static enum oe_reject_reason
+back_of_limit(struct risk *risk, struct risk_session *session, const struct cell_hand_back *cell)
+{
+    if ((risk_limit_levels(cell->limit) & RISK_LEVEL_BIT(cell->level)) == 0)
+        return OE_REJECT_REASON_CONFIGURATION_RANGE;
+    if (cell->level == OE_RISK_LEVEL_SESSION) {
+        if (session == NULL)
+            return OE_REJECT_REASON_CONFIGURATION_RANGE;
+        session->by_hand &= (uint8_t)~risk_session_hand(cell->limit);
+        return OE_REJECT_REASON_NONE;
+    }
+    if (cell->level == OE_RISK_LEVEL_ACCOUNT_INSTRUMENT) {
+        const unsigned hand =
+            cell->limit == CELL_RISK_LIMIT_SHORT ? RISK_HAND_SHORT : RISK_HAND_LONG;
+        struct risk_pair_cold *cold;
+
+        if (subject_at(risk, OE_RISK_LEVEL_ACCOUNT, cell->subject) == NULL ||
+            !risk_instrument_known(risk, cell->instrument))
+            return OE_REJECT_REASON_CONFIGURATION_RANGE;
+        cold = cold_at(risk, cell->subject, cell->instrument);
+        if (cold != NULL)
+            cold->by_hand &= (uint8_t)~hand;
+        return OE_REJECT_REASON_NONE;
+    }
+
+    struct risk_limit *limit =
+        limit_at(risk, cell->subject, (uint32_t)cell->level << 8 | cell->limit);
+
+    if (limit == NULL)
+        return OE_REJECT_REASON_CONFIGURATION_RANGE;
+    limit->by_hand = 0;
+    return OE_REJECT_REASON_NONE;
+}
+
+/* back_fits says whether there is what a HandBack of anything but a limit names. */
+static bool
+back_fits(const struct risk *risk, const struct cell_hand_back *cell)
+{
+    const bool instrument = cell->level == OE_RISK_LEVEL_INSTRUMENT;
+    const bool known = instrument ? risk_instrument_known(risk, cell->subject)
+                                  : subject_at(risk, cell->level, cell->subject) != NULL;
+
+    if (!known || cell->limit != CELL_RISK_LIMIT_NONE)
+        return false;
+    switch (cell->setting) {
+    case CELL_KIND_ACCOUNT_SET:
+        return cell->level == OE_RISK_LEVEL_ACCOUNT;
+    case CELL_KIND_INSTRUMENT_SET:
+    case CELL_KIND_FEE_SET:
+        return instrument;
+    case CELL_KIND_ORDER_RULE_SET:
+        return instrument || cell->level == OE_RISK_LEVEL_ACCOUNT;
+    case CELL_KIND_RESTRICTION_SET:
+        return !instrument &&
+               (cell->instrument == CELL_ANY || risk_instrument_known(risk, cell->instrument));
+    default:
+        return false;
+    }
+}
+
+/* back_of returns where it is noted that it is by hand. */
+static struct hand
+back_of(const struct risk *risk, const struct cell_hand_back *cell)
+{
+    switch (cell->setting) {
+    case CELL_KIND_INSTRUMENT_SET:
+        return hand_of_instrument(risk, cell->subject, RISK_HAND_SET | RISK_VALUES_ALL);
+    case CELL_KIND_RESTRICTION_SET:
+        return hand_of_restriction(risk, cell->level, cell->subject, cell->instrument);
+    case CELL_KIND_ORDER_RULE_SET:
+        return hand_of(risk, cell->setting, cell->subject, cell->level);
+    default:
+        return hand_of(risk, cell->setting, cell->subject, 0);
+    }
+}
+
+enum oe_reject_reason
+risk_apply_hand_back(struct risk *risk,
+                     struct risk_session *session,
+                     const struct cell_hand_back *cell)
+{
+    if (cell->setting == CELL_KIND_LIMIT_SET)
+        return back_of_limit(risk, session, cell);
+    if (!back_fits(risk, cell))
+        return OE_REJECT_REASON_CONFIGURATION_RANGE;
+
+    const struct hand hand = back_of(risk, cell);
+
+    if (hand.word != NULL)
+        *hand.word &= (uint16_t)~hand.bits;
+    if (hand.byte != NULL)
+        *hand.byte &= (uint8_t)~hand.bits;
+    if (hand.row != NULL)
+        hand.row[hand.bits / 64] &= ~(UINT64_C(1) << (hand.bits % 64));
+    return OE_REJECT_REASON_NONE;
 }

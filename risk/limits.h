@@ -182,5 +182,6 @@ unsigned risk_stage_rank(uint8_t stage);
 #define RISK_VALUE_BAND_LOW        2048u
 #define RISK_VALUE_BAND_HIGH       4096u
 #define RISK_VALUE_ORDER_QTY_MIN   8192u
+#define RISK_VALUES_ALL            16128u
 
 #endif

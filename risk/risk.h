@@ -386,6 +386,12 @@ unsigned risk_instrument_changes(const struct risk *risk,
  * has changed. */
 void risk_note_by_hand(struct risk *risk, unsigned kind, uint32_t id, uint32_t id2);
 
+/* risk_apply_hand_back: what was by hand is no longer, and nothing else changes. session
+ * as of risk_apply_limit. */
+NODISCARD enum oe_reject_reason risk_apply_hand_back(struct risk *risk,
+                                                     struct risk_session *session,
+                                                     const struct cell_hand_back *cell);
+
 /* risk_config_by_hand says whether it was, of InstrumentSet whether any value of id2
  * was; of the limits in an AccountSet or
  * InstrumentSet ask for the LimitSet. Of a limit of a session see

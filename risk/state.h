@@ -91,6 +91,15 @@ struct risk_subject {
 #define RISK_HAND_SHORT       64u
 #define RISK_HAND_RESTRICTION 128u
 
+/* risk_session_hand returns the bit of a limit in by_hand of a session. */
+static inline unsigned
+risk_session_hand(uint8_t limit)
+{
+    return limit == CELL_RISK_LIMIT_OPEN_ORDERS    ? 1u
+           : limit == CELL_RISK_LIMIT_MESSAGE_RATE ? 2u
+                                                   : 4u;
+}
+
 /* A subject and its level in one number, never 0. */
 #define RISK_KEY(level, id) ((uint32_t)(level) << 24 | (id))
 #define RISK_KEY_LEVEL(key) ((uint8_t)((key) >> 24))

@@ -116,6 +116,7 @@ static const struct other others[] = {
     {CELL_KIND_DAY_ROLL, "DAYR"},
     {CELL_KIND_RESTRICTION_SET, "RSTR"},
     {CELL_KIND_ORDER_RULE_SET, "RULE"},
+    {CELL_KIND_HAND_BACK, "BACK"},
     {CELL_KIND_RISK_WARNING, "RWRN"},
     {CELL_KIND_RISK_ACTION, "RACT"},
 };
@@ -223,6 +224,9 @@ put_ids(struct audit *audit, const union cell *cell)
         break;
     case CELL_KIND_ORDER_RULE_SET:
         put_subject(audit, cell->order_rule_set.level, cell->order_rule_set.subject);
+        break;
+    case CELL_KIND_HAND_BACK:
+        put_subject(audit, cell->hand_back.level, cell->hand_back.subject);
         break;
     case CELL_KIND_RESTRICTION_SET:
         put_subject(audit, cell->restriction_set.level, cell->restriction_set.subject);

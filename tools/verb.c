@@ -352,6 +352,7 @@ static const struct verb_form forms[] = {
     {"clear", read_restriction, 0, 2, 2, "clear account|group|firm SUBJECT"},
     {"rule", verb_read_rule, 0, 3, VERB_WORDS_MAX, VERB_RULE_USAGE},
     {"instrument", verb_read_instrument, 0, 2, VERB_WORDS_MAX, VERB_INSTRUMENT_USAGE},
+    {"release", verb_read_release, 0, 2, 5, VERB_RELEASE_USAGE},
     {"kill", read_kill, 0, 2, 3, "kill session|account|group|firm SUBJECT [keep]"},
     {"enable", read_enable, 0, 2, 2, "enable session|account|group|firm SUBJECT"},
     {"account", read_account_state, 0, 2, 2, "account ACCOUNT active|suspended|close_only|blocked"},
@@ -404,11 +405,12 @@ verb_parse(struct verb *verb,
 {
     struct verb_reading in = {.roster = roster, .words = words, .cnt = cnt, .why = why};
 
-    return parse(verb, &in, false,
-                 "open, halt or close, limit, fee, deposit, withdraw, cash, move, position, mark, "
-                 "settle, restrict, permit, blacklist, clear, rule, instrument, kill, enable, "
-                 "account, day or "
-                 "show");
+    return parse(
+        verb, &in, false,
+        "open, halt or close, limit, fee, deposit, withdraw, cash, move, position, mark, "
+        "settle, restrict, permit, blacklist, clear, rule, instrument, release, kill, enable, "
+        "account, day or "
+        "show");
 }
 
 bool

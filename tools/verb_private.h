@@ -4,6 +4,7 @@
  *   verb.c        what most verbs are: a subject and one or two values
  *   verb_limit.c  limits and order rules, which have options KEY=VALUE
  *   verb_instrument.c  collar, band, reference and least quantity of an instrument
+ *   verb_release.c  what is handed back to the configuration
  *   verb_part.c   what was not named, and the words for what then holds
  */
 #ifndef OUTCRY_TOOLS_VERB_PRIVATE_H
@@ -29,6 +30,11 @@ enum {
 #define VERB_INSTRUMENT_USAGE                                                                 \
  "instrument SYMBOL [reference=PRICE] [collar_ticks=N] [collar_permille=N] [band_low=PRICE] " \
  "[band_high=PRICE] [order_qty_min=N], each of them a value or none"
+
+#define VERB_RELEASE_USAGE                                                                \
+ "release limit LEVEL SUBJECT LIMIT, release limit pair ACCOUNT SYMBOL LIMIT, release "   \
+ "restriction LEVEL SUBJECT SYMBOL, release blacklist LEVEL SUBJECT, release rule LEVEL " \
+ "SUBJECT, release instrument SYMBOL, release fee SYMBOL, or release account ACCOUNT"
 
 struct verb_reading {
     const struct roster *roster;
@@ -65,6 +71,7 @@ bool verb_read_position(struct verb_reading *in, struct verb *verb);
 bool verb_read_day(struct verb_reading *in, struct verb *verb);
 bool verb_read_limit(struct verb_reading *in, struct verb *verb);
 bool verb_read_instrument(struct verb_reading *in, struct verb *verb);
+bool verb_read_release(struct verb_reading *in, struct verb *verb);
 bool verb_read_rule(struct verb_reading *in, struct verb *verb);
 
 #endif

@@ -730,6 +730,63 @@ def test_lifted_stays_lifted(tap, outcry):
         prove(tap, outcry, op, 'lifted')
 
 
+def test_release(tap, outcry):
+    """What is handed back holds until the next start, which sets what the file says, and says so."""
+    with Folder() as folder:
+        make_journal(folder)
+        op = Operator(tap, outcry, folder, more=MORE)
+        given = (('limit', 'account', 'A1', 'open_orders', '3'),
+                 ('limit', 'account', 'A1', 'order_value', '777'),
+                 ('limit', 'pair', 'B1', 'ACME', 'long', '5'),
+                 ('limit', 'session', 'BROKER1', 'open_orders', '4'),
+                 ('instrument', 'ACME', 'collar_permille=50', 'band_high=120'),
+                 ('account', 'B1', 'suspended'),
+                 ('rule', 'account', 'B1', 'types=limit'),
+                 ('permit', 'group', 'BETA.HOUSE', 'ZINC'),
+                 ('fee', 'ZINC', '1', '2'))
+        with op.serve() as exchange:
+            for words in given:
+                op.good(r'.* seq \d+', *words)
+            exchange.stop()
+        back = ('limit account A1 open_orders', 'limit account A1 order_value',
+                'limit pair B1 ACME long', 'limit session BROKER1 open_orders', 'instrument ACME',
+                'account B1', 'rule account B1', 'restriction group BETA.HOUSE ZINC', 'fee ZINC')
+        with op.serve() as exchange:
+            tap.ok(exchange.text.count(' by hand') >= 7 and ': set\n' not in exchange.text,
+                   'all of it is kept', exchange.text)
+            for words in back:
+                op.good(words + r" is the configuration's from its next start seq \d+", 'release',
+                        *words.split())
+            tap.same([op.limit('open_orders', 'account', 'A1').get(key) for key in ('value', 'by')],
+                     ['3', 'configuration'], 'it holds still')
+            tap.same([op.show('instrument', 'ACME').get(key) for key in ('collar_permille', 'by_hand')],
+                     ['50', 'none'], 'and so it does of an instrument')
+            op.bad('expected release limit LEVEL SUBJECT LIMIT', 'release', 'limit', 'account', 'A1')
+            op.bad('expected release limit LEVEL SUBJECT LIMIT', 'release', 'rule', 'firm', 'ALPHA')
+            op.bad('warmth is no limit', 'release', 'limit', 'account', 'A1', 'warmth')
+            op.bad('ConfigurationRange', 'release', 'limit', 'group', 'ALPHA.HOUSE', 'credit', code=1)
+            op.bad('ConfigurationRange', 'release', 'account', '9', code=1)
+            exchange.kill()
+        lines = ('open_orders of account A1: value is 3, 5 in the configuration: set',
+                 'account A1: order_value_max is 777, 50000 in the configuration: set',
+                 'position limit of B1 in ACME: long_max is 5, 7 in the configuration: set',
+                 'open_orders of session BROKER1: value is 4, not in the configuration: kept',
+                 'instrument ACME: collar_permille is 50, 100 in the configuration: set',
+                 'instrument ACME: band_high_px is 120, 0 in the configuration: set',
+                 'account B1: state is suspended, active in the configuration: set')
+        with op.serve() as exchange:
+            for line in lines:
+                tap.ok(f'outcry: {line}\n' in exchange.text, line, exchange.text)
+            tap.ok('by hand' not in exchange.text, 'nothing is by hand', exchange.text)
+            tap.same(op.limit('open_orders', 'account', 'A1').get('value'), '5', 'the file holds')
+            tap.same(op.show('group', 'BETA.HOUSE').get('restricted'), 'ZINC', 'of a restriction, too')
+            exchange.stop()
+        rows = [row for row in op.audit() if row['event'].startswith('BACK')]
+        tap.ok(len(rows) == len(back) + 2 and all(row['author'] for row in rows),
+               'each is in the audit trail with who said so', rows)
+        prove(tap, outcry, op, 'releases')
+
+
 def test_start_of_day(tap, outcry, threads):
     rows = ''.join(f'limit,pair,{account},ACME,{name},{1000 + i}\n' for i, (account, name) in
                    enumerate((a, n) for a in ('A1', 'B1') for n in ('long', 'short')))
@@ -777,6 +834,7 @@ def main():
     test_author_is_in_the_audit_trail(tap, outcry)
     test_lifted_stays_lifted(tap, outcry)
     test_instrument_by_hand(tap, outcry)
+    test_release(tap, outcry)
     test_unnamed_stays(tap, outcry)
     test_lowered_with_cancel(tap, outcry)
     test_refusals_in_words(tap, outcry)

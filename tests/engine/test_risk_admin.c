@@ -31,10 +31,10 @@ apply_by(struct harness *h, union cell first, union cell author)
 Test(risk_admin, without_risk_every_command_is_refused)
 {
     static const uint8_t kinds[] = {
-        CELL_KIND_LIMIT_SET,      CELL_KIND_FEE_SET,  CELL_KIND_CASH_MOVE,
-        CELL_KIND_POSITION_MOVE,  CELL_KIND_MARK_SET, CELL_KIND_KILL,
-        CELL_KIND_ENABLE,         CELL_KIND_DAY_ROLL, CELL_KIND_RESTRICTION_SET,
-        CELL_KIND_ORDER_RULE_SET,
+        CELL_KIND_LIMIT_SET,      CELL_KIND_FEE_SET,   CELL_KIND_CASH_MOVE,
+        CELL_KIND_POSITION_MOVE,  CELL_KIND_MARK_SET,  CELL_KIND_KILL,
+        CELL_KIND_ENABLE,         CELL_KIND_DAY_ROLL,  CELL_KIND_RESTRICTION_SET,
+        CELL_KIND_ORDER_RULE_SET, CELL_KIND_HAND_BACK,
     };
     struct engine_cfg cfg = harness_default_cfg();
     struct harness h;
@@ -177,6 +177,37 @@ Test(risk_admin, settings_know_who_made_them)
         cr_assert_eq(apply_by(&h, others[i], harness_author(UINT32_MAX)), 0, "%u", i);
         cr_assert_not(engine_config_by_hand(h.engine, kind, ids[i], id2s[i]), "%u", i);
     }
+    harness_fini(&h);
+}
+
+/* What is handed back is by hand no more, and its value holds. */
+Test(risk_admin, hand_back_changes_nothing_else)
+{
+    const struct harness_limit limit = {
+        .level = OE_RISK_LEVEL_ACCOUNT, .limit = CELL_RISK_LIMIT_OPEN_ORDERS, .value = 9};
+    const uint32_t id2 = (uint32_t)OE_RISK_LEVEL_ACCOUNT << 8 | CELL_RISK_LIMIT_OPEN_ORDERS;
+    union cell back = {.hand_back = {.kind = CELL_KIND_HAND_BACK,
+                                     .level = OE_RISK_LEVEL_ACCOUNT,
+                                     .limit = CELL_RISK_LIMIT_OPEN_ORDERS,
+                                     .setting = CELL_KIND_LIMIT_SET}};
+    struct harness h;
+
+    harness_init(&h, NULL);
+    cr_assert_eq(harness_limit(&h, limit), 0);
+    cr_assert(engine_config_by_hand(h.engine, CELL_KIND_LIMIT_SET, 0, id2));
+    cr_assert_eq(apply_by(&h, back, harness_author(1000)), 0);
+    cr_assert_not(engine_config_by_hand(h.engine, CELL_KIND_LIMIT_SET, 0, id2));
+    cr_assert_eq(harness_use(&h, OE_RISK_LEVEL_ACCOUNT, 0, CELL_RISK_LIMIT_OPEN_ORDERS).value, 9);
+    back.hand_back.limit = CELL_RISK_LIMIT_ORDER_TO_TRADE;
+    cr_assert_eq(apply_by(&h, back, harness_author(1000)), OE_REJECT_REASON_CONFIGURATION_RANGE);
+    back.hand_back.limit = CELL_RISK_LIMIT_NONE;
+    cr_assert_eq(apply_by(&h, back, harness_author(1000)), OE_REJECT_REASON_CONFIGURATION_RANGE);
+    back.hand_back.setting = CELL_KIND_KILL;
+    cr_assert_eq(apply_by(&h, back, harness_author(1000)), OE_REJECT_REASON_CONFIGURATION_RANGE);
+    back.hand_back.setting = CELL_KIND_ACCOUNT_SET;
+    cr_assert_eq(apply_by(&h, back, harness_author(1000)), 0);
+    back.hand_back.subject = UINT32_MAX;
+    cr_assert_eq(apply_by(&h, back, harness_author(1000)), OE_REJECT_REASON_CONFIGURATION_RANGE);
     harness_fini(&h);
 }
 

@@ -202,6 +202,37 @@ set_rule(struct model *model, const struct cell_order_rule_set *set)
     return 0;
 }
 
+/* hand_back: the naive exchange has no configuration, so it changes nothing here. */
+static uint16_t
+hand_back(const struct model *model, const struct cell_hand_back *back)
+{
+    const uint8_t level = back->level;
+    const bool instrument = level == OE_RISK_LEVEL_INSTRUMENT;
+    bool fits = false;
+
+    if (back->setting == CELL_KIND_LIMIT_SET && level == OE_RISK_LEVEL_ACCOUNT_INSTRUMENT)
+        fits = model_limit_exists(level, back->limit) &&
+               model_is_subject(model, OE_RISK_LEVEL_ACCOUNT, back->subject) &&
+               model_is_subject(model, OE_RISK_LEVEL_INSTRUMENT, back->instrument);
+    else if (back->setting == CELL_KIND_LIMIT_SET)
+        fits =
+            model_limit_exists(level, back->limit) && model_is_subject(model, level, back->subject);
+    else if (back->limit != CELL_RISK_LIMIT_NONE || level == OE_RISK_LEVEL_NONE ||
+             level == OE_RISK_LEVEL_SESSION || level == OE_RISK_LEVEL_ACCOUNT_INSTRUMENT ||
+             !model_is_subject(model, level, back->subject))
+        fits = false;
+    else if (back->setting == CELL_KIND_ACCOUNT_SET)
+        fits = level == OE_RISK_LEVEL_ACCOUNT;
+    else if (back->setting == CELL_KIND_INSTRUMENT_SET || back->setting == CELL_KIND_FEE_SET)
+        fits = instrument;
+    else if (back->setting == CELL_KIND_ORDER_RULE_SET)
+        fits = instrument || level == OE_RISK_LEVEL_ACCOUNT;
+    else if (back->setting == CELL_KIND_RESTRICTION_SET)
+        fits = !instrument && (back->instrument == CELL_ANY ||
+                               model_is_subject(model, OE_RISK_LEVEL_INSTRUMENT, back->instrument));
+    return fits ? 0 : OE_REJECT_REASON_CONFIGURATION_RANGE;
+}
+
 static bool
 has_author(const union cell *cells)
 {
@@ -239,6 +270,8 @@ judge(struct model *model, const union cell *cells)
         return roll_day(model, &cells->day_roll);
     case CELL_KIND_RESTRICTION_SET:
         return set_restriction(model, &cells->restriction_set);
+    case CELL_KIND_HAND_BACK:
+        return hand_back(model, &cells->hand_back);
     default:
         return set_rule(model, &cells->order_rule_set);
     }

@@ -225,3 +225,9 @@ model_set_limit(struct model *model, const struct cell_limit_set *set)
     };
     return 0;
 }
+
+bool
+model_limit_exists(uint8_t level, uint8_t limit)
+{
+    return limit_exists(level, limit);
+}

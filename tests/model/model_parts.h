@@ -188,6 +188,8 @@ void model_run_risk(struct model *model);
 /* Commands of operators. model_cancel_subject cancels all that a session, account,
  * group or firm has, and returns how many orders. */
 void model_admin(struct model *model, const union cell *cells);
+/* model_limit_exists says whether a level has a limit. */
+bool model_limit_exists(uint8_t level, uint8_t limit);
 uint16_t model_set_limit(struct model *model, const struct cell_limit_set *set);
 /* model_lower_limit does what a limit that was set with cancels asks for;
  * model_cancel_limited cancels the orders that the limit counts. */
