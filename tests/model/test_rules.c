@@ -329,3 +329,45 @@ Test(rules, limit_has_levels_a_range_and_an_author)
     cr_expect_eq(set(solo, OE_RISK_LEVEL_ACCOUNT, 0, CELL_RISK_LIMIT_CREDIT, 1), 0);
     solo_free(solo);
 }
+
+Test(rules, hand_back_names_what_is_there_and_changes_nothing)
+{
+    static const struct {
+        uint8_t setting;
+        uint8_t level;
+        uint8_t limit;
+        uint32_t subject;
+        bool refused;
+    } rows[] = {
+        {CELL_KIND_LIMIT_SET, OE_RISK_LEVEL_SESSION, CELL_RISK_LIMIT_OPEN_ORDERS, 0, false},
+        {CELL_KIND_LIMIT_SET, OE_RISK_LEVEL_SESSION, CELL_RISK_LIMIT_CREDIT, 0, true},
+        {CELL_KIND_LIMIT_SET, OE_RISK_LEVEL_ACCOUNT_INSTRUMENT, CELL_RISK_LIMIT_LONG, 0, false},
+        {CELL_KIND_LIMIT_SET, OE_RISK_LEVEL_ACCOUNT_INSTRUMENT, CELL_RISK_LIMIT_LONG, 99, true},
+        {CELL_KIND_LIMIT_SET, OE_RISK_LEVEL_ACCOUNT, CELL_RISK_LIMIT_NONE, 0, true},
+        {CELL_KIND_LIMIT_SET, OE_RISK_LEVEL_NONE, CELL_RISK_LIMIT_LONG, 0, true},
+        {CELL_KIND_ACCOUNT_SET, OE_RISK_LEVEL_ACCOUNT, CELL_RISK_LIMIT_NONE, 0, false},
+        {CELL_KIND_ACCOUNT_SET, OE_RISK_LEVEL_FIRM, CELL_RISK_LIMIT_NONE, 0, true},
+        {CELL_KIND_ACCOUNT_SET, OE_RISK_LEVEL_ACCOUNT, CELL_RISK_LIMIT_LONG, 0, true},
+        {CELL_KIND_INSTRUMENT_SET, OE_RISK_LEVEL_INSTRUMENT, CELL_RISK_LIMIT_NONE, 0, false},
+        {CELL_KIND_FEE_SET, OE_RISK_LEVEL_INSTRUMENT, CELL_RISK_LIMIT_NONE, 0, false},
+        {CELL_KIND_FEE_SET, OE_RISK_LEVEL_INSTRUMENT, CELL_RISK_LIMIT_NONE, 99, true},
+        {CELL_KIND_ORDER_RULE_SET, OE_RISK_LEVEL_INSTRUMENT, CELL_RISK_LIMIT_NONE, 0, false},
+        {CELL_KIND_ORDER_RULE_SET, OE_RISK_LEVEL_GROUP, CELL_RISK_LIMIT_NONE, 0, true},
+        {CELL_KIND_RESTRICTION_SET, OE_RISK_LEVEL_FIRM, CELL_RISK_LIMIT_NONE, 0, false},
+        {CELL_KIND_RESTRICTION_SET, OE_RISK_LEVEL_SESSION, CELL_RISK_LIMIT_NONE, 0, true},
+        {CELL_KIND_KILL, OE_RISK_LEVEL_ACCOUNT, CELL_RISK_LIMIT_NONE, 0, true},
+    };
+    struct solo *solo = solo_new();
+
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        struct command back = command_admin(CELL_KIND_HAND_BACK);
+
+        back.cells[0].hand_back.setting = rows[i].setting;
+        back.cells[0].hand_back.level = rows[i].level;
+        back.cells[0].hand_back.limit = rows[i].limit;
+        back.cells[0].hand_back.subject = rows[i].subject;
+        cr_expect_eq(solo_apply(solo, &back),
+                     rows[i].refused ? OE_REJECT_REASON_CONFIGURATION_RANGE : 0, "row %u", i);
+    }
+    solo_free(solo);
+}
