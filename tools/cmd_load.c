@@ -52,7 +52,7 @@ static const char help[] =
     "  --orders N      messages to send (100000)\n"
     "  --rate R        messages a second (50000); 0: as fast as answers come\n"
     "  --sessions S    sessions of the configuration to use, at most 1024 (all that speak\n"
-    "                  what the port does, but for drop copies)\n"
+    "                  what the port does, but for drop copies and those that are blocked)\n"
     "  --first F       the first of them, from 0 (0)\n"
     "  --seed X        of the random flow (1)\n"
     "  --mix plain|all limit orders, cancels and replaces (plain); or with them orders of\n"
@@ -401,7 +401,7 @@ sessions_pick(const struct options *options, struct link_cfg *cfg)
     for (unsigned i = 0; i < cfg->config->sessions_cnt && cfg->sessions_cnt < cnt; i++) {
         const struct config_session *session = &cfg->config->sessions[i];
 
-        if (session->dialect == cfg->port->dialect && !session->drop_copy &&
+        if (session->dialect == cfg->port->dialect && !session->drop_copy && !session->blocked &&
             behind++ >= options->first)
             cfg->sessions[cfg->sessions_cnt++] = session;
     }
