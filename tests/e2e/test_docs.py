@@ -206,6 +206,12 @@ def check_auditors_table(tap, risk):
                   if name not in there], "the auditor's tests exist")
     nothing(tap, [f'{row[0]}: {name}' for row in rows for name in row[3].split(', ')
                   if name not in reasons], "the auditor's reasons exist")
+    checks = risk.partition('## Checks, in this order\n')[2].partition('#### Numbers')[0]
+    asked = {name for row in re.findall(r'^\| \d+ \|.*', checks, re.MULTILINE)
+             for name in re.findall(r'\w+', row.split('|')[4])} & reasons
+    told = {name for row in rows for name in row[3].split(', ')} | {'PositionPoolFull'}
+    nothing(tap, sorted(asked - told), "each reason of a check is in the auditor's table")
+    tap.ok(len(asked) > 35, 'reasons of the checks', asked)
     tap.ok(len(rows) > 20 and all(len(row) == 4 and all(row) for row in rows),
            'each check has a rule, a test and a reason', rows)
 
