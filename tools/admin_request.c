@@ -335,9 +335,11 @@ settle_sheet(struct admin *admin)
                      desk->last_seq);
     else
         admin_answer(admin, client,
-                     "stopped line %" PRIu32 " was refused by the engine: %s; %" PRIu32
+                     "stopped line %" PRIu32 " was refused by the engine: %s, %s; %" PRIu32
                      " rows before it are done\n",
                      desk->refused_line, oe_reject_reason_name(desk->refused_outcome),
+                     verb_refused(cell_kind(&sheet_at(&desk->sheet, desk->done_cnt)->cell),
+                                  desk->refused_outcome),
                      desk->done_cnt);
 }
 

@@ -155,6 +155,28 @@ print_done(char *text)
     print_outcome("done", "text", text, number);
 }
 
+/* print_refused prints REASON seq N: WHY. */
+static void
+print_refused(char *reply)
+{
+    char *seq = strstr(reply, " seq ");
+    char *why = seq != NULL ? strstr(seq, ": ") : NULL;
+    struct json json;
+    uint64_t number = 0;
+
+    if (why != NULL)
+        *why = '\0';
+    if (seq != NULL && text_u64_parse(seq + strlen(" seq "), &number))
+        *seq = '\0';
+    json_begin(&json, stdout);
+    json_text(&json, "outcome", "refused");
+    json_text(&json, "reason", reply);
+    if (why != NULL)
+        json_text(&json, "text", why + 2);
+    json_u64(&json, "seq", number);
+    json_end(&json);
+}
+
 /* print_errors prints the lines of an answer that begins with error: of a load one for each
  * row that is wrong, and behind them how many are. */
 static void
@@ -203,11 +225,12 @@ report(char *reply)
         return EXIT_FINE;
     }
     if (strncmp(reply, "refused ", 8) == 0 || strncmp(reply, "stopped ", 8) == 0) {
-        reply[7] = '\0';
-        if (said.json)
-            print_outcome(reply, reply[0] == 'r' ? "reason" : "text", reply + 8, 0);
+        if (!said.json)
+            printf("%s\n", reply);
+        else if (reply[0] == 'r')
+            print_refused(reply + 8);
         else
-            printf("%s %s\n", reply, reply + 8);
+            print_outcome("stopped", "text", reply + 8, 0);
         return EXIT_CHECK;
     }
 

@@ -64,14 +64,12 @@ verb_find(struct verb_reading *in, uint8_t level, const char *text, uint32_t *id
 static bool
 read_subject(struct verb_reading *in, unsigned levels, uint8_t *level, uint32_t *id)
 {
+    char names[WORDS_LEVELS_BYTES];
+
     *level = words_level(in->words[0]);
     if ((levels & RISK_LEVEL_BIT(*level)) == 0 || *level == OE_RISK_LEVEL_NONE)
-        return verb_wrong(in, "%.40s is no level of it, expected%s%s%s%s%s", in->words[0],
-                          (levels & RISK_AT_SESSION) != 0 ? " session" : "",
-                          (levels & RISK_AT_ACCOUNT) != 0 ? " account" : "",
-                          (levels & RISK_AT_GROUP) != 0 ? " group" : "",
-                          (levels & RISK_AT_FIRM) != 0 ? " firm" : "",
-                          (levels & RISK_AT_INSTRUMENT) != 0 ? " instrument" : "");
+        return verb_wrong(in, "%.40s is no level here, expected %s", in->words[0],
+                          words_levels(levels, names));
     return verb_find(in, *level, in->words[1], id);
 }
 
@@ -299,6 +297,9 @@ read_account_state(struct verb_reading *in, struct verb *verb)
                       in->words[1]);
 }
 
+#define SHOW_USAGE \
+ "show session|account|group|firm|instrument SUBJECT, show pair ACCOUNT SYMBOL, or show blocked"
+
 static bool
 read_show(struct verb_reading *in, struct verb *verb)
 {
@@ -310,16 +311,14 @@ read_show(struct verb_reading *in, struct verb *verb)
     if (in->cnt == 1 && strcmp(in->words[0], "blocked") == 0)
         return true;
     if (in->cnt == 1)
-        return verb_wrong(in, "expected show LEVEL SUBJECT, show pair ACCOUNT SYMBOL, or show "
-                              "blocked");
+        return verb_wrong(in, "expected " SHOW_USAGE);
     if (pair && strcmp(in->words[0], "pair") == 0) {
         verb->level = OE_RISK_LEVEL_ACCOUNT_INSTRUMENT;
         return verb_find(in, OE_RISK_LEVEL_ACCOUNT, in->words[1], &verb->subject) &&
                verb_find(in, OE_RISK_LEVEL_INSTRUMENT, in->words[2], &verb->instrument);
     }
     if (pair || strcmp(in->words[0], "pair") == 0)
-        return verb_wrong(in, "expected show LEVEL SUBJECT, show pair ACCOUNT SYMBOL, or show "
-                              "blocked");
+        return verb_wrong(in, "expected " SHOW_USAGE);
     return read_subject(in, KILL_LEVELS | RISK_AT_INSTRUMENT, &verb->level, &verb->subject);
 }
 
@@ -357,7 +356,7 @@ static const struct verb_form forms[] = {
     {"enable", read_enable, 0, 2, 2, "enable session|account|group|firm SUBJECT"},
     {"account", read_account_state, 0, 2, 2, "account ACCOUNT active|suspended|close_only|blocked"},
     {"day", verb_read_day, 0, 1, 1, "day YYYY-MM-DD"},
-    {"show", read_show, 0, 1, 3, "show LEVEL SUBJECT, show pair ACCOUNT SYMBOL, or show blocked"},
+    {"show", read_show, 0, 1, 3, SHOW_USAGE},
 };
 
 /* A start-of-day file has these; cash and position set what is there. */

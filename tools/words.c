@@ -67,6 +67,27 @@ words_limit_name(uint8_t limit)
     return limit >= 1 && limit < ARRAY_LEN(limits) ? limits[limit] : "none";
 }
 
+const char *
+words_levels(unsigned bits, char buf[WORDS_LEVELS_BYTES])
+{
+    size_t len = 0;
+
+    _Static_assert(sizeof WORDS_LEVELS + 3 * ARRAY_LEN(levels) <= WORDS_LEVELS_BYTES, "all fit");
+    buf[0] = '\0';
+    for (unsigned level = 1; level < ARRAY_LEN(levels); level++) {
+        const unsigned bit = RISK_LEVEL_BIT(level);
+
+        if ((bits & bit) == 0)
+            continue;
+        len += (size_t)snprintf(buf + len, WORDS_LEVELS_BYTES - len, "%s%s",
+                                len == 0          ? ""
+                                : bits < bit << 1 ? " or "
+                                                  : ", ",
+                                levels[level]);
+    }
+    return buf;
+}
+
 bool
 words_limit_is_money(uint8_t limit)
 {
@@ -304,13 +325,37 @@ cancels_wrong(const struct cell_limit_set *set)
     return NULL;
 }
 
+/* level_wrong says where a limit exists that does not where it was set. */
+static const char *
+level_wrong(uint8_t limit)
+{
+    switch (risk_limit_levels(limit)) {
+    case RISK_AT_PARTIES | RISK_AT_INSTRUMENT:
+        return "does not exist at this level, expected account, group, firm or instrument";
+    case RISK_AT_PARTIES:
+        return "does not exist at this level, expected account, group or firm";
+    case RISK_AT_ACCOUNT | RISK_AT_PAIR:
+        return "does not exist at this level, expected account or pair";
+    case RISK_AT_SESSION | RISK_AT_ACCOUNT:
+        return "does not exist at this level, expected session or account";
+    case RISK_AT_SESSION | RISK_AT_ACCOUNT | RISK_AT_FIRM:
+        return "does not exist at this level, expected session, account or firm";
+    case RISK_AT_ACCOUNT:
+        return "does not exist at this level, expected account";
+    case RISK_AT_FIRM:
+        return "does not exist at this level, expected firm";
+    default:
+        UNREACHABLE("a limit exists at one of these");
+    }
+}
+
 const char *
 words_limit_wrong(const struct cell_limit_set *set)
 {
     const char *wrong = NULL;
 
     if ((risk_limit_levels(set->limit) & RISK_LEVEL_BIT(set->level)) == 0)
-        return "does not exist at this level, expected one of docs/risk.md's table";
+        return level_wrong(set->limit);
     wrong = value_wrong(set);
     if (wrong == NULL)
         wrong = window_wrong(set);

@@ -56,6 +56,10 @@ uint8_t words_limit(const char *text);
 const char *words_level_name(uint8_t level);
 const char *words_limit_name(uint8_t limit);
 
+/* words_levels writes those of which the bit RISK_LEVEL_BIT is set: account, group or firm. */
+#define WORDS_LEVELS_BYTES 64u
+const char *words_levels(unsigned bits, char buf[WORDS_LEVELS_BYTES]);
+
 bool words_limit_is_money(uint8_t limit);
 
 /* words_limit_has_window says whether it counts in a time: `window`. */

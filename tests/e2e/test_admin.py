@@ -48,7 +48,7 @@ def check_words(m):
             (('limit', 'account', 'A1', 'open_order', '5'), 'open_order is no limit, expected one'),
             (('limit', 'nobody', 'A1', 'long', '5'), 'nobody is no level, expected session'),
             (('limit', 'account', 'A9', 'long', '5'), 'A9 is no account, expected a name'),
-            (('limit', 'group', 'ALPHA.HOUSE', 'long', '5'), 'long does not exist at this level'),
+            (('limit', 'group', 'ALPHA.HOUSE', 'long', '5'), 'long does not exist at this level, expected account or pair'),
             (('limit', 'account', 'A1', 'long', '-5'), '-5 is no value of long, expected a whole'),
             (('limit', 'account', 'A1', 'long', '1.5'), '1.5 is no value of long'),
             (('limit', 'account', 'A1', 'daily_loss', '-1'), 'daily_loss is negative'),
@@ -83,9 +83,10 @@ def check_words(m):
             (('day', '20260228'), '20260228 is no day'),
             (('day', '2206-11-27'), '2206-11-27 is more than 31 days ahead, expected a day nearer'),
             (('day', str(datetime.date.today() + datetime.timedelta(33))), 'days ahead'),
-            (('kill', 'instrument', 'ACME'), 'instrument is no level of it, expected session'),
+            (('kill', 'instrument', 'ACME'), 'instrument is no level here, expected '
+             'session, account, group or firm'),
             (('kill', 'firm', 'ALPHA', 'kepp'), 'kepp is not understood, expected keep'),
-            (('restrict', 'session', 'BROKER1', 'ACME'), 'session is no level of it'),
+            (('restrict', 'session', 'BROKER1', 'ACME'), 'no level here, expected account, group or firm'),
             (('rule', 'account', 'A1', 'types=limit+morket'), 'morket in types=limit+morket'),
             (('rule', 'account', 'A1', 'types=limit+'), 'types=limit+ has a + too many, expected some'),
             (('rule', 'account', 'A1', 'references=last'), 'references=last is not known'),
@@ -93,8 +94,8 @@ def check_words(m):
             (('account', 'A1', 'asleep'), 'asleep is no state, expected active'),
             (('account', '9', 'active'), 'the exchange knows no such account'),
             (('show', 'firm', '9'), 'the exchange knows no such firm'),
-            (('show', 'pair', 'A1'), 'expected show LEVEL SUBJECT, show pair'),
-            (('show', 'firm'), 'expected show LEVEL SUBJECT, show pair'),
+            (('show', 'pair', 'A1'), 'expected show session|account|group|firm|instrument SUBJECT, show pair'),
+            (('show', 'firm'), 'expected show session|account|group|firm|instrument SUBJECT, show pair'),
             (('halt', 'AC ME'), 'has a blank, expected words without')):
         m.bad(text, *args)
     for why, text in (([], 'why is missing, expected --because TEXT'),
@@ -301,6 +302,11 @@ def test_admin_is_for_its_user_alone(tap, outcry):
             m.good(r'ACME halted seq \d+', 'halt', 'ACME', where=path)
             zeros = '0' * 400 + '1'
             m.good(f'{zeros} deposited for account A1 seq \\d+', 'deposit', 'A1', zeros)
+            code, out, err = m.admin('mark', 'ACME', '100.005', '--json')
+            told = json.loads(out)
+            tap.ok(code == 1 and told['reason'] == 'ConfigurationRange' and told['seq'] > START_SEQ and
+                   told['text'] == 'there is no such instrument, or the price is no tick of it',
+                   'a refusal as JSON', out, err)
             exchange.stop()
             tap.ok(f'{int(os.getuid() == 0)} foreign' in exchange.text, 'a stranger is counted',
                    exchange.text)

@@ -820,7 +820,8 @@ def test_start_of_day(tap, outcry, threads):
             tap.same(op.limit('long', 'pair', 'A1', 'ACME').get('used'), '100', 'and positions')
             code, out, _ = op.load(text)
             tap.ok(code == 1 and out == 'stopped line 10 was refused by the engine: '
-                   'ConfigurationRange; 0 rows before it are done\n', 'a day comes once', out)
+                   'ConfigurationRange, the day is not later than that of now, or none at all; 0 rows '
+                   'before it are done\n', 'a day comes once', out)
             exchange.stop()
         events = [row['event'] for row in op.audit(len({row['seq'] for row in before}) + 1)]
         tap.same(events[:9], ['DAYR'] + ['LIMT'] * 5 + ['CASH'] * 2 + ['PMOV'],
