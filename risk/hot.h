@@ -25,7 +25,7 @@
  * quantity not 0 and a multiple of the lot, and the instrument open; neither the command's
  * time nor the engine's is above RISK_TIME_NS_MAX.
  *
- * Cost, instructions of the mix at 1,000 resting, all limits set: 222 a command, fills
+ * Cost, instructions of the mix at 1,000 resting, all limits set: 188 a command, fills
  * included (docs/performance.md).
  */
 #ifndef OUTCRY_RISK_HOT_H
