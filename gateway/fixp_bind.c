@@ -255,6 +255,22 @@ bound_elsewhere(struct gateway *gateway, struct fixp_session *session)
     session->elsewhere = true;
 }
 
+/* wanted_elsewhere: who has the credentials asks for the session at another gateway, and
+ * was refused because it is bound here. Whether that is silent is known here alone: then
+ * it is unbound, and the next request there is granted, as it would be here. */
+static void
+wanted_elsewhere(struct gateway *gateway,
+                 struct fixp_session *session,
+                 const struct cell_session_establish *cell)
+{
+    if (cell->outcome != OE_REJECT_REASON_SESSION_ALREADY_ESTABLISHED ||
+        !session_listens(session) || !fixp_uuid_is(session, cell->uuid) ||
+        !session_is_silent(gateway, session) || ring_writer_room(gateway->in, 1) < 1)
+        return;
+    gateway->stats.timeouts++;
+    fixp_close_told(gateway, session, CELL_UNBIND_REASON_TIMED_OUT, "timed out");
+}
+
 /* established takes a SessionEstablish from behind the gate. */
 static void
 established(struct gateway *gateway,
@@ -272,6 +288,8 @@ established(struct gateway *gateway,
             fixp_send_establishment_reject(gateway, &from, cell->uuid, cell->request_time,
                                            session->request.len, establishment_code(cell->outcome),
                                            oe_reject_reason_name(cell->outcome));
+        else if (live)
+            wanted_elsewhere(gateway, session, cell);
         return;
     }
     memcpy(session->uuid, cell->uuid, sizeof session->uuid);

@@ -23,13 +23,6 @@ is_timely(const struct gateway *gateway, uint64_t request_time)
            elapsed_ns(gateway->now_ns, request_time) <= window_ns;
 }
 
-/* is_silent tells whether a bound transport has missed its own interval. */
-static bool
-is_silent(const struct gateway *gateway, const struct fixp_session *session)
-{
-    return elapsed_ns(gateway->now_ns, session->last_rx_ns) > session->keepalive_ms * NS_PER_MS;
-}
-
 /* login finds the session of a request; NULL if the credentials are wrong. */
 static struct fixp_session *
 login(struct gateway *gateway,
@@ -158,7 +151,7 @@ negotiate_refusal(const struct gateway *gateway,
     if (msg->timestamp == session->negotiate_time && !fixp_uuid_is(session, msg->session_id))
         return "Timestamp is that of the session";
     if (session->state == FIXP_BOUND && !transport_equal(&session->transport, from) &&
-        !is_silent(gateway, session))
+        !session_is_silent(gateway, session))
         return "session is bound to another transport";
     if (session->elsewhere)
         return "session is bound to another transport";
@@ -308,7 +301,7 @@ establish_admit(struct gateway *gateway,
     }
     establish_command(gateway, session, from, msg, len,
                       same_transport ||
-                          (session->state == FIXP_BOUND && is_silent(gateway, session)));
+                          (session->state == FIXP_BOUND && session_is_silent(gateway, session)));
 }
 
 void

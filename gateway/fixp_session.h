@@ -301,6 +301,13 @@ elapsed_ns(uint64_t now_ns, uint64_t since_ns)
     return now_ns > since_ns ? now_ns - since_ns : 0;
 }
 
+/* session_is_silent tells whether a bound transport has missed its own interval. */
+static inline bool
+session_is_silent(const struct gateway *gateway, const struct fixp_session *session)
+{
+    return elapsed_ns(gateway->now_ns, session->last_rx_ns) > session->keepalive_ms * NS_PER_MS;
+}
+
 /* session_listens tells whether messages of the bound transport are taken. */
 static inline bool
 session_listens(const struct fixp_session *session)

@@ -252,6 +252,47 @@ Test(fixp_two, silence_at_one_gateway_frees_the_session_for_the_other)
     rig_free(rig);
 }
 
+/* The other gateway is asked before it would have found its transport silent by itself. */
+Test(fixp_two, who_is_silent_at_one_gateway_is_taken_over_at_the_other)
+{
+    struct rig *rig = rig_new_two(11);
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct rig_client *old = rig_connect(rig, i == 0 ? 0 : DOOR, 0);
+        const struct rig_client *new;
+
+        rig_order(rig, old, 1, false, PX);
+        rig_run(rig, 1);
+        old->frozen = true;
+
+        /* Not yet: it may be alive. */
+        rig_wait(rig, RIG_KEEPALIVE_MS - 10);
+        new = move(rig, i == 0 ? DOOR : 0, old);
+        cr_assert_not_null(strstr(client_error(new->client), "AlreadyEstablished"));
+        rig_run(rig, 1);
+        cr_assert_eq(rig_session_state(rig, 0), ENGINE_SESSION_BOUND);
+
+        /* Refused once more, which makes the other look; then not. */
+        rig_wait(rig, 20);
+        new = move(rig, i == 0 ? DOOR : 0, old);
+        cr_assert_not_null(strstr(client_error(new->client), "AlreadyEstablished"));
+        rig_run(rig, 2);
+        cr_assert_eq(rig_session_state(rig, 0), ENGINE_SESSION_NEGOTIATED);
+        new = move(rig, i == 0 ? DOOR : 0, old);
+        cr_assert_eq(client_state(new->client), CLIENT_ESTABLISHED, "%s",
+                     client_error(new->client));
+
+        /* Who wakes up is told, and the one that has it now keeps it. */
+        old->frozen = false;
+        rig_wait(rig, 3 * RIG_KEEPALIVE_MS);
+        cr_assert_eq(client_state(old->client), CLIENT_CLOSED);
+        cr_assert_eq(client_state(new->client), CLIENT_ESTABLISHED);
+        client_terminate(new->client, rig->net.now_ns);
+        rig_run(rig, 2);
+    }
+    rig_free(rig);
+}
+
 Test(fixp_two, session_that_ended_at_one_gateway_is_negotiated_anew_at_the_other)
 {
     struct rig *rig = rig_new_two(10);
