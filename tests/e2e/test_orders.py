@@ -325,7 +325,7 @@ def check_admin(tap, outcry, config, m):
     m.told(m.beta, ['New', 'Trade'], 'and it trades again')
     m.told(m.alpha, ['Trade'], 'with what stayed')
     for args, text in ((('stop', 'ACME'), 'expected open, halt or close'),
-                       (('halt', 'NONE'), 'expected a symbol'), (('halt',), 'missing')):
+                       (('halt', 'NONE'), 'expected a symbol'), (('halt',), 'expected halt SYMBOL')):
         code, _, err = admin(outcry, config, *args)
         tap.ok(code == 2 and text in err, f'admin {" ".join(args)} is refused', code, err)
 
