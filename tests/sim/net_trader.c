@@ -7,6 +7,8 @@
 #include "proto/orders.h"
 #include "proto/px_qty.h"
 
+#include "tests/sim/net_check.h"
+
 #define BACK_MAX  20u
 #define SENDS_MAX 4u
 #define RETRY_NS  (20 * NET_MS)
@@ -165,6 +167,7 @@ dies(struct net_world *world, struct net_trader *trader)
 {
     if (trader->broker.client != NULL) {
         world->retransmits += client_retransmits(trader->broker.client);
+        trader->farewell = trader->farewell || trader->broker.client->farewell_said;
         client_free(trader->broker.client);
     }
     trader->broker.client = NULL;
@@ -181,8 +184,26 @@ begins_anew(struct net_world *world, struct net_trader *trader)
     ledger_renegotiated(trader->broker.ledger);
     trader->is_known = false;
     trader->is_unsure = true;
+    trader->finishes = false;
+    trader->farewell = false;
     moves(trader);
     world->renegotiations++;
+}
+
+/* finished: both sides have all of the flow of the other, and the UUID is no more. */
+static void
+finished(struct net_world *world, struct net_trader *trader)
+{
+    const struct ledger *ledger = trader->broker.ledger;
+
+    net_say(world, "broker %u has finished", trader->broker.index);
+    if (!trader->hit && ledger_pending(ledger) != 0)
+        net_complain(world, "broker %u has finished, and %" PRIu64 " requests are not answered",
+                     trader->broker.index, ledger_pending(ledger));
+    /* In ack mode memory it may not be on the disk yet. */
+    if (world->exchange.ack_mode == CELL_ACK_MODE_DURABLE && !world->lossy)
+        net_check_told(world, false);
+    begins_anew(world, trader);
 }
 
 static void
@@ -211,7 +232,13 @@ closed(struct net_world *world, struct net_trader *trader)
     net_say(world, "broker %u is closed: %s", trader->broker.index, error);
     if (!trader->hit && (strstr(error, "lost reports") != NULL || strstr(error, "no more") != NULL))
         net_complain(world, "broker %u: %s", trader->broker.index, error);
-    if (forgotten && trader->is_known) {
+    if (client_finished(trader->broker.client)) {
+        world->finished++;
+        finished(world, trader);
+    } else if (forgotten && trader->is_known && trader->farewell) {
+        world->finished_alone++;
+        finished(world, trader);
+    } else if (forgotten && trader->is_known) {
         if (!world->lossy && !trader->hit)
             net_complain(world, "the session of broker %u is forgotten", trader->broker.index);
         begins_anew(world, trader);
@@ -280,6 +307,26 @@ sends(struct net_world *world, struct net_trader *trader)
     return cnt;
 }
 
+/* finishes ends the session for good; before, it may take its orders out. Those that stay
+ * live may trade when nobody hears of it. */
+static uint64_t
+finishes(struct net_world *world, struct net_trader *trader)
+{
+    const struct ledger *ledger = trader->broker.ledger;
+    const bool clears = trader->clears && ledger_live_cnt(ledger) > 0;
+
+    if (!may_send(world, trader) || (trader->clears && ledger_pending(ledger) > 0))
+        return 0;
+    if (clears) {
+        broker_mass_cancel(&trader->broker, clock_of(world, trader));
+        world->requests++;
+        return 1;
+    }
+    world->untold = world->untold || !trader->clears;
+    client_finish(trader->broker.client, clock_of(world, trader));
+    return 1;
+}
+
 uint64_t
 net_trader_works(struct net_world *world, struct net_trader *trader)
 {
@@ -305,7 +352,7 @@ net_trader_works(struct net_world *world, struct net_trader *trader)
     if (trader->phase == NET_CLEANING)
         cleaned(trader);
     if (trader->phase == NET_UP)
-        done += sends(world, trader);
+        done += trader->finishes ? finishes(world, trader) : sends(world, trader);
     return done + ghost_works(world, trader);
 }
 
@@ -327,6 +374,12 @@ net_trader_event(struct net_world *world,
         if (trader->phase == NET_OFF || !may_send(world, trader))
             return false;
         client_terminate(trader->broker.client, clock_of(world, trader));
+        return true;
+    case NET_BROKER_FINISHES:
+        if (trader->phase != NET_UP || trader->finishes)
+            return false;
+        trader->finishes = true;
+        trader->clears = net_below(world, 2) == 0;
         return true;
     case NET_BROKER_MOVES:
         if (net_below(world, 2) == 0)

@@ -5,6 +5,9 @@
  *   OFF --connect--> CONNECTING --established--> UP <----------+
  *    ^                   |                       | is_unsure   | answered
  *    +---- closed -------+-----------------------+--------> CLEANING (mass cancel)
+ *
+ * One that finishes is UP until its client is closed, and tries again when it comes back
+ * before both sides have said that they have all.
  */
 #ifndef OUTCRY_TESTS_SIM_NET_TRADER_H
 #define OUTCRY_TESTS_SIM_NET_TRADER_H

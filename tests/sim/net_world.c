@@ -28,9 +28,9 @@
 #define STAGES      (BROKERS + 3u)
 
 const char *const net_event_names[NET_EVENTS] = {
-    "broker dies",   "broker hangs",   "broker leaves", "broker moves",
-    "exchange dies", "exchange stops", "disk hangs",    "engine hangs",
-    "cut off",       "port full",      "clock set",
+    "broker dies",     "broker hangs",  "broker leaves",  "broker moves",
+    "broker finishes", "exchange dies", "exchange stops", "disk hangs",
+    "engine hangs",    "cut off",       "port full",      "clock set",
 };
 
 static const char *const broker_names[] = {"broker 0", "broker 1", "broker 2"};
@@ -201,6 +201,7 @@ begin(struct net_world *world, uint64_t seed, FILE *trace)
     world->calm_ns = 0;
     world->stopping = false;
     world->lossy = false;
+    world->untold = false;
     net_exchange_start(&world->exchange, START_NS + world->exchange_skew_ns);
 }
 
@@ -329,6 +330,7 @@ happen(struct net_world *world)
     case NET_BROKER_HANGS:
     case NET_BROKER_LEAVES:
     case NET_BROKER_MOVES:
+    case NET_BROKER_FINISHES:
         if (!net_trader_event(world, trader, event, until_ns))
             return;
         break;

@@ -13,7 +13,8 @@
  * the exchange.
  *
  * Apart from the wire, a seed has some of these: a broker dies, and comes back; hangs;
- * terminates; comes back from another address while the exchange takes the old one for
+ * terminates; finishes, with orders live or without, and then begins anew under another UUID;
+ * comes back from another address while the exchange takes the old one for
  * alive, and the program at the old one may wake up again, a ghost that sends orders and
  * Terminate when another has its session; the exchange is killed, and comes back with what was
  * durable; is stopped; its disk or its engine hangs; a port is cut off, or full; the clock of the
@@ -60,6 +61,7 @@ enum net_event {
     NET_BROKER_HANGS,
     NET_BROKER_LEAVES,
     NET_BROKER_MOVES,
+    NET_BROKER_FINISHES,
     NET_EXCHANGE_DIES,
     NET_EXCHANGE_STOPS,
     NET_DISK_HANGS,
@@ -88,6 +90,9 @@ struct net_trader {
     bool is_unsure; /* and lost that; what is live is not known */
     bool hit;
     bool healed;      /* hit, and begins anew */
+    bool finishes;    /* it wants no more of its UUID */
+    bool clears;      /* and first no order live */
+    bool farewell;    /* and has said that it has all */
     uint64_t skew_ns; /* its clock is ahead of the world's */
     uint64_t retry_ns;
     uint64_t hang_until_ns;
@@ -113,7 +118,8 @@ struct net_world {
     uint64_t engine_until_ns;
     uint64_t calm_ns; /* 0: not yet */
     bool stopping;
-    bool lossy; /* a crash has taken back what was told */
+    bool lossy;  /* a crash has taken back what was told */
+    bool untold; /* a session finished with orders live: what becomes of them is not told */
     char why[900];
 
     /* Of all seeds. */
@@ -131,6 +137,8 @@ struct net_world {
     uint64_t live;
     uint64_t resumes;
     uint64_t renegotiations;
+    uint64_t finished;       /* sessions, as their brokers were told */
+    uint64_t finished_alone; /* likewise, by a broker that was not there for the answer */
     uint64_t retransmits;
     uint64_t receipts; /* of latency */
     uint64_t hits;     /* sessions */

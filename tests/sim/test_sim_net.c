@@ -46,11 +46,12 @@ print_sum(uint64_t first)
             world->not_applied, world->cut, world->trades, world->live);
     fprintf(stderr,
             "sim_net: %" PRIu64 " resumed, %" PRIu64 " negotiated anew, %" PRIu64
-            " asked again for reports, %" PRIu64 " found silent, %" PRIu64
-            " messages came again, %" PRIu64 " sent by ghosts, %" PRIu64 " receipts, %" PRIu64
-            " sessions hit\n",
-            world->resumes, world->renegotiations, world->retransmits, world->timeouts,
-            world->duplicates, world->ghosts, world->receipts, world->hits);
+            " finished, %" PRIu64 " unawares, %" PRIu64 " asked again for reports, %" PRIu64
+            " found silent, %" PRIu64 " messages came again, %" PRIu64 " sent by ghosts, %" PRIu64
+            " receipts, %" PRIu64 " sessions hit\n",
+            world->resumes, world->renegotiations, world->finished, world->finished_alone,
+            world->retransmits, world->timeouts, world->duplicates, world->ghosts, world->receipts,
+            world->hits);
     fprintf(stderr,
             "sim_net: %" PRIu64 " runs with Context required, %" PRIu64 " datagrams without it\n",
             world->context_runs, world->contexts);
@@ -72,10 +73,10 @@ happened(void)
 {
     bool all = world->told_again > 0 && world->not_applied > 0 && world->cut > 0 &&
                world->trades > 0 && world->live > 0 && world->resumes > 0 &&
-               world->renegotiations > 0 && world->retransmits > 0 && world->timeouts > 0 &&
-               world->duplicates > 0 && world->ghosts > 0 && world->exchange.images_cnt > 0 &&
-               world->receipts > 0 && world->hits > 0 && world->contexts > 0 &&
-               world->context_runs > 0;
+               world->renegotiations > 0 && world->finished > 0 && world->retransmits > 0 &&
+               world->timeouts > 0 && world->duplicates > 0 && world->ghosts > 0 &&
+               world->exchange.images_cnt > 0 && world->receipts > 0 && world->hits > 0 &&
+               world->contexts > 0 && world->context_runs > 0;
 
     for (unsigned i = 0; i < WIRE_FATES; i++)
         all = all && world->fates[i] > 0;
