@@ -277,7 +277,26 @@ complain(const char *why)
     return cli_fail(EXIT_SETUP, "load", "%s", why);
 }
 
-/* run connects, sends all that the source makes, and prints. */
+/* run_load connects and sends all that the source makes; false and why if it cannot. */
+static bool
+run_load(struct load *load,
+         struct link_cfg *link_cfg,
+         struct load_result *result,
+         char why[LINK_WHY_BYTES])
+{
+    link_cfg->events = load_events(load);
+    struct link *link = link_open(link_cfg, why);
+    if (link == NULL)
+        return false;
+    const bool connected =
+        link_connect(link, CONNECT_NS + link_cfg->sessions_cnt * CONNECT_ONE_NS, why);
+    if (connected)
+        load_run(load, link, result);
+    link_close(link);
+    return connected;
+}
+
+/* run sends all that the source makes, and prints. */
 static int
 run(const struct options *options,
     struct link_cfg *link_cfg,
@@ -291,16 +310,11 @@ run(const struct options *options,
 
     if (load == NULL || result == NULL)
         return complain("out of memory");
-    link_cfg->events = load_events(load);
-    struct link *link = link_open(link_cfg, why);
-    if (link == NULL)
-        return complain(why);
-    if (!link_connect(link, CONNECT_NS + link_cfg->sessions_cnt * CONNECT_ONE_NS, why)) {
-        link_close(link);
+    if (!run_load(load, link_cfg, result, why)) {
+        load_free(load);
+        free(result);
         return complain(why);
     }
-    load_run(load, link, result);
-    link_close(link);
     if (result->error[0] != '\0')
         fprintf(stderr, "outcry load: %s\n", result->error);
     if (tape != NULL)
