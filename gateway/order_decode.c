@@ -110,17 +110,19 @@ decode_link(const uint8_t *buf, const struct oe_new_order_single *msg, union cel
 }
 
 /* is_plain tells whether a new order has none of the attributes for which there are
- * further cells: they are there, and null. */
+ * further cells: they are there, and null. The message of a former version ends before. */
 static inline bool
 is_plain(const uint8_t *buf, const struct oe_new_order_single *msg)
 {
+    if (UNLIKELY(!oe_new_order_single_has_display_range(buf)))
+        return false;
+
     const uint32_t nulls = msg->display_qty & msg->min_qty & msg->client_short_code &
                            msg->decision_short_code & msg->execution_short_code &
                            msg->display_range;
 
-    return oe_new_order_single_has_display_range(buf) && nulls == UINT32_MAX &&
-           (msg->expire_time & msg->linked_cl_ord_id) == UINT64_MAX && msg->stop_px == INT64_MIN &&
-           msg->peg_offset_value == INT64_MIN;
+    return nulls == UINT32_MAX && (msg->expire_time & msg->linked_cl_ord_id) == UINT64_MAX &&
+           msg->stop_px == INT64_MIN && msg->peg_offset_value == INT64_MIN;
 }
 
 /* decode_rest fills the cells behind the first; returns how many all are, 0 if the

@@ -68,6 +68,7 @@ struct conn {
     uint16_t tcp_port;
     struct framer framer;
     struct flow *flow; /* NULL: not established */
+    bool missed;       /* an answer that found no room: what follows is not followed */
     uint64_t no;       /* of the next report, if none says another */
     uint32_t again;    /* reports of a Retransmission that are to come */
 };
@@ -162,11 +163,15 @@ static uint8_t *
 stream_claim(struct port *port, const struct peer *peer)
 {
     struct world *world = world_of(port);
-    const struct conn *conn = conn_of(world, peer);
+    struct conn *conn = conn_of(world, peer);
 
     ASSERT(world->claimed == CONNS);
-    if (world->full || conn == NULL || !conn->open)
+    if (conn == NULL || !conn->open)
         return NULL;
+    if (world->full) {
+        conn->missed = conn->missed || conn->flow == NULL;
+        return NULL;
+    }
     world->claimed = (uint32_t)(conn - world->conns);
     return world->tx;
 }
@@ -188,6 +193,8 @@ see_report(struct conn *conn, const uint8_t *buf, size_t len)
     struct flow *flow = conn->flow;
     uint32_t sum = 1;
 
+    if (flow == NULL && conn->missed)
+        return;
     ASSERT(flow != NULL);
     for (size_t i = 0; i < len; i++)
         sum = sum * 31 + buf[i];
@@ -218,14 +225,18 @@ see_ack(struct world *world, struct conn *conn, const struct fixp_establishment_
     conn->flow = flow;
     conn->no = flow->next_no = msg->next_seq_no;
     conn->again = 0;
+    conn->missed = false;
 }
 
 static void
 see_session(struct world *world, struct conn *conn, const uint8_t *buf, size_t len)
 {
+    const unsigned id = ((const struct fixp_header *)buf)->template_id;
     const struct fixp_retransmission *again;
 
-    switch (((const struct fixp_header *)buf)->template_id) {
+    if (conn->flow == NULL && conn->missed && id != FIXP_ESTABLISHMENT_ACK_ID)
+        return;
+    switch (id) {
     case FIXP_ESTABLISHMENT_ACK_ID:
         see_ack(world, conn, fixp_establishment_ack_view(buf, len));
         return;
@@ -325,6 +336,7 @@ conn_open(struct world *world, struct conn *conn)
     conn->open = true;
     conn->tcp_port = (uint16_t)(1000 + world->ports_cnt++);
     conn->flow = NULL;
+    conn->missed = false;
     conn->again = 0;
     conn->framer.have = 0;
     conn->framer.want = 0;
