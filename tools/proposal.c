@@ -181,7 +181,7 @@ as_words(unsigned kind, const struct cell_field *field, uint64_t number, char bu
     } fields[] = {
         /* As `outcry admin account` takes them. */
         {CELL_KIND_ACCOUNT_SET, "state", CONFIG_STATE_WORDS, false},
-        {CELL_KIND_INSTRUMENT_SET, "state", "open halted closed", false},
+        {CELL_KIND_INSTRUMENT_SET, "state", CONFIG_INSTRUMENT_WORDS, false},
         {CELL_KIND_INSTRUMENT_SET, "algorithm", CONFIG_ALGORITHM_WORDS, false},
         {CELL_KIND_ORDER_RULE_SET, "types", WORDS_TYPES, true},
         {CELL_KIND_ORDER_RULE_SET, "tifs", WORDS_TIFS, true},
